@@ -1,0 +1,84 @@
+# glmv_library(name [TORCH] [DEPS folder...] [PRIVATE_DEPS folder...] [LIBS target...])
+#   Library glmv_<name> of every .cc here, program glmv_<name>_test of every _test.cc (globbed, so
+#   that no test can be forgotten), one program per _fuzz.cc with GLMV_FUZZ.
+#   TORCH: shares the precompiled header of glmv_tensor.
+# glmv_isa_sources(name FLAGS ... SOURCES ...): files of one library with their own ISA flags.
+
+add_library(glmv_flags INTERFACE)
+target_include_directories(glmv_flags INTERFACE ${PROJECT_SOURCE_DIR})
+# maybe-uninitialized: g++ 12 reports std::expected values that were checked.
+target_compile_options(glmv_flags INTERFACE -march=x86-64-v2 -Wall -Wextra
+  -Wno-missing-field-initializers -Wno-maybe-uninitialized -Werror=invalid-pch -Werror=return-type)
+target_link_libraries(glmv_flags INTERFACE Threads::Threads fmt::fmt spdlog::spdlog
+  nlohmann_json::nlohmann_json)
+if(GLMV_SANITIZE)
+  target_compile_options(glmv_flags INTERFACE -fsanitize=${GLMV_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(glmv_flags INTERFACE -fsanitize=${GLMV_SANITIZE})
+endif()
+if(GLMV_FUZZ)
+  target_compile_options(glmv_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -g)
+  target_link_options(glmv_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+set(CMAKE_BUILD_RPATH ${GLMV_TORCH_RPATH})
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    ${CCACHE_PROGRAM})
+endif()
+
+function(glmv_use_torch target)
+  target_link_libraries(${target} PRIVATE glmv_libtorch)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+  endif()
+  if(NOT target STREQUAL "glmv_tensor")
+    target_precompile_headers(${target} REUSE_FROM glmv_tensor)
+  endif()
+endfunction()
+
+function(glmv_library name)
+  cmake_parse_arguments(A "TORCH" "" "DEPS;PRIVATE_DEPS;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$")
+  list(TRANSFORM A_DEPS PREPEND glmv_)
+  list(TRANSFORM A_PRIVATE_DEPS PREPEND glmv_)
+
+  if(NOT sources)  # headers only
+    add_library(glmv_${name} INTERFACE)
+    target_link_libraries(glmv_${name} INTERFACE glmv_flags ${A_DEPS} ${A_LIBS})
+    return()
+  endif()
+  add_library(glmv_${name} STATIC ${sources})
+  target_link_libraries(glmv_${name} PUBLIC glmv_flags ${A_DEPS} ${A_LIBS} PRIVATE ${A_PRIVATE_DEPS})
+  if(A_TORCH)
+    glmv_use_torch(glmv_${name})
+  endif()
+
+  if(GLMV_TESTS AND tests)
+    add_executable(glmv_${name}_test ${tests})
+    target_link_libraries(glmv_${name}_test PRIVATE glmv_${name} ${A_PRIVATE_DEPS} GTest::gtest_main GTest::gmock)
+    target_compile_definitions(glmv_${name}_test PRIVATE GLMV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    if(A_TORCH)
+      glmv_use_torch(glmv_${name}_test)
+    endif()
+    gtest_discover_tests(glmv_${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
+      PROPERTIES LABELS "unit;all" TIMEOUT 300)
+  endif()
+
+  if(GLMV_FUZZ)
+    foreach(source ${fuzzers})
+      get_filename_component(fuzzer ${source} NAME_WE)
+      add_executable(${fuzzer} ${source})
+      target_link_libraries(${fuzzer} PRIVATE glmv_${name})
+      target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer,address,undefined)
+      target_compile_definitions(${fuzzer} PRIVATE GLMV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    endforeach()
+  endif()
+endfunction()

@@ -1,0 +1,32 @@
+#pragma once
+// A read-only memory map of a whole file. Movable, unmapped on destruction; thread-safe to read.
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+#include "glmv/base/result.h"
+
+namespace glmv {
+
+class MappedFile {
+ public:
+  // not_found, or invalid_argument for an empty file or a folder.
+  static Result<MappedFile> open(const std::filesystem::path& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  MappedFile(const std::byte* data, size_t size) : data_(data), size_(size) {}
+
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace glmv

@@ -1,0 +1,81 @@
+// The table of model families: a new one is a row here and its files.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "glmv/checkpoint/weights.h"
+#include "glmv/model/glm_vlm.h"
+#include "glmv/tensor/device.h"
+
+namespace glmv::model {
+namespace {
+
+using checkpoint::Family;
+
+struct FamilyRow {
+  Family family;
+  Result<std::unique_ptr<Vlm>> (*load)(tensor::WeightSource&, const checkpoint::ModelConfig&);
+};
+
+constexpr FamilyRow kFamilies[] = {
+    {Family::kGlm4v, GlmVlm::load},
+    {Family::kGlm4vMoe, GlmVlm::load},
+    {Family::kGlmOcr, GlmVlm::load},
+};
+
+// The dtype of computation: as asked, else as the checkpoint holds its weights.
+Result<at::ScalarType> choose_dtype(const LoadOptions& options,
+                                    const checkpoint::ModelConfig& config,
+                                    const checkpoint::Weights& weights) {
+  if (options.dtype != "auto") return tensor::parse_compute_dtype(options.dtype);
+  if (const auto it = weights.tensors.find("model.language_model.embed_tokens.weight");
+      it != weights.tensors.end()) {
+    return tensor::to_scalar_type(it->second.dtype);
+  }
+  return tensor::parse_compute_dtype(config.dtype.empty() ? "bfloat16" : config.dtype);
+}
+
+}  // namespace
+
+Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& options) {
+  GLMV_ASSIGN(const checkpoint::ModelConfig config, checkpoint::read_model_config(dir));
+  if (!config.quantization.is_null()) {
+    return unsupported("{}: quantised checkpoints (quantization_config.quant_method {}) cannot be "
+                       "loaded yet; use the BF16 checkpoint", dir,
+                       config.quantization.value("quant_method", std::string("?")));
+  }
+  if (options.load_format != "auto" && options.load_format != "dummy") {
+    return invalid_argument("unknown load format \"{}\"; known: auto, dummy", options.load_format);
+  }
+  const bool dummy = options.load_format == "dummy";
+  checkpoint::Weights weights;
+  if (!dummy) {
+    GLMV_ASSIGN(weights, checkpoint::open_weights(dir, config));
+  }
+  GLMV_ASSIGN(const at::ScalarType dtype, choose_dtype(options, config, weights));
+  GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
+  tensor::WeightSource source(dummy ? nullptr : &weights,
+                              {.dtype = dtype, .device = device,
+                               .own_memory = options.for_training, .dummy = dummy,
+                               .dummy_seed = options.dummy_seed});
+
+  LoadedModel loaded;
+  for (const FamilyRow& row : kFamilies) {
+    if (row.family != config.family) continue;
+    auto model = row.load(source, config);
+    if (!model) return in_context(dir, model.error());
+    loaded.model = std::move(*model);
+  }
+  std::vector<std::string> leftovers = source.leftovers();
+  if (!leftovers.empty()) {
+    const size_t total = leftovers.size();
+    leftovers.resize(std::min<size_t>(total, 20));
+    loaded.warnings.push_back(fmt::format("{} tensors of {} are not part of the model and were "
+                                          "ignored: {}{}", total, dir, fmt::join(leftovers, ", "),
+                                          total > 20 ? ", ..." : ""));
+  }
+  loaded.weight_bytes = source.num_bytes();
+  return loaded;
+}
+
+}  // namespace glmv::model

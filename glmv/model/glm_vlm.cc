@@ -1,0 +1,49 @@
+#include "glmv/model/glm_vlm.h"
+
+#include "glmv/base/check.h"
+
+namespace glmv::model {
+
+Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
+                                          const checkpoint::ModelConfig& config) {
+  auto vlm = std::make_unique<GlmVlm>();
+  vlm->config_ = config;
+  GLMV_ASSIGN(vlm->vision_, load_vision(source, config.vision));
+  GLMV_ASSIGN(vlm->decoder_, load_decoder(source, config.text));
+  if (config.text.tie_word_embeddings) {
+    vlm->lm_head_ = quant::make_unquantized("lm_head", vlm->decoder_.embed_tokens);
+  } else {
+    GLMV_ASSIGN(vlm->lm_head_,
+                quant::load_linear(source, {.name = "lm_head", .in = config.text.hidden_size,
+                                            .out = config.text.vocab_size}));
+  }
+  return vlm;
+}
+
+at::Tensor GlmVlm::encode_images(const at::Tensor& patches, std::span<const Grid> grids,
+                                 const VisionProgress& progress) const {
+  return vision_.forward(patches, grids, progress);
+}
+
+at::Tensor GlmVlm::embed(const at::Tensor& input_ids, const at::Tensor& image_rows,
+                         const at::Tensor& image_positions) const {
+  at::Tensor hidden = at::embedding(decoder_.embed_tokens, input_ids.to(device()));
+  if (!image_rows.defined() || image_rows.size(0) == 0) return hidden;
+  GLMV_CHECK(image_rows.size(0) == image_positions.size(0), "{} image rows for {} image tokens",
+             image_rows.size(0), image_positions.size(0));
+  return hidden.index_copy(0, image_positions.to(device()), image_rows.to(hidden.scalar_type()));
+}
+
+at::Tensor GlmVlm::forward_text(const TextBatch& batch) const { return decoder_.forward(batch); }
+
+at::Tensor GlmVlm::logits(const at::Tensor& hidden_KD) const { return lm_head_(hidden_KD); }
+
+std::vector<NamedParameter> GlmVlm::parameters() const {
+  std::vector<NamedParameter> out;
+  vision_.collect(out);
+  decoder_.collect(out);
+  if (!config_.text.tie_word_embeddings) collect_linear(lm_head_, out);
+  return out;
+}
+
+}  // namespace glmv::model

@@ -1,0 +1,153 @@
+#include "glmv/model/text/decoder.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "glmv/base/check.h"
+#include "glmv/tensor/ops.h"
+
+namespace glmv::model {
+namespace {
+
+constexpr char kPrefix[] = "model.language_model.";
+
+at::Tensor attend(const checkpoint::TextConfig& config, const Attention& attention,
+                  const at::Tensor& x, const RopeTable& rope, const TextBatch& batch,
+                  int64_t layer) {
+  const int64_t n = x.size(0);
+  const auto heads = [&](const at::Tensor& y, int64_t count) {
+    return y.view({n, count, config.head_dim});
+  };
+  const at::Tensor q = tensor::apply_rope(heads(attention.q_proj(x), config.num_attention_heads),
+                                          rope.cos, rope.sin, config.rope.interleaved);
+  const at::Tensor k = tensor::apply_rope(heads(attention.k_proj(x), config.num_key_value_heads),
+                                          rope.cos, rope.sin, config.rope.interleaved);
+  const at::Tensor v = heads(attention.v_proj(x), config.num_key_value_heads);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim));
+
+  std::vector<at::Tensor> parts;
+  std::vector<int64_t> lengths;  // of the current run of slices without a cache
+  int64_t begin = 0;             // first token of that run
+  int64_t end = 0;
+  const auto flush = [&] {
+    if (lengths.empty()) return;
+    const int64_t rows = end - begin;
+    parts.push_back(tensor::attention_runs(q.narrow(0, begin, rows), k.narrow(0, begin, rows),
+                                           v.narrow(0, begin, rows), lengths, true, scale));
+    lengths.clear();
+  };
+  for (const SequenceSlice& slice : batch.sequences) {
+    if (slice.cache == nullptr) {
+      if (lengths.empty()) begin = end;
+      lengths.push_back(slice.num_tokens);
+    } else {
+      flush();
+      const auto [keys, values] =
+          slice.cache->append(layer, k.narrow(0, end, slice.num_tokens),
+                              v.narrow(0, end, slice.num_tokens));
+      parts.push_back(
+          tensor::attention_cached(q.narrow(0, end, slice.num_tokens), keys, values, scale));
+    }
+    end += slice.num_tokens;
+  }
+  flush();
+  GLMV_CHECK(end == n, "slices of {} tokens, but {} rows", end, n);
+  const at::Tensor out = parts.size() == 1 ? parts[0] : at::cat(parts, 0);
+  return attention.o_proj(out.reshape({n, config.num_attention_heads * config.head_dim}));
+}
+
+}  // namespace
+
+at::Tensor Decoder::forward(const TextBatch& batch, const LayerProbe& probe) const {
+  at::Tensor x = batch.hidden_ND;
+  const RopeTable rope = text_rope(config.rope, batch.position_ids_3N, x.scalar_type());
+  const double eps = config.rms_norm_eps;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const DecoderLayer& layer = layers[i];
+    at::Tensor y = attend(config, layer.self_attn, tensor::rms_norm(x, layer.input_layernorm, eps),
+                          rope, batch, static_cast<int64_t>(i));
+    if (layer.post_self_attn_layernorm.defined()) {
+      y = tensor::rms_norm(y, layer.post_self_attn_layernorm, eps);
+    }
+    x = x + y;
+    if (probe) probe(static_cast<int64_t>(i), "attn", x);
+    y = tensor::rms_norm(x, layer.post_attention_layernorm, eps);
+    y = std::visit([&](const auto& mlp) { return mlp(y); }, layer.mlp);
+    if (layer.post_mlp_layernorm.defined()) y = tensor::rms_norm(y, layer.post_mlp_layernorm, eps);
+    x = x + y;
+    if (probe) probe(static_cast<int64_t>(i), "mlp", x);
+  }
+  for (const SequenceSlice& slice : batch.sequences) {
+    if (slice.cache != nullptr) slice.cache->advance(slice.num_tokens);
+  }
+  return tensor::rms_norm(x, norm, eps);
+}
+
+void Decoder::collect(std::vector<NamedParameter>& out) const {
+  out.push_back({fmt::format("{}embed_tokens.weight", kPrefix), embed_tokens});
+  for (const DecoderLayer& layer : layers) {
+    const auto add = [&](const char* suffix, const at::Tensor& tensor) {
+      if (tensor.defined()) out.push_back({layer.name + suffix, tensor});
+    };
+    add(".input_layernorm.weight", layer.input_layernorm);
+    const Attention& attention = layer.self_attn;
+    for (const quant::Linear* linear :
+         {&attention.q_proj, &attention.k_proj, &attention.v_proj, &attention.o_proj}) {
+      collect_linear(*linear, out);
+    }
+    add(".post_self_attn_layernorm.weight", layer.post_self_attn_layernorm);
+    add(".post_attention_layernorm.weight", layer.post_attention_layernorm);
+    std::visit([&](const auto& mlp) { mlp.collect(out); }, layer.mlp);
+    add(".post_mlp_layernorm.weight", layer.post_mlp_layernorm);
+  }
+  out.push_back({fmt::format("{}norm.weight", kPrefix), norm});
+}
+
+Result<Decoder> load_decoder(tensor::WeightSource& source, const checkpoint::TextConfig& config) {
+  Decoder decoder;
+  decoder.config = config;
+  const int64_t d = config.hidden_size;
+  const int64_t q_width = config.num_attention_heads * config.head_dim;
+  const int64_t kv_width = config.num_key_value_heads * config.head_dim;
+  GLMV_ASSIGN(decoder.embed_tokens, source.take(fmt::format("{}embed_tokens.weight", kPrefix),
+                                                {config.vocab_size, d}));
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    DecoderLayer layer;
+    layer.name = fmt::format("{}layers.{}", kPrefix, i);
+    const std::string attn = layer.name + ".self_attn.";
+    GLMV_ASSIGN(layer.input_layernorm, source.take(layer.name + ".input_layernorm.weight", {d}));
+    const bool bias = config.attention_bias;
+    GLMV_ASSIGN(layer.self_attn.q_proj,
+                quant::load_linear(source, {.name = attn + "q_proj", .in = d, .out = q_width,
+                                            .bias = bias}));
+    GLMV_ASSIGN(layer.self_attn.k_proj,
+                quant::load_linear(source, {.name = attn + "k_proj", .in = d, .out = kv_width,
+                                            .bias = bias}));
+    GLMV_ASSIGN(layer.self_attn.v_proj,
+                quant::load_linear(source, {.name = attn + "v_proj", .in = d, .out = kv_width,
+                                            .bias = bias}));
+    GLMV_ASSIGN(layer.self_attn.o_proj,
+                quant::load_linear(source, {.name = attn + "o_proj", .in = q_width, .out = d}));
+    GLMV_ASSIGN(layer.post_attention_layernorm,
+                source.take(layer.name + ".post_attention_layernorm.weight", {d}));
+    if (config.sandwich_norms) {
+      GLMV_ASSIGN(layer.post_self_attn_layernorm,
+                  source.take(layer.name + ".post_self_attn_layernorm.weight", {d}));
+      GLMV_ASSIGN(layer.post_mlp_layernorm,
+                  source.take(layer.name + ".post_mlp_layernorm.weight", {d}));
+    }
+    const std::string mlp = layer.name + ".mlp";
+    if (config.moe && i >= config.moe->first_k_dense_replace) {
+      GLMV_ASSIGN(layer.mlp, load_moe(source, mlp, config));
+    } else {
+      GLMV_ASSIGN(layer.mlp,
+                  load_mlp(source, mlp, d, config.intermediate_size, !config.moe.has_value()));
+    }
+    decoder.layers.push_back(std::move(layer));
+  }
+  GLMV_ASSIGN(decoder.norm, source.take(fmt::format("{}norm.weight", kPrefix), {d}));
+  return decoder;
+}
+
+}  // namespace glmv::model

@@ -1,0 +1,164 @@
+#include "glmv/model/vision/tower.h"
+
+#include <cmath>
+
+#include "glmv/base/check.h"
+#include "glmv/model/vision/geometry.h"
+#include "glmv/tensor/ops.h"
+
+namespace glmv::model {
+namespace {
+
+// Fixed in the reference's merger, independent of rms_norm_eps.
+constexpr double kMergerLayerNormEps = 1e-5;
+
+at::Tensor attend(const checkpoint::VisionConfig& config, const VisionBlock& block,
+                  const at::Tensor& x, const RopeTable& rope, std::span<const int64_t> lengths) {
+  const int64_t rows = x.size(0);
+  const at::Tensor qkv = block.qkv(x).view({rows, 3, config.num_heads, config.head_dim});
+  at::Tensor q = qkv.select(1, 0);  // [P, heads, head_dim]
+  at::Tensor k = qkv.select(1, 1);
+  const at::Tensor v = qkv.select(1, 2);
+  if (block.q_norm.defined()) {
+    q = tensor::rms_norm(q, block.q_norm, config.rms_norm_eps);
+    k = tensor::rms_norm(k, block.k_norm, config.rms_norm_eps);
+  }
+  q = tensor::apply_rope(q, rope.cos, rope.sin, false);
+  k = tensor::apply_rope(k, rope.cos, rope.sin, false);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim));
+  const at::Tensor out = tensor::attention_runs(q, k, v.contiguous(), lengths, false, scale);
+  return block.proj(out.reshape({rows, config.hidden_size}));
+}
+
+}  // namespace
+
+at::Tensor VisionTower::forward(const at::Tensor& patches, std::span<const Grid> grids,
+                                const VisionProgress& progress, const VisionProbe& probe) const {
+  const auto show = [&](const std::string& stage, const at::Tensor& x) {
+    if (probe) probe(stage, x);
+  };
+  const int64_t merge = config.spatial_merge_size;
+  const double eps = config.rms_norm_eps;
+  const at::ScalarType dtype = patch_weight.scalar_type();
+  const at::Device device = patch_weight.device();
+
+  at::Tensor x = at::linear(patches.to(device, dtype), patch_weight.flatten(1), patch_bias);
+  show("patch_embed", x);
+  if (config.absolute_position) {
+    x = tensor::rms_norm(x, post_conv_layernorm, eps);
+    const at::Tensor positions = interpolate_positions(position_embedding, grids, merge);
+    show("pos_emb", positions);
+    x = x + positions.to(dtype);
+  }
+
+  const RopeTable rope =
+      vision_rope(config.head_dim, patch_coordinates(grids, merge).to(device));
+  std::vector<int64_t> lengths;  // attention stays inside one temporal slice
+  for (const Grid& grid : grids) lengths.insert(lengths.end(), grid.t, grid.h * grid.w);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    if (progress && !progress(static_cast<int64_t>(i), static_cast<int64_t>(blocks.size()))) {
+      return {};
+    }
+    const VisionBlock& block = blocks[i];
+    x = x + attend(config, block, tensor::rms_norm(x, block.norm1, eps), rope, lengths);
+    x = x + block.mlp(tensor::rms_norm(x, block.norm2, eps));
+    show("block." + std::to_string(i), x);
+  }
+  x = tensor::rms_norm(x, post_layernorm, eps);
+  show("post_layernorm", x);
+
+  // Convolution with kernel = stride = merge: four consecutive rows are one input vector (a, b,
+  // channel).
+  const at::Tensor weight = downsample_weight.permute({0, 2, 3, 1}).flatten(1);
+  x = at::linear(x.view({-1, merge * merge * config.hidden_size}), weight, downsample_bias);
+  show("downsample", x);
+  x = merger_proj(x);
+  x = at::gelu(at::layer_norm(x, {config.out_hidden_size}, merger_norm_weight, merger_norm_bias,
+                              kMergerLayerNormEps));
+  x = merger_mlp(x);
+  show("merger", x);
+  return x;
+}
+
+void VisionTower::collect(std::vector<NamedParameter>& out) const {
+  const std::string p = "model.visual.";
+  const auto add = [&](const std::string& name, const at::Tensor& tensor) {
+    if (tensor.defined()) out.push_back({name, tensor});
+  };
+  add(p + "patch_embed.proj.weight", patch_weight);
+  add(p + "patch_embed.proj.bias", patch_bias);
+  add(p + "post_conv_layernorm.weight", post_conv_layernorm);
+  add(p + "embeddings.position_embedding.weight", position_embedding);
+  for (const VisionBlock& block : blocks) {
+    add(block.name + ".norm1.weight", block.norm1);
+    collect_linear(block.qkv, out);
+    add(block.name + ".attn.q_norm.weight", block.q_norm);
+    add(block.name + ".attn.k_norm.weight", block.k_norm);
+    collect_linear(block.proj, out);
+    add(block.name + ".norm2.weight", block.norm2);
+    block.mlp.collect(out);
+  }
+  add(p + "post_layernorm.weight", post_layernorm);
+  add(p + "downsample.weight", downsample_weight);
+  add(p + "downsample.bias", downsample_bias);
+  collect_linear(merger_proj, out);
+  add(p + "merger.post_projection_norm.weight", merger_norm_weight);
+  add(p + "merger.post_projection_norm.bias", merger_norm_bias);
+  merger_mlp.collect(out);
+}
+
+Result<VisionTower> load_vision(tensor::WeightSource& source,
+                                const checkpoint::VisionConfig& config) {
+  VisionTower tower;
+  tower.config = config;
+  const std::string p = "model.visual.";
+  const int64_t h = config.hidden_size;
+  const int64_t o = config.out_hidden_size;
+  const int64_t merge = config.spatial_merge_size;
+  const bool bias = config.attention_bias;
+  GLMV_ASSIGN(tower.patch_weight,
+              source.take(p + "patch_embed.proj.weight",
+                          {h, config.in_channels, config.temporal_patch_size, config.patch_size,
+                           config.patch_size}));
+  GLMV_ASSIGN(tower.patch_bias, source.take(p + "patch_embed.proj.bias", {h}));
+  if (config.absolute_position) {
+    const int64_t side = config.image_size / config.patch_size;
+    GLMV_ASSIGN(tower.post_conv_layernorm, source.take(p + "post_conv_layernorm.weight", {h}));
+    GLMV_ASSIGN(tower.position_embedding,
+                source.take(p + "embeddings.position_embedding.weight", {side * side, h}));
+  }
+  for (int64_t i = 0; i < config.depth; ++i) {
+    VisionBlock block;
+    block.name = p + "blocks." + std::to_string(i);
+    const std::string attn = block.name + ".attn.";
+    GLMV_ASSIGN(block.norm1, source.take(block.name + ".norm1.weight", {h}));
+    GLMV_ASSIGN(block.norm2, source.take(block.name + ".norm2.weight", {h}));
+    GLMV_ASSIGN(block.qkv,
+                quant::load_linear(source, {.name = attn + "qkv", .in = h, .out = 3 * h,
+                                            .bias = bias,
+                                            .pieces = {attn + "q", attn + "k", attn + "v"},
+                                            .piece_rows = {h, h, h}}));
+    GLMV_ASSIGN(block.proj, quant::load_linear(source, {.name = attn + "proj", .in = h, .out = h,
+                                                        .bias = bias}));
+    if (config.qk_norm) {
+      GLMV_ASSIGN(block.q_norm, source.take(attn + "q_norm.weight", {config.head_dim}));
+      GLMV_ASSIGN(block.k_norm, source.take(attn + "k_norm.weight", {config.head_dim}));
+    }
+    GLMV_ASSIGN(block.mlp, load_mlp(source, block.name + ".mlp", h, config.block_intermediate_size,
+                                    false, bias));
+    tower.blocks.push_back(std::move(block));
+  }
+  GLMV_ASSIGN(tower.post_layernorm, source.take(p + "post_layernorm.weight", {h}));
+  GLMV_ASSIGN(tower.downsample_weight, source.take(p + "downsample.weight", {o, h, merge, merge}));
+  GLMV_ASSIGN(tower.downsample_bias, source.take(p + "downsample.bias", {o}));
+  GLMV_ASSIGN(tower.merger_proj,
+              quant::load_linear(source, {.name = p + "merger.proj", .in = o, .out = o}));
+  GLMV_ASSIGN(tower.merger_norm_weight,
+              source.take(p + "merger.post_projection_norm.weight", {o}));
+  GLMV_ASSIGN(tower.merger_norm_bias, source.take(p + "merger.post_projection_norm.bias", {o}));
+  GLMV_ASSIGN(tower.merger_mlp,
+              load_mlp(source, p + "merger", o, config.merger_intermediate_size, false));
+  return tower;
+}
+
+}  // namespace glmv::model

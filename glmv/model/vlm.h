@@ -1,0 +1,122 @@
+#pragma once
+// The one interface of all model families: vision tower, embedding, decoder, logits. The same
+// functions serve inference and training (with grad mode on they record the graph); state travels
+// as arguments, a model is const after load and may be shared by threads.
+//
+// Shape legend: N tokens of all sequences of a batch laid end to end, D hidden size, P patches,
+// M = P / merge^2 merged image tokens, K selected rows, V vocabulary.
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "glmv/base/grid.h"
+#include "glmv/base/result.h"
+#include "glmv/checkpoint/hf_config.h"
+
+namespace glmv::model {
+
+// Keys and values of one sequence. Filled by forward_text; length grows by the tokens given.
+class KvCache {
+ public:
+  // Room for `capacity` tokens now; grows by reallocation when more come.
+  KvCache(const checkpoint::TextConfig& config, at::ScalarType dtype, at::Device device,
+          int64_t capacity);
+
+  int64_t length() const { return length_; }
+  // Forgets all tokens from `length` on.
+  void truncate(int64_t length);
+
+  // Appends keys, values [n, kv_heads, head_dim] of one layer behind length(); returns all keys and
+  // values [kv_heads, length + n, head_dim] as views. advance() after the last layer.
+  std::pair<at::Tensor, at::Tensor> append(int64_t layer, const at::Tensor& keys,
+                                           const at::Tensor& values);
+  void advance(int64_t n) { length_ += n; }
+
+ private:
+  struct Layer {
+    at::Tensor keys;    // [kv_heads, capacity, head_dim]
+    at::Tensor values;  // [kv_heads, capacity, head_dim]
+  };
+  static void grow(at::Tensor& store, int64_t used, int64_t needed);
+
+  std::vector<Layer> layers_;
+  int64_t length_ = 0;
+};
+
+// A run of tokens of one sequence inside a batch. Attention is causal inside the sequence and
+// never crosses sequences, so packed training rows are simply several slices.
+struct SequenceSlice {
+  int64_t num_tokens = 0;
+  KvCache* cache = nullptr;  // null: no cache (training, scoring)
+};
+
+struct TextBatch {
+  at::Tensor hidden_ND;           // input embeddings (embed(), merged with vision rows)
+  at::Tensor position_ids_3N;     // int64
+  std::vector<SequenceSlice> sequences;
+};
+
+struct NamedParameter {
+  std::string name;  // canonical checkpoint name
+  at::Tensor tensor;
+};
+
+// Called between vision blocks with (done, total); returning false stops the work, and
+// encode_images then returns an undefined tensor.
+using VisionProgress = std::function<bool(int64_t, int64_t)>;
+
+class Vlm {
+ public:
+  virtual ~Vlm() = default;
+
+  virtual const checkpoint::ModelConfig& config() const = 0;
+  virtual at::ScalarType dtype() const = 0;
+  virtual at::Device device() const = 0;
+
+  // Patch rows [P, patch_dim] fp32 of all pictures end to end (videos: a grid with t slices) ->
+  // [M, D] rows in prompt order.
+  virtual at::Tensor encode_images(const at::Tensor& patches, std::span<const Grid> grids,
+                                   const VisionProgress& progress = {}) const = 0;
+
+  // input_ids [N] int64 -> [N, D]. `image_rows` [M, D], when defined, replace the rows whose index
+  // is listed in `image_positions` [M] int64, in order.
+  virtual at::Tensor embed(const at::Tensor& input_ids, const at::Tensor& image_rows = {},
+                           const at::Tensor& image_positions = {}) const = 0;
+
+  // -> final-norm hidden states [N, D]. Caches are appended to.
+  virtual at::Tensor forward_text(const TextBatch& batch) const = 0;
+
+  // Hidden rows [K, D] -> logits [K, V] in the model dtype.
+  virtual at::Tensor logits(const at::Tensor& hidden_KD) const = 0;
+
+  // Every weight under its canonical name; tensors share storage with the model, so an optimizer
+  // may update them in place and a writer may save them.
+  virtual std::vector<NamedParameter> parameters() const = 0;
+};
+
+struct LoadOptions {
+  std::string dtype = "auto";        // auto | float32 | bfloat16 | float16
+  std::string device = "cpu";
+  std::string load_format = "auto";  // auto | dummy
+  uint64_t dummy_seed = 0;
+  // Training updates weights in place: they must own their memory (no views of the file map).
+  bool for_training = false;
+};
+
+struct LoadedModel {
+  std::unique_ptr<Vlm> model;
+  std::vector<std::string> warnings;  // unknown tensors, conflicting ids
+  int64_t weight_bytes = 0;
+};
+
+// Loads a checkpoint folder. Families are the rows of families.cc.
+Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& options = {});
+
+}  // namespace glmv::model

@@ -1,0 +1,64 @@
+#pragma once
+// How one Linear stores its weight and computes y = x W^T + b. Decided per Linear by the tensors
+// that the checkpoint has for it (formats.cc). Const after load.
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "glmv/base/result.h"
+#include "glmv/tensor/from_checkpoint.h"
+
+namespace glmv::quant {
+
+class LinearMethod {
+ public:
+  virtual ~LinearMethod() = default;
+
+  // x [..., in] -> [..., out] in x's dtype.
+  virtual at::Tensor apply(const at::Tensor& x) const = 0;
+
+  // (suffix, tensor) pairs under which the weights stand in a checkpoint: ("weight", W).
+  virtual std::vector<std::pair<std::string, at::Tensor>> tensors() const = 0;
+};
+
+// What a Linear looks like in the checkpoint.
+struct LinearSpec {
+  std::string name;                     // "model.language_model.layers.0.mlp.gate_up_proj"
+  int64_t in = 0;
+  int64_t out = 0;
+  bool bias = false;
+  // Alternative spelling in pieces, concatenated along `out` (names and rows), or as rows
+  // [slice_begin, slice_begin + out) of a fused Linear.
+  std::vector<std::string> pieces;
+  std::vector<int64_t> piece_rows;
+  std::string sliced_from;
+  int64_t slice_begin = 0;
+};
+
+// A named Linear of a model; cheap to copy, shares its weights.
+class Linear {
+ public:
+  Linear() = default;
+  Linear(std::string name, std::shared_ptr<const LinearMethod> method)
+      : name_(std::move(name)), method_(std::move(method)) {}
+
+  at::Tensor operator()(const at::Tensor& x) const { return method_->apply(x); }
+  const std::string& name() const { return name_; }
+  const LinearMethod& method() const { return *method_; }
+
+ private:
+  std::string name_;
+  std::shared_ptr<const LinearMethod> method_;
+};
+
+// Loads one Linear in whatever format the checkpoint holds it.
+Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec);
+
+// A Linear over weights that are already there (experts cut from a stacked tensor).
+Linear make_unquantized(std::string name, at::Tensor weight, at::Tensor bias = {});
+
+}  // namespace glmv::quant

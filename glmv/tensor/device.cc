@@ -1,0 +1,92 @@
+#include "glmv/tensor/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/detail/PrivateUse1HooksInterface.h>
+
+#include "glmv/base/check.h"
+
+namespace glmv::tensor {
+namespace {
+
+using checkpoint::DType;
+
+struct DTypeRow {
+  DType dtype;
+  at::ScalarType scalar;
+};
+
+constexpr DTypeRow kDTypes[] = {
+    {DType::kBool, at::kBool},   {DType::kU8, at::kByte},      {DType::kI8, at::kChar},
+    {DType::kI16, at::kShort},   {DType::kU16, at::kUInt16},   {DType::kI32, at::kInt},
+    {DType::kU32, at::kUInt32},  {DType::kI64, at::kLong},     {DType::kU64, at::kUInt64},
+    {DType::kF16, at::kHalf},    {DType::kBF16, at::kBFloat16}, {DType::kF32, at::kFloat},
+    {DType::kF64, at::kDouble},  {DType::kF8E4M3, at::kFloat8_e4m3fn},
+    {DType::kF8E5M2, at::kFloat8_e5m2},
+};
+
+}  // namespace
+
+Result<at::Device> parse_device(const std::string& name) {
+  const size_t colon = name.find(':');
+  const std::string kind = name.substr(0, colon);
+  int index = -1;
+  if (colon != std::string::npos) {
+    const std::string digits = name.substr(colon + 1);
+    if (digits.empty() || digits.size() > 3 ||
+        digits.find_first_not_of("0123456789") != std::string::npos) {
+      return invalid_argument("device \"{}\": the index must be a number, as in cuda:0", name);
+    }
+    index = std::stoi(digits);
+  }
+  if (kind == "cpu") return at::Device(at::kCPU);
+  if (kind == "cuda") {
+    if (!at::globalContext().hasCUDA()) {
+      return unsupported("device \"{}\": this build has no usable CUDA device; use --device cpu",
+                         name);
+    }
+    return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index < 0 ? 0 : index));
+  }
+  if (kind == "npu") {
+    if (!at::isPrivateUse1HooksRegistered()) {
+      return unsupported("device \"{}\": no NPU plug-in is loaded; use --device cpu", name);
+    }
+    return at::Device(at::kPrivateUse1, static_cast<c10::DeviceIndex>(index < 0 ? 0 : index));
+  }
+  return invalid_argument("unknown device \"{}\"; known: cpu, cuda[:i], npu[:i]", name);
+}
+
+Result<at::ScalarType> parse_compute_dtype(const std::string& name) {
+  if (name == "float32" || name == "fp32") return at::kFloat;
+  if (name == "bfloat16" || name == "bf16") return at::kBFloat16;
+  if (name == "float16" || name == "fp16") return at::kHalf;
+  return invalid_argument("unknown dtype \"{}\"; known: auto, float32, bfloat16, float16", name);
+}
+
+std::string dtype_text(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return "float32";
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kHalf:
+      return "float16";
+    default:
+      return at::toString(dtype);
+  }
+}
+
+at::ScalarType to_scalar_type(DType dtype) {
+  for (const DTypeRow& row : kDTypes) {
+    if (row.dtype == dtype) return row.scalar;
+  }
+  GLMV_CHECK(false, "dtype without a row");
+}
+
+DType from_scalar_type(at::ScalarType dtype) {
+  for (const DTypeRow& row : kDTypes) {
+    if (row.scalar == dtype) return row.dtype;
+  }
+  GLMV_CHECK(false, "scalar type {} cannot be stored in safetensors", at::toString(dtype));
+}
+
+}  // namespace glmv::tensor

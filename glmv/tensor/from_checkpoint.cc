@@ -1,0 +1,151 @@
+#include "glmv/tensor/from_checkpoint.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "glmv/base/check.h"
+#include "glmv/tensor/device.h"
+
+namespace glmv::tensor {
+namespace {
+
+bool is_float(at::ScalarType dtype) {
+  return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf ||
+         dtype == at::kDouble;
+}
+
+std::unexpected<Status> missing(const std::string& name) {
+  return not_found("the checkpoint has no tensor \"{}\"; is the folder complete and does "
+                   "config.json belong to it?", name);
+}
+
+std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+std::unexpected<Status> wrong_shape(const std::string& name, at::IntArrayRef got,
+                                    at::IntArrayRef want) {
+  return invalid_argument("tensor \"{}\" has shape {}, but config.json implies {}", name,
+                          shape_text(got), shape_text(want));
+}
+
+}  // namespace
+
+at::Tensor as_tensor(const checkpoint::TensorView& view) {
+  auto file = view.file;
+  // The map is read-only; at::from_blob wants a mutable pointer but nothing writes through it.
+  void* data = const_cast<std::byte*>(view.data.data());
+  return at::from_blob(data, view.shape, [file](void*) {},
+                       at::TensorOptions().dtype(to_scalar_type(view.dtype)));
+}
+
+WeightSource::WeightSource(const checkpoint::Weights* weights, Options options)
+    : weights_(weights), options_(options) {
+  GLMV_CHECK(weights != nullptr || options.dummy);
+}
+
+bool WeightSource::has(const std::string& name, bool dummy_answer) const {
+  if (options_.dummy) return dummy_answer;
+  return weights_->tensors.contains(name);
+}
+
+Result<at::Tensor> WeightSource::raw(const std::string& name) {
+  const auto it = weights_->tensors.find(name);
+  if (it == weights_->tensors.end()) return missing(name);
+  taken_.insert(name);
+  at::Tensor tensor = as_tensor(it->second);
+  if (!is_float(tensor.scalar_type())) {
+    return invalid_argument("tensor \"{}\" has dtype {}; expected BF16, F16 or F32", name,
+                            checkpoint::dtype_name(it->second.dtype));
+  }
+  return tensor;
+}
+
+at::Tensor WeightSource::convert(const at::Tensor& raw, at::ScalarType dtype) {
+  at::Tensor tensor = raw.to(options_.device, dtype, false, options_.own_memory).contiguous();
+  num_bytes_ += static_cast<int64_t>(tensor.nbytes());
+  return tensor;
+}
+
+at::Tensor WeightSource::random(const std::string& name, at::IntArrayRef shape,
+                                at::ScalarType dtype) {
+  auto generator = at::detail::createCPUGenerator(options_.dummy_seed ^ std::hash<std::string>{}(name));
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+  if (shape.size() == 1) {
+    tensor.fill_(name.ends_with("weight") ? 1.0 : 0.0);
+  } else {
+    const double fan_in = static_cast<double>(tensor.numel()) / static_cast<double>(shape[0]);
+    // Uniform with the deviation 1/sqrt(fan_in): speed of values, not their quality, matters here.
+    const double bound = name.find("embed_tokens") != std::string::npos
+                             ? 0.05
+                             : std::sqrt(3.0 / fan_in);
+    tensor.uniform_(-bound, bound, generator);
+  }
+  num_bytes_ += static_cast<int64_t>(tensor.nbytes());
+  return tensor.to(options_.device);
+}
+
+Result<at::Tensor> WeightSource::take_as(const std::string& name, at::IntArrayRef shape,
+                                         at::ScalarType dtype) {
+  if (options_.dummy) return random(name, shape, dtype);
+  GLMV_ASSIGN(const at::Tensor tensor, raw(name));
+  if (tensor.sizes() != shape) return wrong_shape(name, tensor.sizes(), shape);
+  return convert(tensor, dtype);
+}
+
+Result<at::Tensor> WeightSource::take(const std::string& name, at::IntArrayRef shape) {
+  return take_as(name, shape, options_.dtype);
+}
+
+Result<at::Tensor> WeightSource::take_fp32(const std::string& name, at::IntArrayRef shape) {
+  return take_as(name, shape, at::kFloat);
+}
+
+Result<at::Tensor> WeightSource::take_fused(const std::string& name,
+                                            const std::vector<std::string>& pieces,
+                                            const std::vector<int64_t>& piece_rows,
+                                            at::IntArrayRef shape) {
+  if (options_.dummy || has(name) || !has(pieces.front())) return take(name, shape);
+  std::vector<at::Tensor> parts;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    std::vector<int64_t> want = shape.vec();
+    want[0] = piece_rows[i];
+    GLMV_ASSIGN(const at::Tensor part, raw(pieces[i]));
+    if (part.sizes() != at::IntArrayRef(want)) return wrong_shape(pieces[i], part.sizes(), want);
+    parts.push_back(part.to(options_.device, options_.dtype));
+  }
+  at::Tensor fused = at::cat(parts, 0);
+  num_bytes_ += static_cast<int64_t>(fused.nbytes());
+  return fused;
+}
+
+Result<at::Tensor> WeightSource::take_or_slice(const std::string& name, const std::string& fused,
+                                               int64_t begin, at::IntArrayRef shape) {
+  if (options_.dummy || has(name) || !has(fused)) return take(name, shape);
+  GLMV_ASSIGN(const at::Tensor whole, raw(fused));
+  if (whole.dim() != static_cast<int64_t>(shape.size()) || whole.size(0) < begin + shape[0] ||
+      whole.sizes().slice(1) != shape.slice(1)) {
+    return wrong_shape(fused, whole.sizes(), shape);
+  }
+  return convert(whole.narrow(0, begin, shape[0]), options_.dtype);
+}
+
+Result<at::Tensor> WeightSource::take_stacked(const std::string& stacked, int64_t index,
+                                              int64_t num, int64_t rows, int64_t begin,
+                                              at::IntArrayRef shape) {
+  GLMV_ASSIGN(const at::Tensor whole, raw(stacked));
+  const std::vector<int64_t> want = {num, rows, shape[1]};
+  if (whole.sizes() != at::IntArrayRef(want)) return wrong_shape(stacked, whole.sizes(), want);
+  return convert(whole.select(0, index).narrow(0, begin, shape[0]), options_.dtype);
+}
+
+std::vector<std::string> WeightSource::leftovers() const {
+  std::vector<std::string> names;
+  if (weights_ == nullptr) return names;
+  for (const auto& [name, view] : weights_->tensors) {
+    if (!taken_.contains(name)) names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace glmv::tensor

@@ -1,0 +1,70 @@
+#pragma once
+// Hands the tensors of a checkpoint to the model, one by one, in the dtype of computation. Where
+// the file already has that dtype the tensor is a view of the memory map (no copy). Remembers what
+// was taken, so that leftovers can be named.
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "glmv/base/result.h"
+#include "glmv/checkpoint/weights.h"
+
+namespace glmv::tensor {
+
+// A view of a checkpoint tensor; shares ownership of the file map. Read-only memory.
+at::Tensor as_tensor(const checkpoint::TensorView& view);
+
+class WeightSource {
+ public:
+  struct Options {
+    at::ScalarType dtype = at::kFloat;
+    at::Device device = at::kCPU;
+    bool own_memory = false;  // clone views, so that the tensor may be written
+    bool dummy = false;       // random values, no file
+    uint64_t dummy_seed = 0;
+  };
+
+  // `weights` may be null with options.dummy.
+  WeightSource(const checkpoint::Weights* weights, Options options);
+
+  // A tensor of exactly `shape`. not_found when it is missing, invalid_argument on another shape or
+  // a dtype that is no float.
+  Result<at::Tensor> take(const std::string& name, at::IntArrayRef shape);
+  // The same, kept in fp32 in every load dtype.
+  Result<at::Tensor> take_fp32(const std::string& name, at::IntArrayRef shape);
+  // `name` if the file has it, else its `pieces` (each with its rows) concatenated along dim 0.
+  Result<at::Tensor> take_fused(const std::string& name, const std::vector<std::string>& pieces,
+                                const std::vector<int64_t>& piece_rows, at::IntArrayRef shape);
+  // Rows [begin, begin + shape[0]) of a fused tensor when `name` itself is missing.
+  Result<at::Tensor> take_or_slice(const std::string& name, const std::string& fused,
+                                   int64_t begin, at::IntArrayRef shape);
+  // Element `index` of a stacked tensor [E, ...], rows [begin, begin + shape[0]) of it.
+  Result<at::Tensor> take_stacked(const std::string& stacked, int64_t index, int64_t num,
+                                  int64_t rows, int64_t begin, at::IntArrayRef shape);
+
+  // True when the file has the tensor; in dummy mode always `dummy_answer`.
+  bool has(const std::string& name, bool dummy_answer = false) const;
+
+  // Names never taken, sorted.
+  std::vector<std::string> leftovers() const;
+  // Bytes handed out (in the dtype of computation).
+  int64_t num_bytes() const { return num_bytes_; }
+
+ private:
+  Result<at::Tensor> take_as(const std::string& name, at::IntArrayRef shape,
+                             at::ScalarType dtype);
+  at::Tensor convert(const at::Tensor& raw, at::ScalarType dtype);
+  at::Tensor random(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
+  Result<at::Tensor> raw(const std::string& name);
+
+  const checkpoint::Weights* weights_;
+  Options options_;
+  std::set<std::string> taken_;
+  int64_t num_bytes_ = 0;
+};
+
+}  // namespace glmv::tensor

@@ -1,0 +1,154 @@
+#include "glmv/tensor/ops.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "glmv/base/check.h"
+
+namespace glmv::tensor {
+namespace {
+
+at::Tensor sdpa(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                const std::optional<at::Tensor>& mask, bool causal, double scale) {
+  return at::scaled_dot_product_attention(q, k, v, mask, 0.0, causal, scale);
+}
+
+// [G, L, E] -> [G * group, L, E], every head repeated for its queries.
+at::Tensor repeat_heads(const at::Tensor& x, int64_t group) {
+  if (group == 1) return x;
+  return x.unsqueeze(1).expand({x.size(0), group, x.size(1), x.size(2)})
+      .reshape({x.size(0) * group, x.size(1), x.size(2)});
+}
+
+// [N, G, E] -> [N, G * group, E].
+at::Tensor repeat_heads_of_rows(const at::Tensor& x, int64_t group) {
+  if (group == 1) return x;
+  return x.unsqueeze(2).expand({x.size(0), x.size(1), group, x.size(2)})
+      .reshape({x.size(0), x.size(1) * group, x.size(2)});
+}
+
+// b runs of n tokens each: one call.
+at::Tensor attention_equal(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t b,
+                           int64_t n, bool causal, double scale) {
+  const auto batched = [&](const at::Tensor& x) {
+    return x.view({b, n, x.size(1), x.size(2)}).transpose(1, 2);  // [b, H, n, E]
+  };
+  const at::Tensor out = sdpa(batched(q), batched(k), batched(v), std::nullopt, causal, scale);
+  return out.transpose(1, 2).reshape({b * n, q.size(1), q.size(2)});
+}
+
+// Causal runs of different lengths, padded on the right: a padded position is never seen by a real
+// one. Returns rows in the original order.
+at::Tensor attention_padded(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            std::span<const int64_t> lengths, int64_t longest, double scale) {
+  const int64_t b = static_cast<int64_t>(lengths.size());
+  std::vector<int64_t> gather(b * longest, 0);  // padded slot -> source row
+  std::vector<int64_t> scatter;                 // source row -> padded slot
+  int64_t row = 0;
+  for (int64_t i = 0; i < b; ++i) {
+    for (int64_t j = 0; j < lengths[i]; ++j) {
+      gather[i * longest + j] = row++;
+      scatter.push_back(i * longest + j);
+    }
+  }
+  const auto index = [&](std::vector<int64_t>& values) {
+    return at::tensor(at::ArrayRef<int64_t>(values), at::kLong).to(q.device());
+  };
+  const at::Tensor gather_index = index(gather);
+  const auto padded = [&](const at::Tensor& x) { return x.index_select(0, gather_index); };
+  const at::Tensor out = attention_equal(padded(q), padded(k), padded(v), b, longest, true, scale);
+  return out.index_select(0, index(scatter));
+}
+
+}  // namespace
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const at::Tensor x32 = x.to(at::kFloat);
+  const at::Tensor scale = x32.square().mean(-1, true).add(eps).rsqrt();
+  return weight * (x32 * scale).to(x.scalar_type());
+}
+
+at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
+
+at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin,
+                      bool interleaved) {
+  const int64_t half = cos.size(-1);
+  const at::Tensor c = cos.unsqueeze(1);  // [N, 1, R/2]
+  const at::Tensor s = sin.unsqueeze(1);
+  const at::Tensor rotated = x.narrow(-1, 0, 2 * half).to(cos.scalar_type());
+  at::Tensor out;
+  if (interleaved) {
+    const at::Tensor pairs = rotated.unflatten(-1, {half, 2});
+    const at::Tensor a = pairs.select(-1, 0);
+    const at::Tensor b = pairs.select(-1, 1);
+    out = at::stack({a * c - b * s, b * c + a * s}, -1).flatten(-2);
+  } else {
+    const at::Tensor a = rotated.narrow(-1, 0, half);
+    const at::Tensor b = rotated.narrow(-1, half, half);
+    out = at::cat({a * c - b * s, b * c + a * s}, -1);
+  }
+  out = out.to(x.scalar_type());
+  if (2 * half == x.size(-1)) return out;
+  return at::cat({out, x.narrow(-1, 2 * half, x.size(-1) - 2 * half)}, -1);
+}
+
+at::Tensor attention_runs(const at::Tensor& q, const at::Tensor& k_in, const at::Tensor& v_in,
+                          std::span<const int64_t> lengths, bool causal, double scale) {
+  const int64_t group = q.size(1) / k_in.size(1);
+  const at::Tensor k = repeat_heads_of_rows(k_in, group);
+  const at::Tensor v = repeat_heads_of_rows(v_in, group);
+  const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  GLMV_CHECK(total == q.size(0), "runs of {} tokens, but {} rows", total, q.size(0));
+  if (lengths.empty()) return at::zeros_like(q);
+
+  const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
+  const int64_t num_runs = static_cast<int64_t>(lengths.size());
+  const bool equal = longest * num_runs == total;
+  if (equal) return attention_equal(q, k, v, num_runs, longest, causal, scale);
+  // Padding wastes work on the longest run's account; past that, consecutive runs of one length go
+  // together.
+  if (causal && longest * num_runs <= 2 * total) {
+    return attention_padded(q, k, v, lengths, longest, scale);
+  }
+  std::vector<at::Tensor> parts;
+  int64_t begin = 0;
+  for (size_t i = 0; i < lengths.size();) {
+    size_t j = i;
+    while (j < lengths.size() && lengths[j] == lengths[i]) ++j;
+    const int64_t rows = static_cast<int64_t>(j - i) * lengths[i];
+    parts.push_back(attention_equal(q.narrow(0, begin, rows), k.narrow(0, begin, rows),
+                                    v.narrow(0, begin, rows), static_cast<int64_t>(j - i),
+                                    lengths[i], causal, scale));
+    begin += rows;
+    i = j;
+  }
+  return parts.size() == 1 ? parts[0] : at::cat(parts, 0);
+}
+
+at::Tensor attention_cached(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
+                            double scale) {
+  const int64_t n = q.size(0);
+  const int64_t num_heads = q.size(1);
+  const int64_t head_dim = q.size(2);
+  const int64_t kv_heads = keys.size(0);
+  const int64_t length = keys.size(1);
+  const int64_t group = num_heads / kv_heads;
+  if (n == 1) {
+    // All heads of a group see the same keys: they are the rows of one small matrix.
+    const at::Tensor rows = q.view({kv_heads, group, head_dim}).unsqueeze(0);
+    return sdpa(rows, keys.unsqueeze(0), values.unsqueeze(0), std::nullopt, false, scale)
+        .reshape({1, num_heads, head_dim});
+  }
+  const at::Tensor rows = q.transpose(0, 1).unsqueeze(0);  // [1, H, n, E]
+  const at::Tensor k = repeat_heads(keys, group).unsqueeze(0);
+  const at::Tensor v = repeat_heads(values, group).unsqueeze(0);
+  std::optional<at::Tensor> mask;
+  if (n != length) {
+    mask = at::ones({n, length}, at::TensorOptions().dtype(at::kBool).device(q.device()))
+               .tril(length - n);
+  }
+  const at::Tensor out = sdpa(rows, k, v, mask, n == length, scale);
+  return out.squeeze(0).transpose(0, 1);
+}
+
+}  // namespace glmv::tensor
