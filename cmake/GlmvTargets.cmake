@@ -8,7 +8,7 @@ add_library(glmv_flags INTERFACE)
 target_include_directories(glmv_flags INTERFACE ${PROJECT_SOURCE_DIR})
 # maybe-uninitialized: g++ 12 reports std::expected values that were checked.
 target_compile_options(glmv_flags INTERFACE -march=x86-64-v2 -Wall -Wextra
-  -Wno-missing-field-initializers -Wno-maybe-uninitialized -Werror=invalid-pch -Werror=return-type)
+  -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> -Werror=invalid-pch -Werror=return-type)
 target_link_libraries(glmv_flags INTERFACE Threads::Threads fmt::fmt spdlog::spdlog
   nlohmann_json::nlohmann_json)
 if(GLMV_SANITIZE)

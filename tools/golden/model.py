@@ -176,7 +176,8 @@ def make_media():
                                **plain)["pixel_values_videos"]
     return {
         "image.0": images[0], "image.1": images[1], "video": video,
-        "2img.pixel_values": image_out["pixel_values"], "2img.grid_thw": image_out["image_grid_thw"],
+        "2img.pixel_values": image_out["pixel_values"],
+        "2img.grid_thw": image_out["image_grid_thw"],
         "2img.pixel_values_u8": image_u8.to(torch.uint8),
         "video.pixel_values": video_out["pixel_values_videos"],
         "video.grid_thw": video_out["video_grid_thw"],
@@ -235,6 +236,7 @@ class Recorder:
     def __init__(self, model):
         self.tensors = {}
         self.handles = []
+        self.half_split = model.config.model_type == "glm4v_moe"
         visual, text = model.model.visual, model.model.language_model
         self.keep_output(visual.patch_embed, "vision.patch_embed")
         if hasattr(visual, "embeddings"):
@@ -277,9 +279,14 @@ class Recorder:
         self.put("vision.pos_emb", module.forward(torch.zeros_like(args[0]), *args[1:]))
 
     def keep_rope(self, _, args, output):
-        half = output[0].shape[-1] // 2  # the second half repeats the first
-        self.put("rope_cos", output[0][..., :half])
-        self.put("rope_sin", output[1][..., :half])
+        for name, value in zip(("rope_cos", "rope_sin"), output):
+            # Every frequency is there twice: side by side or, for half-split pairs, in halves.
+            half = value.shape[-1] // 2
+            pairs = value.unflatten(-1, (2, half) if self.half_split else (half, 2))
+            first, second = pairs.unbind(-2 if self.half_split else -1)
+            if not torch.equal(first, second):
+                raise SystemExit(f"{name}: unexpected layout of the rotary embedding")
+            self.put(name, first)
 
     def keep_router(self, index, experts, weights):
         order = experts.argsort(dim=-1)
@@ -325,7 +332,7 @@ def run_case(model, case, media):
 
 
 def training_batch(media):
-    """A text sequence and one with an image; None targets are masked."""
+    """A text sequence and one with an image; only the last few tokens are targets."""
     text = Prompt().text(5, 6, 7, 30, 31, 50, 51, 52, 60, 61, 300)
     image = Prompt().text(5, 6, 7).image(12).text(30, 31, 70, 71, 72, 73, 300)
     rows = int(media["2img.grid_thw"][0].prod())
@@ -448,7 +455,8 @@ def main():
     for name in arguments.names:
         folder = out / name
         model = build(name, folder)
-        print(name, sum(value.numel() for value in load_file(folder / "model.safetensors").values()))
+        weights = load_file(folder / "model.safetensors")
+        print(name, sum(value.numel() for value in weights.values()), "values")
         for index, case in enumerate(("text", "2img", "video")):
             tensors = run_case(model, case, media)
             greedy = " ".join(str(token) for token in tensors["greedy"].tolist())

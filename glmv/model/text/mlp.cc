@@ -52,7 +52,8 @@ Routing route(const checkpoint::MoeConfig& config, const at::Tensor& x, const at
 }
 
 at::Tensor Moe::operator()(const at::Tensor& x) const {
-  const Routing routing = route(config, x, gate, correction_bias);
+  const Routing routing =
+      pinned.indices.defined() ? pinned : route(config, x, gate, correction_bias);
   // Expert by expert: the rows that chose it, weighted, added in fp32.
   at::Tensor sum = at::zeros({x.size(0), x.size(1)}, x.options().dtype(at::kFloat));
   const at::Tensor chosen = routing.indices.cpu();

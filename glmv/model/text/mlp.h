@@ -43,6 +43,9 @@ struct Moe {
   at::Tensor correction_bias;  // [E] fp32
   std::vector<Mlp> experts;
   Mlp shared_experts;
+  // When its tensors are defined, taken instead of the router's choice: in bf16 a routing flip
+  // hides every other error, so tests feed the recorded experts.
+  Routing pinned;
 
   at::Tensor operator()(const at::Tensor& x) const;
   void collect(std::vector<NamedParameter>& out) const;

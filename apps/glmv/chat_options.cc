@@ -1,0 +1,124 @@
+#include "apps/glmv/chat_options.h"
+
+#include <charconv>
+
+#include "apps/glmv/command.h"
+#include "glmv/base/files.h"
+
+namespace glmv::app {
+namespace {
+
+Result<std::pair<int32_t, double>> parse_bias(const std::string& text) {
+  const size_t colon = text.find(':');
+  int32_t id = 0;
+  double bias = 0;
+  const char* end = text.data() + text.size();
+  if (colon == std::string::npos ||
+      std::from_chars(text.data(), text.data() + colon, id).ptr != text.data() + colon ||
+      std::from_chars(text.data() + colon + 1, end, bias).ptr != end) {
+    return invalid_argument("--logit-bias \"{}\": write TOKEN_ID:BIAS, as in 42:-100", text);
+  }
+  return std::pair(id, bias);
+}
+
+}  // namespace
+
+void add_model_flags(CLI::App& command, ModelFlags& flags) {
+  const std::string group = "Model";
+  command.add_option("-m,--model", flags.model, "checkpoint folder (default: the embedded model)")
+      ->group(group);
+  command.add_option("--dtype", flags.engine.dtype, "auto, float32 or bfloat16")
+      ->capture_default_str()->group(group);
+  command.add_option("--device", flags.engine.device, "cpu, cuda[:i] or npu[:i]")
+      ->capture_default_str()->group(group);
+  command.add_option("--threads", flags.engine.num_threads, "0: all cores")
+      ->capture_default_str()->group(group);
+  command.add_option("--ctx", flags.engine.max_context_tokens, "context limit in tokens (0: the model's)")
+      ->capture_default_str()->group(group);
+  command.add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens,
+                     "prompt tokens per step")->capture_default_str()->group(group);
+  command.add_option("--load-format", flags.engine.load_format,
+                     "auto, or dummy: random weights of the config's shapes")
+      ->capture_default_str()->group(group);
+}
+
+Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
+  runtime::EngineOptions options = flags.engine;
+  GLMV_ASSIGN(options.model_dir, model_folder(flags.model));
+  return options;
+}
+
+void add_chat_flags(CLI::App& command, ChatFlags& flags) {
+  const std::string sampling = "Sampling (default: the checkpoint's generation_config.json)";
+  command.add_option("--temp", flags.temperature, "temperature; 0: greedy")->group(sampling);
+  command.add_option("--top-p", flags.top_p, "nucleus mass")->group(sampling);
+  command.add_option("--top-k", flags.top_k, "0: off")->group(sampling);
+  command.add_option("--min-p", flags.min_p, "share of the best token's probability")
+      ->group(sampling);
+  command.add_option("--repeat-penalty", flags.repetition_penalty, "1: off")->group(sampling);
+  command.add_option("--presence-penalty", flags.presence_penalty)->group(sampling);
+  command.add_option("--frequency-penalty", flags.frequency_penalty)->group(sampling);
+  command.add_option("--logit-bias", flags.logit_bias, "TOKEN_ID:BIAS, repeatable")
+      ->group(sampling);
+  command.add_option("--seed", flags.seed, "for repeatable sampling")->group(sampling);
+  const std::string length = "Length and thinking";
+  command.add_option("-n,--max-tokens", flags.max_tokens, "new tokens at most")->group(length);
+  command.add_option("--stop", flags.stop, "stop string, repeatable")->group(length);
+  command.add_option("--stop-id", flags.stop_token_ids, "stop token id, repeatable")
+      ->group(length);
+  command.add_option("--think", flags.thinking, "on, off or auto")
+      ->check(CLI::IsMember({"on", "off", "auto"}))->group(length);
+  command.add_option("--think-budget", flags.thinking_budget,
+                     "tokens of thought before the answer is forced")->group(length);
+  command.add_flag("--detect-repetition", flags.detect_repetition,
+                   "stop when the output goes in circles")->group(length);
+  const std::string input = "Input";
+  command.add_option("-s,--system", flags.system, "system prompt, or @FILE")->group(input);
+  command.add_option("--max-pixels", flags.max_pixels,
+                     "pixels per picture at most: fewer is faster (0: the model's limit)")
+      ->group(input);
+  command.add_flag("--trust-special-tokens", flags.trust_special_tokens,
+                   "special tokens typed in the text count as structure")->group(input);
+}
+
+Result<api::ChatRequest> chat_request(const ChatFlags& flags) {
+  api::ChatRequest request;
+  const auto set = [](auto& field, auto value) {
+    if (value >= 0) field = value;
+  };
+  set(request.temperature, flags.temperature);
+  set(request.top_p, flags.top_p);
+  set(request.top_k, flags.top_k);
+  set(request.min_p, flags.min_p);
+  set(request.repetition_penalty, flags.repetition_penalty);
+  set(request.seed, flags.seed);
+  set(request.max_tokens, flags.max_tokens);
+  request.presence_penalty = flags.presence_penalty;
+  request.frequency_penalty = flags.frequency_penalty;
+  for (const std::string& text : flags.logit_bias) {
+    GLMV_ASSIGN(const auto bias, parse_bias(text));
+    request.logit_bias[bias.first] = bias.second;
+  }
+  request.stop = flags.stop;
+  request.stop_token_ids = flags.stop_token_ids;
+  request.logprobs = flags.logprobs >= 0;
+  request.top_logprobs = std::max(flags.logprobs, 0);
+  request.thinking = flags.thinking == "on"    ? api::Thinking::kOn
+                     : flags.thinking == "off" ? api::Thinking::kOff
+                                               : api::Thinking::kAuto;
+  request.thinking_budget = flags.thinking_budget;
+  request.detect_repetition = flags.detect_repetition;
+  request.drop_restated = true;
+  request.max_pixels = flags.max_pixels;
+  request.trust_special_tokens = flags.trust_special_tokens;
+  if (!flags.system.empty()) {
+    std::string text = flags.system;
+    if (text.front() == '@') {
+      GLMV_ASSIGN(text, read_file(text.substr(1), 1 << 20));
+    }
+    request.messages.push_back(text::Message::system(std::move(text)));
+  }
+  return request;
+}
+
+}  // namespace glmv::app

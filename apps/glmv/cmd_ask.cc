@@ -1,0 +1,141 @@
+// glmv ask: one question, one answer.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <iterator>
+
+#include "apps/glmv/box_drawing.h"
+#include "apps/glmv/chat_options.h"
+#include "apps/glmv/command.h"
+#include "apps/glmv/reply_printer.h"
+#include "glmv/api/chat_json.h"
+#include "glmv/chat/local_backend.h"
+
+namespace glmv::app {
+namespace {
+
+struct AskFlags {
+  ModelFlags model;
+  ChatFlags chat;
+  std::vector<std::string> prompt;
+  std::vector<std::string> images;
+  std::vector<std::string> frames;
+  std::vector<double> frame_times_s;
+  double fps = 24;
+  bool json = false;
+  bool raw = false;
+  bool quiet = false;
+  bool no_stream = false;
+  std::string show_thought = "auto";
+  std::string save_boxes;
+};
+
+Result<std::string> read_prompt(const AskFlags& flags) {
+  std::string prompt;
+  for (const std::string& word : flags.prompt) prompt += (prompt.empty() ? "" : " ") + word;
+  const bool from_stdin = prompt == "-" || (prompt.empty() && ::isatty(STDIN_FILENO) == 0);
+  if (from_stdin) {
+    prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
+    while (!prompt.empty() && prompt.back() == '\n') prompt.pop_back();
+  }
+  if (prompt.empty() && flags.images.empty() && flags.frames.empty()) {
+    return invalid_argument("nothing to ask: glmv ask -i PICTURE \"QUESTION\"");
+  }
+  return prompt;
+}
+
+text::Message user_message(const AskFlags& flags, std::string prompt) {
+  text::Message message = text::Message::user("");
+  message.content.clear();
+  for (const std::string& path : flags.images) {
+    message.content.push_back({.kind = text::PartKind::kImage, .source = path});
+  }
+  if (!flags.frames.empty()) {
+    message.content.push_back({.kind = text::PartKind::kVideo, .frames = flags.frames,
+                               .frame_times_s = flags.frame_times_s, .fps = flags.fps});
+  }
+  message.content_is_string = message.content.empty();
+  if (!prompt.empty()) {
+    message.content.push_back({.kind = text::PartKind::kText, .text = std::move(prompt)});
+  }
+  return message;
+}
+
+Result<ShowThought> thought_mode(const AskFlags& flags) {
+  if (flags.show_thought == "full") return ShowThought::kFull;
+  if (flags.show_thought == "hide") return ShowThought::kHide;
+  if (flags.show_thought == "fold") return ShowThought::kFold;
+  return ::isatty(STDOUT_FILENO) == 1 ? ShowThought::kFold : ShowThought::kHide;
+}
+
+Result<int> run_ask(const AskFlags& flags) {
+  GLMV_ASSIGN(std::string prompt, read_prompt(flags));
+  GLMV_ASSIGN(api::ChatRequest request, chat_request(flags.chat));
+  request.messages.push_back(user_message(flags, std::move(prompt)));
+  GLMV_ASSIGN(const ShowThought thought, thought_mode(flags));
+  GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
+  GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
+
+  const bool stream = !flags.json && !flags.raw && !flags.no_stream;
+  const bool terminal = wants_colour(STDERR_FILENO);
+  ReplyPrinter printer({.thought = thought,
+                        .colour = wants_colour(STDOUT_FILENO),
+                        .progress = terminal && !flags.quiet,
+                        .stats = terminal && !flags.quiet && !flags.json});
+  catch_interrupts();
+  GLMV_ASSIGN(const api::ChatReply reply,
+              backend->chat(request, [&](const api::ChatChunk& chunk) {
+                if (stream || !chunk.progress_phase.empty()) printer.on_chunk(chunk);
+                return !interrupted();
+              }));
+  if (flags.json) {
+    fmt::print("{}\n", api::reply_to_json(reply).dump());
+  } else if (flags.raw) {
+    fmt::print("{}\n", reply.raw_text);
+  } else if (flags.no_stream) {
+    fmt::print("{}\n", reply.content);
+  }
+  printer.finish(reply);
+  if (!flags.save_boxes.empty()) {
+    GLMV_RETURN_IF_ERROR(save_boxes(reply, flags.images, flags.save_boxes));
+    if (!flags.quiet && !flags.json) {
+      fmt::print(stderr, "{} box{} drawn to {}\n", reply.boxes.size(),
+                 reply.boxes.size() == 1 ? "" : "es", flags.save_boxes);
+    }
+  }
+  return reply.finish_reason == "cancelled" ? kExitInterrupted : 0;
+}
+
+}  // namespace
+
+void add_ask(CLI::App& command, int& exit_code) {
+  auto flags = std::make_shared<AskFlags>();
+  add_model_flags(command, flags->model);
+  add_chat_flags(command, flags->chat);
+  command.add_option("prompt", flags->prompt, "the question; - or a pipe: from stdin");
+  command.add_option("-i,--image", flags->images, "picture, repeatable")->group("Input")
+      ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--frames", flags->frames, "frame pictures of one video, in order")
+      ->group("Input");
+  command.add_option("--frame-times", flags->frame_times_s, "seconds of each frame")
+      ->group("Input");
+  command.add_option("--fps", flags->fps, "frames per second, without --frame-times")
+      ->capture_default_str()->group("Input");
+  const std::string output = "Output";
+  command.add_flag("--json", flags->json, "one JSON object with everything")->group(output);
+  command.add_flag("--raw", flags->raw, "the output with all its tags")->group(output);
+  command.add_option("--logprobs", flags->chat.logprobs, "with --json: the N best per token")
+      ->group(output);
+  command.add_flag("--no-stream", flags->no_stream, "print the answer when it is complete")
+      ->group(output);
+  command.add_option("--show-think", flags->show_thought, "fold, full or hide")
+      ->check(CLI::IsMember({"auto", "fold", "full", "hide"}))->group(output);
+  command.add_option("--save-boxes", flags->save_boxes, "PNG: the picture with the answer's boxes")
+      ->group(output);
+  command.add_flag("-q,--quiet", flags->quiet, "no progress, no figures")->group(output);
+  command.callback([flags, &exit_code] { exit_code = report(run_ask(*flags)); });
+}
+
+}  // namespace glmv::app

@@ -1,0 +1,92 @@
+// glmv make-tiny: a complete small random checkpoint of any family, as a Hugging Face folder.
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "apps/glmv/command.h"
+#include "apps/glmv/tiny_config.h"
+#include "glmv/base/files.h"
+#include "glmv/checkpoint/writer.h"
+#include "glmv/model/vlm.h"
+#include "glmv/synth/nano_tokenizer.h"
+#include "glmv/tensor/device.h"
+#include "glmv/text/chat_template.h"
+
+namespace glmv::app {
+namespace {
+
+struct MakeTinyFlags {
+  std::string output;
+  std::string family = "glm4v";
+  std::string preset = "tiny";
+  std::string dtype = "float32";
+  uint64_t seed = 0;
+  int32_t vocab_size = 1024;
+};
+
+Result<void> write_json(const std::filesystem::path& path, const Json& json) {
+  return write_file_atomic(path, json.dump(2) + "\n");
+}
+
+Result<int64_t> write_random_weights(const MakeTinyFlags& flags) {
+  GLMV_ASSIGN(const model::LoadedModel loaded,
+              model::load_model(flags.output, {.dtype = flags.dtype, .load_format = "dummy",
+                                               .dummy_seed = flags.seed}));
+  std::vector<checkpoint::TensorToWrite> tensors;
+  int64_t num_parameters = 0;
+  const std::vector<model::NamedParameter> parameters = loaded.model->parameters();
+  for (const model::NamedParameter& parameter : parameters) {
+    const at::Tensor& tensor = parameter.tensor;
+    num_parameters += tensor.numel();
+    tensors.push_back({parameter.name, tensor::from_scalar_type(tensor.scalar_type()),
+                       tensor.sizes().vec(),
+                       {static_cast<const std::byte*>(tensor.const_data_ptr()),
+                        static_cast<size_t>(tensor.nbytes())}});
+  }
+  GLMV_RETURN_IF_ERROR(checkpoint::write_weights(flags.output, tensors));
+  return num_parameters;
+}
+
+Result<int> run_make_tiny(const MakeTinyFlags& flags) {
+  const std::filesystem::path dir = flags.output;
+  std::error_code error;
+  if (std::filesystem::exists(dir / "config.json", error)) {
+    return invalid_argument("{} already holds a checkpoint; name another folder", dir.string());
+  }
+  std::filesystem::create_directories(dir, error);
+  if (error) return invalid_argument("cannot create {}: {}", dir.string(), error.message());
+  GLMV_RETURN_IF_ERROR(synth::write_nano_tokenizer(dir, flags.vocab_size));
+  GLMV_ASSIGN(const text::Tokenizer tokenizer, text::Tokenizer::load(dir));
+  GLMV_ASSIGN(Json config, small_config(flags.family, flags.preset, tokenizer));
+  config["dtype"] = flags.dtype;
+  GLMV_ASSIGN(const text::ChatTemplate chat_template, text::ChatTemplate::load(dir, flags.family));
+  GLMV_RETURN_IF_ERROR(write_file_atomic(dir / "chat_template.jinja", chat_template.source()));
+  GLMV_RETURN_IF_ERROR(write_json(dir / "generation_config.json",
+                                  small_generation_config(tokenizer)));
+  GLMV_RETURN_IF_ERROR(write_json(dir / "preprocessor_config.json",
+                                  small_processor_config(flags.family, flags.preset, false)));
+  GLMV_RETURN_IF_ERROR(write_json(dir / "video_preprocessor_config.json",
+                                  small_processor_config(flags.family, flags.preset, true)));
+  GLMV_RETURN_IF_ERROR(write_json(dir / "config.json", config));
+  GLMV_ASSIGN(const int64_t num_parameters, write_random_weights(flags));
+  fmt::print("{}: {} {}, {:.2f} M parameters, {}\n", dir.string(), flags.family, flags.preset,
+             num_parameters / 1e6, flags.dtype);
+  return 0;
+}
+
+}  // namespace
+
+void add_make_tiny(CLI::App& command, int& exit_code) {
+  auto flags = std::make_shared<MakeTinyFlags>();
+  command.add_option("-o,--output", flags->output, "folder to write")->required();
+  command.add_option("--family", flags->family, "glm4v, glm46v, glm4v_moe or glm_ocr")
+      ->capture_default_str();
+  command.add_option("--preset", flags->preset, "tiny, or nano: the embedded model's shape")
+      ->capture_default_str();
+  command.add_option("--dtype", flags->dtype, "float32 or bfloat16")->capture_default_str();
+  command.add_option("--vocab-size", flags->vocab_size)->capture_default_str();
+  command.add_option("--seed", flags->seed)->capture_default_str();
+  command.callback([flags, &exit_code] { exit_code = report(run_make_tiny(*flags)); });
+}
+
+}  // namespace glmv::app

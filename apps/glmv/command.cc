@@ -1,0 +1,70 @@
+#include "apps/glmv/command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+namespace glmv::app {
+namespace {
+
+// Signal handlers can reach nothing but statics.
+volatile std::sig_atomic_t interrupt_count = 0;
+
+void on_signal(int signal) {
+  if (interrupt_count > 0) ::_exit(128 + signal);
+  interrupt_count = interrupt_count + 1;
+}
+
+int report_status(const Status& status) {
+  fmt::print(stderr, "error: {}\n", status.message);
+  return status.code == Code::kCancelled ? kExitInterrupted : exit_code(status.code);
+}
+
+}  // namespace
+
+int report(const Result<void>& result) { return result ? 0 : report_status(result.error()); }
+int report(const Result<int>& result) { return result ? *result : report_status(result.error()); }
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupted() { return interrupt_count > 0; }
+void clear_interrupt() { interrupt_count = 0; }
+
+Result<std::filesystem::path> model_folder(const std::string& given) {
+  if (!given.empty()) return std::filesystem::path(given);
+  if (const char* variable = std::getenv("GLMV_MODEL"); variable != nullptr && *variable != 0) {
+    return std::filesystem::path(variable);
+  }
+  std::error_code ignored;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const std::filesystem::path candidates[] = {
+      self.parent_path().parent_path() / "share/glmv/models/nano",
+      std::filesystem::path(GLMV_SOURCE_DIR) / "models/nano",
+  };
+  for (const auto& path : candidates) {
+    if (std::filesystem::exists(path / "config.json", ignored)) return path;
+  }
+  return not_found("no embedded model found; name a checkpoint folder with --model DIR");
+}
+
+std::string bytes_text(double bytes) {
+  if (bytes >= 1e9) return fmt::format("{:.2f} GB", bytes / 1e9);
+  if (bytes >= 1e6) return fmt::format("{:.1f} MB", bytes / 1e6);
+  return fmt::format("{:.0f} kB", bytes / 1e3);
+}
+
+std::string duration_text(double seconds) {
+  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  const long whole = std::lround(seconds);
+  if (whole < 3600) return fmt::format("{} min {:02d} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02d} min", whole / 3600, whole / 60 % 60);
+}
+
+}  // namespace glmv::app

@@ -1,0 +1,46 @@
+#pragma once
+// What every subcommand shares: registration, error reporting, interruption.
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <filesystem>
+#include <string>
+
+#include "glmv/base/result.h"
+
+namespace glmv::app {
+
+// Exit codes besides those of Status: 0 ok, 1 not all samples were right or well-formed, 130
+// interrupted.
+inline constexpr int kExitInterrupted = 130;
+
+// Every cmd_*.cc offers one function of this form: adds its flags to `command`, and a callback that
+// does the work and sets `exit_code`.
+using AddCommand = void (*)(CLI::App& command, int& exit_code);
+
+void add_ask(CLI::App& command, int& exit_code);
+void add_chat(CLI::App& command, int& exit_code);
+void add_inspect(CLI::App& command, int& exit_code);
+void add_eval(CLI::App& command, int& exit_code);
+void add_train(CLI::App& command, int& exit_code);
+void add_bench(CLI::App& command, int& exit_code);
+void add_make_tiny(CLI::App& command, int& exit_code);
+void add_synth(CLI::App& command, int& exit_code);
+
+// Prints "error: ..." on stderr for an error; the exit code either way.
+int report(const Result<void>& result);
+int report(const Result<int>& result);
+
+// Set by SIGINT and SIGTERM once catch_interrupts() was called; a second signal ends the process.
+void catch_interrupts();
+bool interrupted();
+void clear_interrupt();
+
+// The checkpoint folder to use: `given`, else $GLMV_MODEL, else the embedded model.
+Result<std::filesystem::path> model_folder(const std::string& given);
+
+// Bytes as "1.3 GB", seconds as "2 min 05 s".
+std::string bytes_text(double bytes);
+std::string duration_text(double seconds);
+
+}  // namespace glmv::app

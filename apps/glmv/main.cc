@@ -1,0 +1,68 @@
+// One binary, one row per subcommand.
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "apps/glmv/command.h"
+#include "glmv/base/check.h"
+
+namespace {
+
+struct CommandRow {
+  const char* name;
+  const char* group;
+  const char* summary;
+  glmv::app::AddCommand add;
+};
+
+constexpr CommandRow kCommands[] = {
+    {"ask", "Use", "answer one question about pictures", glmv::app::add_ask},
+    {"chat", "Use", "talk with a model in the terminal", glmv::app::add_chat},
+    {"inspect", "Look", "describe a checkpoint and its problems", glmv::app::add_inspect},
+    {"eval", "Look", "accuracy per task over a dataset file", glmv::app::add_eval},
+    {"bench", "Look", "speed and memory of a model on this machine", glmv::app::add_bench},
+    {"train", "Make", "fine-tune a checkpoint on dataset files", glmv::app::add_train},
+    {"synth", "Make", "generated pictures with questions and answers", glmv::app::add_synth},
+    {"make-tiny", "Make", "a tiny random checkpoint of any family", glmv::app::add_make_tiny},
+};
+
+int run(int argc, char** argv) {
+  CLI::App app{"glmv: the GLM-V vision-language models, native"};
+  app.set_version_flag("--version", "glmv " GLMV_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  int exit_code = 0;
+  for (const CommandRow& row : kCommands) {
+    CLI::App* command = app.add_subcommand(row.name, row.summary);
+    command->group(row.group);
+    row.add(*command, exit_code);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // 2 is invalid_argument; help and version exit with 0.
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int internal = glmv::exit_code(glmv::Code::kInternal);
+  try {
+    return run(argc, argv);
+  } catch (const glmv::InternalError& error) {
+    fmt::print(stderr, "internal error: {}\nPlease report this with the command you ran.\n",
+               error.what());
+  } catch (const c10::Error& error) {
+    fmt::print(stderr, "internal error: {}\nPlease report this with the command you ran.\n",
+               error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: out of memory; use a smaller picture (--max-pixels) or context\n");
+    return glmv::exit_code(glmv::Code::kResourceExhausted);
+  }
+  return internal;
+}

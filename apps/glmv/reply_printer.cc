@@ -1,0 +1,122 @@
+#include "apps/glmv/reply_printer.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "apps/glmv/command.h"
+
+namespace glmv::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double per_second(int64_t count, double ms) { return ms > 0 ? 1000.0 * count / ms : 0; }
+
+}  // namespace
+
+bool wants_colour(int fd) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return ::isatty(fd) == 1 && (no_colour == nullptr || *no_colour == 0);
+}
+
+ReplyPrinter::ReplyPrinter(Options options) : options_(options) {}
+
+void ReplyPrinter::live_line(const std::string& text) {
+  // Ten a second are enough for the eye.
+  if (live_ && seconds_since(last_draw_) < 0.1) return;
+  last_draw_ = Clock::now();
+  fmt::print(stderr, "\r\033[K{}", text);
+  std::fflush(stderr);
+  live_ = true;
+}
+
+void ReplyPrinter::clear_live_line() {
+  if (live_) fmt::print(stderr, "\r\033[K");
+  live_ = false;
+}
+
+void ReplyPrinter::show_progress(const api::ChatChunk& chunk) {
+  if (!options_.progress) return;
+  if (chunk.progress_phase != phase_) {
+    phase_ = chunk.progress_phase;
+    phase_start_ = Clock::now();
+  }
+  const bool vision = phase_ == "vision";
+  const double share =
+      chunk.progress_total > 0 ? double(chunk.progress_done) / double(chunk.progress_total) : 0;
+  const double spent = seconds_since(phase_start_);
+  const std::string left =
+      share > 0 && share < 1 ? ", " + duration_text(spent / share * (1 - share)) + " left" : "";
+  live_line(fmt::format("{} {:3.0f} % of {} {}{}", vision ? "looking at the picture" : "reading the prompt",
+                        100 * share, chunk.progress_total, vision ? "patches" : "tokens", left));
+}
+
+void ReplyPrinter::on_chunk(const api::ChatChunk& chunk) {
+  if (!chunk.progress_phase.empty()) show_progress(chunk);
+  if (!chunk.reasoning.empty()) {
+    if (!in_thought_) {
+      in_thought_ = true;
+      thought_start_ = Clock::now();
+    }
+    ++thought_pieces_;
+    if (options_.thought == ShowThought::kFull) {
+      clear_live_line();
+      fmt::print("{}{}{}", options_.colour ? "\033[2m" : "", chunk.reasoning,
+                 options_.colour ? "\033[0m" : "");
+      std::fflush(stdout);
+      ends_with_newline_ = chunk.reasoning.back() == '\n';
+    } else if (options_.thought == ShowThought::kFold && options_.progress) {
+      live_line(fmt::format("thinking ... {} tok {:.1f} s", thought_pieces_,
+                            seconds_since(thought_start_)));
+    }
+  }
+  if (!chunk.content.empty()) {
+    clear_live_line();
+    if (in_thought_) {
+      in_thought_ = false;
+      if (options_.thought == ShowThought::kFold && options_.progress) {
+        fmt::print(stderr, "{}> thought for {:.1f} s{}\n", options_.colour ? "\033[2m" : "",
+                   seconds_since(thought_start_), options_.colour ? "\033[0m" : "");
+      } else if (options_.thought == ShowThought::kFull) {
+        fmt::print("{}\n", ends_with_newline_ ? "" : "\n");
+      }
+    }
+    fmt::print("{}", chunk.content);
+    std::fflush(stdout);
+    ends_with_newline_ = chunk.content.back() == '\n';
+  }
+}
+
+void ReplyPrinter::finish(const api::ChatReply& reply) {
+  clear_live_line();
+  if (!ends_with_newline_) fmt::print("\n");
+  std::fflush(stdout);
+  ends_with_newline_ = true;
+  if (reply.finish_reason == "length") {
+    fmt::print(stderr, "(cut at the token limit; raise --max-tokens)\n");
+  }
+  if (options_.stats) {
+    fmt::print(stderr, "{}{}{}\n", options_.colour ? "\033[2m" : "", stats_line(reply),
+               options_.colour ? "\033[0m" : "");
+  }
+}
+
+std::string stats_line(const api::ChatReply& reply) {
+  const api::ChatTimings& t = reply.timings;
+  const api::ChatUsage& u = reply.usage;
+  return fmt::format(
+      "[prompt {} tok ({} image) {:.2f} s {:.0f} t/s | vision {:.2f} s | ttft {:.2f} s | gen {} tok "
+      "{:.2f} s {:.1f} t/s | think {} | stop {}]",
+      u.prompt_tokens, u.image_tokens, t.prefill_ms / 1000, per_second(u.prompt_tokens, t.prefill_ms),
+      t.vision_ms / 1000, t.time_to_first_token_ms / 1000, u.completion_tokens, t.decode_ms / 1000,
+      per_second(u.completion_tokens, t.decode_ms), u.reasoning_tokens, reply.finish_reason);
+}
+
+}  // namespace glmv::app

@@ -1,0 +1,105 @@
+#pragma once
+// One chat turn, asked and answered, independent of who answers (in-process engine, HTTP server,
+// scripted replay). JSON spellings follow OpenAI's chat completions.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "glmv/base/json.h"
+#include "glmv/base/result.h"
+#include "glmv/text/messages.h"
+
+namespace glmv::api {
+
+enum class Thinking { kAuto, kOn, kOff };
+
+struct ChatRequest {
+  std::vector<text::Message> messages;
+  std::optional<double> temperature;   // unset fields take the checkpoint's generation_config
+  std::optional<double> top_p;
+  std::optional<int64_t> top_k;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
+  double presence_penalty = 0;
+  double frequency_penalty = 0;
+  std::map<int32_t, double> logit_bias;
+  std::optional<uint64_t> seed;
+  std::optional<int64_t> max_tokens;
+  std::vector<std::string> stop;
+  std::vector<int32_t> stop_token_ids;
+  bool ignore_eos = false;
+  bool logprobs = false;
+  int top_logprobs = 0;
+  Thinking thinking = Thinking::kAuto;
+  int64_t thinking_budget = -1;        // tokens; -1: none
+  bool detect_repetition = false;
+  bool drop_restated = false;          // prompting.md 3.2 rule 6
+  int64_t max_pixels = 0;              // per picture; 0: the processor's limit
+  bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
+  Json template_kwargs;                // object or null
+};
+
+struct LogprobEntry {
+  std::string token;  // bytes of the token, repaired to UTF-8
+  int32_t token_id = 0;
+  float logprob = 0;
+  std::vector<LogprobEntry> top;
+};
+
+// A box of the answer. Coordinates 0-1000 of the picture, and pixels of the original picture.
+struct AnswerBox {
+  double x1 = 0, y1 = 0, x2 = 0, y2 = 0;          // 0-1000
+  double px1 = 0, py1 = 0, px2 = 0, py2 = 0;      // pixels, clamped to the picture
+  int image = 0;                                  // index of the picture; -1: there is none
+  std::string label;
+  bool reordered = false, clamped = false, degenerate = false;
+};
+
+// A point of the answer (a click, a corner of a polygon), with the same two kinds of coordinates.
+struct AnswerPoint {
+  double x = 0, y = 0;    // 0-1000
+  double px = 0, py = 0;  // pixels
+  int image = 0;
+  std::string label;
+};
+
+struct ChatTimings {
+  double load_ms = 0, preprocess_ms = 0, queue_ms = 0, vision_ms = 0, prefill_ms = 0, decode_ms = 0;
+  double time_to_first_token_ms = 0;
+};
+
+struct ChatUsage {
+  int64_t prompt_tokens = 0, image_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;
+};
+
+// A piece of a streamed reply. Progress events carry no text.
+struct ChatChunk {
+  std::string reasoning;
+  std::string content;
+  std::string progress_phase;     // "" | "vision" | "prefill"
+  int64_t progress_done = 0, progress_total = 0;
+  std::vector<LogprobEntry> logprobs;
+};
+
+// The whole reply.
+struct ChatReply {
+  std::string reasoning;
+  std::string content;            // tags removed, box contents kept
+  std::vector<std::string> boxed; // contents of the final-answer boxes (prompting.md 3.3)
+  std::vector<AnswerBox> boxes;   // grounding boxes of the content
+  std::vector<AnswerPoint> points;
+  std::string finish_reason;      // stop | length | cancelled | repetition
+  std::vector<int32_t> prompt_ids;
+  std::vector<int32_t> output_ids;
+  std::vector<std::vector<int64_t>> image_grid_thw;
+  std::vector<std::vector<int64_t>> image_sizes;  // [width, height] of each picture, pixels
+  std::vector<LogprobEntry> logprobs;
+  ChatUsage usage;
+  ChatTimings timings;
+  std::string raw_text;           // output with all tags
+};
+
+}  // namespace glmv::api

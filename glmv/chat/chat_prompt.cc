@@ -1,0 +1,113 @@
+#include "glmv/chat/chat_prompt.h"
+
+#include <algorithm>
+
+namespace glmv::chat {
+namespace {
+
+constexpr std::string_view kTurnEnds[] = {"<|endoftext|>", "<|user|>", "<|observation|>"};
+constexpr std::string_view kThinkingSwitch = "enable_thinking";
+// A think tag further away than this many tokens belongs to an older turn.
+constexpr size_t kPromptTailTokens = 64;
+
+std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string_view name) {
+  const std::optional<int32_t> id = tokenizer.token_id(name);
+  return id && tokenizer.is_added(*id) ? id : std::nullopt;
+}
+
+void append_text_tokens(processing::ModelInput& input, std::span<const int32_t> ids) {
+  for (const int32_t id : ids) {
+    const int32_t position = static_cast<int32_t>(input.input_ids.size()) + input.rope_delta;
+    input.input_ids.push_back(id);
+    input.mm_token_types.push_back(0);
+    for (std::vector<int32_t>& axis : input.position_ids) axis.push_back(position);
+  }
+}
+
+}  // namespace
+
+parsers::OutputTags output_tags(const text::Tokenizer& tokenizer) {
+  return parsers::OutputTags::from_tokenizer(
+      [&](std::string_view name) { return added_token(tokenizer, name); });
+}
+
+Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
+                                            const api::ChatRequest& request) {
+  if (request.messages.empty()) return invalid_argument("messages: give at least one message");
+  processing::PromptOptions options;
+  options.max_pixels = request.max_pixels;
+  options.trust_special_tokens = request.trust_special_tokens;
+  options.render.kwargs = request.template_kwargs;
+  const bool has_switch =
+      processor.chat_template().source().find(kThinkingSwitch) != std::string::npos;
+  if (has_switch && request.thinking != api::Thinking::kAuto) {
+    options.render.enable_thinking = request.thinking == api::Thinking::kOn;
+  }
+  GLMV_ASSIGN(processing::ModelInput input, processor.process(request.messages, options));
+  if (!has_switch && request.thinking == api::Thinking::kOff) {
+    const bool has_answer = added_token(processor.tokenizer(), "<answer>").has_value();
+    GLMV_ASSIGN(
+        const std::vector<int32_t> ids,
+        processor.tokenizer().encode(has_answer ? "<think></think><answer>" : "<think></think>\n"));
+    append_text_tokens(input, ids);
+  }
+  return input;
+}
+
+parsers::StartState reply_start(std::span<const int32_t> prompt_ids,
+                                const text::Tokenizer& tokenizer, const parsers::OutputTags& tags) {
+  if (tags.id_of(parsers::TagKind::kThinkClose) >= 0) {
+    return parsers::start_state(prompt_ids, tags);
+  }
+  const size_t tail = std::min(prompt_ids.size(), kPromptTailTokens);
+  // Role names too must be seen by text here.
+  return parsers::start_state(tokenizer.decode(prompt_ids.last(tail)),
+                              parsers::OutputTags::text_only());
+}
+
+runtime::Request build_request(const api::ChatRequest& request,
+                               const checkpoint::GenerationConfig& defaults,
+                               const text::Tokenizer& tokenizer, const parsers::OutputTags& tags,
+                               parsers::StartState start) {
+  runtime::Request out;
+  out.sampling = {
+      .temperature = request.temperature.value_or(defaults.do_sample ? defaults.temperature : 0.0),
+      .top_p = request.top_p.value_or(defaults.top_p),
+      .top_k = request.top_k.value_or(defaults.top_k),
+      .min_p = request.min_p.value_or(0.0),
+      .repetition_penalty = request.repetition_penalty.value_or(defaults.repetition_penalty),
+      .presence_penalty = request.presence_penalty,
+      .frequency_penalty = request.frequency_penalty,
+      .logit_bias = request.logit_bias,
+      .seed = request.seed,
+      .num_logprobs = request.logprobs ? request.top_logprobs : -1};
+
+  out.stop = {.max_new_tokens = request.max_tokens.value_or(-1),
+              .stop_token_ids = request.stop_token_ids,
+              .stop_strings = request.stop,
+              .ignore_eos = request.ignore_eos};
+  if (!request.ignore_eos) {
+    std::vector<int32_t>& stops = out.stop.stop_token_ids;
+    const auto add = [&](int32_t id) {
+      if (std::ranges::find(stops, id) == stops.end()) stops.push_back(id);
+    };
+    for (const int64_t id : defaults.eos_token_ids) add(static_cast<int32_t>(id));
+    for (const std::string_view name : kTurnEnds) {
+      if (const std::optional<int32_t> id = added_token(tokenizer, name)) add(*id);
+    }
+  }
+
+  out.thinking.max_tokens = request.thinking_budget;
+  out.thinking.think_start_id = tags.id_of(parsers::TagKind::kThinkOpen);
+  out.thinking.think_end_id = tags.id_of(parsers::TagKind::kThinkClose);
+  out.thinking.starts_open = start == parsers::StartState::kReasoning;
+  if (out.thinking.think_end_id >= 0) {
+    out.thinking.force_ids.push_back(out.thinking.think_end_id);
+    const int32_t answer = tags.id_of(parsers::TagKind::kAnswerOpen);
+    if (answer >= 0) out.thinking.force_ids.push_back(answer);
+  }
+  out.loop.enabled = request.detect_repetition;
+  return out;
+}
+
+}  // namespace glmv::chat

@@ -1,0 +1,33 @@
+#pragma once
+// ChatRequest -> the engine's Request: prompt, sampling, stops and thinking budget. Every special
+// token is found by its name in the tokenizer.
+
+#include "glmv/api/chat_types.h"
+#include "glmv/checkpoint/hf_config.h"
+#include "glmv/parsers/output_tags.h"
+#include "glmv/processing/processor.h"
+#include "glmv/runtime/request.h"
+
+namespace glmv::chat {
+
+// The tags of a reply as this tokenizer spells them.
+parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
+
+// Renders and tokenises the messages. Thinking::kOff sets enable_thinking = false; where the
+// template has no such switch (4.1V) a closed think pair, and <answer> if the tokenizer has it, is
+// appended (prompting.md 2.2). Errors of media, template and tokenizer pass through.
+Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
+                                            const api::ChatRequest& request);
+
+// Where the reply to this prompt starts.
+parsers::StartState reply_start(std::span<const int32_t> prompt_ids,
+                                const text::Tokenizer& tokenizer, const parsers::OutputTags& tags);
+
+// Everything but the prompt. Unset sampling fields take `defaults` (greedy unless do_sample). The
+// ends of a chat turn (<|endoftext|>, <|user|>, <|observation|>) always stop, unless ignore_eos.
+runtime::Request build_request(const api::ChatRequest& request,
+                               const checkpoint::GenerationConfig& defaults,
+                               const text::Tokenizer& tokenizer, const parsers::OutputTags& tags,
+                               parsers::StartState start);
+
+}  // namespace glmv::chat

@@ -1,0 +1,41 @@
+#pragma once
+// A ChatBackend in this process: a Processor in front of an Engine, parsers behind it.
+
+#include <memory>
+
+#include "glmv/api/chat_backend.h"
+#include "glmv/checkpoint/hf_config.h"
+#include "glmv/parsers/output_tags.h"
+#include "glmv/processing/processor.h"
+#include "glmv/runtime/engine.h"
+
+namespace glmv::chat {
+
+// Thread-safe. Boxes of a reply refer to the last picture of the request (to the last video when
+// there is no picture: image -1).
+class LocalBackend : public api::ChatBackend {
+ public:
+  // Loads tokenizer, template, processor and model of options.model_dir. Errors of the parts pass
+  // through.
+  static Result<std::unique_ptr<LocalBackend>> load(runtime::EngineOptions options);
+
+  LocalBackend(std::unique_ptr<runtime::Engine> engine,
+               std::shared_ptr<const processing::Processor> processor,
+               checkpoint::GenerationConfig defaults);
+
+  Result<api::ChatReply> chat(const api::ChatRequest& request,
+                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override;
+
+  const runtime::Engine& engine() const { return *engine_; }
+  const processing::Processor& processor() const { return *processor_; }
+  // Of the checkpoint, what unset fields of a request take.
+  const checkpoint::GenerationConfig& defaults() const { return defaults_; }
+
+ private:
+  std::shared_ptr<const processing::Processor> processor_;  // outlives the engine, which uses it
+  std::unique_ptr<runtime::Engine> engine_;
+  checkpoint::GenerationConfig defaults_;
+  parsers::OutputTags tags_;
+};
+
+}  // namespace glmv::chat

@@ -1,0 +1,133 @@
+#include "glmv/chat/reply_assembler.h"
+
+#include <utility>
+
+#include "glmv/base/utf8.h"
+#include "glmv/parsers/answer.h"
+#include "glmv/parsers/boxes.h"
+
+namespace glmv::chat {
+namespace {
+
+api::ChatChunk progress_chunk(const runtime::Progress& progress) {
+  api::ChatChunk chunk;
+  if (progress.phase == runtime::Phase::kEncodingMedia) chunk.progress_phase = "vision";
+  if (progress.phase == runtime::Phase::kPrefill) chunk.progress_phase = "prefill";
+  chunk.progress_done = progress.done;
+  chunk.progress_total = progress.total;
+  return chunk;
+}
+
+// The start of a character that `bytes` end in.
+std::string incomplete_tail(std::string_view bytes) {
+  for (size_t pos = 0; pos < bytes.size(); ++pos) {
+    if (decode_utf8(bytes, pos).incomplete) return std::string(bytes.substr(pos));
+  }
+  return {};
+}
+
+}  // namespace
+
+ReplyAssembler::ReplyAssembler(const text::Tokenizer& tokenizer, parsers::ReasoningOptions options)
+    : tokenizer_(tokenizer), detokenizer_(tokenizer), parser_(std::move(options)) {}
+
+api::ChatChunk ReplyAssembler::on_event(const runtime::TokenEvent& event) {
+  if (event.progress) return progress_chunk(*event.progress);
+  return event.token_id ? on_token(event) : api::ChatChunk{};
+}
+
+api::ChatChunk ReplyAssembler::on_token(const runtime::TokenEvent& event) {
+  const int32_t id = *event.token_id;
+  output_ids_.push_back(id);
+  parsers::ReasoningDelta delta;
+  if (event.keep_bytes < 0) {
+    const std::string text = detokenizer_.push(id);
+    raw_text_ += text;
+    delta = parser_.feed(id, text);
+    output_tail_ += tokenizer_.token_bytes(id);
+    if (output_tail_.size() > 3) output_tail_.erase(0, output_tail_.size() - 3);
+  } else {
+    // Cut by a stop string: no longer the token it was.
+    detokenizer_.finish();  // its held bytes are the tail of output_tail_ too
+    std::string bytes = incomplete_tail(output_tail_);
+    bytes += tokenizer_.token_bytes(id).substr(0, event.keep_bytes);
+    const std::string text = repair_utf8(bytes);
+    raw_text_ += text;
+    delta = parser_.feed(text);
+  }
+  api::ChatChunk chunk{.reasoning = std::move(delta.reasoning),
+                       .content = std::move(delta.content)};
+  if (!event.logprobs.empty()) {
+    api::LogprobEntry entry = entry_of(event.logprobs[0]);
+    for (size_t i = 1; i < event.logprobs.size(); ++i) {
+      entry.top.push_back(entry_of(event.logprobs[i]));
+    }
+    logprobs_.push_back(entry);
+    chunk.logprobs.push_back(std::move(entry));
+  }
+  return chunk;
+}
+
+api::ChatChunk ReplyAssembler::finish() {
+  const std::string text = detokenizer_.finish();
+  raw_text_ += text;
+  parsers::ReasoningDelta delta = parser_.feed(text);
+  const parsers::ReasoningDelta last = parser_.finish();
+  return {.reasoning = delta.reasoning + last.reasoning, .content = delta.content + last.content};
+}
+
+void ReplyAssembler::fill(api::ChatReply& reply, bool streamed) const {
+  parsers::ReasoningResult result = parser_.result(!streamed);
+  reply.boxed = parsers::extract_boxed(result.marked_content);
+  reply.reasoning = std::move(result.reasoning);
+  reply.content = std::move(result.content);
+  reply.output_ids = output_ids_;
+  reply.logprobs = logprobs_;
+  reply.raw_text = raw_text_;
+  reply.usage.reasoning_tokens = parser_.num_reasoning_tokens();
+}
+
+std::string ReplyAssembler::marked_answer(bool streamed) const {
+  return parser_.result(!streamed).marked_content;
+}
+
+api::LogprobEntry ReplyAssembler::entry_of(const runtime::TokenLogprob& logprob) const {
+  return {.token = repair_utf8(tokenizer_.token_bytes(logprob.token_id)),
+          .token_id = logprob.token_id,
+          .logprob = logprob.logprob};
+}
+
+bool is_empty(const api::ChatChunk& chunk) {
+  return chunk.reasoning.empty() && chunk.content.empty() && chunk.progress_phase.empty() &&
+         chunk.logprobs.empty();
+}
+
+void fill_boxes(std::string_view marked_answer, int image, int64_t width, int64_t height,
+                api::ChatReply& reply) {
+  parsers::Grounding found = parsers::parse_grounding(marked_answer, width, height);
+  for (parsers::GroundedBox& box : found.boxes) {
+    reply.boxes.push_back({.x1 = box.x1,
+                           .y1 = box.y1,
+                           .x2 = box.x2,
+                           .y2 = box.y2,
+                           .px1 = box.px1,
+                           .py1 = box.py1,
+                           .px2 = box.px2,
+                           .py2 = box.py2,
+                           .image = image,
+                           .label = std::move(box.label),
+                           .reordered = box.reordered,
+                           .clamped = box.clamped,
+                           .degenerate = box.degenerate});
+  }
+  for (parsers::GroundedPoint& point : found.points) {
+    reply.points.push_back({.x = point.x,
+                            .y = point.y,
+                            .px = point.px,
+                            .py = point.py,
+                            .image = image,
+                            .label = std::move(point.label)});
+  }
+}
+
+}  // namespace glmv::chat

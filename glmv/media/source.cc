@@ -1,0 +1,160 @@
+#include "glmv/media/source.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+#include "glmv/base/files.h"
+#include "glmv/base/utf8.h"
+#include "glmv/media/base64.h"
+
+namespace glmv::media {
+namespace {
+
+constexpr size_t kMaxNameBytes = 120;
+
+// Sources come from users: shown in messages they must be short, printable UTF-8.
+std::string short_name(std::string_view source) {
+  std::string name = repair_utf8(source.substr(0, kMaxNameBytes));
+  for (char& c : name) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  if (source.size() > kMaxNameBytes) name += "...";
+  return name;
+}
+
+bool has_prefix_ignoring_case(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), text.begin(), [](char a, char b) {
+           return a == std::tolower(static_cast<unsigned char>(b));
+         });
+}
+
+Result<std::string> percent_decode(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  };
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i]);
+      continue;
+    }
+    const int high = i + 2 < text.size() ? digit(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? digit(text[i + 2]) : -1;
+    if (high < 0 || low < 0) return invalid_argument("bad %-escape at position {}", i);
+    out.push_back(static_cast<char>(high * 16 + low));
+    i += 2;
+  }
+  return out;
+}
+
+Result<SourceBytes> load_data_url(std::string_view url, size_t max_bytes) {
+  const size_t comma = url.find(',');
+  if (comma == url.npos) {
+    return invalid_argument("data: URL without a comma; expected data:image/png;base64,...");
+  }
+  const std::string_view media_type = url.substr(5, comma - 5);
+  const std::string name =
+      fmt::format("data: URL of {}", short_name(media_type.substr(0, media_type.find(';'))));
+  if (!media_type.ends_with(";base64")) {
+    return unsupported("{}: only base64 data is read; expected data:image/png;base64,...", name);
+  }
+  std::string_view text = url.substr(comma + 1);
+  // Four digits hold three bytes, padding up to two fewer.
+  const bool escaped = text.find('%') != text.npos;
+  if (!escaped && text.size() / 4 > max_bytes / 3 + 1) {
+    return resource_exhausted("{}: about {} bytes are more than the limit of {}", name,
+                              text.size() / 4 * 3, max_bytes);
+  }
+  std::string unescaped;
+  if (escaped) {
+    if (text.size() / 12 > max_bytes / 3 + 1) {
+      return resource_exhausted("{}: more than the limit of {} bytes", name, max_bytes);
+    }
+    auto decoded = percent_decode(text);
+    if (!decoded) return in_context(name, decoded.error());
+    unescaped = std::move(*decoded);
+    text = unescaped;
+  }
+  auto bytes = decode_base64(text);
+  if (!bytes) return in_context(name, bytes.error());
+  if (bytes->size() > max_bytes) {
+    return resource_exhausted("{}: {} bytes are more than the limit of {}", name, bytes->size(),
+                              max_bytes);
+  }
+  return SourceBytes{std::move(*bytes), name};
+}
+
+Result<SourceBytes> load_file(const std::string& path, const SourceOptions& options) {
+  const std::string name = short_name(path);
+  if (!options.allow_files) {
+    return unsupported("picture {}: files are not read here; send a data: URL", name);
+  }
+  if (path.empty()) return invalid_argument("picture: the path is empty");
+  if (path.find('\0') != path.npos) return invalid_argument("picture {}: NUL in the path", name);
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    return not_found("picture {}: no such file", name);
+  }
+  if (error) return invalid_argument("picture {}: cannot be read: {}", name, error.message());
+  // Reading a pipe or a device might never end.
+  if (!std::filesystem::is_regular_file(status)) {
+    return invalid_argument("picture {}: not a regular file", name);
+  }
+  const uintmax_t size = std::filesystem::file_size(path, error);
+  if (!error && size > options.max_bytes) {
+    return resource_exhausted("picture {}: {} bytes are more than the limit of {}", name, size,
+                              options.max_bytes);
+  }
+  auto bytes = read_file(path, options.max_bytes);
+  if (!bytes) {
+    // The reason is behind the path, which may be long.
+    const std::string& text = bytes.error().message;
+    const size_t reason = text.rfind(": ");
+    return in_context(fmt::format("picture {}: cannot be read", name),
+                      Status{bytes.error().code,
+                             reason == text.npos ? std::string("larger than the limit") : text.substr(reason + 2)});
+  }
+  return SourceBytes{std::move(*bytes), name};
+}
+
+Result<SourceBytes> load_file_url(std::string_view url, const SourceOptions& options) {
+  std::string_view rest = url.substr(7);
+  if (has_prefix_ignoring_case(rest, "localhost/")) rest.remove_prefix(9);
+  if (!rest.starts_with('/')) {
+    return invalid_argument("picture {}: expected file:///absolute/path", short_name(url));
+  }
+  auto path = percent_decode(rest);
+  if (!path) return in_context(short_name(url), path.error());
+  return load_file(*path, options);
+}
+
+}  // namespace
+
+Result<SourceBytes> load_source(std::string_view source, const SourceOptions& options) {
+  if (has_prefix_ignoring_case(source, "data:")) return load_data_url(source, options.max_bytes);
+  if (has_prefix_ignoring_case(source, "file://")) return load_file_url(source, options);
+  if (has_prefix_ignoring_case(source, "http://") || has_prefix_ignoring_case(source, "https://")) {
+    return unsupported("picture {}: pictures are not downloaded yet; save it and give its path",
+                       short_name(source));
+  }
+  const size_t scheme = source.substr(0, 32).find("://");
+  if (scheme != source.npos && scheme > 0) {
+    return unsupported("picture {}: unknown URL scheme; give a path, file:// or data: URL",
+                       short_name(source));
+  }
+  return load_file(std::string(source), options);
+}
+
+Result<DecodedImage> load_image(std::string_view source, const SourceOptions& source_options,
+                                const DecodeOptions& decode_options) {
+  GLMV_ASSIGN(const SourceBytes loaded, load_source(source, source_options));
+  return decode_image(loaded.bytes, loaded.name, decode_options);
+}
+
+}  // namespace glmv::media

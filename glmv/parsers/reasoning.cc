@@ -1,0 +1,334 @@
+#include "glmv/parsers/reasoning.h"
+
+#include <utility>
+
+#include "glmv/parsers/white_space.h"
+
+namespace glmv::parsers {
+namespace {
+
+// First byte that is no line break.
+size_t skip_newlines(std::string_view text) {
+  const size_t at = text.find_first_not_of("\r\n");
+  return at == std::string_view::npos ? text.size() : at;
+}
+
+}  // namespace
+
+ReasoningParser::ReasoningParser(ReasoningOptions options) : options_(std::move(options)) {
+  switch (options_.start) {
+    case StartState::kStart:
+      state_ = State::kStart;
+      break;
+    case StartState::kReasoning:
+      state_ = State::kReasoning;
+      think_opened_ = true;
+      break;
+    case StartState::kContent:
+      state_ = State::kContent;
+      think_opened_ = true;
+      at_content_start_ = true;
+      break;
+  }
+}
+
+ReasoningDelta ReasoningParser::feed(int32_t token_id, std::string_view text) {
+  ReasoningDelta delta;
+  const bool was_reasoning = in_reasoning();
+  const OutputTag* tag = options_.tags.find_id(token_id);
+  if (!tag) {
+    pending_ += text;
+    scan(delta);
+    if (was_reasoning && in_reasoning()) ++num_reasoning_tokens_;
+    return delta;
+  }
+  // Bytes of an unfinished character may have been released in front of the tag's own text.
+  if (text.ends_with(tag->text)) text.remove_suffix(tag->text.size());
+  pending_ += text;
+  scan(delta);
+  on_text(std::exchange(pending_, {}), delta);
+  on_tag(*tag, delta);
+  return delta;
+}
+
+ReasoningDelta ReasoningParser::feed(std::string_view text) {
+  ReasoningDelta delta;
+  pending_ += text;
+  scan(delta);
+  return delta;
+}
+
+ReasoningDelta ReasoningParser::finish() {
+  ReasoningDelta delta;
+  on_text(std::exchange(pending_, {}), delta);
+  if (state_ == State::kStart) {
+    release_held(true, delta);
+  } else if (state_ == State::kTail && tail_ == Tail::kComparing) {
+    const bool restated = matched_ == answer_.size();
+    if (!restated) begin_tail(delta);
+    release_held(!restated, delta);
+  } else {
+    release_held(false, delta);
+  }
+  return delta;
+}
+
+// Splits pending_ into text and tags; keeps a possible beginning of a tag.
+void ReasoningParser::scan(ReasoningDelta& delta) {
+  size_t text_begin = 0;
+  size_t pos = 0;
+  const std::string_view all = pending_;
+  while (pos < all.size()) {
+    pos = all.find('<', pos);  // every tag recognised by text starts so
+    if (pos == std::string_view::npos) {
+      pos = all.size();
+      break;
+    }
+    const std::string_view rest = all.substr(pos);
+    if (const OutputTag* tag = options_.tags.find_text(rest)) {
+      on_text(all.substr(text_begin, pos - text_begin), delta);
+      on_tag(*tag, delta);
+      pos += tag->text.size();
+      text_begin = pos;
+    } else if (options_.tags.is_partial(rest)) {
+      break;
+    } else {
+      ++pos;
+    }
+  }
+  on_text(all.substr(text_begin, pos - text_begin), delta);
+  pending_.erase(0, pos);
+}
+
+void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
+  if (text.empty()) return;
+  switch (state_) {
+    case State::kStart: {
+      const size_t blank = skip_white_space(text);
+      if (blank > 0) held_.push_back({SegmentKind::kContent, std::string(text.substr(0, blank))});
+      if (blank == text.size()) return;
+      state_ = State::kContent;
+      release_held(true, delta);
+      emit(SegmentKind::kContent, text.substr(blank), delta);
+      return;
+    }
+    case State::kReasoning: {
+      const size_t skipped = reasoning_begun_ ? 0 : skip_newlines(text);
+      emit(SegmentKind::kRemoved, text.substr(0, skipped), delta);
+      if (skipped == text.size()) return;
+      reasoning_begun_ = true;
+      emit(SegmentKind::kReasoning, text.substr(skipped), delta);
+      return;
+    }
+    case State::kContent: {
+      if (at_content_start_) {
+        if (held_.empty()) {
+          const size_t skipped = skip_newlines(text);
+          emit(SegmentKind::kRemoved, text.substr(0, skipped), delta);
+          text.remove_prefix(skipped);
+        }
+        // Other white space is held: an <answer> behind it takes it away.
+        const size_t blank = skip_white_space(text);
+        if (blank > 0) held_.push_back({SegmentKind::kContent, std::string(text.substr(0, blank))});
+        text.remove_prefix(blank);
+        if (text.empty()) return;
+        at_content_start_ = false;
+        release_held(true, delta);
+      }
+      emit(SegmentKind::kContent, text, delta);
+      return;
+    }
+    case State::kTail:
+      tail_text(text, delta);
+      return;
+  }
+}
+
+void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
+  if ((tag.kind == TagKind::kBoxBegin || tag.kind == TagKind::kBoxEnd) &&
+      state_ != State::kReasoning) {
+    on_box_marker(tag, delta);
+    return;
+  }
+  if (tag.kind == TagKind::kToolCall) {
+    if (state_ == State::kReasoning) enter_content();
+    on_text(tag.text, delta);
+    return;
+  }
+  const bool ends_held = tag.kind != TagKind::kRole && tag.kind != TagKind::kWrapper;
+  if (!ends_held || state_ == State::kTail) {
+    if (held_.empty()) {
+      emit(SegmentKind::kRemoved, tag.text, delta);
+    } else {
+      held_.push_back({SegmentKind::kRemoved, tag.text});
+    }
+    return;
+  }
+  release_held(false, delta);
+  const size_t num_before = segments_.size();
+  emit(SegmentKind::kRemoved, tag.text, delta);
+  switch (tag.kind) {
+    case TagKind::kThinkOpen:
+      if (state_ == State::kStart) {
+        state_ = State::kReasoning;
+        think_opened_ = true;
+      }
+      break;
+    case TagKind::kThinkClose:
+      if (state_ == State::kReasoning) {
+        enter_content();
+      } else if (!think_opened_) {
+        think_opened_ = true;  // only the first one can close an unwritten <think>
+        num_unopened_ = num_before;
+        enter_content();
+      }
+      break;
+    case TagKind::kAnswerOpen:
+      if (state_ == State::kStart || state_ == State::kReasoning) enter_content();
+      think_opened_ = true;
+      answer_shown_.clear();
+      break;
+    case TagKind::kAnswerClose:
+      if (state_ == State::kContent) {
+        state_ = State::kTail;
+        answer_ = fold_white_space(answer_shown_);
+      }
+      break;
+    default:
+      break;
+  }
+}
+
+void ReasoningParser::on_box_marker(const OutputTag& tag, ReasoningDelta& delta) {
+  const bool begins = tag.kind == TagKind::kBoxBegin;
+  const SegmentKind kind = begins ? SegmentKind::kBoxBegin : SegmentKind::kBoxEnd;
+  if (state_ != State::kTail) {
+    release_held(true, delta);
+    state_ = State::kContent;
+    at_content_start_ = false;
+  } else if (tail_ == Tail::kLeading && !begins) {
+    emit(SegmentKind::kRemoved, tag.text, delta);
+    return;
+  } else if (tail_ == Tail::kLeading && !options_.drop_restated) {
+    begin_tail(delta);
+  } else if (tail_ != Tail::kShown) {
+    tail_ = Tail::kComparing;
+    held_.push_back({kind, tag.text});
+    return;
+  }
+  emit(kind, tag.text, delta);
+}
+
+// Text behind </answer>: its leading white space goes, a newline joins it, a restated answer is
+// held back until it differs.
+void ReasoningParser::tail_text(std::string_view text, ReasoningDelta& delta) {
+  if (tail_ == Tail::kLeading) {
+    const size_t blank = skip_white_space(text);
+    emit(SegmentKind::kRemoved, text.substr(0, blank), delta);
+    text.remove_prefix(blank);
+    if (text.empty()) return;
+    if (options_.drop_restated) {
+      tail_ = Tail::kComparing;
+    } else {
+      begin_tail(delta);
+    }
+  }
+  if (tail_ == Tail::kComparing) {
+    bool differs = false;
+    for (const char c : text) {
+      if (is_white_space(c)) {
+        tail_space_ = true;
+        continue;
+      }
+      if (std::exchange(tail_space_, false) && matched_ > 0) {
+        if (matched_ >= answer_.size() || answer_[matched_] != ' ') differs = true;
+        ++matched_;
+      }
+      if (differs || matched_ >= answer_.size() || answer_[matched_] != c) {
+        differs = true;
+        break;
+      }
+      ++matched_;
+    }
+    if (!differs) {
+      held_.push_back({SegmentKind::kContent, std::string(text)});
+      return;
+    }
+    begin_tail(delta);
+    release_held(true, delta);
+  }
+  emit(SegmentKind::kContent, text, delta);
+}
+
+void ReasoningParser::begin_tail(ReasoningDelta& delta) {
+  tail_ = Tail::kShown;
+  if (!content_ends_in_newline_) emit(SegmentKind::kInserted, "\n", delta);
+}
+
+void ReasoningParser::enter_content() {
+  state_ = State::kContent;
+  at_content_start_ = true;
+}
+
+void ReasoningParser::release_held(bool keep, ReasoningDelta& delta) {
+  for (const Segment& segment : std::exchange(held_, {})) {
+    emit(keep ? segment.kind : SegmentKind::kRemoved, segment.text, delta);
+  }
+}
+
+void ReasoningParser::emit(SegmentKind kind, std::string_view text, ReasoningDelta& delta) {
+  if (text.empty()) return;
+  if (kind == SegmentKind::kReasoning) delta.reasoning += text;
+  if (kind == SegmentKind::kContent || kind == SegmentKind::kInserted) {
+    delta.content += text;
+    content_ends_in_newline_ = text.back() == '\n';
+    if (state_ == State::kContent && options_.drop_restated) answer_shown_ += text;
+  }
+  const bool mergeable = kind == SegmentKind::kReasoning || kind == SegmentKind::kContent;
+  if (mergeable && segments_.size() > num_unopened_ && segments_.back().kind == kind) {
+    segments_.back().text += text;
+  } else {
+    segments_.push_back({kind, std::string(text)});
+  }
+}
+
+ReasoningResult ReasoningParser::result(bool reclassify) const {
+  ReasoningResult result;
+  result.ended_in_reasoning = state_ == State::kReasoning;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    const bool as_reasoning = reclassify && i < num_unopened_;
+    switch (segment.kind) {
+      case SegmentKind::kReasoning:
+        result.reasoning += segment.text;
+        break;
+      case SegmentKind::kContent:
+      case SegmentKind::kInserted:
+        (as_reasoning ? result.reasoning : result.content) += segment.text;
+        if (!as_reasoning) result.marked_content += segment.text;
+        break;
+      case SegmentKind::kBoxBegin:
+        if (!as_reasoning) result.marked_content += kBoxBeginText;
+        break;
+      case SegmentKind::kBoxEnd:
+        if (!as_reasoning) result.marked_content += kBoxEndText;
+        break;
+      case SegmentKind::kRemoved:
+        break;
+    }
+  }
+  const size_t begin = skip_newlines(result.reasoning);
+  const size_t end = result.reasoning.find_last_not_of("\r\n");
+  result.reasoning =
+      end == std::string::npos ? std::string() : result.reasoning.substr(begin, end + 1 - begin);
+  return result;
+}
+
+ReasoningResult parse_reasoning(std::string_view output, ReasoningOptions options) {
+  ReasoningParser parser(std::move(options));
+  parser.feed(output);
+  parser.finish();
+  return parser.result(true);
+}
+
+}  // namespace glmv::parsers

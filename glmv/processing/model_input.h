@@ -1,0 +1,38 @@
+#pragma once
+// What the model gets for one prompt: plain vectors, no tensor library.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "glmv/base/grid.h"
+
+namespace glmv::processing {
+
+enum class MediaKind : uint8_t { kImage = 1, kVideo = 2 };
+
+// One picture or video of the prompt. `patches` are rows of pixel_values [num_patches, patch_dim]
+// in the order of model.md 3.1.
+struct Medium {
+  MediaKind kind = MediaKind::kImage;
+  Grid grid;                    // patches: t = 1 for images
+  std::vector<float> patches;   // [grid.num_patches() * patch_dim]
+  int64_t width = 0;            // of the original picture, after EXIF rotation, in pixels
+  int64_t height = 0;
+  std::vector<double> timestamps_s;  // videos: one per temporal slice
+};
+
+struct ModelInput {
+  std::vector<int32_t> input_ids;
+  std::vector<uint8_t> mm_token_types;       // per token: 0 text, 1 image, 2 image token of a video
+  std::vector<Medium> media;                 // in prompt order
+  std::array<std::vector<int32_t>, 3> position_ids;  // t, h, w axes; each as long as input_ids
+  int32_t rope_delta = 0;                    // position of generated token s is s + rope_delta
+};
+
+// 3-axis positions (model.md 5) from token types and grids, in prompt order per kind. Sets
+// position_ids and rope_delta of `input`; merge = spatial_merge_size.
+// Errors: grids and token runs that do not match.
+// (declared in position_ids.h)
+
+}  // namespace glmv::processing

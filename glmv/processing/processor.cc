@@ -1,0 +1,222 @@
+#include "glmv/processing/processor.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "glmv/base/json.h"
+#include "glmv/media/source.h"
+#include "glmv/processing/image_processor.h"
+#include "glmv/processing/placeholders.h"
+#include "glmv/processing/position_ids.h"
+
+namespace glmv::processing {
+namespace {
+
+constexpr double kDefaultFps = 24.0;  // of frames that come without times
+
+Result<std::string> read_model_type(const std::filesystem::path& dir) {
+  GLMV_ASSIGN(const Json config, read_json_file(dir / "config.json"));
+  const auto it = config.is_object() ? config.find("model_type") : config.end();
+  if (it == config.end() || !it->is_string()) {
+    return invalid_argument("{}: model_type is missing", (dir / "config.json").string());
+  }
+  return it->get<std::string>();
+}
+
+// Times of `num_frames` frames: as given, else by frame rate.
+Result<std::vector<double>> frame_times(const std::vector<double>& given, size_t num_frames,
+                                        double fps) {
+  if (given.empty()) {
+    if (!(fps > 0) || !std::isfinite(fps)) {
+      return invalid_argument("video: fps is {}; expected a number above 0", fps);
+    }
+    std::vector<double> times(num_frames);
+    for (size_t i = 0; i < num_frames; ++i) times[i] = static_cast<double>(i) / fps;
+    return times;
+  }
+  if (given.size() != num_frames) {
+    return invalid_argument("video: {} frames but {} times", num_frames, given.size());
+  }
+  for (double time : given) {
+    if (!(time >= 0) || time > 1e9) {
+      return invalid_argument("video: a frame time is {}; expected seconds from 0", time);
+    }
+  }
+  return given;
+}
+
+std::span<const text::ByteRange> untrusted_ranges(const text::Rendered& rendered,
+                                                  const PromptOptions& options) {
+  if (options.trust_special_tokens) return {};
+  return rendered.content_ranges;
+}
+
+}  // namespace
+
+struct Processor::Impl {
+  text::Tokenizer tokenizer;
+  text::ChatTemplate chat_template;
+  ProcessorConfig config;
+  // -1 where the tokenizer has no such token: the model then takes text only.
+  int32_t image_token = -1;
+  int32_t video_start = -1;
+  int32_t video_end = -1;
+
+  const MediaConfig& config_of(MediaKind kind) const {
+    return kind == MediaKind::kImage ? config.image : config.video;
+  }
+
+  // Creates the builder at the first frame, whose size decides.
+  Result<void> add_frame(std::optional<PatchBuilder>& builder, MediaKind kind, size_t num_frames,
+                         const media::Image& frame, int64_t max_pixels) const {
+    if (!builder) {
+      auto created = PatchBuilder::create(config_of(kind), kind, static_cast<int64_t>(num_frames),
+                                          frame.width, frame.height, max_pixels);
+      if (!created) return std::unexpected(created.error());
+      builder.emplace(std::move(*created));
+    }
+    return builder->add(frame);
+  }
+
+  Medium finish(std::optional<PatchBuilder>& builder, std::span<const double> times) const {
+    Medium medium = std::move(*builder).finish();
+    if (medium.kind == MediaKind::kVideo) {
+      medium.timestamps_s = slice_times(times, medium.grid.t, config.video.temporal_patch_size);
+    }
+    return medium;
+  }
+
+  Result<Medium> load_image(const text::ContentPart& part, int64_t max_pixels) const {
+    GLMV_ASSIGN(const media::DecodedImage decoded, media::load_image(part.source));
+    std::optional<PatchBuilder> builder;
+    GLMV_RETURN_IF_ERROR(add_frame(builder, MediaKind::kImage, 1, decoded.image, max_pixels));
+    return finish(builder, {});
+  }
+
+  Result<Medium> load_video(const text::ContentPart& part, int64_t max_pixels) const {
+    if (part.frames.empty()) {
+      return unsupported("video: video files are not read yet; give the frames as pictures");
+    }
+    const size_t num_frames = part.frames.size();
+    GLMV_ASSIGN(const std::vector<double> times,
+                frame_times(part.frame_times_s, num_frames, part.fps));
+    std::optional<PatchBuilder> builder;
+    for (const std::string& source : part.frames) {
+      GLMV_ASSIGN(const media::DecodedImage decoded, media::load_image(source));
+      GLMV_RETURN_IF_ERROR(
+          add_frame(builder, MediaKind::kVideo, num_frames, decoded.image, max_pixels));
+    }
+    return finish(builder, times);
+  }
+};
+
+Processor::Processor(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+Processor::Processor(Processor&&) noexcept = default;
+Processor& Processor::operator=(Processor&&) noexcept = default;
+Processor::~Processor() = default;
+
+Result<Processor> Processor::load(const std::filesystem::path& dir) {
+  GLMV_ASSIGN(const std::string model_type, read_model_type(dir));
+  GLMV_ASSIGN(ProcessorConfig config, read_processor_config(dir));
+  GLMV_ASSIGN(text::Tokenizer tokenizer, text::Tokenizer::load(dir));
+  GLMV_ASSIGN(text::ChatTemplate chat_template, text::ChatTemplate::load(dir, model_type));
+  const int32_t image_token = tokenizer.token_id(kImageToken).value_or(-1);
+  const int32_t video_start = tokenizer.token_id(kVideoStart).value_or(-1);
+  const int32_t video_end = tokenizer.token_id(kVideoEnd).value_or(-1);
+  return Processor(std::make_unique<const Impl>(Impl{std::move(tokenizer), std::move(chat_template),
+                                                     std::move(config), image_token, video_start,
+                                                     video_end}));
+}
+
+Result<Medium> Processor::prepare(const DecodedMedium& medium, int64_t max_pixels) const {
+  const bool video = medium.kind == MediaKind::kVideo;
+  const size_t num_frames = medium.frames.size();
+  if (num_frames == 0 || (!video && num_frames != 1)) {
+    return invalid_argument("a {} of {} frames", video ? "video" : "picture", num_frames);
+  }
+  GLMV_ASSIGN(const std::vector<double> times,
+              frame_times(medium.frame_times_s, num_frames, kDefaultFps));
+  std::optional<PatchBuilder> builder;
+  for (const media::Image& frame : medium.frames) {
+    GLMV_RETURN_IF_ERROR(impl_->add_frame(builder, medium.kind, num_frames, frame, max_pixels));
+  }
+  return impl_->finish(builder, times);
+}
+
+Result<ModelInput> Processor::process(std::span<const text::Message> messages,
+                                      const PromptOptions& options) const {
+  GLMV_ASSIGN(const text::Rendered rendered,
+              impl_->chat_template.render(messages, options.render));
+  std::vector<Medium> media;
+  for (size_t m = 0; m < messages.size(); ++m) {
+    for (size_t p = 0; p < messages[m].content.size(); ++p) {
+      const text::ContentPart& part = messages[m].content[p];
+      if (part.kind == text::PartKind::kText) continue;
+      auto medium = part.kind == text::PartKind::kImage
+                        ? impl_->load_image(part, options.max_pixels)
+                        : impl_->load_video(part, options.max_pixels);
+      if (!medium) return in_context(fmt::format("messages[{}].content[{}]", m, p), medium.error());
+      media.push_back(std::move(*medium));
+    }
+  }
+  return assemble(rendered.text, std::move(media), untrusted_ranges(rendered, options));
+}
+
+Result<ModelInput> Processor::process_decoded(std::span<const text::Message> messages,
+                                              std::span<const DecodedMedium> media,
+                                              const PromptOptions& options) const {
+  GLMV_ASSIGN(const text::Rendered rendered,
+              impl_->chat_template.render(messages, options.render));
+  std::vector<Medium> prepared;
+  for (size_t i = 0; i < media.size(); ++i) {
+    auto medium = prepare(media[i], options.max_pixels);
+    if (!medium) return in_context(fmt::format("medium {}", i), medium.error());
+    prepared.push_back(std::move(*medium));
+  }
+  return assemble(rendered.text, std::move(prepared), untrusted_ranges(rendered, options));
+}
+
+Result<ModelInput> Processor::assemble(const std::string& text, std::vector<Medium> media,
+                                       std::span<const text::ByteRange> untrusted) const {
+  const int64_t merge = merge_size();
+  GLMV_ASSIGN(const Expanded expanded, expand_placeholders(text, media, untrusted,
+                                                           impl_->config.timestamps, merge));
+  ModelInput input;
+  GLMV_ASSIGN(input.input_ids,
+              impl_->tokenizer.encode(expanded.text, {.untrusted = expanded.untrusted}));
+  const int64_t num_image_tokens = mark_media_tokens(input);
+  if (num_image_tokens != expanded.num_image_tokens) {
+    if (impl_->image_token < 0) {
+      return unsupported("the tokenizer has no {} token: this model takes text only", kImageToken);
+    }
+    return invalid_argument("placeholder_mismatch: {} {} tokens in the prompt, the media have {}",
+                            num_image_tokens, kImageToken, expanded.num_image_tokens);
+  }
+  for (size_t index : expanded.order) input.media.push_back(std::move(media[index]));
+  GLMV_RETURN_IF_ERROR(set_position_ids(input, merge));
+  return input;
+}
+
+int64_t Processor::mark_media_tokens(ModelInput& input) const {
+  input.mm_token_types.assign(input.input_ids.size(), 0);
+  int64_t open_videos = 0;  // starts seen minus ends seen
+  int64_t count = 0;
+  for (size_t i = 0; i < input.input_ids.size(); ++i) {
+    const int32_t id = input.input_ids[i];
+    if (id < 0) continue;
+    if (id == impl_->video_start) ++open_videos;
+    if (id == impl_->video_end) --open_videos;
+    if (id != impl_->image_token) continue;
+    input.mm_token_types[i] = open_videos > 0 ? 2 : 1;
+    ++count;
+  }
+  return count;
+}
+
+const text::Tokenizer& Processor::tokenizer() const { return impl_->tokenizer; }
+const text::ChatTemplate& Processor::chat_template() const { return impl_->chat_template; }
+const ProcessorConfig& Processor::config() const { return impl_->config; }
+int64_t Processor::patch_dim() const { return impl_->config.image.patch_dim(); }
+int64_t Processor::merge_size() const { return impl_->config.image.merge_size; }
+
+}  // namespace glmv::processing

@@ -1,0 +1,161 @@
+#include "glmv/runtime/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "glmv/model/vlm.h"
+#include "glmv/runtime/engine_internal.h"
+#include "glmv/runtime/engine_loop.h"
+#include "glmv/runtime/memory_check.h"
+#include "glmv/runtime/request_checks.h"
+#include "glmv/runtime/torch_model_runner.h"
+
+namespace glmv::runtime {
+namespace {
+
+// Caches of more tokens than this are not asked for before loading: they grow with use.
+constexpr int64_t kMinimumCacheTokens = 8192;
+
+class Stream final : public TokenStream {
+ public:
+  explicit Stream(std::shared_ptr<RequestHandle> handle) : handle_(std::move(handle)) {}
+  ~Stream() override { handle_->cancelled = true; }
+
+  TokenEvent next() override { return handle_->queue.pop(); }
+  RequestId id() const override { return handle_->id; }
+
+ private:
+  std::shared_ptr<RequestHandle> handle_;
+};
+
+class ThreadedEngine final : public Engine {
+ public:
+  ThreadedEngine(std::unique_ptr<ModelRunner> runner, EngineSetup setup,
+                 int64_t max_context_tokens)
+      : setup_(std::move(setup)),
+        max_context_tokens_(max_context_tokens),
+        inbox_(std::make_shared<Inbox>()) {
+    context_.eos_ids = setup_.eos_ids;
+    context_.token_bytes = setup_.token_bytes;
+    if (setup_.token_bytes) {
+      context_.mask =
+          VocabularyMask(setup_.token_bytes, setup_.config.text.vocab_size, setup_.eos_ids);
+    }
+    const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
+                                   .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
+    thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options]() mutable {
+      EngineLoop(std::move(inbox), std::move(runner), options).run();
+    });
+  }
+
+  ~ThreadedEngine() override {
+    inbox_->stop();
+    thread_.join();
+  }
+
+  Result<std::unique_ptr<TokenStream>> submit(Request request) override {
+    GLMV_ASSIGN(const int64_t max_tokens,
+                check_request(request, setup_.config, max_context_tokens_,
+                              static_cast<bool>(context_.token_bytes)));
+    auto handle = std::make_shared<RequestHandle>();
+    auto sequence = std::make_unique<Sequence>(handle, std::move(request));
+    sequence->generation =
+        std::make_unique<Generation>(sequence->request, max_tokens, context_);
+    handle->queue.push({.progress = Progress{}});
+    inbox_->put(std::move(sequence));
+    return std::make_unique<Stream>(std::move(handle));
+  }
+
+  void cancel(RequestId id) override { inbox_->cancel(id); }
+
+  const checkpoint::ModelConfig& config() const override { return setup_.config; }
+  int64_t max_context_tokens() const override { return max_context_tokens_; }
+  double load_ms() const override { return setup_.load_ms; }
+  int64_t weight_bytes() const override { return setup_.weight_bytes; }
+  std::vector<std::string> load_warnings() const override { return setup_.warnings; }
+  EngineMetrics metrics() const override { return inbox_->metrics(); }
+
+ private:
+  EngineSetup setup_;
+  int64_t max_context_tokens_;
+  GenerationContext context_;  // used by the engine thread until it has ended
+  std::shared_ptr<Inbox> inbox_;
+  std::thread thread_;
+};
+
+Result<int64_t> resolve_context(const EngineOptions& options,
+                                const checkpoint::ModelConfig& config) {
+  const int64_t limit = config.text.max_position_embeddings;
+  if (options.max_context_tokens < 0 || options.max_context_tokens > limit) {
+    return invalid_argument("a context of {} tokens was asked for, the model allows 1 to {}",
+                            options.max_context_tokens, limit);
+  }
+  return options.max_context_tokens == 0 ? limit : options.max_context_tokens;
+}
+
+std::vector<int32_t> to_ids(const std::vector<int64_t>& ids) {
+  return std::vector<int32_t>(ids.begin(), ids.end());
+}
+
+Result<void> check_fits(const EngineOptions& options, const checkpoint::ModelConfig& config,
+                        int64_t max_context_tokens) {
+  const std::string& dtype = options.dtype == "auto" ? config.dtype : options.dtype;
+  const bool fp32 = dtype == "float32" || dtype == "fp32" || dtype.empty();
+  const MemoryNeed need =
+      memory_need(config, fp32 ? 4 : 2, std::min(max_context_tokens, kMinimumCacheTokens));
+  const std::optional<int64_t> available = available_memory_bytes();
+  if (!available) return {};
+  return check_memory(need, *available, options.model_dir.string());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> make_engine(std::unique_ptr<ModelRunner> runner,
+                                            EngineSetup setup) {
+  if (setup.options.max_running_requests <= 0 || setup.options.prefill_chunk_tokens <= 0) {
+    return invalid_argument("max_running_requests is {} and prefill_chunk_tokens {}: both must be "
+                            "positive",
+                            setup.options.max_running_requests,
+                            setup.options.prefill_chunk_tokens);
+  }
+  GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(setup.options, setup.config));
+  return std::make_unique<ThreadedEngine>(std::move(runner), std::move(setup),
+                                          max_context_tokens);
+}
+
+Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> model,
+                                            EngineSetup setup) {
+  setup.config = model->config();
+  if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
+  const int num_threads = setup.options.num_threads;
+  return make_engine(make_model_runner(std::move(model), num_threads), std::move(setup));
+}
+
+Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
+                                             TokenBytes token_bytes) {
+  const auto start = std::chrono::steady_clock::now();
+  GLMV_ASSIGN(const checkpoint::ModelConfig config,
+              checkpoint::read_model_config(options.model_dir));
+  GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, config));
+  if (options.check_memory && options.device == "cpu") {
+    GLMV_RETURN_IF_ERROR(check_fits(options, config, max_context_tokens));
+  }
+  GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
+              checkpoint::read_generation_config(options.model_dir, config));
+  GLMV_ASSIGN(model::LoadedModel loaded,
+              model::load_model(options.model_dir.string(), {.dtype = options.dtype,
+                                                             .device = options.device,
+                                                             .load_format = options.load_format}));
+  EngineSetup setup{.options = options,
+                    .token_bytes = std::move(token_bytes),
+                    .eos_ids = to_ids(generation.eos_token_ids),
+                    .weight_bytes = loaded.weight_bytes,
+                    .warnings = std::move(loaded.warnings)};
+  setup.load_ms = ms_since(start);
+  return make_engine(std::shared_ptr<const model::Vlm>(std::move(loaded.model)),
+                     std::move(setup));
+}
+
+}  // namespace glmv::runtime

@@ -1,0 +1,67 @@
+#pragma once
+// The engine owns the model, the caches and one thread on which all model work happens. Requests
+// come in through submit() from any thread; their tokens come back through TokenStream, the only
+// path back up. Several engines may live in one process.
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "glmv/base/result.h"
+#include "glmv/checkpoint/hf_config.h"
+#include "glmv/runtime/metrics.h"
+#include "glmv/runtime/request.h"
+
+namespace glmv::runtime {
+
+struct EngineOptions {
+  std::filesystem::path model_dir;
+  std::string dtype = "auto";        // auto (as in the checkpoint) | float32 | bfloat16
+  std::string device = "cpu";        // cpu | cuda[:i] | npu[:i]
+  std::string load_format = "auto";  // auto | dummy (random weights of the config's shapes)
+  int num_threads = 0;               // 0: all cores
+  int64_t max_context_tokens = 0;    // 0: the model's max_position_embeddings
+  int64_t prefill_chunk_tokens = 512;
+  int64_t max_running_requests = 8;  // later ones wait in the queue
+  bool check_memory = true;          // refuse to load when the model cannot fit in memory
+};
+
+// The receiving end of one request. next() blocks; the last event has finish != kNone, after it
+// next() returns that event again. Destroying the stream cancels the request. One consumer thread.
+class TokenStream {
+ public:
+  virtual ~TokenStream() = default;
+  virtual TokenEvent next() = 0;
+  virtual RequestId id() const = 0;
+};
+
+// Turns token ids into text for stop strings; given by the owner of the tokenizer so that the
+// engine needs none. Called on the engine thread only; returns the bytes of one token.
+using TokenBytes = std::function<std::string(int32_t)>;
+
+class Engine {
+ public:
+  // Loads the model. Errors: not_found, invalid_argument (broken checkpoint), unsupported,
+  // resource_exhausted (says how much memory is needed).
+  static Result<std::unique_ptr<Engine>> load(const EngineOptions& options, TokenBytes token_bytes);
+
+  virtual ~Engine() = default;
+
+  // Checks the request (context limit, ids in range) before any compute and queues it.
+  virtual Result<std::unique_ptr<TokenStream>> submit(Request request) = 0;
+  // Ends a request soon; its stream gets finish kCancelled. Unknown ids are ignored.
+  virtual void cancel(RequestId id) = 0;
+
+  virtual const checkpoint::ModelConfig& config() const = 0;
+  virtual int64_t max_context_tokens() const = 0;
+  virtual double load_ms() const = 0;
+  virtual int64_t weight_bytes() const = 0;
+  // What the loader found odd (unknown tensors, conflicting ids); for inspect and logs.
+  virtual std::vector<std::string> load_warnings() const { return {}; }
+  // Thread-safe snapshot.
+  virtual EngineMetrics metrics() const { return {}; }
+};
+
+}  // namespace glmv::runtime

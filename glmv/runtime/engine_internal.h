@@ -1,0 +1,36 @@
+#pragma once
+// Engines from parts: for tests with a scripted runner, and for training and evaluation, which
+// already hold the model. Torch-free; include glmv/model/vlm.h to call the second form.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "glmv/runtime/engine.h"
+#include "glmv/runtime/model_runner.h"
+
+namespace glmv::model {
+class Vlm;
+}
+
+namespace glmv::runtime {
+
+struct EngineSetup {
+  EngineOptions options;           // model_dir, dtype and device are not looked at
+  checkpoint::ModelConfig config;
+  TokenBytes token_bytes;          // may be empty: no stop strings, no masking
+  std::vector<int32_t> eos_ids;
+  double load_ms = 0;
+  int64_t weight_bytes = 0;
+  std::vector<std::string> warnings;
+};
+
+// Errors: invalid_argument for limits that contradict the model.
+Result<std::unique_ptr<Engine>> make_engine(std::unique_ptr<ModelRunner> runner,
+                                            EngineSetup setup);
+
+// The config is taken from the model; eos_ids, when empty, from its config.json.
+Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> model,
+                                            EngineSetup setup);
+
+}  // namespace glmv::runtime

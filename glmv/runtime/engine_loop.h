@@ -1,0 +1,74 @@
+#pragma once
+// What runs on the engine thread: takes requests from the inbox, steps the scheduler, runs the
+// model, turns logits into events. Private to this folder.
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "glmv/runtime/metrics.h"
+#include "glmv/runtime/model_runner.h"
+#include "glmv/runtime/scheduler.h"
+
+namespace glmv::runtime {
+
+// Between all threads and the engine thread. Outlives the engine in its streams.
+class Inbox {
+ public:
+  // Gives the next id; ids grow in the order of the queue. `sequence` must have its handle.
+  void put(std::unique_ptr<Sequence> sequence);
+  void cancel(RequestId id);
+  void forget(RequestId id);
+  void stop();
+  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+
+  // Everything that came in; blocks for something (or stop) when `wait`.
+  std::vector<std::unique_ptr<Sequence>> take(bool wait);
+
+  EngineMetrics metrics() const;
+  void set_metrics(const EngineMetrics& metrics);
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::vector<std::unique_ptr<Sequence>> arrived_;
+  std::unordered_map<RequestId, std::weak_ptr<RequestHandle>> handles_;
+  RequestId last_id_ = 0;
+  std::atomic<bool> stopped_ = false;
+  EngineMetrics metrics_;
+};
+
+class EngineLoop {
+ public:
+  EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
+             SchedulerOptions options);
+
+  // Until the inbox is stopped; then every open request ends as cancelled.
+  void run();
+
+ private:
+  void accept(bool wait);
+  void end_cancelled();
+  void do_step(const Step& step);
+  void encode_medium(Sequence& sequence);
+  void prefill(Sequence& sequence, int64_t num_tokens);
+  void decode(const std::vector<Sequence*>& sequences);
+  void begin(Sequence& sequence);
+  void add_token(Sequence& sequence, std::span<float> logits);
+  void send_progress(Sequence& sequence, Phase phase, int64_t done, int64_t total);
+  // Takes the sequence out of the scheduler and sends its last event.
+  void finish(Sequence& sequence, TokenEvent last);
+  void fail(const std::vector<Sequence*>& sequences, const std::exception& error);
+  void publish();
+
+  std::shared_ptr<Inbox> inbox_;
+  std::unique_ptr<ModelRunner> runner_;
+  Scheduler scheduler_;
+  EngineMetrics metrics_;
+};
+
+}  // namespace glmv::runtime

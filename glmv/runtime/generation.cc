@@ -1,0 +1,61 @@
+#include "glmv/runtime/generation.h"
+
+#include <random>
+#include <utility>
+
+namespace glmv::runtime {
+namespace {
+
+uint64_t seed_of(const SamplingParams& params) {
+  if (params.seed) return *params.seed;
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+}  // namespace
+
+Generation::Generation(const Request& request, int64_t max_tokens,
+                       const GenerationContext& context)
+    : context_(context),
+      num_logprobs_(request.sampling.num_logprobs),
+      penalties_(request.sampling, request.input.input_ids),
+      sampler_(request.sampling, seed_of(request.sampling)),
+      stopping_(request.stop, context.eos_ids, max_tokens, context.token_bytes),
+      thinking_(request.thinking, max_tokens) {
+  if (request.loop.enabled && context.token_bytes) loop_.emplace();
+}
+
+Result<Generation::Outcome> Generation::step(std::span<float> logits) {
+  GLMV_RETURN_IF_ERROR(check_logits(logits));
+  context_.mask.apply(logits);
+
+  TokenEvent event;
+  const std::optional<int32_t> forced = thinking_.forced();
+  event.forced = forced.has_value();
+  // Log-probabilities are those of the model itself: before bias, penalties and temperature.
+  std::vector<float> raw;
+  if (num_logprobs_ >= 0) raw.assign(logits.begin(), logits.end());
+  if (forced) {
+    event.token_id = *forced;
+  } else {
+    penalties_.apply(logits);
+    event.token_id = sampler_.sample(logits);
+  }
+  const int32_t id = *event.token_id;
+  if (num_logprobs_ >= 0) event.logprobs = logprobs_of(raw, id, num_logprobs_);
+
+  penalties_.observe(id);
+  thinking_.observe(id);
+  Stopping::Verdict verdict = stopping_.push(std::move(event));
+  Outcome outcome{id, std::move(verdict.released), verdict.finish, verdict.stop_token_id,
+                  std::move(verdict.stop_string)};
+  const bool emitted = outcome.stop_token_id < 0;
+  if (loop_ && emitted && loop_->push(context_.token_bytes(id)) &&
+      outcome.finish == FinishReason::kNone) {
+    for (TokenEvent& held : flush()) outcome.released.push_back(std::move(held));
+    outcome.finish = FinishReason::kRepetition;
+  }
+  return outcome;
+}
+
+}  // namespace glmv::runtime

@@ -1,0 +1,249 @@
+// The engine over the tiny reference checkpoints: the 12 greedy tokens that transformers recorded
+// (tests/golden/models), in every chunk size, alone and together.
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "glmv/checkpoint/safetensors.h"
+#include "glmv/model/vlm.h"
+#include "glmv/runtime/engine.h"
+#include "glmv/runtime/engine_internal.h"
+#include "glmv/tensor/from_checkpoint.h"
+
+namespace glmv::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+fs::path golden_dir(const std::string& model) {
+  return fs::path(GLMV_SOURCE_DIR) / "tests/golden/models" / model;
+}
+
+struct GoldenCase {
+  Request request;
+  std::vector<int32_t> greedy;
+};
+
+std::vector<int32_t> ids_of(const checkpoint::SafetensorsFile& file, const std::string& name) {
+  const at::Tensor tensor = tensor::as_tensor(file.tensors.at(name)).to(at::kLong).contiguous();
+  const int64_t* data = tensor.const_data_ptr<int64_t>();
+  return std::vector<int32_t>(data, data + tensor.numel());
+}
+
+GoldenCase read_case(const std::string& model, const std::string& name) {
+  const auto file = *checkpoint::open_safetensors(golden_dir(model) / (name + ".safetensors"));
+  GoldenCase golden{.greedy = ids_of(file, "greedy")};
+  processing::ModelInput& input = golden.request.input;
+  input.input_ids = ids_of(file, "input_ids");
+  for (int32_t type : ids_of(file, "mm_token_type_ids")) {
+    input.mm_token_types.push_back(static_cast<uint8_t>(type));
+  }
+  const std::vector<int32_t> positions = ids_of(file, "position_ids");
+  const size_t n = input.input_ids.size();
+  for (size_t axis = 0; axis < 3; ++axis) {
+    input.position_ids[axis].assign(positions.begin() + axis * n,
+                                    positions.begin() + (axis + 1) * n);
+  }
+  input.rope_delta = ids_of(file, "rope_delta")[0];
+  if (file.tensors.contains("grid_thw")) {
+    const std::vector<int32_t> grids = ids_of(file, "grid_thw");
+    const at::Tensor values = tensor::as_tensor(file.tensors.at("pixel_values")).contiguous();
+    const float* patches = values.const_data_ptr<float>();
+    for (size_t i = 0; i < grids.size(); i += 3) {
+      processing::Medium medium;
+      medium.grid = {grids[i], grids[i + 1], grids[i + 2]};
+      const int64_t count = medium.grid.num_patches() * values.size(1);
+      medium.patches.assign(patches, patches + count);
+      patches += count;
+      input.media.push_back(std::move(medium));
+    }
+  }
+  golden.request.sampling.temperature = 0;
+  golden.request.stop.max_new_tokens = static_cast<int64_t>(golden.greedy.size());
+  golden.request.stop.ignore_eos = true;
+  return golden;
+}
+
+std::unique_ptr<Engine> load(const std::string& model, int64_t chunk = 512,
+                             int64_t max_running = 8) {
+  auto engine = Engine::load({.model_dir = golden_dir(model),
+                              .num_threads = 1,
+                              .prefill_chunk_tokens = chunk,
+                              .max_running_requests = max_running},
+                             {});
+  EXPECT_TRUE(engine) << engine.error().message;
+  return std::move(*engine);
+}
+
+std::unique_ptr<TokenStream> submit(Engine& engine, Request request) {
+  auto stream = engine.submit(std::move(request));
+  EXPECT_TRUE(stream) << stream.error().message;
+  return std::move(*stream);
+}
+
+std::vector<int32_t> tokens_of(TokenStream& stream, TokenEvent* last = nullptr) {
+  std::vector<int32_t> tokens;
+  while (true) {
+    TokenEvent event = stream.next();
+    if (event.token_id) tokens.push_back(*event.token_id);
+    if (event.finish == FinishReason::kNone) continue;
+    EXPECT_FALSE(event.error) << event.error->message;
+    if (last) *last = std::move(event);
+    return tokens;
+  }
+}
+
+const std::vector<std::string> kModels = {"glm4v", "glm46v", "glm4v_moe", "glm4v_moe_grp",
+                                          "glm_ocr"};
+const std::vector<std::string> kCases = {"text", "2img", "video"};
+
+TEST(GoldenEngine, GreedyTokensOfTheReferenceInEveryChunkSize) {
+  for (const std::string& model : kModels) {
+    for (int64_t chunk : {1, 7, 512}) {
+      const auto engine = load(model, chunk);
+      for (const std::string& name : kCases) {
+        const GoldenCase golden = read_case(model, name);
+        TokenEvent last;
+        EXPECT_EQ(tokens_of(*submit(*engine, golden.request), &last), golden.greedy)
+            << model << " " << name << " chunk " << chunk;
+        EXPECT_EQ(last.finish, FinishReason::kLength);
+      }
+    }
+  }
+}
+
+TEST(GoldenEngine, TogetherEqualsOneByOne) {
+  for (const std::string& model : kModels) {
+    const auto engine = load(model, 7, 6);
+    std::vector<GoldenCase> goldens;
+    std::vector<std::unique_ptr<TokenStream>> streams;
+    for (int round = 0; round < 3; ++round) {
+      for (const std::string& name : kCases) goldens.push_back(read_case(model, name));
+    }
+    for (const GoldenCase& golden : goldens) streams.push_back(submit(*engine, golden.request));
+    for (size_t i = 0; i < streams.size(); ++i) {
+      EXPECT_EQ(tokens_of(*streams[i]), goldens[i].greedy) << model << " request " << i;
+    }
+  }
+}
+
+TEST(GoldenEngine, TwoEnginesInOneProcess) {
+  const auto a = load("glm4v");
+  const auto b = load("glm_ocr");
+  const GoldenCase golden_a = read_case("glm4v", "2img");
+  const GoldenCase golden_b = read_case("glm_ocr", "2img");
+  auto stream_a = submit(*a, golden_a.request);
+  auto stream_b = submit(*b, golden_b.request);
+  EXPECT_EQ(tokens_of(*stream_a), golden_a.greedy);
+  EXPECT_EQ(tokens_of(*stream_b), golden_b.greedy);
+}
+
+TEST(GoldenEngine, CancelMidwayLeavesOthersAlone) {
+  const auto engine = load("glm4v", 7);
+  GoldenCase longer = read_case("glm4v", "2img");
+  longer.request.stop.max_new_tokens = -1;
+  auto cancelled = submit(*engine, longer.request);
+  const GoldenCase golden = read_case("glm4v", "video");
+  auto other = submit(*engine, golden.request);
+  for (int i = 0; i < 3;) i += cancelled->next().token_id.has_value();
+  engine->cancel(cancelled->id());
+  TokenEvent last;
+  tokens_of(*cancelled, &last);
+  EXPECT_EQ(last.finish, FinishReason::kCancelled);
+  EXPECT_EQ(tokens_of(*other), golden.greedy);
+}
+
+TEST(GoldenEngine, GoesOnToTheContextLimitAndRefusesLongerPrompts) {
+  auto engine = *Engine::load({.model_dir = golden_dir("glm4v"), .max_context_tokens = 40}, {});
+  GoldenCase golden = read_case("glm4v", "2img");
+  golden.request.stop.max_new_tokens = -1;
+  TokenEvent last;
+  EXPECT_EQ(tokens_of(*submit(*engine, golden.request), &last),
+            std::vector<int32_t>(golden.greedy.begin(), golden.greedy.begin() + 4));
+  EXPECT_EQ(last.finish, FinishReason::kLength);
+  EXPECT_EQ(last.usage.image_tokens, 22);
+
+  engine = *Engine::load({.model_dir = golden_dir("glm4v"), .max_context_tokens = 36}, {});
+  const auto refused = engine->submit(golden.request);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+  EXPECT_THAT(refused.error().message, HasSubstr("36 tokens (22 of them from pictures)"));
+  EXPECT_THAT(refused.error().message, HasSubstr("--max-pixels"));
+}
+
+TEST(GoldenEngine, EosComesFromTheCheckpoint) {
+  const auto engine = load("glm4v");
+  GoldenCase golden = read_case("glm4v", "text");
+  golden.request.stop.ignore_eos = false;
+  golden.request.sampling.logit_bias = {{301, 1000.0}};
+  TokenEvent last;
+  EXPECT_TRUE(tokens_of(*submit(*engine, golden.request), &last).empty());
+  EXPECT_EQ(last.stop_token_id, 301);
+}
+
+TEST(GoldenEngine, LogprobsAreThoseOfTheModel) {
+  const auto engine = load("glm4v");
+  GoldenCase golden = read_case("glm4v", "text");
+  golden.request.sampling.num_logprobs = 2;
+  const auto stream = submit(*engine, golden.request);
+  const auto file = *checkpoint::open_safetensors(golden_dir("glm4v") / "text.safetensors");
+  if (!file.tensors.contains("logits")) FAIL() << "the golden has no logits";
+  const at::Tensor logits =
+      tensor::as_tensor(file.tensors.at("logits")).reshape({-1, 320}).select(0, -1);
+  const at::Tensor expected = at::log_softmax(logits, 0);
+  while (true) {
+    const TokenEvent event = stream->next();
+    if (!event.token_id) continue;
+    ASSERT_EQ(event.logprobs.size(), 3u);
+    EXPECT_EQ(event.logprobs[0].token_id, golden.greedy[0]);
+    for (const TokenLogprob& entry : event.logprobs) {
+      EXPECT_NEAR(entry.logprob, expected[entry.token_id].item<float>(), 1e-4);
+    }
+    break;
+  }
+}
+
+TEST(MakeEngine, SharesALoadedModel) {
+  auto loaded = model::load_model(golden_dir("glm_ocr").string());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const std::shared_ptr<const model::Vlm> shared = std::move(loaded->model);
+  const GoldenCase golden = read_case("glm_ocr", "2img");
+  const auto a = *make_engine(shared, EngineSetup{});
+  const auto b = *make_engine(shared, EngineSetup{});
+  auto stream_a = submit(*a, golden.request);
+  auto stream_b = submit(*b, golden.request);
+  EXPECT_EQ(tokens_of(*stream_a), golden.greedy);
+  EXPECT_EQ(tokens_of(*stream_b), golden.greedy);
+}
+
+TEST(EngineLoad, ErrorsNameWhatIsWrong) {
+  const auto missing = Engine::load({.model_dir = "/nonexistent/model"}, {});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr("/nonexistent/model"));
+  const auto too_long =
+      Engine::load({.model_dir = golden_dir("glm4v"), .max_context_tokens = 1 << 20}, {});
+  ASSERT_FALSE(too_long);
+  EXPECT_THAT(too_long.error().message, HasSubstr("2048"));
+}
+
+// A config of a size that no machine has is refused before any weight is touched.
+TEST(EngineLoad, RefusesAModelThatCannotFit) {
+  const fs::path dir = fs::path(testing::TempDir()) / "glmv_huge_model";
+  fs::create_directories(dir);
+  Json config = (*checkpoint::read_model_config(golden_dir("glm4v"))).raw;
+  config["text_config"]["vocab_size"] = int64_t{1} << 40;
+  std::ofstream(dir / "config.json") << config.dump();
+  const auto result = Engine::load({.model_dir = dir, .load_format = "dummy"}, {});
+  fs::remove_all(dir);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kResourceExhausted) << result.error().message;
+  EXPECT_THAT(result.error().message, HasSubstr("GiB of memory"));
+}
+
+}  // namespace
+}  // namespace glmv::runtime

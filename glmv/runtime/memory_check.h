@@ -1,0 +1,33 @@
+#pragma once
+// Whether a model fits into memory, answered before it is loaded.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "glmv/checkpoint/hf_config.h"
+
+namespace glmv::runtime {
+
+struct MemoryNeed {
+  int64_t weights_bytes = 0;
+  int64_t cache_bytes = 0;  // keys and values of `cache_tokens` tokens
+  int64_t work_bytes = 0;   // activations and buffers
+  int64_t cache_tokens = 0;
+
+  int64_t total_bytes() const { return weights_bytes + cache_bytes + work_bytes; }
+};
+
+// For weights and caches of `element_bytes` each (2: 16 bit, 4: fp32).
+MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
+                       int64_t cache_tokens);
+
+// What this process may still take: MemAvailable of /proc/meminfo, or less where a control group
+// (v1 or v2) limits it. None when the system does not say. `root` replaces "/" in tests.
+std::optional<int64_t> available_memory_bytes(const std::filesystem::path& root = "/");
+
+// resource_exhausted with all the numbers when `need` exceeds `available_bytes`.
+Result<void> check_memory(const MemoryNeed& need, int64_t available_bytes,
+                          const std::string& model_name);
+
+}  // namespace glmv::runtime

@@ -1,0 +1,77 @@
+#include "glmv/runtime/memory_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace glmv::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr int64_t kMib = 1 << 20;
+
+class FakeRoot {
+ public:
+  FakeRoot()
+      : path_(fs::path(testing::TempDir()) /
+              testing::UnitTest::GetInstance()->current_test_info()->name()) {
+    fs::remove_all(path_);
+  }
+  ~FakeRoot() { fs::remove_all(path_); }
+  void write(const std::string& name, const std::string& text) const {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name) << text;
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+TEST(AvailableMemory, ReadsMeminfo) {
+  const FakeRoot root;
+  EXPECT_EQ(available_memory_bytes(root.path()), std::nullopt);
+  root.write("proc/meminfo", "MemTotal:  9999 kB\nMemAvailable:    2048 kB\n");
+  EXPECT_EQ(available_memory_bytes(root.path()), 2 * kMib);
+}
+
+TEST(AvailableMemory, GroupsOfVersionTwoLimitIncludingParents) {
+  const FakeRoot root;
+  root.write("proc/meminfo", "MemAvailable: 1048576 kB\n");
+  root.write("proc/self/cgroup", "0::/outer/inner\n");
+  root.write("sys/fs/cgroup/outer/inner/memory.max", "max\n");
+  root.write("sys/fs/cgroup/outer/inner/memory.current", "1048576\n");
+  EXPECT_EQ(available_memory_bytes(root.path()), 1024 * kMib);
+  root.write("sys/fs/cgroup/outer/memory.max", std::to_string(100 * kMib));
+  root.write("sys/fs/cgroup/outer/memory.current", std::to_string(90 * kMib));
+  EXPECT_EQ(available_memory_bytes(root.path()), 10 * kMib);
+  // File pages that can be dropped are free.
+  root.write("sys/fs/cgroup/outer/memory.stat",
+             "anon 5\ninactive_file " + std::to_string(50 * kMib) + "\n");
+  EXPECT_EQ(available_memory_bytes(root.path()), 60 * kMib);
+}
+
+TEST(AvailableMemory, GroupsOfVersionOne) {
+  const FakeRoot root;
+  root.write("proc/self/cgroup", "7:cpu:/x\n4:memory:/box\n");
+  root.write("sys/fs/cgroup/memory/box/memory.limit_in_bytes", std::to_string(8 * kMib));
+  root.write("sys/fs/cgroup/memory/box/memory.usage_in_bytes", std::to_string(3 * kMib));
+  EXPECT_EQ(available_memory_bytes(root.path()), 5 * kMib);
+}
+
+TEST(CheckMemory, SaysHowMuchIsNeeded) {
+  const MemoryNeed need{.weights_bytes = 2048 * kMib, .cache_bytes = 512 * kMib,
+                        .work_bytes = 512 * kMib, .cache_tokens = 8192};
+  EXPECT_TRUE(check_memory(need, 3072 * kMib, "model"));
+  const auto result = check_memory(need, 3071 * kMib, "some/model");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kResourceExhausted);
+  EXPECT_THAT(result.error().message, HasSubstr("some/model needs 3.00 GiB"));
+  EXPECT_THAT(result.error().message, HasSubstr("weights 2.00, cache of 8192 tokens 0.50"));
+}
+
+}  // namespace
+}  // namespace glmv::runtime

@@ -1,0 +1,114 @@
+#pragma once
+// What the engine is asked and what it answers. No tensor types here: chat, server and programs
+// include this file.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "glmv/base/result.h"
+#include "glmv/processing/model_input.h"
+
+namespace glmv::runtime {
+
+// Sampling controls, applied in this order: logit bias, repetition penalty (prompt + output),
+// presence and frequency penalties (output only), temperature, top-k, top-p, min-p.
+struct SamplingParams {
+  double temperature = 1.0;  // 0: greedy
+  double top_p = 1.0;        // smallest set with mass >= top_p, at least one
+  int64_t top_k = 0;         // 0: off
+  double min_p = 0.0;        // keep p >= min_p * max p
+  double repetition_penalty = 1.0;
+  double presence_penalty = 0.0;
+  double frequency_penalty = 0.0;
+  std::map<int32_t, double> logit_bias;
+  std::optional<uint64_t> seed;  // none: drawn from the system
+  int num_logprobs = -1;         // -1: none; 0: of the chosen token; n: and of the n best
+};
+
+struct StopConditions {
+  int64_t max_new_tokens = -1;             // -1: up to the context limit
+  std::vector<int32_t> stop_token_ids;     // in addition to the model's EOS ids
+  std::vector<std::string> stop_strings;   // found in the detokenised text
+  bool include_stop_string = false;
+  bool ignore_eos = false;
+};
+
+// Forces the end of a thought that runs too long. Ids come from the tokenizer by name.
+struct ThinkingBudget {
+  int64_t max_tokens = -1;                 // -1: no limit
+  int64_t min_answer_tokens = 256;         // always left for the answer below the overall limit
+  int32_t think_start_id = -1;             // -1: the model has no such token
+  int32_t think_end_id = -1;
+  bool starts_open = false;                // the prompt already ends inside a thought
+  std::vector<int32_t> force_ids;          // </think>, and <answer> for 4.1V
+};
+
+struct LoopDetector {
+  bool enabled = false;  // prompting.md 3.6
+};
+
+struct Request {
+  processing::ModelInput input;
+  SamplingParams sampling;
+  StopConditions stop;
+  ThinkingBudget thinking;
+  LoopDetector loop;
+};
+
+struct TokenLogprob {
+  int32_t token_id;
+  float logprob;
+};
+
+enum class FinishReason { kNone, kStop, kLength, kCancelled, kRepetition, kError };
+std::string_view finish_reason_name(FinishReason reason);  // "stop", "length", ...
+
+enum class Phase { kQueued, kEncodingMedia, kPrefill, kDecode };
+
+// Progress before the first token, for progress bars: `done` of `total` units of a phase
+// (patches of pictures, tokens of the prompt).
+struct Progress {
+  Phase phase = Phase::kQueued;
+  int64_t done = 0;
+  int64_t total = 0;
+};
+
+struct Timings {
+  double queue_ms = 0;
+  double vision_ms = 0;
+  double prefill_ms = 0;
+  double decode_ms = 0;
+  double time_to_first_token_ms = 0;
+};
+
+struct Usage {
+  int64_t prompt_tokens = 0;
+  int64_t image_tokens = 0;
+  int64_t completion_tokens = 0;
+  int64_t reasoning_tokens = 0;
+};
+
+// One event of a request's stream. Exactly one of: progress, a token, or the end.
+struct TokenEvent {
+  std::optional<Progress> progress;
+  std::optional<int32_t> token_id;
+  bool forced = false;                      // inserted by the thinking budget, not sampled
+  // >= 0: a stop string cut this token; only its first keep_bytes bytes belong to the output.
+  int64_t keep_bytes = -1;
+  std::vector<TokenLogprob> logprobs;       // [0]: the token itself, then the best
+  FinishReason finish = FinishReason::kNone;
+  std::optional<Status> error;              // with finish == kError
+  int32_t stop_token_id = -1;               // EOS or stop id that ended the output (not emitted)
+  std::string stop_string;                  // stop string that ended it
+  Timings timings;                          // at the end
+  Usage usage;                              // at the end
+};
+
+using RequestId = uint64_t;
+
+}  // namespace glmv::runtime

@@ -1,0 +1,74 @@
+#pragma once
+// Decides what the engine does next. No tensors and no threads: the engine thread asks for a step,
+// does it and reports it.
+//
+// Invariants (check_integrity):
+//  1. Every sequence is in exactly one of waiting and running, and ids are unique.
+//  2. At most max_running sequences run; after next_step() some wait only when so many run.
+//  3. First come, first served: ids grow through running, then waiting.
+//  4. A sequence is kWaiting exactly when it is in waiting, and then nothing of it is computed.
+//  5. kEncoding: some media are left to encode, no token is computed.
+//     kPrefill: all media are encoded, 0 <= num_computed < num_prompt, nothing generated.
+//     kDecode: all tokens but the last generated one are computed.
+//  6. Fairness: two steps of encoding or prefill never follow each other while a sequence that was
+//     decoding before the first of them still waits for its next token.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "glmv/runtime/sequence.h"
+
+namespace glmv::runtime {
+
+struct SchedulerOptions {
+  int64_t max_running = 8;
+  int64_t prefill_chunk_tokens = 512;
+};
+
+struct Step {
+  enum class Kind { kIdle, kEncodeMedium, kPrefill, kDecode };
+  Kind kind = Kind::kIdle;
+  std::vector<Sequence*> sequences;  // one, or for kDecode all that decode
+  int64_t num_tokens = 0;            // kPrefill: size of the chunk
+};
+
+class Scheduler {
+ public:
+  explicit Scheduler(SchedulerOptions options);
+
+  void add(std::unique_ptr<Sequence> sequence);
+
+  // Admits waiting sequences, then picks: the next medium or prompt chunk of the oldest sequence
+  // that is not decoding, in turn with one token for all that decode. Every step must be reported
+  // (or its sequences removed) before the next call.
+  Step next_step();
+
+  void medium_encoded(Sequence& sequence);
+  void prefilled(Sequence& sequence, int64_t num_tokens);
+  // A generated token, after the last prefill chunk or a decode step.
+  void token_generated(Sequence& sequence, int32_t token_id);
+
+  // Takes a sequence out in any state; null when there is none with this id.
+  std::unique_ptr<Sequence> remove(RequestId id);
+
+  // All sequences, running ones first.
+  std::vector<Sequence*> sequences() const;
+  int64_t num_running() const { return static_cast<int64_t>(running_.size()); }
+  int64_t num_waiting() const { return static_cast<int64_t>(waiting_.size()); }
+  bool empty() const { return running_.empty() && waiting_.empty(); }
+
+  // Throws InternalError naming the broken invariant.
+  void check_integrity() const;
+
+ private:
+  void admit();
+
+  SchedulerOptions options_;
+  std::deque<std::unique_ptr<Sequence>> waiting_;
+  std::vector<std::unique_ptr<Sequence>> running_;
+  bool decode_turn_ = false;
+};
+
+}  // namespace glmv::runtime

@@ -1,0 +1,160 @@
+#include "glmv/runtime/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "glmv/base/check.h"
+#include "glmv/base/random.h"
+
+namespace glmv::runtime {
+namespace {
+
+std::unique_ptr<Sequence> make_sequence(RequestId id, int64_t num_tokens, size_t num_media = 0) {
+  auto handle = std::make_shared<RequestHandle>();
+  handle->id = id;
+  Request request;
+  request.input.input_ids.assign(num_tokens, 1);
+  request.input.media.resize(num_media);
+  return std::make_unique<Sequence>(std::move(handle), std::move(request));
+}
+
+// Does a step the way the engine does, with tokens 7, and says what was done: "m1", "p1:4", "d12".
+std::string perform(Scheduler& scheduler, const Step& step) {
+  std::string text;
+  switch (step.kind) {
+    case Step::Kind::kIdle: return "idle";
+    case Step::Kind::kEncodeMedium:
+      scheduler.medium_encoded(*step.sequences[0]);
+      return fmt::format("m{}", step.sequences[0]->handle->id);
+    case Step::Kind::kPrefill: {
+      Sequence& sequence = *step.sequences[0];
+      scheduler.prefilled(sequence, step.num_tokens);
+      if (sequence.num_computed == sequence.num_prompt) scheduler.token_generated(sequence, 7);
+      return fmt::format("p{}:{}", sequence.handle->id, step.num_tokens);
+    }
+    case Step::Kind::kDecode:
+      text = "d";
+      for (Sequence* sequence : step.sequences) {
+        scheduler.token_generated(*sequence, 7);
+        text += std::to_string(sequence->handle->id);
+      }
+      return text;
+  }
+  return text;
+}
+
+TEST(Scheduler, OneRequestIsReadInChunksThenDecoded) {
+  Scheduler scheduler({.max_running = 2, .prefill_chunk_tokens = 4});
+  scheduler.add(make_sequence(1, 10, 2));
+  std::vector<std::string> done;
+  for (int i = 0; i < 7; ++i) done.push_back(perform(scheduler, scheduler.next_step()));
+  EXPECT_THAT(done, testing::ElementsAre("m1", "m1", "p1:4", "p1:4", "p1:2", "d1", "d1"));
+  EXPECT_NE(scheduler.remove(1), nullptr);
+  EXPECT_EQ(scheduler.remove(1), nullptr);
+  EXPECT_TRUE(scheduler.empty());
+  EXPECT_EQ(perform(scheduler, scheduler.next_step()), "idle");
+}
+
+TEST(Scheduler, ReadingAlternatesWithDecodingInOrderOfArrival) {
+  Scheduler scheduler({.max_running = 2, .prefill_chunk_tokens = 4});
+  scheduler.add(make_sequence(1, 3));
+  scheduler.add(make_sequence(2, 9, 1));
+  scheduler.add(make_sequence(3, 2));
+  std::vector<std::string> done;
+  for (int i = 0; i < 9; ++i) done.push_back(perform(scheduler, scheduler.next_step()));
+  EXPECT_THAT(done, testing::ElementsAre("p1:3", "d1", "m2", "d1", "p2:4", "d1", "p2:4", "d1",
+                                         "p2:1"));
+  EXPECT_EQ(scheduler.num_waiting(), 1);
+  scheduler.remove(1);
+  EXPECT_EQ(perform(scheduler, scheduler.next_step()), "d2");
+  EXPECT_EQ(perform(scheduler, scheduler.next_step()), "p3:2");
+  EXPECT_EQ(perform(scheduler, scheduler.next_step()), "d23");
+}
+
+TEST(Scheduler, IntegrityCheckFindsDamage) {
+  const auto damaged = [](auto damage) {
+    Scheduler scheduler({.max_running = 1, .prefill_chunk_tokens = 4});
+    scheduler.add(make_sequence(1, 10));
+    scheduler.add(make_sequence(2, 10));
+    perform(scheduler, scheduler.next_step());
+    scheduler.check_integrity();
+    damage(scheduler);
+    EXPECT_THROW(scheduler.check_integrity(), InternalError);
+  };
+  damaged([](Scheduler& s) { s.sequences()[0]->num_computed = 11; });
+  damaged([](Scheduler& s) { s.sequences()[0]->handle->id = 5; });
+  damaged([](Scheduler& s) { s.sequences()[0]->tokens.push_back(1); });
+  damaged([](Scheduler& s) { s.sequences()[0]->state = SequenceState::kWaiting; });
+  damaged([](Scheduler& s) { s.sequences()[1]->state = SequenceState::kPrefill; });
+  damaged([](Scheduler& s) { s.sequences()[1]->num_encoded = 1; });
+}
+
+// Thousands of random arrivals, steps, ends and cancellations.
+TEST(Scheduler, RandomOperationsKeepTheInvariants) {
+  Random random(17);
+  int64_t num_steps = 0, num_finished = 0, num_cancelled = 0;
+  for (int round = 0; round < 60; ++round) {
+    const int64_t max_running = random.between(1, 6);
+    Scheduler scheduler(
+        {.max_running = max_running, .prefill_chunk_tokens = random.between(1, 9)});
+    RequestId last_id = 0;
+    RequestId last_admitted = 0;
+    std::map<RequestId, int64_t> budget;  // tokens until the sequence ends by itself
+    std::set<RequestId> starving;         // decoding when the last reading step was taken
+    bool draining = false;
+    for (int i = 0; !(draining && scheduler.empty()); ++i) {
+      ASSERT_LT(i, 5000) << "the scheduler does not come to an end";
+      draining = i > 150;
+      if (!draining && random.below(4) == 0) {
+        scheduler.add(make_sequence(++last_id, random.between(1, 30), random.below(4)));
+        budget[last_id] = random.between(1, 12);
+      }
+      if (random.below(25) == 0 && last_id > 0) {
+        const RequestId id = 1 + random.below(last_id);
+        num_cancelled += scheduler.remove(id) != nullptr;
+        starving.erase(id);
+      }
+      const Step step = scheduler.next_step();
+      ++num_steps;
+      ASSERT_TRUE(scheduler.num_waiting() == 0 || scheduler.num_running() == max_running);
+      ASSERT_EQ(step.kind == Step::Kind::kIdle, scheduler.empty());
+      for (Sequence* sequence : step.sequences) {
+        last_admitted = std::max(last_admitted, sequence->handle->id);
+      }
+      if (step.kind == Step::Kind::kDecode) {
+        std::set<RequestId> decoding;
+        for (Sequence* sequence : step.sequences) decoding.insert(sequence->handle->id);
+        for (RequestId id : starving) ASSERT_TRUE(decoding.contains(id));
+        starving.clear();
+      } else if (step.kind != Step::Kind::kIdle) {
+        ASSERT_TRUE(starving.empty()) << "invariant 6";
+        for (Sequence* sequence : scheduler.sequences()) {
+          if (sequence->state == SequenceState::kDecode) starving.insert(sequence->handle->id);
+          // First come, first served: nothing older is still unread.
+          if (sequence->handle->id < step.sequences[0]->handle->id) {
+            ASSERT_EQ(sequence->state, SequenceState::kDecode);
+          }
+        }
+      }
+      perform(scheduler, step);
+      for (Sequence* sequence : step.sequences) {
+        const RequestId id = sequence->handle->id;
+        if (sequence->num_generated() < budget[id]) continue;
+        scheduler.remove(id);
+        starving.erase(id);
+        ++num_finished;
+      }
+      scheduler.check_integrity();
+    }
+  }
+  EXPECT_GT(num_steps, 10000);
+  EXPECT_GT(num_finished, 500);
+  EXPECT_GT(num_cancelled, 50);
+}
+
+}  // namespace
+}  // namespace glmv::runtime

@@ -1,0 +1,127 @@
+#pragma once
+// A model runner without a model, for tests of the engine: the next token is a function of all
+// tokens and pictures fed so far, so that a wrong order, a lost token or a mixed-up sequence
+// changes the output.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "glmv/runtime/model_runner.h"
+
+namespace glmv::runtime {
+
+class ScriptedRunner final : public ModelRunner {
+ public:
+  static constexpr int64_t kVocabSize = 100;
+  // Feeding one of these tokens does what the name says.
+  static constexpr int32_t kThrows = 90, kGivesNan = 91, kThrowsNoMemory = 92;
+
+  struct Shared {
+    std::atomic<int> num_states = 0;      // live sequences
+    std::atomic<int> num_decodes = 0;
+    std::atomic<int> largest_batch = 0;
+    std::atomic<int> step_ms = 0;         // every decode step and picture block takes so long
+  };
+
+  explicit ScriptedRunner(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+  // What the "model" says after `tokens` and pictures with these first patch values.
+  static std::vector<int32_t> expected(std::vector<int32_t> tokens, int n,
+                                       const std::vector<float>& pictures = {}) {
+    uint64_t hash = 1;
+    for (float picture : pictures) hash = feed(hash, static_cast<int32_t>(picture));
+    for (int32_t token : tokens) hash = feed(hash, token);
+    std::vector<int32_t> output;
+    for (int i = 0; i < n; ++i) {
+      output.push_back(next(hash));
+      hash = feed(hash, output.back());
+    }
+    return output;
+  }
+
+  int64_t vocab_size() const override { return kVocabSize; }
+
+  void start(Sequence& sequence) override {
+    sequence.runner_state = std::make_unique<State>(shared_);
+  }
+
+  bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) override {
+    for (int block = 1; block <= 4; ++block) {
+      pause();
+      if (!progress(block / 4.0)) return false;
+    }
+    const auto& medium = sequence.request.input.media[sequence.num_encoded];
+    add(sequence, static_cast<int32_t>(medium.patches[0]), 0);
+    return true;
+  }
+
+  std::vector<float> prefill(Sequence& sequence, int64_t num_tokens) override {
+    for (int64_t i = 0; i < num_tokens; ++i) {
+      add(sequence, sequence.tokens[sequence.num_computed + i], 1);
+    }
+    if (state(sequence).length < sequence.num_prompt) return {};
+    return logits(sequence);
+  }
+
+  std::vector<float> decode(std::span<Sequence* const> sequences) override {
+    pause();
+    ++shared_->num_decodes;
+    shared_->largest_batch =
+        std::max(shared_->largest_batch.load(), static_cast<int>(sequences.size()));
+    std::vector<float> all;
+    for (Sequence* sequence : sequences) {
+      EXPECT_EQ(state(*sequence).length, sequence->num_computed);
+      add(*sequence, sequence->tokens.back(), 1);
+      for (float logit : logits(*sequence)) all.push_back(logit);
+    }
+    return all;
+  }
+
+ private:
+  struct State final : RunnerState {
+    explicit State(std::shared_ptr<Shared> s) : shared(std::move(s)) { ++shared->num_states; }
+    ~State() override { --shared->num_states; }
+    std::shared_ptr<Shared> shared;
+    uint64_t hash = 1;
+    int64_t length = 0;
+    bool nan = false;
+  };
+
+  static uint64_t feed(uint64_t hash, int32_t token) {
+    hash = (hash + static_cast<uint64_t>(token) + 1) * 0x9e3779b97f4a7c15u;
+    return hash ^ (hash >> 31);
+  }
+  static int32_t next(uint64_t hash) { return static_cast<int32_t>(hash % 80); }
+  static State& state(Sequence& sequence) { return static_cast<State&>(*sequence.runner_state); }
+
+  void pause() const {
+    std::this_thread::sleep_for(std::chrono::milliseconds(shared_->step_ms.load()));
+  }
+
+  static void add(Sequence& sequence, int32_t token, int64_t length) {
+    if (token == kThrows) throw std::runtime_error("boom\nException raised from nowhere");
+    if (token == kThrowsNoMemory) throw std::bad_alloc();
+    State& s = state(sequence);
+    s.hash = feed(s.hash, token);
+    s.length += length;
+    s.nan = s.nan || token == kGivesNan;
+  }
+
+  static std::vector<float> logits(Sequence& sequence) {
+    std::vector<float> row(kVocabSize, 0.0f);
+    row[next(state(sequence).hash)] = 5.0f;
+    if (state(sequence).nan) row[3] = NAN;
+    return row;
+  }
+
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace glmv::runtime

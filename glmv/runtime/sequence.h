@@ -1,0 +1,69 @@
+#pragma once
+// One request inside the engine: its tokens, how far the model has come with them, and what it
+// needs to go on. Owned by the scheduler, touched only on the engine thread.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "glmv/runtime/generation.h"
+#include "glmv/runtime/request.h"
+#include "glmv/runtime/token_queue.h"
+
+namespace glmv::runtime {
+
+//  kWaiting --admitted--> kEncoding --all media done--> kPrefill --whole prompt--> kDecode
+//                 \--no media-----------------------------^
+// A sequence leaves the scheduler from any state when it finishes, fails or is cancelled.
+enum class SequenceState { kWaiting, kEncoding, kPrefill, kDecode };
+std::string_view sequence_state_name(SequenceState state);
+
+// What a model runner keeps for a sequence (cache, encoded pictures).
+class RunnerState {
+ public:
+  virtual ~RunnerState() = default;
+};
+
+// Shared with the TokenStream: the only things other threads touch.
+struct RequestHandle {
+  RequestId id = 0;
+  TokenQueue queue;
+  std::atomic<bool> cancelled = false;
+};
+
+struct Sequence {
+  using Clock = std::chrono::steady_clock;
+
+  explicit Sequence(std::shared_ptr<RequestHandle> handle, Request request);
+
+  int64_t num_tokens() const { return static_cast<int64_t>(tokens.size()); }
+  int64_t num_generated() const { return num_tokens() - num_prompt; }
+  bool cancelled() const { return handle->cancelled.load(std::memory_order_relaxed); }
+
+  std::shared_ptr<RequestHandle> handle;
+  Request request;               // media lose their patches once encoded
+  std::vector<int32_t> tokens;   // prompt, then generated ones
+  int64_t num_prompt = 0;
+  int64_t num_image_tokens = 0;
+  int64_t num_patches = 0;       // of all media
+  int64_t num_patches_done = 0;
+
+  SequenceState state = SequenceState::kWaiting;
+  size_t num_encoded = 0;        // media
+  int64_t num_computed = 0;      // tokens in the cache
+
+  std::unique_ptr<RunnerState> runner_state;
+  std::unique_ptr<Generation> generation;
+
+  Timings timings;
+  Clock::time_point submitted = Clock::now();
+  Clock::time_point decode_started{};
+};
+
+// Milliseconds from `start` to now.
+double ms_since(Sequence::Clock::time_point start);
+
+}  // namespace glmv::runtime

@@ -1,0 +1,94 @@
+#include "glmv/runtime/thinking_budget.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace glmv::runtime {
+namespace {
+
+constexpr int32_t kOpen = 100, kClose = 101, kAnswer = 102, kWord = 1;
+
+struct Output {
+  std::vector<int32_t> output;
+  int64_t num_reasoning = 0;
+  int num_forced = 0;
+};
+
+// A model that says `script`, then kWord for ever.
+Output run(const ThinkingBudget& budget, int64_t max_tokens, std::vector<int32_t> script = {}) {
+  ThinkingTracker tracker(budget, max_tokens);
+  Output result;
+  while (static_cast<int64_t>(result.output.size()) < max_tokens) {
+    const auto forced = tracker.forced();
+    const size_t i = result.output.size();
+    const int32_t id = forced ? *forced : i < script.size() ? script[i] : kWord;
+    result.num_forced += forced.has_value();
+    tracker.observe(id);
+    result.output.push_back(id);
+  }
+  result.num_reasoning = tracker.num_reasoning_tokens();
+  return result;
+}
+
+ThinkingBudget budget(int64_t max_tokens, int64_t min_answer, bool open) {
+  return {.max_tokens = max_tokens,
+          .min_answer_tokens = min_answer,
+          .think_start_id = kOpen,
+          .think_end_id = kClose,
+          .starts_open = open,
+          .force_ids = {kClose, kAnswer}};
+}
+
+TEST(ThinkingTracker, ForcesTheEndAfterTheBudget) {
+  const Output result = run(budget(3, 0, true), 10);
+  EXPECT_EQ(result.output, (std::vector<int32_t>{kWord, kWord, kWord, kClose, kAnswer, kWord,
+                                                 kWord, kWord, kWord, kWord}));
+  EXPECT_EQ(result.num_reasoning, 3);
+  EXPECT_EQ(result.num_forced, 2);
+}
+
+TEST(ThinkingTracker, CountsFromTheOpeningTagOfTheOutput) {
+  const Output result = run(budget(2, 0, false), 8, {kWord, kOpen});
+  EXPECT_EQ(result.output,
+            (std::vector<int32_t>{kWord, kOpen, kWord, kWord, kClose, kAnswer, kWord, kWord}));
+  EXPECT_EQ(result.num_reasoning, 2);
+}
+
+TEST(ThinkingTracker, LeavesAThoughtAloneThatEndsInTime) {
+  const Output result = run(budget(5, 2, true), 12, {kWord, kClose});
+  EXPECT_EQ(result.num_forced, 0);
+  EXPECT_EQ(result.num_reasoning, 1);
+}
+
+TEST(ThinkingTracker, BudgetZeroAllowsNoThought) {
+  EXPECT_EQ(run(budget(0, 0, true), 3).output, (std::vector<int32_t>{kClose, kAnswer, kWord}));
+}
+
+TEST(ThinkingTracker, AlwaysLeavesRoomForTheAnswer) {
+  for (int64_t max_tokens = 4; max_tokens <= 60; ++max_tokens) {
+    for (int64_t min_answer = 0; min_answer <= 30; ++min_answer) {
+      const Output result = run(budget(-1, min_answer, true), max_tokens);
+      const auto end = std::find(result.output.begin(), result.output.end(), kAnswer);
+      ASSERT_NE(end, result.output.end());
+      const int64_t room = result.output.end() - end - 1;
+      ASSERT_EQ(room, std::min(std::min(min_answer, max_tokens / 2), max_tokens - 2))
+          << max_tokens << " " << min_answer;
+    }
+  }
+}
+
+TEST(ThinkingTracker, ReopenedThoughtsShareTheBudget) {
+  const Output result = run(budget(2, 0, true), 9, {kWord, kClose, kOpen, kWord, kWord});
+  EXPECT_EQ(result.output, (std::vector<int32_t>{kWord, kClose, kOpen, kWord, kClose, kAnswer,
+                                                 kWord, kWord, kWord}));
+}
+
+TEST(ThinkingTracker, ModelsWithoutThoughtsAreNeverForced) {
+  EXPECT_EQ(run({.max_tokens = 1}, 20).num_forced, 0);
+  EXPECT_EQ(run({.max_tokens = 1, .starts_open = true}, 20).num_forced, 0);
+}
+
+}  // namespace
+}  // namespace glmv::runtime

@@ -1,0 +1,50 @@
+#pragma once
+// Chat messages in OpenAI's form, as the chat template sees them.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "glmv/base/json.h"
+
+namespace glmv::text {
+
+enum class PartKind { kText, kImage, kVideo };
+
+// One item of a content list. Media carry a source (path, URL or data: URL) or, for videos made of
+// pictures, the sources of the frames with their times.
+struct ContentPart {
+  PartKind kind = PartKind::kText;
+  std::string text;                    // kText
+  std::string source;                  // kImage, kVideo: path, file://, http(s)://, data:
+  std::vector<std::string> frames;     // kVideo given as a list of frame images
+  std::vector<double> frame_times_s;   // per frame; empty: frame i is at i / fps
+  double fps = 24.0;                   // of the frame list
+};
+
+struct Message {
+  std::string role;                    // system | user | assistant | tool | developer
+  std::vector<ContentPart> content;
+  // True: the content came as (or is) one string and is handed to the template as a string.
+  bool content_is_string = true;
+  std::optional<std::string> reasoning_content;
+  Json tool_calls;                     // null, or OpenAI's list of calls
+  std::string tool_call_id;
+
+  static Message user(std::string text);
+  static Message system(std::string text);
+  static Message assistant(std::string text);
+
+  // Text parts concatenated.
+  std::string text() const;
+};
+
+// Parses OpenAI's `messages` list (string or list contents, image_url / video_url / image / video
+// parts, null content, tool_calls whose arguments are JSON text). Errors name the path of the
+// field ("messages[2].content[0].type").
+Result<std::vector<Message>> parse_messages(const Json& messages);
+
+// The list handed to the template: media parts become {"type":"image"} or {"type":"video"}.
+Json to_template_json(const std::vector<Message>& messages);
+
+}  // namespace glmv::text

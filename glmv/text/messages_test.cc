@@ -1,0 +1,83 @@
+#include "glmv/text/messages.h"
+
+#include <gtest/gtest.h>
+
+namespace glmv::text {
+namespace {
+
+TEST(ParseMessages, NormalisesOpenAiForms) {
+  const Json json = Json::parse(R"([
+    {"role":"developer","content":"S"},
+    {"role":"user","content":["plain",{"type":"text","text":"t"},
+      {"type":"image_url","image_url":{"url":"http://x/a.png"}},{"type":"image_url","image_url":"b"},
+      {"type":"image","image":"c"},{"type":"video_url","video_url":{"url":"v"}},
+      {"type":"video","video":["f1","f2"],"fps":2}]},
+    {"role":"assistant","content":null,"reasoning":"r","tool_calls":[{"id":"1","type":"function",
+      "function":{"name":"f","arguments":"{\"a\": 1}"}},{"function":{"name":"g","arguments":""}}]},
+    {"role":"tool","tool_call_id":"1","content":"R"}])");
+  const auto messages = parse_messages(json);
+  ASSERT_TRUE(messages) << messages.error().message;
+  EXPECT_EQ((*messages)[0].role, "system");
+  const auto& parts = (*messages)[1].content;
+  ASSERT_EQ(parts.size(), 7u);
+  EXPECT_EQ((*messages)[1].text(), "plaint");
+  EXPECT_EQ(parts[2].source, "http://x/a.png");
+  EXPECT_EQ(parts[3].source, "b");
+  EXPECT_EQ(parts[4].source, "c");
+  EXPECT_EQ(parts[5].kind, PartKind::kVideo);
+  EXPECT_EQ(parts[6].frames, (std::vector<std::string>{"f1", "f2"}));
+  EXPECT_EQ(parts[6].fps, 2.0);
+  const Json out = to_template_json(*messages);
+  EXPECT_EQ(out[1]["content"][2].dump(), R"({"type":"image"})");
+  EXPECT_EQ(out[2]["content"], "");
+  EXPECT_EQ(out[2]["reasoning_content"], "r");
+  EXPECT_EQ(out[2]["tool_calls"][0]["function"]["arguments"].dump(), R"({"a":1})");
+  EXPECT_EQ(out[2]["tool_calls"][1]["function"]["arguments"].dump(), "{}");
+}
+
+TEST(ParseMessages, FlattensTextOfSystemAndAssistant) {
+  const auto messages = parse_messages(Json::parse(
+      R"([{"role":"system","content":[{"type":"text","text":"a"},"b"]},
+          {"role":"user","content":[{"type":"text","text":"c"}]}])"));
+  ASSERT_TRUE(messages);
+  const Json out = to_template_json(*messages);
+  EXPECT_EQ(out[0]["content"], "ab");
+  EXPECT_TRUE(out[1]["content"].is_array());
+}
+
+TEST(ParseMessages, ErrorsNameThePath) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {R"({})", "messages: "},
+      {R"([1])", "messages[0]: "},
+      {R"([{"content":"x"}])", "messages[0].role: "},
+      {R"([{"role":"bot","content":"x"}])", "messages[0].role: "},
+      {R"([{"role":"user"}])", "messages[0].content: "},
+      {R"([{"role":"user","content":1}])", "messages[0].content: "},
+      {R"([{"role":"user","content":["a",{}]}])", "messages[0].content[1].type: "},
+      {R"([{"role":"user","content":[{"type":"sound"}]}])", "messages[0].content[0].type: "},
+      {R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text: "},
+      {R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])",
+       "messages[0].content[0].image_url.url: "},
+      {R"([{"role":"user","content":[{"type":"image","image":""}]}])",
+       "messages[0].content[0].image: "},
+      {R"([{"role":"user","content":[{"type":"video","video":[]}]}])",
+       "messages[0].content[0].video: "},
+      {R"([{"role":"user","content":[{"type":"video","video":["a"],"fps":0}]}])",
+       "messages[0].content[0].fps: "},
+      {R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"[1]"}}]}])",
+       "messages[0].tool_calls[0].function.arguments: "},
+      {R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{"}}]}])",
+       "messages[0].tool_calls[0].function.arguments"},
+      {R"([{"role":"assistant","tool_calls":[{"function":{}}]}])",
+       "messages[0].tool_calls[0].function.name: "},
+      {R"([{"role":"user","content":"x","tool_calls":[]}])", "messages[0].tool_calls: "},
+  };
+  for (const auto& [text, path] : cases) {
+    const auto messages = parse_messages(Json::parse(text));
+    ASSERT_FALSE(messages) << text;
+    EXPECT_TRUE(messages.error().message.starts_with(path)) << messages.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace glmv::text
