@@ -6,6 +6,9 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(vips REQUIRED IMPORTED_TARGET vips)
+# vips asks for -pthread, which defines _REENTRANT and would not match the shared precompiled
+# header; Threads::Threads links what is needed.
+set_property(TARGET PkgConfig::vips PROPERTY INTERFACE_COMPILE_OPTIONS "")
 pkg_check_modules(jpeg REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(png REQUIRED IMPORTED_TARGET libpng)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)

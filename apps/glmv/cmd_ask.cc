@@ -91,7 +91,7 @@ Result<int> run_ask(const AskFlags& flags) {
                 return !interrupted();
               }));
   if (flags.json) {
-    fmt::print("{}\n", api::reply_to_json(reply).dump());
+    fmt::print("{}\n", api::to_json(reply).dump());
   } else if (flags.raw) {
     fmt::print("{}\n", reply.raw_text);
   } else if (flags.no_stream) {

@@ -39,9 +39,7 @@ constexpr char kHelp[] =
 class Conversation {
  public:
   Conversation(api::ChatBackend& backend, api::ChatRequest base, const ChatCommandFlags& flags)
-      : backend_(backend), base_(std::move(base)), flags_(flags), pending_(flags.images) {
-    for (const text::Message& message : base_.messages) session_.set_system(message.text());
-  }
+      : flags_(flags), session_(backend, std::move(base)), pending_(flags.images) {}
 
   // False: the conversation is over.
   bool handle(const std::string& line) {
@@ -107,11 +105,11 @@ class Conversation {
 
   void set_thinking(const std::string& mode) {
     if (mode == "on") {
-      base_.thinking = api::Thinking::kOn;
+      session_.settings().thinking = api::Thinking::kOn;
     } else if (mode == "off") {
-      base_.thinking = api::Thinking::kOff;
+      session_.settings().thinking = api::Thinking::kOff;
     } else if (mode == "auto") {
-      base_.thinking = api::Thinking::kAuto;
+      session_.settings().thinking = api::Thinking::kAuto;
     } else {
       fmt::print(stderr, "/think takes on, off or auto\n");
     }
@@ -135,8 +133,6 @@ class Conversation {
     message.content_is_string = pending_.empty();
     if (!text.empty()) message.content.push_back({.kind = text::PartKind::kText, .text = text});
 
-    api::ChatRequest request = base_;
-    request.messages = session_.messages_with(message);
     ReplyPrinter printer({.thought = flags_.show_thought == "full"   ? ShowThought::kFull
                                      : flags_.show_thought == "hide" ? ShowThought::kHide
                                                                      : ShowThought::kFold,
@@ -144,7 +140,7 @@ class Conversation {
                           .progress = wants_colour(STDERR_FILENO),
                           .stats = flags_.stats});
     clear_interrupt();
-    auto reply = backend_.chat(request, [&](const api::ChatChunk& chunk) {
+    auto reply = session_.send(std::move(message), [&](const api::ChatChunk& chunk) {
       printer.on_chunk(chunk);
       return !interrupted();
     });
@@ -158,12 +154,9 @@ class Conversation {
     shown_.insert(shown_.end(), pending_.begin(), pending_.end());
     pending_.clear();
     last_ = std::move(*reply);
-    session_.add_turn(std::move(message), last_);
     if (stopped) fmt::print(stderr, "(stopped; the reply so far is kept)\n");
   }
 
-  api::ChatBackend& backend_;
-  api::ChatRequest base_;
   const ChatCommandFlags& flags_;
   chat::ChatSession session_;
   std::vector<std::string> pending_;  // pictures of the next message

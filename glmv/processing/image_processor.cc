@@ -1,5 +1,8 @@
 #include "glmv/processing/image_processor.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <thread>
@@ -80,6 +83,16 @@ void write_block_rows(const media::Image& frame, const media::BicubicResizer& re
                });
 }
 
+// Memory for the patches of a large picture (100 MB and more) is touched for the first time when
+// it is filled; with huge pages that costs a fraction. A hint only: failure changes nothing.
+void reserve_patches(std::vector<float>& patches, size_t size) {
+  patches.reserve(size);
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(patches.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(patches.data() + size) / page * page;
+  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
 }  // namespace
 
 NormalizeTable make_normalize_table(const MediaConfig& config) {
@@ -142,6 +155,7 @@ Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind k
   builder.medium_.grid = grid;
   builder.medium_.width = width;
   builder.medium_.height = height;
+  reserve_patches(builder.medium_.patches, grid.num_patches() * config.patch_dim());
   builder.medium_.patches.resize(grid.num_patches() * config.patch_dim());
   return builder;
 }

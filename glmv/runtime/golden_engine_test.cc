@@ -236,7 +236,8 @@ TEST(EngineLoad, RefusesAModelThatCannotFit) {
   const fs::path dir = fs::path(testing::TempDir()) / "glmv_huge_model";
   fs::create_directories(dir);
   Json config = (*checkpoint::read_model_config(golden_dir("glm4v"))).raw;
-  config["text_config"]["vocab_size"] = int64_t{1} << 40;
+  config["text_config"]["num_hidden_layers"] = 1000;
+  config["text_config"]["intermediate_size"] = 1 << 20;
   std::ofstream(dir / "config.json") << config.dump();
   const auto result = Engine::load({.model_dir = dir, .load_format = "dummy"}, {});
   fs::remove_all(dir);

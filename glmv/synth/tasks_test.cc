@@ -5,9 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "glmv/synth/fonts.h"
 #include "glmv/synth/verify.h"
@@ -65,6 +68,22 @@ TEST(Tasks, SamplesAreAFunctionOfSplitTaskAndIndex) {
     const QaSample test = make_sample(Split::kTest, info.task, 7);
     EXPECT_NE(picture_hash(first), picture_hash(test));
   }
+}
+
+TEST(Tasks, ThreadsMakeTheSameSamples) {
+  constexpr int kThreads = 4;
+  std::array<uint64_t, kThreads> hashes{};
+  {
+    std::vector<std::jthread> threads;
+    for (uint64_t& hash : hashes) {
+      threads.emplace_back([&hash] {
+        for (int i = 0; i < 60; ++i) {
+          hash = hash * 31 + picture_hash(make_training_sample(i, mixtures()[2]));
+        }
+      });
+    }
+  }
+  for (uint64_t hash : hashes) EXPECT_EQ(hash, hashes[0]);
 }
 
 TEST(Tasks, NoTestPictureIsATrainingPicture) {

@@ -101,9 +101,8 @@ Result<void> cut_at_sentinel(std::string_view final_text, jinja::Text& text) {
   const std::string_view tag = kSentinel.substr(0, kSentinel.size() - 1);
   const ByteRange core = jinja::strip_range(final_text, nullptr, true, true);
   const size_t at = text.bytes().rfind(tag);
-  if (at == std::string::npos ||
-      text.bytes().find(final_text.substr(core.begin, core.end - core.begin)) ==
-          std::string::npos) {
+  if (at == std::string::npos || text.bytes().find(final_text.substr(
+                                     core.begin, core.end - core.begin)) == std::string::npos) {
     return invalid_argument(
         "continue_final_message: the template does not print the final message unchanged");
   }
@@ -165,7 +164,8 @@ Result<ChatTemplate> ChatTemplate::load(const std::filesystem::path& dir,
   auto own = read_file(dir / "chat_template.jinja", kMaxTemplateBytes);
   if (own) return parse(std::move(*own), (dir / "chat_template.jinja").string());
   if (own.error().code != Code::kNotFound) return std::unexpected(own.error());
-  for (const char* name : {"chat_template.json", "processor_config.json", "tokenizer_config.json"}) {
+  for (const char* name :
+       {"chat_template.json", "processor_config.json", "tokenizer_config.json"}) {
     GLMV_ASSIGN(std::optional<std::string> found, template_in_json(dir / name));
     if (found) return parse(std::move(*found), (dir / name).string());
   }
@@ -245,8 +245,7 @@ Result<Rendered> ChatTemplate::render_json(const Json& messages,
     std::erase_if(output->generation_ranges, [&](const ByteRange& r) { return r.begin >= size; });
     for (ByteRange& range : output->generation_ranges) range.end = std::min(range.end, size);
   }
-  return Rendered{output->text.bytes(), output->text.marks(),
-                  std::move(output->generation_ranges)};
+  return Rendered{output->text.bytes(), output->text.marks(), std::move(output->generation_ranges)};
 }
 
 }  // namespace glmv::text

@@ -158,8 +158,10 @@ TEST(Limits, EndEveryRender) {
            "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}",
            "{% set n = namespace(s='aa') %}{% for i in range(100) %}{% set n.s = n.s ~ n.s %}"
            "{% endfor %}",
-           "{% set n = namespace(s=[]) %}{% for i in range(9999) %}{% set n.s = [n.s] %}{% endfor %}",
-           "{% set n = namespace(s=[]) %}{% for i in range(60) %}{% set n.s = [n.s, n.s] %}{% endfor %}"
+           "{% set n = namespace(s=[]) %}{% for i in range(9999) %}{% set n.s = [n.s] %}{% endfor "
+           "%}",
+           "{% set n = namespace(s=[]) %}{% for i in range(60) %}{% set n.s = [n.s, n.s] %}{% "
+           "endfor %}"
            "{{ n.s }}",
            "{% set n = namespace() %}{% set n.a = n %}{{ n }}",
            "{{ 10 ** 10 ** 10 }}",
@@ -169,8 +171,9 @@ TEST(Limits, EndEveryRender) {
     EXPECT_FALSE(run(source, Json::object(), limits)) << source;
   }
   // Chains of namespaces are freed without recursion.
-  EXPECT_TRUE(run("{% set n = namespace(p=none) %}{% for i in range(50000) %}"
-                  "{% set n.p = namespace(p=n.p) %}{% endfor %}"));
+  EXPECT_TRUE(
+      run("{% set n = namespace(p=none) %}{% for i in range(50000) %}"
+          "{% set n.p = namespace(p=n.p) %}{% endfor %}"));
   for (const std::string& open : {"(", "[", "{{ -", "not ", "{% if 1 %}", "{'a':", "a("}) {
     std::string source = open[0] == '{' && open[1] != '\'' ? "" : "{{ ";
     for (int i = 0; i < 5000; ++i) source += open;
@@ -190,8 +193,9 @@ TEST(Parser, RefusesWithLine) {
 }
 
 TEST(Generation, Ranges) {
-  const auto out = run("a{% for m in m %}\xC3\xA9{% generation %}{{ m }}{% endgeneration %}{% endfor %}",
-                       {{"m", {"x", "yy"}}});
+  const auto out =
+      run("a{% for m in m %}\xC3\xA9{% generation %}{{ m }}{% endgeneration %}{% endfor %}",
+          {{"m", {"x", "yy"}}});
   ASSERT_TRUE(out) << out.error().message;
   EXPECT_EQ(out->generation_ranges, (std::vector<ByteRange>{{3, 4}, {6, 8}}));
 }

@@ -10,8 +10,7 @@ namespace glmv::text::jinja {
 namespace {
 
 Value no_attribute(const Value& value, std::string_view name) {
-  return Value::undefined(
-      fmt::format("'{} object' has no attribute '{}'", type_name(value), name));
+  return Value::undefined(fmt::format("'{} object' has no attribute '{}'", type_name(value), name));
 }
 
 Value method(const Value& value, const std::string& name) {
@@ -80,13 +79,15 @@ Result<int64_t> bound(const Value& value, int64_t size, int64_t absent, bool bac
 Result<Value> get_attribute(Budget& budget, const Value& value, const std::string& name) {
   GLMV_RETURN_IF_ERROR(budget.spend(1));
   switch (value.kind()) {
-    case Kind::kUndefined: return invalid_argument("{}", value.undefined_reason());
+    case Kind::kUndefined:
+      return invalid_argument("{}", value.undefined_reason());
     case Kind::kNamespace: {
       GLMV_RETURN_IF_ERROR(budget.spend(value.as_namespace()->attributes.size() / 16));
       const Value* found = value.as_namespace()->find(name);
       return found ? *found : no_attribute(value, name);
     }
-    case Kind::kLoop: return loop_attribute(value, name);
+    case Kind::kLoop:
+      return loop_attribute(value, name);
     case Kind::kDict: {
       if (has_method(value, name)) return method(value, name);
       const Value* found = value.as_dict().find(name);

@@ -42,12 +42,14 @@ Result<Value> integers(BinaryOp op, Int a, Int b) {
     case BinaryOp::kMul:
       if (__builtin_mul_overflow(a, b, &out)) return too_large();
       return Value::integer(out);
-    case BinaryOp::kPow: return power(a, b);
-    default: break;
+    case BinaryOp::kPow:
+      return power(a, b);
+    default:
+      break;
   }
   if (b == 0) {
-    return invalid_argument("{}", op == BinaryOp::kDiv ? "division by zero"
-                                                       : "integer division or modulo by zero");
+    return invalid_argument(
+        "{}", op == BinaryOp::kDiv ? "division by zero" : "integer division or modulo by zero");
   }
   if (op == BinaryOp::kDiv) {
     return Value::number(static_cast<double>(a) / static_cast<double>(b));
@@ -68,9 +70,12 @@ Result<Value> integers(BinaryOp op, Int a, Int b) {
 
 Result<Value> doubles(BinaryOp op, double a, double b) {
   switch (op) {
-    case BinaryOp::kAdd: return Value::number(a + b);
-    case BinaryOp::kSub: return Value::number(a - b);
-    case BinaryOp::kMul: return Value::number(a * b);
+    case BinaryOp::kAdd:
+      return Value::number(a + b);
+    case BinaryOp::kSub:
+      return Value::number(a - b);
+    case BinaryOp::kMul:
+      return Value::number(a * b);
     case BinaryOp::kPow: {
       if (a == 0 && b < 0) return invalid_argument("0.0 cannot be raised to a negative power");
       const double out = std::pow(a, b);
@@ -82,7 +87,8 @@ Result<Value> doubles(BinaryOp op, double a, double b) {
       }
       return Value::number(out);
     }
-    default: break;
+    default:
+      break;
   }
   if (b == 0) return invalid_argument("float division or modulo by zero");
   if (op == BinaryOp::kDiv) return Value::number(a / b);

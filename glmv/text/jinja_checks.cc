@@ -38,16 +38,22 @@ Answer all_cased(Budget& budget, const Value& value, bool lower) {
 bool same_object(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
-    case Kind::kNone: return true;
-    case Kind::kBool: return a.as_bool() == b.as_bool();
-    case Kind::kInt: return a.as_integer() == b.as_integer();
-    default: return a.identity() != nullptr && a.identity() == b.identity();
+    case Kind::kNone:
+      return true;
+    case Kind::kBool:
+      return a.as_bool() == b.as_bool();
+    case Kind::kInt:
+      return a.as_integer() == b.as_integer();
+    default:
+      return a.identity() != nullptr && a.identity() == b.identity();
   }
 }
 
 const CheckRow kRows[] = {
-    {"defined", 0, [](Budget&, const Value& v, const Value&) -> Answer { return !v.is_undefined(); }},
-    {"undefined", 0, [](Budget&, const Value& v, const Value&) -> Answer { return v.is_undefined(); }},
+    {"defined", 0,
+     [](Budget&, const Value& v, const Value&) -> Answer { return !v.is_undefined(); }},
+    {"undefined", 0,
+     [](Budget&, const Value& v, const Value&) -> Answer { return v.is_undefined(); }},
     {"none", 0, [](Budget&, const Value& v, const Value&) -> Answer { return v.is_none(); }},
     {"boolean", 0, [](Budget&, const Value& v, const Value&) -> Answer { return v.is_bool(); }},
     {"true", 0,

@@ -124,7 +124,9 @@ class Evaluator {
     GLMV_RETURN_IF_ERROR(budget_.spend(1));
     line_ = stmt.line;
     switch (stmt.kind) {
-      case StmtKind::kText: GLMV_RETURN_IF_ERROR(write(out, stmt.text.as_text())); break;
+      case StmtKind::kText:
+        GLMV_RETURN_IF_ERROR(write(out, stmt.text.as_text()));
+        break;
       case StmtKind::kOutput: {
         GLMV_ASSIGN(const Value value, eval(*stmt.expr, scope));
         if (value.is_string()) {
@@ -135,7 +137,8 @@ class Evaluator {
         }
         break;
       }
-      case StmtKind::kIf: return if_statement(stmt, scope, out);
+      case StmtKind::kIf:
+        return if_statement(stmt, scope, out);
       case StmtKind::kFor: {
         GLMV_ASSIGN(const Value iterable, eval(*stmt.expr, scope));
         GLMV_RETURN_IF_ERROR(for_loop(stmt, iterable, scope, out, 0));
@@ -146,7 +149,9 @@ class Evaluator {
         GLMV_RETURN_IF_ERROR(store(stmt.target, value, scope));
         break;
       }
-      case StmtKind::kSetBlock: GLMV_RETURN_IF_ERROR(set_block(stmt, scope)); break;
+      case StmtKind::kSetBlock:
+        GLMV_RETURN_IF_ERROR(set_block(stmt, scope));
+        break;
       case StmtKind::kMacro:
         capture(&scope);
         GLMV_RETURN_IF_ERROR(assign(
@@ -164,8 +169,10 @@ class Evaluator {
         }
         break;
       }
-      case StmtKind::kBreak: return Flow::kBreak;
-      case StmtKind::kContinue: return Flow::kContinue;
+      case StmtKind::kBreak:
+        return Flow::kBreak;
+      case StmtKind::kContinue:
+        return Flow::kContinue;
     }
     return Flow::kNext;
   }
@@ -275,8 +282,10 @@ class Evaluator {
 
   Result<Value> dispatch(const Expr& expr, Scope& scope) {
     switch (expr.kind) {
-      case ExprKind::kConst: return expr.value;
-      case ExprKind::kName: return lookup(scope, expr.name);
+      case ExprKind::kConst:
+        return expr.value;
+      case ExprKind::kName:
+        return lookup(scope, expr.name);
       case ExprKind::kAttribute: {
         GLMV_ASSIGN(const Value object, eval(*expr.args[0], scope));
         return get_attribute(budget_, object, expr.name);
@@ -305,8 +314,9 @@ class Evaluator {
         GLMV_ASSIGN(const Value condition, eval(*expr.args[0], scope));
         if (truth(condition)) return eval(*expr.args[1], scope);
         if (expr.args[2]) return eval(*expr.args[2], scope);
-        return Value::undefined("the inline if-expression evaluated to false and no else section "
-                                "was defined");
+        return Value::undefined(
+            "the inline if-expression evaluated to false and no else section "
+            "was defined");
       }
       case ExprKind::kItem: {
         GLMV_ASSIGN(const Value object, eval(*expr.args[0], scope));
@@ -332,11 +342,16 @@ class Evaluator {
         return call(callee, args);
       }
       case ExprKind::kList:
-      case ExprKind::kTuple: return sequence(expr, scope);
-      case ExprKind::kDict: return dict(expr, scope);
-      case ExprKind::kSlice: return slice(expr, scope);
-      case ExprKind::kConcat: return concat(expr, scope);
-      case ExprKind::kCompare: return comparison(expr, scope);
+      case ExprKind::kTuple:
+        return sequence(expr, scope);
+      case ExprKind::kDict:
+        return dict(expr, scope);
+      case ExprKind::kSlice:
+        return slice(expr, scope);
+      case ExprKind::kConcat:
+        return concat(expr, scope);
+      case ExprKind::kCompare:
+        return comparison(expr, scope);
     }
     return internal_error("expression kind {} is not handled", static_cast<int>(expr.kind));
   }
@@ -360,9 +375,9 @@ class Evaluator {
       GLMV_ASSIGN(Value value, eval(*item, scope));
       items.push_back(std::move(value));
     }
-    return make_sequence(
-        budget_, expr.kind == ExprKind::kList ? SequenceKind::kList : SequenceKind::kTuple,
-        std::move(items));
+    return make_sequence(budget_,
+                         expr.kind == ExprKind::kList ? SequenceKind::kList : SequenceKind::kTuple,
+                         std::move(items));
   }
 
   Result<Value> dict(const Expr& expr, Scope& scope) {
@@ -429,7 +444,8 @@ class Evaluator {
 
   Result<Value> call_loop(LoopState& loop, const CallArgs& args) {
     if (loop.recursive_statement == nullptr) {
-      return invalid_argument("The loop must have the 'recursive' marker to be called recursively.");
+      return invalid_argument(
+          "The loop must have the 'recursive' marker to be called recursively.");
     }
     if (args.positional.size() != 1 || !args.named.empty()) {
       return invalid_argument("loop() takes one argument");

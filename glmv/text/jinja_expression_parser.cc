@@ -13,10 +13,14 @@ constexpr int kMaxNesting = 64;  // brackets, unary operators and conditions ins
 
 std::string describe(const Token& token) {
   switch (token.kind) {
-    case TokenKind::kVariableEnd: return "end of print statement";
-    case TokenKind::kBlockEnd: return "end of statement block";
-    case TokenKind::kEnd: return "end of template";
-    default: return token.text.substr(0, 60);
+    case TokenKind::kVariableEnd:
+      return "end of print statement";
+    case TokenKind::kBlockEnd:
+      return "end of statement block";
+    case TokenKind::kEnd:
+      return "end of template";
+    default:
+      return token.text.substr(0, 60);
   }
 }
 
@@ -182,7 +186,9 @@ Result<ExprPtr> ExpressionParser::concatenation() {
 
 Result<ExprPtr> ExpressionParser::product() {
   static constexpr std::pair<std::string_view, BinaryOp> kOperators[] = {
-      {"*", BinaryOp::kMul}, {"/", BinaryOp::kDiv}, {"//", BinaryOp::kFloorDiv},
+      {"*", BinaryOp::kMul},
+      {"/", BinaryOp::kDiv},
+      {"//", BinaryOp::kFloorDiv},
       {"%", BinaryOp::kMod}};
   GLMV_ASSIGN(ExprPtr left, power());
   while (true) {
@@ -265,7 +271,8 @@ Result<ExprPtr> ExpressionParser::primary() {
       if (is_operator("[")) return list_literal();
       if (is_operator("{")) return dict_literal();
       [[fallthrough]];
-    default: return fail(fmt::format("unexpected '{}'", describe(token)));
+    default:
+      return fail(fmt::format("unexpected '{}'", describe(token)));
   }
 }
 

@@ -20,13 +20,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   jinja::Limits limits;
   limits.max_steps = 200'000;
   limits.max_string_bytes = 1 << 20;
-  const auto out = jinja::run_template(
-      *program,
-      {{"messages", jinja::from_json(kMessages, true)},
-       {"tools", jinja::Value::none()},
-       {"x", jinja::Value::string("ab\xC3\xA9 cd", true)},
-       {"add_generation_prompt", jinja::Value::boolean(true)}},
-      limits);
+  const auto out = jinja::run_template(*program,
+                                       {{"messages", jinja::from_json(kMessages, true)},
+                                        {"tools", jinja::Value::none()},
+                                        {"x", jinja::Value::string("ab\xC3\xA9 cd", true)},
+                                        {"add_generation_prompt", jinja::Value::boolean(true)}},
+                                       limits);
   if (!out) return 0;
   if (find_invalid_utf8(out->text.bytes())) __builtin_trap();
   size_t end = 0;

@@ -102,7 +102,8 @@ Result<void> set_attribute(Budget& budget, Namespace& space, const std::string& 
 Result<Value> call_global(Budget& budget, Global function, const CallArgs& args) {
   GLMV_RETURN_IF_ERROR(budget.spend(1));
   switch (function) {
-    case Global::kRange: return make_range(budget, args);
+    case Global::kRange:
+      return make_range(budget, args);
     case Global::kDict: {
       GLMV_ASSIGN(auto items, pairs_of(budget, args));
       return make_dict(budget, std::move(items));
@@ -121,7 +122,8 @@ Result<Value> call_global(Budget& budget, Global function, const CallArgs& args)
       GLMV_ASSIGN(const Text text, to_str(budget, *bound[0]));
       return invalid_argument("{}", text.bytes().substr(0, 2000));
     }
-    case Global::kStrftimeNow: return format_now(args);
+    case Global::kStrftimeNow:
+      return format_now(args);
   }
   return internal_error("global function {} is not handled", static_cast<int>(function));
 }

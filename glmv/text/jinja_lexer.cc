@@ -49,7 +49,9 @@ class Lexer {
     return invalid_argument("line {}: {}", line_, what);
   }
 
-  void add(TokenKind kind, std::string text) { tokens_.push_back({kind, line_, std::move(text), {}}); }
+  void add(TokenKind kind, std::string text) {
+    tokens_.push_back({kind, line_, std::move(text), {}});
+  }
 
   void add_text(std::string text) {
     if (!text.empty()) add(TokenKind::kText, std::move(text));
@@ -201,7 +203,8 @@ class Lexer {
     if (std::string_view("+-*/%~[](){}<>=.:|,;").find(op) == std::string_view::npos) {
       return fail(fmt::format("unexpected char '{}'", source_.substr(pos_, c.num_bytes)));
     }
-    if (op == '(' || op == '[' || op == '{') open_brackets += op == '(' ? ')' : op == '[' ? ']' : '}';
+    if (op == '(' || op == '[' || op == '{')
+      open_brackets += op == '(' ? ')' : op == '[' ? ']' : '}';
     if (op == ')' || op == ']' || op == '}') {
       if (open_brackets.empty()) return fail(fmt::format("unexpected '{}'", op));
       if (open_brackets.back() != op) {
@@ -242,8 +245,8 @@ class Lexer {
     const char next = begin + 1 < source_.size() ? source_[begin + 1] | 0x20 : '\0';
     if (source_[begin] == '0' && (next == 'x' || next == 'o' || next == 'b')) {
       size_t end = begin + 2;
-      while (end < source_.size() && (std::isxdigit(static_cast<unsigned char>(source_[end])) ||
-                                      source_[end] == '_')) {
+      while (end < source_.size() &&
+             (std::isxdigit(static_cast<unsigned char>(source_[end])) || source_[end] == '_')) {
         ++end;
       }
       return integer(end, next == 'x' ? 16 : next == 'o' ? 8 : 2);
@@ -269,8 +272,8 @@ class Lexer {
       advance_to(real_end);
       return {};
     }
-    if (source_[begin] == '0' && source_.substr(begin, end - begin).find_first_not_of("0_") !=
-                                     std::string::npos) {
+    if (source_[begin] == '0' &&
+        source_.substr(begin, end - begin).find_first_not_of("0_") != std::string::npos) {
       return fail("a number other than 0 cannot start with 0");
     }
     return integer(end, 10);
@@ -279,7 +282,8 @@ class Lexer {
   Result<void> integer(size_t end, int base) {
     const std::string digits = source_.substr(pos_, end - pos_);
     const auto value = parse_python_int(digits, base);
-    if (!value) return fail(fmt::format("malformed or too large number '{}'", digits.substr(0, 50)));
+    if (!value)
+      return fail(fmt::format("malformed or too large number '{}'", digits.substr(0, 50)));
     add(TokenKind::kInteger, digits);
     tokens_.back().number = Value::integer(*value);
     advance_to(end);
@@ -292,7 +296,8 @@ class Lexer {
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
     if (end >= source_.size()) return fail("unexpected char: the string is not closed");
     std::string value;
-    GLMV_RETURN_IF_ERROR(unescape(std::string_view(source_).substr(pos_ + 1, end - pos_ - 1), value));
+    GLMV_RETURN_IF_ERROR(
+        unescape(std::string_view(source_).substr(pos_ + 1, end - pos_ - 1), value));
     add(TokenKind::kString, std::move(value));
     advance_to(end + 1);
     return {};

@@ -140,7 +140,8 @@ Out dictsort(Budget& budget, const Value& value, const Bound& args) {
   if (!value.is_dict()) return invalid_argument("dictsort needs a dict, not {}", type_name(value));
   GLMV_ASSIGN(const Value pairs, call_method(budget, value, "items", {}));
   const std::string by = args[1] && args[1]->is_string() ? args[1]->as_bytes() : "key";
-  if (by != "key" && by != "value") return invalid_argument("You can only sort by either 'key' or 'value'");
+  if (by != "key" && by != "value")
+    return invalid_argument("You can only sort by either 'key' or 'value'");
   const Value position = Value::integer(by == "key" ? 0 : 1);
   const std::vector<Value>& items = pairs.as_sequence().items;
   GLMV_ASSIGN(const std::vector<Value> keys, sort_keys(budget, items, position, flag(args[0])));
@@ -153,7 +154,8 @@ Out unique(Budget& budget, const Value& value, const Bound& args) {
   GLMV_ASSIGN(const std::vector<Value> keys, sort_keys(budget, items, args[1], flag(args[0])));
   std::vector<std::pair<Value, Value>> by_key;
   std::vector<Value> out;
-  for (size_t i = 0; i < items.size(); ++i) by_key.emplace_back(keys[i], Value::integer(static_cast<Int>(i)));
+  for (size_t i = 0; i < items.size(); ++i)
+    by_key.emplace_back(keys[i], Value::integer(static_cast<Int>(i)));
   std::ranges::reverse(by_key);  // so that the first of equal keys is the value that stays
   GLMV_ASSIGN(const Value dict, make_dict(budget, std::move(by_key)));
   std::vector<size_t> kept;
@@ -172,8 +174,8 @@ Out extreme(Budget& budget, const Value& value, const Bound& args) {
   GLMV_ASSIGN(const std::vector<Value> keys, sort_keys(budget, items, args[1], flag(args[0])));
   size_t best = 0;
   for (size_t i = 1; i < items.size(); ++i) {
-    GLMV_ASSIGN(const bool better, kMax ? less(budget, keys[best], keys[i])
-                                        : less(budget, keys[i], keys[best]));
+    GLMV_ASSIGN(const bool better,
+                kMax ? less(budget, keys[best], keys[i]) : less(budget, keys[i], keys[best]));
     if (better) best = i;
   }
   return items[best];
@@ -259,7 +261,8 @@ Out select(Budget& budget, const Value& value, const CallArgs& args) {
   if (!args.named.empty()) return invalid_argument("select takes no keyword arguments");
   GLMV_ASSIGN(const std::vector<Value> items, iterate(budget, value));
   const size_t skip = kByAttribute ? 1 : 0;
-  if (args.positional.size() < skip) return invalid_argument("Missing parameter for attribute name");
+  if (args.positional.size() < skip)
+    return invalid_argument("Missing parameter for attribute name");
   const CheckRow* row = nullptr;
   std::vector<Value> rest;
   if (args.positional.size() > skip) {

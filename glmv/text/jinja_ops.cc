@@ -43,18 +43,25 @@ Result<bool> equal_numbers(const Value& a, const Value& b) {
 bool truth(const Value& value) {
   switch (value.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return false;
-    case Kind::kBool: return value.as_bool();
-    case Kind::kInt: return value.as_integer() != 0;
-    case Kind::kFloat: return value.as_double() != 0;
-    case Kind::kString: return !value.as_bytes().empty();
+    case Kind::kNone:
+      return false;
+    case Kind::kBool:
+      return value.as_bool();
+    case Kind::kInt:
+      return value.as_integer() != 0;
+    case Kind::kFloat:
+      return value.as_double() != 0;
+    case Kind::kString:
+      return !value.as_bytes().empty();
     case Kind::kSequence:
       return value.as_sequence().kind == SequenceKind::kGenerator ||
              !value.as_sequence().items.empty();
-    case Kind::kDict: return !value.as_dict().items.empty();
+    case Kind::kDict:
+      return !value.as_dict().items.empty();
     case Kind::kNamespace:
     case Kind::kLoop:
-    case Kind::kCallable: return true;
+    case Kind::kCallable:
+      return true;
   }
   return true;
 }
@@ -65,7 +72,8 @@ Result<bool> equals(Budget& budget, const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return true;
+    case Kind::kNone:
+      return true;
     case Kind::kString:
       if (a.as_bytes().size() != b.as_bytes().size()) return false;
       GLMV_RETURN_IF_ERROR(budget.spend(a.as_bytes().size() / 256));
@@ -84,8 +92,10 @@ Result<bool> equals(Budget& budget, const Value& a, const Value& b) {
       }
       return true;
     }
-    case Kind::kDict: return equal_dicts(budget, a.as_dict(), b.as_dict());
-    default: return a.identity() == b.identity();
+    case Kind::kDict:
+      return equal_dicts(budget, a.as_dict(), b.as_dict());
+    default:
+      return a.identity() == b.identity();
   }
 }
 
@@ -99,8 +109,7 @@ Result<bool> less(Budget& budget, const Value& a, const Value& b) {
     return a.as_double() < b.as_double();
   }
   if (a.is_string() && b.is_string()) {
-    GLMV_RETURN_IF_ERROR(
-        budget.spend(std::min(a.as_bytes().size(), b.as_bytes().size()) / 256));
+    GLMV_RETURN_IF_ERROR(budget.spend(std::min(a.as_bytes().size(), b.as_bytes().size()) / 256));
     return a.as_bytes() < b.as_bytes();  // UTF-8 keeps the order of code points
   }
   if (a.is_sequence() && b.is_sequence()) {
@@ -130,21 +139,30 @@ Result<bool> compare(Budget& budget, CompareOp op, const Value& a, const Value& 
     return equals(budget, x, y);
   };
   switch (op) {
-    case CompareOp::kEq: return equals(budget, a, b);
-    case CompareOp::kNe: return inverted(equals(budget, a, b));
-    case CompareOp::kLt: return less(budget, a, b);
-    case CompareOp::kGt: return less(budget, b, a);
-    case CompareOp::kLe: return or_equal(a, b);
-    case CompareOp::kGe: return or_equal(b, a);
-    case CompareOp::kIn: return contains(budget, b, a);
-    case CompareOp::kNotIn: return inverted(contains(budget, b, a));
+    case CompareOp::kEq:
+      return equals(budget, a, b);
+    case CompareOp::kNe:
+      return inverted(equals(budget, a, b));
+    case CompareOp::kLt:
+      return less(budget, a, b);
+    case CompareOp::kGt:
+      return less(budget, b, a);
+    case CompareOp::kLe:
+      return or_equal(a, b);
+    case CompareOp::kGe:
+      return or_equal(b, a);
+    case CompareOp::kIn:
+      return contains(budget, b, a);
+    case CompareOp::kNotIn:
+      return inverted(contains(budget, b, a));
   }
   return internal_error("comparison {} is not handled", static_cast<int>(op));
 }
 
 Result<bool> contains(Budget& budget, const Value& container, const Value& item) {
   switch (container.kind()) {
-    case Kind::kUndefined: return false;
+    case Kind::kUndefined:
+      return false;
     case Kind::kString:
       if (!item.is_string()) {
         return invalid_argument("'in <string>' requires string as left operand, not {}",
@@ -169,16 +187,20 @@ Result<bool> contains(Budget& budget, const Value& container, const Value& item)
 
 Result<Int> length(Budget& budget, const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return Int{0};
+    case Kind::kUndefined:
+      return Int{0};
     case Kind::kString:
       GLMV_RETURN_IF_ERROR(budget.spend(value.as_bytes().size() / 128));
       return static_cast<Int>(count_code_points(value.as_bytes()));
     case Kind::kSequence:
       if (value.as_sequence().kind == SequenceKind::kGenerator) break;
       return static_cast<Int>(value.as_sequence().items.size());
-    case Kind::kDict: return static_cast<Int>(value.as_dict().items.size());
-    case Kind::kLoop: return static_cast<Int>(value.as_loop()->items.size());
-    default: break;
+    case Kind::kDict:
+      return static_cast<Int>(value.as_dict().items.size());
+    case Kind::kLoop:
+      return static_cast<Int>(value.as_loop()->items.size());
+    default:
+      break;
   }
   return invalid_argument("object of type '{}' has no len()", type_name(value));
 }
@@ -186,7 +208,8 @@ Result<Int> length(Budget& budget, const Value& value) {
 Result<std::vector<Value>> iterate(Budget& budget, const Value& value) {
   std::vector<Value> out;
   switch (value.kind()) {
-    case Kind::kUndefined: return out;
+    case Kind::kUndefined:
+      return out;
     case Kind::kSequence:
       GLMV_RETURN_IF_ERROR(budget.spend(value.as_sequence().items.size()));
       return value.as_sequence().items;
@@ -204,7 +227,8 @@ Result<std::vector<Value>> iterate(Budget& budget, const Value& value) {
       }
       return out;
     }
-    default: return invalid_argument("'{}' object is not iterable", type_name(value));
+    default:
+      return invalid_argument("'{}' object is not iterable", type_name(value));
   }
 }
 

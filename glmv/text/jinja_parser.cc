@@ -16,7 +16,8 @@ class StatementParser : public ExpressionParser {
   // Up to one of `ends` (block names, consumed with nothing after the name), or the end of file
   // when there are none. The name found is left in `ended_by`.
   Result<Block> body(std::initializer_list<std::string_view> ends, std::string* ended_by) {
-    if (++depth_ > kMaxBlockDepth) return fail(fmt::format("blocks nest deeper than {}", kMaxBlockDepth));
+    if (++depth_ > kMaxBlockDepth)
+      return fail(fmt::format("blocks nest deeper than {}", kMaxBlockDepth));
     Block out;
     while (true) {
       const Token& token = current();

@@ -141,7 +141,8 @@ Result<Value> split_words(Budget& budget, const Text& text, int64_t limit, bool 
   }
   GLMV_RETURN_IF_ERROR(budget.spend(3 * words.size()));
   std::vector<Value> out;
-  for (const ByteRange& word : words) out.push_back(Value::string(text.slice(word.begin, word.end)));
+  for (const ByteRange& word : words)
+    out.push_back(Value::string(text.slice(word.begin, word.end)));
   return make_list(budget, std::move(out));
 }
 
@@ -164,8 +165,8 @@ Result<Value> partition(Budget& budget, const Value& self, const Bound& args) {
   if (separator->empty()) return invalid_argument("empty separator");
   const Text& text = self.as_text();
   GLMV_RETURN_IF_ERROR(budget.spend(1 + text.size() / 16));
-  const size_t at = kFromRight ? text.bytes().rfind(separator->bytes())
-                               : text.bytes().find(separator->bytes());
+  const size_t at =
+      kFromRight ? text.bytes().rfind(separator->bytes()) : text.bytes().find(separator->bytes());
   std::vector<Value> out(3, Value::string(""));
   if (at == std::string::npos) {
     out[kFromRight ? 2 : 0] = self;

@@ -79,8 +79,12 @@ Result<Value> change_case(Budget& budget, const Text& text, Case to) {
     const char32_t c = decoded.code_point;
     std::string mapped;
     switch (to) {
-      case Case::kLower: append_lower(mapped, c); break;
-      case Case::kUpper: append_upper(mapped, c); break;
+      case Case::kLower:
+        append_lower(mapped, c);
+        break;
+      case Case::kUpper:
+        append_upper(mapped, c);
+        break;
       case Case::kSwap:
         if (is_upper(c)) {
           append_lower(mapped, c);

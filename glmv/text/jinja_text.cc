@@ -64,8 +64,7 @@ size_t code_point_offset(std::string_view text, size_t index) {
   return pos;
 }
 
-ByteRange strip_range(std::string_view text, const std::string_view* chars, bool left,
-                      bool right) {
+ByteRange strip_range(std::string_view text, const std::string_view* chars, bool left, bool right) {
   std::unordered_set<char32_t> set;
   if (chars != nullptr) {
     for (size_t pos = 0; pos < chars->size();) {

@@ -222,9 +222,9 @@ Out abs_filter(Budget&, const Value& value, const Bound&) {
   if (value.is_integer()) {
     return value.as_integer() < 0 ? negate(value, true) : negate(value, false);
   }
-  return value.is_undefined() ? Out(invalid_argument("{}", value.undefined_reason()))
-                              : Out(invalid_argument("bad operand type for abs(): '{}'",
-                                                     type_name(value)));
+  return value.is_undefined()
+             ? Out(invalid_argument("{}", value.undefined_reason()))
+             : Out(invalid_argument("bad operand type for abs(): '{}'", type_name(value)));
 }
 
 Out round_filter(Budget& budget, const Value& value, const Bound& args) {

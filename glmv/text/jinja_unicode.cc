@@ -18,9 +18,9 @@ bool in_ranges(const char32_t* values, size_t count, char32_t c) {
 // False when the table has no row for c.
 bool append_mapped(std::string& out, char32_t c, const CaseRun* runs, size_t num_runs,
                    const CaseSpecial* special, size_t num_special) {
-  const CaseSpecial* exact = std::lower_bound(
-      special, special + num_special, c,
-      [](const CaseSpecial& row, char32_t value) { return row.from < value; });
+  const CaseSpecial* exact =
+      std::lower_bound(special, special + num_special, c,
+                       [](const CaseSpecial& row, char32_t value) { return row.from < value; });
   if (exact != special + num_special && exact->from == c) {
     for (const char32_t to : exact->to) {
       if (to != 0) append_utf8(out, to);
@@ -28,8 +28,9 @@ bool append_mapped(std::string& out, char32_t c, const CaseRun* runs, size_t num
     return true;
   }
   // Runs with step 2 interleave with others: look back a few rows.
-  const CaseRun* it = std::upper_bound(
-      runs, runs + num_runs, c, [](char32_t value, const CaseRun& row) { return value < row.first; });
+  const CaseRun* it =
+      std::upper_bound(runs, runs + num_runs, c,
+                       [](char32_t value, const CaseRun& row) { return value < row.first; });
   for (int back = 0; back < 4 && it != runs; ++back) {
     --it;
     if (c <= it->last && (c - it->first) % it->step == 0) {

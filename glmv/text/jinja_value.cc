@@ -41,13 +41,20 @@ std::string Value::undefined_reason() const {
 
 const void* Value::identity() const {
   switch (kind()) {
-    case Kind::kString: return std::get<std::shared_ptr<const Text>>(data_).get();
-    case Kind::kSequence: return std::get<std::shared_ptr<const Sequence>>(data_).get();
-    case Kind::kDict: return std::get<std::shared_ptr<const Dict>>(data_).get();
-    case Kind::kNamespace: return as_namespace().get();
-    case Kind::kLoop: return as_loop().get();
-    case Kind::kCallable: return std::get<std::shared_ptr<const Callable>>(data_).get();
-    default: return nullptr;
+    case Kind::kString:
+      return std::get<std::shared_ptr<const Text>>(data_).get();
+    case Kind::kSequence:
+      return std::get<std::shared_ptr<const Sequence>>(data_).get();
+    case Kind::kDict:
+      return std::get<std::shared_ptr<const Dict>>(data_).get();
+    case Kind::kNamespace:
+      return as_namespace().get();
+    case Kind::kLoop:
+      return as_loop().get();
+    case Kind::kCallable:
+      return std::get<std::shared_ptr<const Callable>>(data_).get();
+    default:
+      return nullptr;
   }
 }
 
@@ -80,10 +87,13 @@ std::string string_key(std::string_view bytes) { return "s" + std::string(bytes)
 Result<std::string> canonical_key(Budget& budget, const Value& key) {
   GLMV_RETURN_IF_ERROR(budget.spend(1));
   switch (key.kind()) {
-    case Kind::kUndefined: return "u";
-    case Kind::kNone: return "n";
+    case Kind::kUndefined:
+      return "u";
+    case Kind::kNone:
+      return "n";
     case Kind::kBool:
-    case Kind::kInt: return fmt::format("i{}", key.as_integer());
+    case Kind::kInt:
+      return fmt::format("i{}", key.as_integer());
     case Kind::kFloat: {
       const double value = key.as_double();
       if (std::trunc(value) == value && std::abs(value) < 0x1p126) {
@@ -105,8 +115,10 @@ Result<std::string> canonical_key(Budget& budget, const Value& key) {
         return out;
       }
       break;
-    case Kind::kDict: break;
-    default: return fmt::format("p{}", key.identity());
+    case Kind::kDict:
+      break;
+    default:
+      return fmt::format("p{}", key.identity());
   }
   return invalid_argument("unhashable type: '{}'", type_name(key));
 }
@@ -169,11 +181,16 @@ Result<const Value*> find_key(Budget& budget, const Dict& dict, const Value& key
 
 Value from_json(const Json& json, bool mark) {
   switch (json.type()) {
-    case Json::value_t::boolean: return Value::boolean(json.get<bool>());
-    case Json::value_t::number_integer: return Value::integer(json.get<int64_t>());
-    case Json::value_t::number_unsigned: return Value::integer(json.get<uint64_t>());
-    case Json::value_t::number_float: return Value::number(json.get<double>());
-    case Json::value_t::string: return Value::string(json.get_ref<const std::string&>(), mark);
+    case Json::value_t::boolean:
+      return Value::boolean(json.get<bool>());
+    case Json::value_t::number_integer:
+      return Value::integer(json.get<int64_t>());
+    case Json::value_t::number_unsigned:
+      return Value::integer(json.get<uint64_t>());
+    case Json::value_t::number_float:
+      return Value::number(json.get<double>());
+    case Json::value_t::string:
+      return Value::string(json.get_ref<const std::string&>(), mark);
     case Json::value_t::array: {
       auto list = std::make_shared<Sequence>();
       list->items.reserve(json.size());
@@ -195,32 +212,51 @@ Value from_json(const Json& json, bool mark) {
       }
       return Value(std::shared_ptr<const Dict>(std::move(dict)));
     }
-    default: return Value::none();
+    default:
+      return Value::none();
   }
 }
 
 std::string_view type_name(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
-    case Kind::kInt: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return "str";
-    case Kind::kDict: return "dict";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kCallable: return "function";
-    case Kind::kSequence: break;
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return "str";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kCallable:
+      return "function";
+    case Kind::kSequence:
+      break;
   }
   switch (value.as_sequence().kind) {
-    case SequenceKind::kList: return "list";
-    case SequenceKind::kTuple: return "tuple";
-    case SequenceKind::kRange: return "range";
-    case SequenceKind::kGenerator: return "generator";
-    case SequenceKind::kDictKeys: return "dict_keys";
-    case SequenceKind::kDictValues: return "dict_values";
-    case SequenceKind::kDictItems: return "dict_items";
+    case SequenceKind::kList:
+      return "list";
+    case SequenceKind::kTuple:
+      return "tuple";
+    case SequenceKind::kRange:
+      return "range";
+    case SequenceKind::kGenerator:
+      return "generator";
+    case SequenceKind::kDictKeys:
+      return "dict_keys";
+    case SequenceKind::kDictValues:
+      return "dict_values";
+    case SequenceKind::kDictItems:
+      return "dict_items";
   }
   return "object";
 }

@@ -56,7 +56,17 @@ struct Undefined {
 };
 
 enum class Kind {
-  kUndefined, kNone, kBool, kInt, kFloat, kString, kSequence, kDict, kNamespace, kLoop, kCallable
+  kUndefined,
+  kNone,
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kSequence,
+  kDict,
+  kNamespace,
+  kLoop,
+  kCallable
 };
 
 class Value {
@@ -115,9 +125,8 @@ class Value {
                             std::shared_ptr<const Dict>, std::shared_ptr<Namespace>,
                             std::shared_ptr<LoopState>, std::shared_ptr<const Callable>>;
   template <class T>
-  explicit Value(T value)
-    requires(std::is_same_v<T, bool> || std::is_same_v<T, Int> || std::is_same_v<T, double> ||
-             std::is_same_v<T, std::monostate>)
+  explicit Value(T value) requires(std::is_same_v<T, bool> || std::is_same_v<T, Int> ||
+                                   std::is_same_v<T, double> || std::is_same_v<T, std::monostate>)
       : data_(value) {}
 
   Data data_;

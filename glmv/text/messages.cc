@@ -207,9 +207,8 @@ Result<Message> read_message(const Json& json, const std::string& path) {
   if (message.role == "developer") message.role = "system";
   if (message.role != "system" && message.role != "user" && message.role != "assistant" &&
       message.role != "tool") {
-    return invalid_argument(
-        "{}.role: '{}' is not one of system, developer, user, assistant, tool", path,
-        message.role);
+    return invalid_argument("{}.role: '{}' is not one of system, developer, user, assistant, tool",
+                            path, message.role);
   }
   const auto content = json.find("content");
   const auto calls = json.find("tool_calls");
@@ -247,15 +246,21 @@ bool all_text(const Message& message) {
 
 Json content_json(const Message& message) {
   // Some templates print a list of system or assistant content as a Python list.
-  const bool flatten = message.role == "system" || message.role == "developer" ||
-                       message.role == "assistant";
+  const bool flatten =
+      message.role == "system" || message.role == "developer" || message.role == "assistant";
   if (all_text(message) && (message.content_is_string || flatten)) return message.text();
   Json list = Json::array();
   for (const ContentPart& part : message.content) {
     switch (part.kind) {
-      case PartKind::kText: list.push_back({{"type", "text"}, {"text", part.text}}); break;
-      case PartKind::kImage: list.push_back({{"type", "image"}}); break;
-      case PartKind::kVideo: list.push_back({{"type", "video"}}); break;
+      case PartKind::kText:
+        list.push_back({{"type", "text"}, {"text", part.text}});
+        break;
+      case PartKind::kImage:
+        list.push_back({{"type", "image"}});
+        break;
+      case PartKind::kVideo:
+        list.push_back({{"type", "video"}});
+        break;
     }
   }
   return list;

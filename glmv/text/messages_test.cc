@@ -9,7 +9,8 @@ TEST(ParseMessages, NormalisesOpenAiForms) {
   const Json json = Json::parse(R"([
     {"role":"developer","content":"S"},
     {"role":"user","content":["plain",{"type":"text","text":"t"},
-      {"type":"image_url","image_url":{"url":"http://x/a.png"}},{"type":"image_url","image_url":"b"},
+      {"type":"image_url","image_url":{"url":"http://x/a.png"}},
+      {"type":"image_url","image_url":"b"},
       {"type":"image","image":"c"},{"type":"video_url","video_url":{"url":"v"}},
       {"type":"video","video":["f1","f2"],"fps":2}]},
     {"role":"assistant","content":null,"reasoning":"r","tool_calls":[{"id":"1","type":"function",

@@ -13,7 +13,8 @@ std::string float_repr(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   char buffer[64];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
   const std::string_view text(buffer, end.ptr - buffer);  // [-]d[.ddd]e[+-]dd
   const size_t e = text.find('e');
   std::string digits;
@@ -92,13 +93,20 @@ class Printer {
   Result<void> repr(const Value& value, int depth) {
     if (depth > kMaxPrintDepth) return resource_exhausted("the value to print is too deep");
     switch (value.kind()) {
-      case Kind::kUndefined: return put("Undefined");
-      case Kind::kNone: return put("None");
-      case Kind::kBool: return put(value.as_bool() ? "True" : "False");
-      case Kind::kInt: return put(fmt::format("{}", value.as_integer()));
-      case Kind::kFloat: return put(float_repr(value.as_double()));
-      case Kind::kString: return put(string_repr(value.as_bytes()), value.as_text().marked());
-      case Kind::kDict: return repr_items(value.as_dict().items, depth);
+      case Kind::kUndefined:
+        return put("Undefined");
+      case Kind::kNone:
+        return put("None");
+      case Kind::kBool:
+        return put(value.as_bool() ? "True" : "False");
+      case Kind::kInt:
+        return put(fmt::format("{}", value.as_integer()));
+      case Kind::kFloat:
+        return put(float_repr(value.as_double()));
+      case Kind::kString:
+        return put(string_repr(value.as_bytes()), value.as_text().marked());
+      case Kind::kDict:
+        return repr_items(value.as_dict().items, depth);
       case Kind::kNamespace: {
         GLMV_RETURN_IF_ERROR(put("<Namespace {"));
         bool first = true;
@@ -109,9 +117,11 @@ class Printer {
         }
         return put("}>");
       }
-      case Kind::kSequence: return repr_sequence(value.as_sequence(), depth);
+      case Kind::kSequence:
+        return repr_sequence(value.as_sequence(), depth);
       case Kind::kLoop:
-      case Kind::kCallable: break;
+      case Kind::kCallable:
+        break;
     }
     return invalid_argument("cannot print a {}: its text would be a memory address",
                             type_name(value));
@@ -135,17 +145,28 @@ class Printer {
     std::string_view open = "[";
     std::string_view close = "]";
     switch (sequence.kind) {
-      case SequenceKind::kList: break;
+      case SequenceKind::kList:
+        break;
       case SequenceKind::kTuple:
         open = "(";
         close = sequence.items.size() == 1 ? ",)" : ")";
         break;
-      case SequenceKind::kRange: return put(sequence.range_repr);
+      case SequenceKind::kRange:
+        return put(sequence.range_repr);
       case SequenceKind::kGenerator:
         return invalid_argument("cannot print a generator: add |list or |join");
-      case SequenceKind::kDictKeys: open = "dict_keys(["; close = "])"; break;
-      case SequenceKind::kDictValues: open = "dict_values(["; close = "])"; break;
-      case SequenceKind::kDictItems: open = "dict_items(["; close = "])"; break;
+      case SequenceKind::kDictKeys:
+        open = "dict_keys([";
+        close = "])";
+        break;
+      case SequenceKind::kDictValues:
+        open = "dict_values([";
+        close = "])";
+        break;
+      case SequenceKind::kDictItems:
+        open = "dict_items([";
+        close = "])";
+        break;
     }
     GLMV_RETURN_IF_ERROR(put(open));
     bool first = true;
@@ -163,17 +184,23 @@ class Printer {
 
 class JsonWriter {
  public:
-  JsonWriter(Budget& budget, const JsonStyle& style) : budget_(budget), style_(style), out_(budget) {}
+  JsonWriter(Budget& budget, const JsonStyle& style)
+      : budget_(budget), style_(style), out_(budget) {}
   Text take() { return out_.take(); }
 
   Result<void> write(const Value& value, int depth) {
     if (depth > kMaxPrintDepth) return resource_exhausted("the value to print is too deep");
     switch (value.kind()) {
-      case Kind::kNone: return out_.put("null");
-      case Kind::kBool: return out_.put(value.as_bool() ? "true" : "false");
-      case Kind::kInt: return out_.put(fmt::format("{}", value.as_integer()));
-      case Kind::kFloat: return out_.put(json_float(value.as_double()));
-      case Kind::kString: return out_.put(quoted(value.as_bytes()), value.as_text().marked());
+      case Kind::kNone:
+        return out_.put("null");
+      case Kind::kBool:
+        return out_.put(value.as_bool() ? "true" : "false");
+      case Kind::kInt:
+        return out_.put(fmt::format("{}", value.as_integer()));
+      case Kind::kFloat:
+        return out_.put(json_float(value.as_double()));
+      case Kind::kString:
+        return out_.put(quoted(value.as_bytes()), value.as_text().marked());
       case Kind::kSequence: {
         const Sequence& list = value.as_sequence();
         if (list.kind != SequenceKind::kList && list.kind != SequenceKind::kTuple) break;
@@ -188,8 +215,10 @@ class JsonWriter {
         GLMV_RETURN_IF_ERROR(new_line(depth));
         return out_.put("]");
       }
-      case Kind::kDict: return write_dict(value.as_dict(), depth);
-      default: break;
+      case Kind::kDict:
+        return write_dict(value.as_dict(), depth);
+      default:
+        break;
     }
     return invalid_argument("Object of type {} is not JSON serializable", type_name(value));
   }
@@ -225,11 +254,16 @@ class JsonWriter {
 
   Result<void> write_key(const Value& key) {
     switch (key.kind()) {
-      case Kind::kString: return out_.put(quoted(key.as_bytes()), key.as_text().marked());
-      case Kind::kNone: return out_.put("\"null\"");
-      case Kind::kBool: return out_.put(key.as_bool() ? "\"true\"" : "\"false\"");
-      case Kind::kInt: return out_.put(fmt::format("\"{}\"", key.as_integer()));
-      case Kind::kFloat: return out_.put('"' + json_float(key.as_double()) + '"');
+      case Kind::kString:
+        return out_.put(quoted(key.as_bytes()), key.as_text().marked());
+      case Kind::kNone:
+        return out_.put("\"null\"");
+      case Kind::kBool:
+        return out_.put(key.as_bool() ? "\"true\"" : "\"false\"");
+      case Kind::kInt:
+        return out_.put(fmt::format("\"{}\"", key.as_integer()));
+      case Kind::kFloat:
+        return out_.put('"' + json_float(key.as_double()) + '"');
       default:
         return invalid_argument("keys must be str, int, float, bool or None, not {}",
                                 type_name(key));

@@ -25,7 +25,8 @@ struct JsonStyle {
 };
 Result<Text> to_json_text(Budget& budget, const Value& value, const JsonStyle& style);
 
-// "%s is %d" % values. Conversions d i s r f F e E g G x X o c and %%, with flags, width, precision.
+// "%s is %d" % values. Conversions d i s r f F e E g G x X o c and %%, with flags, width,
+// precision.
 Result<Text> percent_format(Budget& budget, const Text& format, const Value& values);
 
 // int(text, base) and float(text) of Python; nullopt when it raises ValueError.

@@ -42,15 +42,26 @@ Result<std::string> format_integer(const Conversion& spec, const Value& value) {
     number = value.as_integer();
   }
   using Unsigned = unsigned __int128;
-  const Unsigned size = number < 0 ? Unsigned{0} - static_cast<Unsigned>(number)
-                                   : static_cast<Unsigned>(number);
+  const Unsigned size =
+      number < 0 ? Unsigned{0} - static_cast<Unsigned>(number) : static_cast<Unsigned>(number);
   std::string digits;
   std::string prefix;
   switch (spec.type) {
-    case 'x': digits = fmt::format("{:x}", size); prefix = "0x"; break;
-    case 'X': digits = fmt::format("{:X}", size); prefix = "0X"; break;
-    case 'o': digits = fmt::format("{:o}", size); prefix = "0o"; break;
-    default: digits = fmt::format("{}", size); break;
+    case 'x':
+      digits = fmt::format("{:x}", size);
+      prefix = "0x";
+      break;
+    case 'X':
+      digits = fmt::format("{:X}", size);
+      prefix = "0X";
+      break;
+    case 'o':
+      digits = fmt::format("{:o}", size);
+      prefix = "0o";
+      break;
+    default:
+      digits = fmt::format("{}", size);
+      break;
   }
   const int missing = spec.precision - static_cast<int>(digits.size());
   if (missing > 0) digits.insert(0, missing, '0');
@@ -66,12 +77,24 @@ Result<std::string> format_float(const Conversion& spec, const Value& value) {
   const double size = std::abs(number);
   std::string digits;
   switch (spec.type) {
-    case 'f': digits = fmt::format("{:.{}f}", size, precision); break;
-    case 'F': digits = fmt::format("{:.{}F}", size, precision); break;
-    case 'e': digits = fmt::format("{:.{}e}", size, precision); break;
-    case 'E': digits = fmt::format("{:.{}E}", size, precision); break;
-    case 'g': digits = fmt::format("{:.{}g}", size, precision); break;
-    default: digits = fmt::format("{:.{}G}", size, precision); break;
+    case 'f':
+      digits = fmt::format("{:.{}f}", size, precision);
+      break;
+    case 'F':
+      digits = fmt::format("{:.{}F}", size, precision);
+      break;
+    case 'e':
+      digits = fmt::format("{:.{}e}", size, precision);
+      break;
+    case 'E':
+      digits = fmt::format("{:.{}E}", size, precision);
+      break;
+    case 'g':
+      digits = fmt::format("{:.{}g}", size, precision);
+      break;
+    default:
+      digits = fmt::format("{:.{}G}", size, precision);
+      break;
   }
   return with_sign(spec, std::signbit(number) && !std::isnan(number), "", std::move(digits));
 }
@@ -138,12 +161,18 @@ class Formatter {
     }
     for (; pos < bytes.size(); ++pos) {
       const char c = bytes[pos];
-      if (c == '-') spec.minus = true;
-      else if (c == '+') spec.plus = true;
-      else if (c == ' ') spec.space = true;
-      else if (c == '0') spec.zero = true;
-      else if (c == '#') spec.alternate = true;
-      else break;
+      if (c == '-')
+        spec.minus = true;
+      else if (c == '+')
+        spec.plus = true;
+      else if (c == ' ')
+        spec.space = true;
+      else if (c == '0')
+        spec.zero = true;
+      else if (c == '#')
+        spec.alternate = true;
+      else
+        break;
     }
     GLMV_ASSIGN(spec.width, number(bytes, pos));
     if (pos < bytes.size() && bytes[pos] == '.') {

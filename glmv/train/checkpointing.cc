@@ -107,7 +107,8 @@ Result<void> rename_folder(const fs::path& from, const fs::path& to) {
   std::error_code error;
   // A folder of that name is of an earlier run or an incomplete one; it moves aside first, because
   // a rename cannot replace a folder that has files.
-  const fs::path old = to.parent_path() / (std::string(kTemporary) + "old-" + to.filename().string());
+  const fs::path old =
+      to.parent_path() / (std::string(kTemporary) + "old-" + to.filename().string());
   if (fs::exists(to, error)) {
     fs::remove_all(old, error);
     fs::rename(to, old, error);
@@ -136,9 +137,9 @@ Result<fs::path> save_checkpoint(const fs::path& out, const CheckpointContent& c
   if (written) written = rename_folder(temporary, final_dir);
   if (!written) {
     fs::remove_all(temporary, error);
-    return in_context(fmt::format("saving {} failed, earlier checkpoints are untouched",
-                                  final_dir.string()),
-                      written.error());
+    return in_context(
+        fmt::format("saving {} failed, earlier checkpoints are untouched", final_dir.string()),
+        written.error());
   }
   GLMV_RETURN_IF_ERROR(write_file_atomic(out / kLatestFile, name + "\n"));
 
@@ -181,7 +182,10 @@ Result<ResumeState> load_resume_state(const fs::path& checkpoint) {
   auto state = read_json_file(checkpoint / kStateFile);
   if (!state) return in_context("not a training checkpoint", state.error());
   resume.state = std::move(*state);
-  GLMV_ASSIGN(resume.optimizer, read_tensors(checkpoint / kOptimizerFile));
+  auto optimizer = read_tensors(checkpoint / kOptimizerFile);
+  if (!optimizer)
+    return in_context("cannot resume without the optimizer's state", optimizer.error());
+  resume.optimizer = std::move(*optimizer);
   return resume;
 }
 

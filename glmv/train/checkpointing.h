@@ -31,8 +31,7 @@ struct CheckpointContent {
 // stay). resource_exhausted when the disk is full; then nothing of the new checkpoint is left and
 // the older ones are untouched. Returns the folder.
 Result<std::filesystem::path> save_checkpoint(const std::filesystem::path& out,
-                                              const CheckpointContent& content,
-                                              int64_t keep_last);
+                                              const CheckpointContent& content, int64_t keep_last);
 
 // The newest complete checkpoint: the one `latest` names, otherwise the highest number.
 std::optional<std::filesystem::path> find_latest_checkpoint(const std::filesystem::path& out);

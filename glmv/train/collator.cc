@@ -92,8 +92,8 @@ Result<Collator> Collator::create(const processing::Processor& processor,
     if (!id) return unsupported("turn_end = endoftext: the tokenizer has no <|endoftext|>");
     collator.turn_end_id_ = *id;
   }
-  for (const std::optional<bool> thinking : {std::optional<bool>(), std::optional(false),
-                                             std::optional(true)}) {
+  for (const std::optional<bool> thinking :
+       {std::optional<bool>(), std::optional(false), std::optional(true)}) {
     GLMV_ASSIGN(collator.prompts_[prompt_kind(thinking)], collator.generation_prompt(thinking));
   }
   return collator;
@@ -161,8 +161,7 @@ Result<void> Collator::set_targets(const std::vector<Turn>& turns, size_t kind,
   // tokens in the same order, and assistant turns hold no media.
   std::vector<size_t> places;
   for (size_t i = 0; i < ids.size(); ++i) {
-    const bool is_role =
-        std::ranges::find(roles_, ids[i], &Role::id) != roles_.end();
+    const bool is_role = std::ranges::find(roles_, ids[i], &Role::id) != roles_.end();
     if (!is_role) continue;
     if (places.size() >= turns.size() || ids[i] != roles_[turns[places.size()].role].id) {
       return invalid_argument("role token {} at position {} was not written by the template",

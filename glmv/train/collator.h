@@ -44,9 +44,9 @@ class Collator {
   };
   // A role token that the template wrote.
   struct Turn {
-    size_t role;    // in roles_
-    size_t begin;   // byte of the role token in the rendered text
-    size_t end;     // byte of the next role token, or the end of the text
+    size_t role;   // in roles_
+    size_t begin;  // byte of the role token in the rendered text
+    size_t end;    // byte of the next role token, or the end of the text
   };
 
   Collator(const processing::Processor& processor, const EncodeOptions& options)

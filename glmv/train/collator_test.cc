@@ -80,17 +80,15 @@ TEST_F(CollatorTest, TrainsAnswersAndTheTokenBehindThem) {
   EXPECT_EQ(trained(p, sample), (Runs{"<think>Hm.</think><answer>Hello</answer><|user|>"}));
   EXPECT_EQ(trained(p, sample, {.turn_end = "endoftext"}),
             (Runs{"<think>Hm.</think><answer>Hello</answer><|endoftext|>"}));
-  EXPECT_EQ(trained(p, sample, {.train_think = false}),
-            (Runs{"<answer>Hello</answer><|user|>"}));
+  EXPECT_EQ(trained(p, sample, {.train_think = false}), (Runs{"<answer>Hello</answer><|user|>"}));
 }
 
 TEST_F(CollatorTest, IdsAreThoseOfInference) {
   const auto& p = glm41v();
-  const std::vector<Message> messages = {
-      picture_question("What <|user|> is it?"),
-      Message::assistant("<think>a</think><answer>b</answer>"),
-      picture_question("And this?"),
-      Message::assistant("<think>c</think><answer>d</answer>")};
+  const std::vector<Message> messages = {picture_question("What <|user|> is it?"),
+                                         Message::assistant("<think>a</think><answer>b</answer>"),
+                                         picture_question("And this?"),
+                                         Message::assistant("<think>c</think><answer>d</answer>")};
   Sample sample{.messages = messages};
   sample.media.push_back(picture(112, 112));
   sample.media.push_back(picture(200, 100));
@@ -99,15 +97,14 @@ TEST_F(CollatorTest, IdsAreThoseOfInference) {
 
   // The prompt of the first turn, as generation would see it, begins the training sequence, and
   // the first trained position is its last token.
-  const auto prompt = p.process_decoded(std::span(messages).first(1),
-                                        std::span(sample.media).first(1), {});
+  const auto prompt =
+      p.process_decoded(std::span(messages).first(1), std::span(sample.media).first(1), {});
   ASSERT_TRUE(prompt) << prompt.error().message;
   const auto& ids = encoded->input.input_ids;
   ASSERT_GT(ids.size(), prompt->input_ids.size());
   EXPECT_TRUE(std::equal(prompt->input_ids.begin(), prompt->input_ids.end(), ids.begin()));
   const auto first = std::ranges::find_if(encoded->targets, [](int32_t t) { return t >= 0; });
-  EXPECT_EQ(first - encoded->targets.begin(),
-            static_cast<int64_t>(prompt->input_ids.size()) - 1);
+  EXPECT_EQ(first - encoded->targets.begin(), static_cast<int64_t>(prompt->input_ids.size()) - 1);
 
   EXPECT_EQ(trained(p, *encoded), (Runs{"<think>a</think><answer>b</answer><|user|>",
                                         "<think>c</think><answer>d</answer><|user|>"}));
@@ -164,8 +161,8 @@ TEST_F(CollatorTest, ToolCallEndsWithObservation) {
 
 TEST_F(CollatorTest, RolesTypedInTextStayText) {
   const auto& p = glm41v();
-  const Sample sample{.messages = {Message::user("a<|assistant|>\nb"),
-                                   Message::assistant("c<|user|>d<|image|>")}};
+  const Sample sample{
+      .messages = {Message::user("a<|assistant|>\nb"), Message::assistant("c<|user|>d<|image|>")}};
   for (const bool trust : {false, true}) {
     EXPECT_EQ(trained(p, sample, {.trust_special_tokens = trust}),
               (Runs{"c<|user|>d<|image|><|user|>"}));

@@ -45,8 +45,8 @@ Result<Dataset> Dataset::open(const fs::path& path, const DataOptions& options) 
     }
   }
   if (dataset.num_skipped_ > kMaxWarnings) {
-    dataset.warnings_.push_back(fmt::format("{}: {} samples skipped in all", path.string(),
-                                            dataset.num_skipped_));
+    dataset.warnings_.push_back(
+        fmt::format("{}: {} samples skipped in all", path.string(), dataset.num_skipped_));
   }
   if (dataset.records_.empty()) {
     return invalid_argument("{}: no {}sample in it", path.string(), number > 0 ? "usable " : "");

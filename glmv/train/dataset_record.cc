@@ -90,8 +90,7 @@ void place_media(Message& message, MediaList& images, MediaList& videos) {
   if (message.role == "assistant") return;
   if (message.content_is_string) {
     const std::string content = message.text();
-    const bool marked =
-        content.contains(kImageMarker) || content.contains(kVideoMarker);
+    const bool marked = content.contains(kImageMarker) || content.contains(kVideoMarker);
     if (!marked) return;
     message.content = split_markers(content, images, videos);
     message.content_is_string = false;

@@ -15,11 +15,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kGood =
-    R"({"messages":[{"role":"user","content":"<image>What?"},{"role":"assistant","content":"A dot."}],"images":["dot.png"]})";
+    R"({"messages":[{"role":"user","content":"<image>What?"},)"
+    R"({"role":"assistant","content":"A dot."}],"images":["dot.png"]})";
 constexpr const char* kText =
     R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]})";
 constexpr const char* kNoPicture =
-    R"({"messages":[{"role":"user","content":"<image>What?"},{"role":"assistant","content":"A dot."}],"images":["gone.png"]})";
+    R"({"messages":[{"role":"user","content":"<image>What?"},)"
+    R"({"role":"assistant","content":"A dot."}],"images":["gone.png"]})";
 
 class DatasetTest : public testing::Test {
  protected:
@@ -73,9 +75,9 @@ TEST_F(DatasetTest, FileErrorsNameThePlace) {
 }
 
 TEST_F(DatasetTest, SkipsBadSamplesWhenAsked) {
-  const auto dataset = Dataset::open(
-      write("d.jsonl", fmt::format("{}\n{}\n{{\n{}\n", kText, kNoPicture, kGood)),
-      {.on_bad_sample = "skip"});
+  const auto dataset =
+      Dataset::open(write("d.jsonl", fmt::format("{}\n{}\n{{\n{}\n", kText, kNoPicture, kGood)),
+                    {.on_bad_sample = "skip"});
   ASSERT_TRUE(dataset) << dataset.error().message;
   EXPECT_EQ(dataset->size(), 2);
   EXPECT_EQ(dataset->num_skipped(), 2);
@@ -102,8 +104,7 @@ TEST_F(DatasetTest, MediaFolderComesFirst) {
   fs::rename(folder_.path() / "dot.png", folder_.path() / "pictures" / "dot.png");
   const fs::path path = write("d.jsonl", kGood);
   EXPECT_FALSE(Dataset::open(path, {}));
-  const auto dataset =
-      Dataset::open(path, {.media_dir = (folder_.path() / "pictures").string()});
+  const auto dataset = Dataset::open(path, {.media_dir = (folder_.path() / "pictures").string()});
   ASSERT_TRUE(dataset) << dataset.error().message;
   EXPECT_EQ(dataset->get(0)->media.size(), 1u);
 }
@@ -122,7 +123,8 @@ TEST(DatasetRecord, Cases) {
       ASSERT_FALSE(sample) << line;
       EXPECT_NE(sample.error().message.find(test->at("error").get<std::string>()),
                 std::string::npos)
-          << sample.error().message << "\n" << line;
+          << sample.error().message << "\n"
+          << line;
       continue;
     }
     ASSERT_TRUE(sample) << sample.error().message << "\n" << line;

@@ -13,7 +13,7 @@ namespace glmv::train {
 struct JsonRecord {
   size_t begin = 0;  // byte range of one JSON value in the file
   size_t end = 0;
-  size_t line = 0;   // 1-based line of `begin`
+  size_t line = 0;  // 1-based line of `begin`
 };
 
 // `bytes` is a JSON array, or JSON Lines (one object per non-empty line). The records themselves

@@ -13,9 +13,9 @@
 namespace glmv::train {
 
 struct LossSum {
-  double loss = 0;           // sum of token cross-entropies, in fp32 per chunk
-  int64_t num_tokens = 0;    // K
-  int64_t num_correct = 0;   // arg max = target; only from evaluate()
+  double loss = 0;          // sum of token cross-entropies, in fp32 per chunk
+  int64_t num_tokens = 0;   // K
+  int64_t num_correct = 0;  // arg max = target; only from evaluate()
 };
 
 // Forward and backward of one micro-batch: adds the gradients of scale * (sum of cross-entropies)

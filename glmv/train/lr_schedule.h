@@ -30,9 +30,9 @@ struct Schedule {
   double min_lr = 0;         // end value of every decay
   int64_t warmup_steps = 0;  // linear from 0
   int64_t total_steps = 1;
-  int64_t decay_steps = 0;   // wsd: length of the last phase; 0: a tenth of total_steps
-  double num_cycles = 1;     // cosine_with_restarts
-  double power = 1;          // polynomial
+  int64_t decay_steps = 0;  // wsd: length of the last phase; 0: a tenth of total_steps
+  double num_cycles = 1;    // cosine_with_restarts
+  double power = 1;         // polynomial
 };
 
 // Rate of the optimizer step number `step`, counted from 0. Steps past the end keep the end value.

@@ -6,7 +6,10 @@ namespace glmv::train {
 namespace {
 
 Schedule make(const char* name) {
-  return {.kind = *parse_schedule(name), .learning_rate = 1.0, .min_lr = 0.0, .warmup_steps = 10,
+  return {.kind = *parse_schedule(name),
+          .learning_rate = 1.0,
+          .min_lr = 0.0,
+          .warmup_steps = 10,
           .total_steps = 110};
 }
 

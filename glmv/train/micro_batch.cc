@@ -64,9 +64,9 @@ MicroBatch make_micro_batch(std::span<const EncodedSample* const> samples, at::D
     }
   }
   batch.input_ids_N = to_tensor(ids, device);
-  batch.position_ids_3N = at::stack({to_tensor(positions[0], device),
-                                     to_tensor(positions[1], device),
-                                     to_tensor(positions[2], device)});
+  batch.position_ids_3N =
+      at::stack({to_tensor(positions[0], device), to_tensor(positions[1], device),
+                 to_tensor(positions[2], device)});
   batch.rows_K = to_tensor(rows, device);
   batch.targets_K = to_tensor(targets, device);
   if (num_patches > 0) {

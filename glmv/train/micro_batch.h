@@ -17,11 +17,11 @@ struct MicroBatch {
   at::Tensor input_ids_N;      // int64
   at::Tensor position_ids_3N;  // int64
   std::vector<model::SequenceSlice> sequences;
-  at::Tensor patches;          // [P, patch_dim] fp32; undefined without media
+  at::Tensor patches;  // [P, patch_dim] fp32; undefined without media
   std::vector<Grid> grids;
   at::Tensor image_positions_M;  // int64; undefined without media
-  at::Tensor rows_K;           // int64: positions that predict a trained token
-  at::Tensor targets_K;        // int64: that token
+  at::Tensor rows_K;             // int64: positions that predict a trained token
+  at::Tensor targets_K;          // int64: that token
 };
 
 MicroBatch make_micro_batch(std::span<const EncodedSample* const> samples, at::Device device);

@@ -63,7 +63,7 @@ Part part_of(std::string_view name) {
   if (!name.starts_with(kVisual)) return Part::kLlm;
   name.remove_prefix(kVisual.size());
   return name.starts_with("downsample") || name.starts_with("merger") ? Part::kProjector
-                                                                       : Part::kVision;
+                                                                      : Part::kVision;
 }
 
 Result<std::vector<model::NamedParameter>> select_trainable(

@@ -53,11 +53,11 @@ class AdamW {
   struct Slot {
     std::string name;
     at::Tensor parameter;
-    at::Tensor master;      // the parameter itself when it is fp32
-    at::Tensor grad_sum;    // fp32 sum of micro-batches; undefined when the parameter is fp32
+    at::Tensor master;    // the parameter itself when it is fp32
+    at::Tensor grad_sum;  // fp32 sum of micro-batches; undefined when the parameter is fp32
     at::Tensor exp_avg;
     at::Tensor exp_avg_sq;
-    at::Tensor step;        // one fp32 element
+    at::Tensor step;  // one fp32 element
     double lr_scale = 1;
     double weight_decay = 0;
 

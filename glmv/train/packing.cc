@@ -29,8 +29,8 @@ std::vector<std::vector<int64_t>> pack(std::span<const int64_t> lengths, int64_t
       if (!fits) continue;
       // Bins asked for by min_bins are filled evenly (emptiest first); with a limit alone, the
       // fullest bin that still has room wins.
-      const bool better = best == nullptr || (min_bins > 1 ? bin.used < best->used
-                                                           : bin.used > best->used);
+      const bool better =
+          best == nullptr || (min_bins > 1 ? bin.used < best->used : bin.used > best->used);
       if (better) best = &bin;
     }
     if (best == nullptr) best = &bins.emplace_back();

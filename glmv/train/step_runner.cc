@@ -31,8 +31,7 @@ StepResult run_step(const model::Vlm& model, AdamW& optimizer,
   }
   const double scale = 1.0 / static_cast<double>(result.num_trained);
   for (const MicroBatch& batch : make_micro_batches(samples, options, model.device())) {
-    result.loss +=
-        accumulate_gradients(model, batch, scale, options.loss_chunk_rows).loss * scale;
+    result.loss += accumulate_gradients(model, batch, scale, options.loss_chunk_rows).loss * scale;
     optimizer.collect_gradients();
     ++result.num_micro_batches;
   }

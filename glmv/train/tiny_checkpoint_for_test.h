@@ -35,9 +35,10 @@ inline void write_config(const std::filesystem::path& dir, const std::string& to
 }
 
 inline void write_tiny_checkpoint(const std::filesystem::path& dir) {
+  at::set_num_threads(1);
   write_config(dir, "glm41v", "glm4v");
-  auto loaded = model::load_model(
-      dir.string(), {.dtype = "float32", .load_format = "dummy", .dummy_seed = 3});
+  auto loaded = model::load_model(dir.string(),
+                                  {.dtype = "float32", .load_format = "dummy", .dummy_seed = 3});
   if (!loaded) throw std::runtime_error(loaded.error().message);
   const auto written = write_tensors(dir / "model.safetensors", loaded->model->parameters());
   if (!written) throw std::runtime_error(written.error().message);

@@ -26,8 +26,10 @@ struct Bound {
 }  // namespace
 
 Result<void> validate(const TrainOptions& o) {
-  if (o.model_dir.empty()) return invalid_argument("model_dir is not set: name a checkpoint folder");
-  if (o.output_dir.empty()) return invalid_argument("output_dir is not set: name a folder to write");
+  if (o.model_dir.empty())
+    return invalid_argument("model_dir is not set: name a checkpoint folder");
+  if (o.output_dir.empty())
+    return invalid_argument("output_dir is not set: name a folder to write");
   GLMV_RETURN_IF_ERROR(one_of("dtype", o.dtype, {"fp32", "bf16-mixed"}));
   GLMV_RETURN_IF_ERROR(one_of("on_bad_sample", o.data.on_bad_sample, {"error", "skip"}));
   GLMV_RETURN_IF_ERROR(one_of("history_think", o.encode.history_think, {"strip", "keep"}));
@@ -91,19 +93,23 @@ void register_options(CLI::App& app, TrainOptions& o) {
       ->group("Data");
   app.add_option("--on-bad-sample", o.data.on_bad_sample, "error or skip")->group("Data");
   app.add_option("--history-think", o.encode.history_think,
-                 "strip or keep the thoughts of earlier assistant turns")->group("Data");
+                 "strip or keep the thoughts of earlier assistant turns")
+      ->group("Data");
   app.add_option("--train-think", o.encode.train_think,
-                 "false removes the thought of the last turn as well")->group("Data");
+                 "false removes the thought of the last turn as well")
+      ->group("Data");
   app.add_option("--loss-turns", o.encode.loss_turns, "assistant turns with loss: all or last")
       ->group("Data");
   app.add_option("--turn-end", o.encode.turn_end, "token that ends a turn: user or endoftext")
       ->group("Data");
   app.add_flag("--trust-special-tokens", o.encode.trust_special_tokens,
-               "special tokens typed in user and system text count")->group("Data");
+               "special tokens typed in user and system text count")
+      ->group("Data");
   app.add_option("--max-pixels", o.encode.max_pixels, "per picture; 0: the processor's limit")
       ->group("Data");
   app.add_option("--max-sample-tokens", o.encode.max_sample_tokens,
-                 "longer samples are bad samples; 0: no limit")->group("Data");
+                 "longer samples are bad samples; 0: no limit")
+      ->group("Data");
   app.add_option("--shuffle", o.shuffle, "a new order every epoch")->group("Data");
   app.add_option("--seed", o.seed, "of the data order")->group("Data");
   app.add_option("--prefetch-steps", o.prefetch_steps, "steps encoded ahead")->group("Data");
@@ -137,7 +143,8 @@ void register_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--max-bad-steps", a.max_bad_steps, "non-finite steps in a row before giving up")
       ->group("Optimizer");
   app.add_option("--freeze", a.freeze, "parts kept as they are: vision, projector, llm")
-      ->delimiter(',')->group("Optimizer");
+      ->delimiter(',')
+      ->group("Optimizer");
   app.add_option("--freeze-regex", a.freeze_regex, "further parameters, by name")
       ->group("Optimizer");
   app.add_option("--vision-lr-scale", a.vision_lr_scale, "times --lr")->group("Optimizer");

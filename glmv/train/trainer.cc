@@ -60,8 +60,8 @@ std::string time_text(double seconds) {
 }  // namespace
 
 std::string progress_line(const StepReport& r) {
-  const double percent =
-      100.0 * static_cast<double>(r.step) / static_cast<double>(std::max<int64_t>(1, r.total_steps));
+  const double percent = 100.0 * static_cast<double>(r.step) /
+                         static_cast<double>(std::max<int64_t>(1, r.total_steps));
   return fmt::format(
       "step {}/{} ({:.0f} %)  epoch {:.2f}  loss {:.4f}  lr {:.2e}  grad {:.2f}{}  {:.0f} tok/s  "
       "{:.1f} samples/s  {} left",
@@ -103,7 +103,7 @@ struct Trainer::Impl {
   fs::path side_files;
 
   int64_t start_step = 0;
-  TrainSummary summary;         // step = steps done
+  TrainSummary summary;  // step = steps done
   int64_t total_tokens = 0;
   int64_t bad_in_a_row = 0;
   double elapsed_before_s = 0;  // in earlier runs
@@ -111,7 +111,7 @@ struct Trainer::Impl {
   double seconds_per_step = 0;  // smoothed
   double tokens_per_step = 0;
   double samples_per_step = 0;
-  double loss_sum = 0;          // since the last log line
+  double loss_sum = 0;  // since the last log line
   int64_t loss_steps = 0;
 };
 
@@ -182,11 +182,12 @@ Result<void> Trainer::Impl::restore(const fs::path& checkpoint) {
   if (!state.is_object() || state.value("format", Json()) != kStateFormat) {
     return bad_state("not of a format this version writes");
   }
-  for (const char* key : {"global_step", "total_tokens", "skipped_samples", "bad_steps",
-                          "bad_in_a_row"}) {
+  for (const char* key :
+       {"global_step", "total_tokens", "skipped_samples", "bad_steps", "bad_in_a_row"}) {
     if (!state.contains(key) || !state[key].is_number_integer()) return bad_state(key);
   }
-  if (!state.contains("elapsed_s") || !state["elapsed_s"].is_number()) return bad_state("elapsed_s");
+  if (!state.contains("elapsed_s") || !state["elapsed_s"].is_number())
+    return bad_state("elapsed_s");
   if (!state.contains("data") || !state["data"].is_object()) return bad_state("data");
   GLMV_RETURN_IF_ERROR(check_fingerprint(state["data"], data_fingerprint(options, train)));
   const Result<void> loaded = optimizer->load_state(resume.optimizer);
@@ -330,11 +331,11 @@ Result<void> Trainer::Impl::save(const TrainerLog& log) {
                             .weights = model->parameters(),
                             .state = state_json()};
   if (options.save_optimizer) content.optimizer = optimizer->state();
-  GLMV_ASSIGN(summary.checkpoint,
-              save_checkpoint(options.output_dir, content, options.keep_last));
+  GLMV_ASSIGN(summary.checkpoint, save_checkpoint(options.output_dir, content, options.keep_last));
   // The new folder holds the same side files; the one they came from may be removed one day.
   if (resumed_from) side_files = summary.checkpoint;
-  const Result<void> drawn = draw_loss_plot(log.entries(), fs::path(options.output_dir) / "loss.png");
+  const Result<void> drawn =
+      draw_loss_plot(log.entries(), fs::path(options.output_dir) / "loss.png");
   if (!drawn) warn("loss plot: " + drawn.error().message);
   if (callbacks.on_checkpoint) callbacks.on_checkpoint(summary.checkpoint, summary.step);
   return {};
@@ -343,8 +344,8 @@ Result<void> Trainer::Impl::save(const TrainerLog& log) {
 Result<TrainSummary> Trainer::run(const std::atomic<bool>* stop) {
   Impl& t = *impl_;
   t.started = Clock::now();
-  GLMV_ASSIGN(TrainerLog log, TrainerLog::open(fs::path(t.options.output_dir) / "trainer_log.jsonl",
-                                               t.start_step));
+  GLMV_ASSIGN(TrainerLog log,
+              TrainerLog::open(fs::path(t.options.output_dir) / "trainer_log.jsonl", t.start_step));
   const int64_t total = t.summary.total_steps;
   StepLoader loader(t.train, *t.collator, t.options, t.summary.step, total);
   while (t.summary.step < total) {

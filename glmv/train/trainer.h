@@ -21,17 +21,17 @@ struct StepReport {
   int64_t step = 0;  // steps done
   int64_t total_steps = 0;
   double epoch = 0;
-  double loss = 0;            // mean over the trained tokens of the step
+  double loss = 0;  // mean over the trained tokens of the step
   double learning_rate = 0;
-  double grad_norm = 0;       // before clipping
-  bool applied = true;        // false: not finite, skipped
-  int64_t num_tokens = 0;     // of the step, input
-  int64_t num_trained = 0;    // of the step
+  double grad_norm = 0;     // before clipping
+  bool applied = true;      // false: not finite, skipped
+  int64_t num_tokens = 0;   // of the step, input
+  int64_t num_trained = 0;  // of the step
   int64_t num_samples = 0;
   int64_t num_micro_batches = 0;
-  double tokens_per_s = 0;    // smoothed
+  double tokens_per_s = 0;  // smoothed
   double samples_per_s = 0;
-  double elapsed_s = 0;       // of the whole run, resumed parts included
+  double elapsed_s = 0;  // of the whole run, resumed parts included
   double remaining_s = 0;
 };
 
@@ -54,12 +54,12 @@ struct TrainCallbacks {
 };
 
 struct TrainSummary {
-  int64_t step = 0;         // steps done in all
+  int64_t step = 0;  // steps done in all
   int64_t total_steps = 0;
-  bool stopped = false;     // by the stop flag, after a save
-  double loss = 0;          // of the last step
+  bool stopped = false;  // by the stop flag, after a save
+  double loss = 0;       // of the last step
   int64_t skipped_samples = 0;
-  int64_t bad_steps = 0;    // with a gradient that was not finite
+  int64_t bad_steps = 0;             // with a gradient that was not finite
   std::filesystem::path checkpoint;  // the last one written
 };
 
@@ -78,7 +78,7 @@ class Trainer {
   // under way and a save. Errors: bad samples, a full disk, gradients that stay non-finite.
   Result<TrainSummary> run(const std::atomic<bool>* stop = nullptr);
 
-  int64_t start_step() const;     // > 0: resumed
+  int64_t start_step() const;  // > 0: resumed
   int64_t total_steps() const;
   int64_t num_parameters() const;
   int64_t num_trainable() const;

@@ -22,7 +22,7 @@ struct LogEntry {
   double epoch = 0;
   double elapsed_s = 0;
   double remaining_s = 0;
-  double throughput = 0;           // input tokens per second
+  double throughput = 0;  // input tokens per second
   int64_t total_tokens = 0;
 };
 

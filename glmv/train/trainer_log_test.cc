@@ -16,9 +16,15 @@ TEST(TrainerLog, WritesOneObjectPerLineWithoutAbsentFields) {
   const auto path = folder.path() / "trainer_log.jsonl";
   auto log = TrainerLog::open(path, 0);
   ASSERT_TRUE(log);
-  ASSERT_TRUE(log->append({.current_steps = 5, .total_steps = 20, .loss = 1.5, .lr = 1e-3,
-                           .epoch = 0.25, .elapsed_s = 3700, .remaining_s = 61,
-                           .throughput = 100, .total_tokens = 640}));
+  ASSERT_TRUE(log->append({.current_steps = 5,
+                           .total_steps = 20,
+                           .loss = 1.5,
+                           .lr = 1e-3,
+                           .epoch = 0.25,
+                           .elapsed_s = 3700,
+                           .remaining_s = 61,
+                           .throughput = 100,
+                           .total_tokens = 640}));
   const auto line = parse_json(*read_file(path), "log");
   ASSERT_TRUE(line);
   EXPECT_EQ(line->at("loss"), 1.5);

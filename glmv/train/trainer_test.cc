@@ -2,7 +2,6 @@
 
 #include "glmv/train/trainer.h"
 
-
 #include "glmv/base/files.h"
 #include "glmv/train/tiny_checkpoint_for_test.h"
 
@@ -39,20 +38,11 @@ class Colours final : public SampleSource {
 };
 
 class TrainerTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
-    write_tiny_checkpoint(folder_->path() / "model");
-  }
-  static void TearDownTestSuite() {
-    delete folder_;
-    folder_ = nullptr;
-  }
-
-  TrainOptions options(const std::string& out) const {
+ public:
+  static TrainOptions options_for(const fs::path& model, const fs::path& out) {
     TrainOptions o;
-    o.model_dir = (folder_->path() / "model").string();
-    o.output_dir = (run_.path() / out).string();
+    o.model_dir = model.string();
+    o.output_dir = out.string();
     o.total_steps = 20;
     o.batch_samples = 4;
     o.log_every = 1;
@@ -64,6 +54,20 @@ class TrainerTest : public testing::Test {
                                     TrainCallbacks callbacks = {}) {
     GLMV_ASSIGN(Trainer trainer, Trainer::create(o, source, nullptr, std::move(callbacks)));
     return trainer.run();
+  }
+
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder;
+    write_tiny_checkpoint(folder_->path() / "model");
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+
+  TrainOptions options(const std::string& out) const {
+    return options_for(folder_->path() / "model", run_.path() / out);
   }
 
   static void expect_same_files(const fs::path& a, const fs::path& b) {
@@ -158,25 +162,48 @@ TEST_F(TrainerTest, ResumeOfMixedPrecisionIsBitExact) {
                     fs::path(parts.output_dir) / "checkpoint-6");
 }
 
+// Run by the next test in a process of its own, which then kills it.
+constexpr const char* kChildModel = "GLMV_TRAIN_TEST_MODEL";
+constexpr const char* kChildOut = "GLMV_TRAIN_TEST_OUT";
+TEST(TrainerChild, DISABLED_TrainsUntilKilled) {
+  at::set_num_threads(1);
+  TrainOptions o = TrainerTest::options_for(std::getenv(kChildModel), std::getenv(kChildOut));
+  o.save_every = 1;
+  o.total_steps = 1'000'000;
+  EXPECT_TRUE(TrainerTest::train(o, Colours(10)));
+}
+
 TEST_F(TrainerTest, ResumesAfterSigkill) {
+  const fs::path out = run_.path() / "killed";
+  setenv(kChildModel, (folder_->path() / "model").c_str(), 1);
+  setenv(kChildOut, out.c_str(), 1);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    execl("/proc/self/exe", "test", "--gtest_filter=TrainerChild.*",
+          "--gtest_also_run_disabled_tests", "--gtest_brief=1", nullptr);
+    _exit(127);
+  }
+  // It saves after every step, so most of its time a save is under way.
+  for (int i = 0; i < 6000 && !fs::exists(out / "checkpoint-3"); ++i) usleep(10'000);
+  usleep(3'000);
+  ASSERT_EQ(kill(child, SIGKILL), 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself";
+
   const Colours source(10);
+  TrainOptions o = options("killed");
+  auto trainer = Trainer::create(o, source, nullptr, {});
+  ASSERT_TRUE(trainer) << trainer.error().message;
+  EXPECT_GE(trainer->start_step(), 2);
+  ASSERT_LT(trainer->start_step(), 20);
+  ASSERT_TRUE(trainer->run());
+  for (const auto& entry : fs::directory_iterator(out)) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-")) << entry.path();
+  }
   const TrainOptions whole = options("whole");
   ASSERT_TRUE(train(whole, source));
-  TrainOptions killed = whole;
-  killed.output_dir = (run_.path() / "killed").string();
-  killed.save_every = 2;
-
-  // What a kill in the middle of a save leaves: the folder of a save under its temporary name.
-  TrainOptions start = killed;
-  start.total_steps = 8;
-  ASSERT_TRUE(train(start, source));
-  const fs::path out = killed.output_dir;
-  fs::create_directories(out / ".tmp-checkpoint-10");
-  std::ofstream(out / ".tmp-checkpoint-10/model.safetensors") << "half";
-  std::ofstream(out / "trainer_log.jsonl", std::ios::app) << "{\"current_steps\":9,\"lo";
-
-  ASSERT_TRUE(train(killed, source));
-  EXPECT_FALSE(fs::exists(out / ".tmp-checkpoint-10"));
   expect_same_files(fs::path(whole.output_dir) / "checkpoint-20", out / "checkpoint-20");
 }
 
@@ -241,9 +268,15 @@ TEST_F(TrainerTest, NonFiniteLossStopsAndSavesNothing) {
 }
 
 TEST(ProgressLine, SaysWhatMatters) {
-  EXPECT_EQ(progress_line({.step = 120, .total_steps = 1000, .epoch = 0.24, .loss = 0.5321,
-                           .learning_rate = 9.8e-4, .grad_norm = 0.71, .tokens_per_s = 1240,
-                           .samples_per_s = 8.1, .remaining_s = 250}),
+  EXPECT_EQ(progress_line({.step = 120,
+                           .total_steps = 1000,
+                           .epoch = 0.24,
+                           .loss = 0.5321,
+                           .learning_rate = 9.8e-4,
+                           .grad_norm = 0.71,
+                           .tokens_per_s = 1240,
+                           .samples_per_s = 8.1,
+                           .remaining_s = 250}),
             "step 120/1000 (12 %)  epoch 0.24  loss 0.5321  lr 9.80e-04  grad 0.71  1240 tok/s  "
             "8.1 samples/s  4m10s left");
 }

@@ -1,0 +1,164 @@
+#include "glmv/processing/processor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace glmv::processing {
+namespace {
+
+using testing::HasSubstr;
+
+const std::filesystem::path kRoot = GLMV_SOURCE_DIR;
+const std::string kPicture = (kRoot / "tests/golden/media/rgb.png").string();  // 37 x 29
+
+// A checkpoint folder without weights: a small tokenizer and the model type; template and
+// processor values are the built-in ones.
+class ProcessorTest : public testing::Test {
+ protected:
+  Processor load(const std::string& tokenizer, const std::string& model_type) {
+    const auto dir = std::filesystem::path(testing::TempDir()) /
+                     (std::string("glmv_processor_") +
+                      testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(dir);
+    std::filesystem::create_directories(dir);
+    for (const auto& file :
+         std::filesystem::directory_iterator(kRoot / "tests/golden/tokenizer" / tokenizer)) {
+      std::filesystem::copy(file.path(), dir / file.path().filename());
+    }
+    std::ofstream(dir / "config.json") << "{\"model_type\": \"" << model_type << "\"}";
+    auto processor = Processor::load(dir);
+    std::filesystem::remove_all(dir);
+    if (!processor) throw std::runtime_error(processor.error().message);
+    return std::move(*processor);
+  }
+};
+
+text::ContentPart text_part(std::string text) {
+  text::ContentPart part;
+  part.text = std::move(text);
+  return part;
+}
+
+text::ContentPart picture_part(std::string source = kPicture) {
+  text::ContentPart part;
+  part.kind = text::PartKind::kImage;
+  part.source = std::move(source);
+  return part;
+}
+
+text::ContentPart video_part(size_t num_frames) {
+  text::ContentPart part;
+  part.kind = text::PartKind::kVideo;
+  part.frames.assign(num_frames, kPicture);
+  part.fps = 4.0;
+  return part;
+}
+
+std::vector<text::Message> user(std::vector<text::ContentPart> parts) {
+  text::Message message;
+  message.role = "user";
+  message.content = std::move(parts);
+  message.content_is_string = false;
+  return {message};
+}
+
+int64_t count(const ModelInput& input, int type) {
+  return std::count(input.mm_token_types.begin(), input.mm_token_types.end(), type);
+}
+
+TEST_F(ProcessorTest, PicturesInAPrompt) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  const auto input =
+      processor.process(user({picture_part(), text_part("and"), picture_part(), text_part("?")}), {});
+  ASSERT_TRUE(input) << input.error().message;
+  ASSERT_EQ(input->media.size(), 2u);
+  const Grid grid = input->media[0].grid;
+  EXPECT_EQ(grid, (Grid{1, 6, 8}));
+  EXPECT_EQ(input->media[0].patches.size(), 48u * 1176);
+  EXPECT_EQ(input->media[0].width, 37);
+  EXPECT_EQ(count(*input, 1), 24);
+  EXPECT_EQ(count(*input, 2), 0);
+  for (const auto& axis : input->position_ids) EXPECT_EQ(axis.size(), input->input_ids.size());
+  EXPECT_EQ(input->rope_delta, -2 * (12 - 4));
+  const std::string text = processor.tokenizer().decode(input->input_ids);
+  EXPECT_THAT(text, HasSubstr("<|begin_of_image|><|image|><|image|>"));
+  EXPECT_THAT(text, HasSubstr("<|image|><|end_of_image|>and<|begin_of_image|>"));
+}
+
+TEST_F(ProcessorTest, VideosOfFrames) {
+  for (const auto& [model, second] : {std::pair{"glm4v", "<|end_of_image|>0<|begin_of_image|>"},
+                                      std::pair{"glm_ocr", "<|end_of_image|>0.5 seconds<|end_of_"}}) {
+    const Processor processor = load("glm45v", model);
+    const auto input = processor.process(user({video_part(3), text_part("?")}), {});
+    ASSERT_TRUE(input) << input.error().message;
+    ASSERT_EQ(input->media.size(), 1u);
+    EXPECT_EQ(input->media[0].grid.t, 2);
+    EXPECT_THAT(input->media[0].timestamps_s, testing::ElementsAre(0.0, 0.5));
+    EXPECT_EQ(count(*input, 2), input->media[0].grid.num_patches() / 4);
+    EXPECT_EQ(count(*input, 1), 0);
+    EXPECT_THAT(processor.tokenizer().decode(input->input_ids), HasSubstr(second));
+  }
+}
+
+TEST_F(ProcessorTest, TypedPlaceholdersStayText) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  const auto messages = user({picture_part(), text_part("what is <|image|> and <|user|>?")});
+  const auto input = processor.process(messages, {});
+  ASSERT_TRUE(input) << input.error().message;
+  EXPECT_EQ(count(*input, 1), 12);
+  const int32_t user_token = processor.tokenizer().token_id("<|user|>").value();
+  EXPECT_EQ(std::count(input->input_ids.begin(), input->input_ids.end(), user_token), 1);
+  PromptOptions trusted;
+  trusted.trust_special_tokens = true;
+  const auto mismatch = processor.process(messages, trusted);
+  ASSERT_FALSE(mismatch);
+  EXPECT_EQ(mismatch.error().code, Code::kInvalidArgument);
+  EXPECT_THAT(mismatch.error().message, HasSubstr("placeholder_mismatch"));
+}
+
+TEST_F(ProcessorTest, DecodedMediaGiveTheSameInput) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  const auto messages = user({picture_part(), text_part("?")});
+  const auto from_file = processor.process(messages, {});
+  ASSERT_TRUE(from_file);
+  DecodedMedium medium;
+  medium.frames.push_back({37, 29, std::vector<uint8_t>(37 * 29 * 3, 200)});
+  const auto decoded = processor.process_decoded(messages, std::vector{medium}, {});
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->input_ids, from_file->input_ids);
+  EXPECT_EQ(decoded->position_ids, from_file->position_ids);
+  EXPECT_FALSE(processor.process_decoded(messages, {}, {}));
+  EXPECT_FALSE(processor.process_decoded(messages, std::vector{medium, medium}, {}));
+}
+
+TEST_F(ProcessorTest, ErrorsNameTheMessageAndTheSource) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  const auto missing = processor.process(user({text_part("a"), picture_part("/no/such.png")}), {});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr("messages[0].content[1]"));
+  EXPECT_THAT(missing.error().message, HasSubstr("/no/such.png"));
+  text::ContentPart file = video_part(0);
+  file.source = "clip.mp4";
+  EXPECT_EQ(processor.process(user({file}), {}).error().code, Code::kUnsupported);
+  EXPECT_THAT(processor.process(user({video_part(1)}), {}).error().message,
+              HasSubstr("at least 2 frames"));
+  text::ContentPart times = video_part(4);
+  times.frame_times_s = {0.0, 1.0};
+  EXPECT_THAT(processor.process(user({times}), {}).error().message, HasSubstr("4 frames but 2"));
+}
+
+TEST_F(ProcessorTest, TextOnly) {
+  const Processor processor = load("glm41v", "glm4v");
+  const auto input = processor.process(std::vector{text::Message::user("Hi")}, {});
+  ASSERT_TRUE(input) << input.error().message;
+  EXPECT_TRUE(input->media.empty());
+  EXPECT_EQ(input->rope_delta, 0);
+  EXPECT_EQ(count(*input, 0), static_cast<int64_t>(input->input_ids.size()));
+}
+
+}  // namespace
+}  // namespace glmv::processing
