@@ -6,9 +6,11 @@
 
 add_library(glmv_flags INTERFACE)
 target_include_directories(glmv_flags INTERFACE ${PROJECT_SOURCE_DIR})
-# maybe-uninitialized: g++ 12 reports std::expected values that were checked.
+# g++ 12 reports std::expected values that were checked as maybe uninitialised, and string
+# concatenation as overlapping copies.
 target_compile_options(glmv_flags INTERFACE -march=x86-64-v2 -Wall -Wextra
-  -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> -Werror=invalid-pch -Werror=return-type)
+  -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -Werror=invalid-pch -Werror=return-type)
 target_link_libraries(glmv_flags INTERFACE Threads::Threads fmt::fmt spdlog::spdlog
   nlohmann_json::nlohmann_json)
 if(GLMV_SANITIZE)
@@ -24,7 +26,9 @@ set(CMAKE_BUILD_RPATH ${GLMV_TORCH_RPATH})
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
+  # Paths relative to the checkout, so that another clone finds the same objects.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
     ${CCACHE_PROGRAM})
 endif()

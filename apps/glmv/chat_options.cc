@@ -59,12 +59,15 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   command.add_option("--presence-penalty", flags.presence_penalty)->group(sampling);
   command.add_option("--frequency-penalty", flags.frequency_penalty)->group(sampling);
   command.add_option("--logit-bias", flags.logit_bias, "TOKEN_ID:BIAS, repeatable")
+      ->allow_extra_args(false)
       ->group(sampling);
   command.add_option("--seed", flags.seed, "for repeatable sampling")->group(sampling);
   const std::string length = "Length and thinking";
   command.add_option("-n,--max-tokens", flags.max_tokens, "new tokens at most")->group(length);
-  command.add_option("--stop", flags.stop, "stop string, repeatable")->group(length);
+  command.add_option("--stop", flags.stop, "stop string, repeatable")
+      ->allow_extra_args(false)->group(length);
   command.add_option("--stop-id", flags.stop_token_ids, "stop token id, repeatable")
+      ->allow_extra_args(false)
       ->group(length);
   command.add_option("--think", flags.thinking, "on, off or auto")
       ->check(CLI::IsMember({"on", "off", "auto"}))->group(length);
@@ -83,16 +86,13 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
 
 Result<api::ChatRequest> chat_request(const ChatFlags& flags) {
   api::ChatRequest request;
-  const auto set = [](auto& field, auto value) {
-    if (value >= 0) field = value;
-  };
-  set(request.temperature, flags.temperature);
-  set(request.top_p, flags.top_p);
-  set(request.top_k, flags.top_k);
-  set(request.min_p, flags.min_p);
-  set(request.repetition_penalty, flags.repetition_penalty);
-  set(request.seed, flags.seed);
-  set(request.max_tokens, flags.max_tokens);
+  request.temperature = flags.temperature;
+  request.top_p = flags.top_p;
+  request.top_k = flags.top_k;
+  request.min_p = flags.min_p;
+  request.repetition_penalty = flags.repetition_penalty;
+  request.seed = flags.seed;
+  request.max_tokens = flags.max_tokens;
   request.presence_penalty = flags.presence_penalty;
   request.frequency_penalty = flags.frequency_penalty;
   for (const std::string& text : flags.logit_bias) {

@@ -2,6 +2,7 @@
 // Flags shared by the commands that run a model (ask, chat, eval).
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,15 +20,16 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags);
 
 struct ChatFlags {
-  double temperature = -1;  // negative: the checkpoint's
-  double top_p = -1;
-  int64_t top_k = -1;
-  double min_p = -1;
-  double repetition_penalty = -1;
+  // Unset: the checkpoint's generation_config.json.
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<int64_t> top_k;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
   double presence_penalty = 0;
   double frequency_penalty = 0;
-  int64_t seed = -1;
-  int64_t max_tokens = -1;
+  std::optional<uint64_t> seed;
+  std::optional<int64_t> max_tokens;
   std::vector<std::string> stop;
   std::vector<int32_t> stop_token_ids;
   std::vector<std::string> logit_bias;  // ID:BIAS

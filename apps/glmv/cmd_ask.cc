@@ -24,6 +24,7 @@ struct AskFlags {
   std::vector<std::string> frames;
   std::vector<double> frame_times_s;
   double fps = 24;
+  std::string messages;
   bool json = false;
   bool raw = false;
   bool quiet = false;
@@ -63,6 +64,34 @@ text::Message user_message(const AskFlags& flags, std::string prompt) {
   return message;
 }
 
+// The conversation so far: from --messages, and the question of the command line after it.
+Result<std::vector<text::Message>> conversation(const AskFlags& flags) {
+  std::vector<text::Message> messages;
+  const bool question = !flags.prompt.empty() || !flags.images.empty() || !flags.frames.empty();
+  if (!flags.messages.empty()) {
+    GLMV_ASSIGN(const Json json, read_json_file(flags.messages));
+    auto parsed = text::parse_messages(json.is_object() && json.contains("messages")
+                                           ? json["messages"] : json);
+    if (!parsed) return in_context(flags.messages, parsed.error());
+    messages = std::move(*parsed);
+    if (!question) return messages;
+  }
+  GLMV_ASSIGN(std::string prompt, read_prompt(flags));
+  messages.push_back(user_message(flags, std::move(prompt)));
+  return messages;
+}
+
+// Sources of all pictures, in prompt order.
+std::vector<std::string> picture_sources(const std::vector<text::Message>& messages) {
+  std::vector<std::string> sources;
+  for (const text::Message& message : messages) {
+    for (const text::ContentPart& part : message.content) {
+      if (part.kind == text::PartKind::kImage) sources.push_back(part.source);
+    }
+  }
+  return sources;
+}
+
 Result<ShowThought> thought_mode(const AskFlags& flags) {
   if (flags.show_thought == "full") return ShowThought::kFull;
   if (flags.show_thought == "hide") return ShowThought::kHide;
@@ -71,9 +100,9 @@ Result<ShowThought> thought_mode(const AskFlags& flags) {
 }
 
 Result<int> run_ask(const AskFlags& flags) {
-  GLMV_ASSIGN(std::string prompt, read_prompt(flags));
   GLMV_ASSIGN(api::ChatRequest request, chat_request(flags.chat));
-  request.messages.push_back(user_message(flags, std::move(prompt)));
+  GLMV_ASSIGN(std::vector<text::Message> messages, conversation(flags));
+  request.messages.insert(request.messages.end(), messages.begin(), messages.end());
   GLMV_ASSIGN(const ShowThought thought, thought_mode(flags));
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
@@ -99,7 +128,7 @@ Result<int> run_ask(const AskFlags& flags) {
   }
   printer.finish(reply);
   if (!flags.save_boxes.empty()) {
-    GLMV_RETURN_IF_ERROR(save_boxes(reply, flags.images, flags.save_boxes));
+    GLMV_RETURN_IF_ERROR(save_boxes(reply, picture_sources(messages), flags.save_boxes));
     if (!flags.quiet && !flags.json) {
       fmt::print(stderr, "{} box{} drawn to {}\n", reply.boxes.size(),
                  reply.boxes.size() == 1 ? "" : "es", flags.save_boxes);
@@ -116,7 +145,10 @@ void add_ask(CLI::App& command, int& exit_code) {
   add_chat_flags(command, flags->chat);
   command.add_option("prompt", flags->prompt, "the question; - or a pipe: from stdin");
   command.add_option("-i,--image", flags->images, "picture, repeatable")->group("Input")
-      ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->allow_extra_args(false);
+  command.add_option("--messages", flags->messages,
+                     "JSON file with a conversation in OpenAI's form, before the question")
+      ->group("Input");
   command.add_option("--frames", flags->frames, "frame pictures of one video, in order")
       ->group("Input");
   command.add_option("--frame-times", flags->frame_times_s, "seconds of each frame")

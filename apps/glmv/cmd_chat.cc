@@ -199,7 +199,7 @@ void add_chat(CLI::App& command, int& exit_code) {
   add_model_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
   command.add_option("-i,--image", flags->images, "picture for the first message, repeatable")
-      ->group("Input")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->group("Input")->allow_extra_args(false);
   command.add_option("--show-think", flags->show_thought, "fold, full or hide")
       ->check(CLI::IsMember({"fold", "full", "hide"}))->group("Output");
   command.add_flag("--stats", flags->stats, "figures after every reply")->group("Output");

@@ -1,15 +1,14 @@
 // glmv make-tiny: a complete small random checkpoint of any family, as a Hugging Face folder.
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include "apps/glmv/command.h"
+#include "apps/glmv/save_model.h"
 #include "apps/glmv/tiny_config.h"
+#include "apps/glmv/training_init.h"
 #include "glmv/base/files.h"
-#include "glmv/checkpoint/writer.h"
 #include "glmv/model/vlm.h"
 #include "glmv/synth/nano_tokenizer.h"
-#include "glmv/tensor/device.h"
 #include "glmv/text/chat_template.h"
 
 namespace glmv::app {
@@ -28,33 +27,17 @@ Result<void> write_json(const std::filesystem::path& path, const Json& json) {
   return write_file_atomic(path, json.dump(2) + "\n");
 }
 
-Result<int64_t> write_random_weights(const MakeTinyFlags& flags) {
+Result<int64_t> write_random_weights(const MakeTinyFlags& flags,
+                                     const std::filesystem::path& dir) {
   GLMV_ASSIGN(const model::LoadedModel loaded,
-              model::load_model(flags.output, {.dtype = flags.dtype, .load_format = "dummy",
+              model::load_model(dir.string(), {.dtype = flags.dtype, .load_format = "dummy",
                                                .dummy_seed = flags.seed}));
-  std::vector<checkpoint::TensorToWrite> tensors;
-  int64_t num_parameters = 0;
-  const std::vector<model::NamedParameter> parameters = loaded.model->parameters();
-  for (const model::NamedParameter& parameter : parameters) {
-    const at::Tensor& tensor = parameter.tensor;
-    num_parameters += tensor.numel();
-    tensors.push_back({parameter.name, tensor::from_scalar_type(tensor.scalar_type()),
-                       tensor.sizes().vec(),
-                       {static_cast<const std::byte*>(tensor.const_data_ptr()),
-                        static_cast<size_t>(tensor.nbytes())}});
-  }
-  GLMV_RETURN_IF_ERROR(checkpoint::write_weights(flags.output, tensors));
-  return num_parameters;
+  init_for_training(loaded.model->parameters(), loaded.model->config(), flags.seed);
+  return save_weights(*loaded.model, dir);
 }
 
-Result<int> run_make_tiny(const MakeTinyFlags& flags) {
-  const std::filesystem::path dir = flags.output;
-  std::error_code error;
-  if (std::filesystem::exists(dir / "config.json", error)) {
-    return invalid_argument("{} already holds a checkpoint; name another folder", dir.string());
-  }
-  std::filesystem::create_directories(dir, error);
-  if (error) return invalid_argument("cannot create {}: {}", dir.string(), error.message());
+// Everything but the final name.
+Result<int64_t> fill_folder(const MakeTinyFlags& flags, const std::filesystem::path& dir) {
   GLMV_RETURN_IF_ERROR(synth::write_nano_tokenizer(dir, flags.vocab_size));
   GLMV_ASSIGN(const text::Tokenizer tokenizer, text::Tokenizer::load(dir));
   GLMV_ASSIGN(Json config, small_config(flags.family, flags.preset, tokenizer));
@@ -68,9 +51,29 @@ Result<int> run_make_tiny(const MakeTinyFlags& flags) {
   GLMV_RETURN_IF_ERROR(write_json(dir / "video_preprocessor_config.json",
                                   small_processor_config(flags.family, flags.preset, true)));
   GLMV_RETURN_IF_ERROR(write_json(dir / "config.json", config));
-  GLMV_ASSIGN(const int64_t num_parameters, write_random_weights(flags));
-  fmt::print("{}: {} {}, {:.2f} M parameters, {}\n", dir.string(), flags.family, flags.preset,
-             num_parameters / 1e6, flags.dtype);
+  return write_random_weights(flags, dir);
+}
+
+Result<int> run_make_tiny(const MakeTinyFlags& flags) {
+  const std::filesystem::path dir = std::filesystem::absolute(flags.output).lexically_normal();
+  std::error_code error;
+  if (std::filesystem::exists(dir, error) && !std::filesystem::is_empty(dir, error)) {
+    return invalid_argument("{} exists and is not empty; name another folder", dir.string());
+  }
+  std::filesystem::path partial = dir;
+  partial += ".partial";
+  std::filesystem::remove_all(partial, error);
+  std::filesystem::create_directories(partial, error);
+  if (error) return invalid_argument("cannot create {}: {}", partial.string(), error.message());
+  const auto num_parameters = fill_folder(flags, partial);
+  if (!num_parameters) {
+    std::filesystem::remove_all(partial, error);
+    return std::unexpected(num_parameters.error());
+  }
+  std::filesystem::rename(partial, dir, error);
+  if (error) return invalid_argument("cannot create {}: {}", dir.string(), error.message());
+  fmt::print("{}: {} {}, {:.2f} M parameters, {}\n", flags.output, flags.family, flags.preset,
+             static_cast<double>(*num_parameters) / 1e6, flags.dtype);
   return 0;
 }
 

@@ -25,6 +25,7 @@ constexpr CommandRow kCommands[] = {
     {"bench", "Look", "speed and memory of a model on this machine", glmv::app::add_bench},
     {"train", "Make", "fine-tune a checkpoint on dataset files", glmv::app::add_train},
     {"synth", "Make", "generated pictures with questions and answers", glmv::app::add_synth},
+    {"convert", "Make", "a checkpoint in another dtype", glmv::app::add_convert},
     {"make-tiny", "Make", "a tiny random checkpoint of any family", glmv::app::add_make_tiny},
 };
 

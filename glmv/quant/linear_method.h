@@ -1,6 +1,5 @@
 #pragma once
-// How one Linear stores its weight and computes y = x W^T + b. Decided per Linear by the tensors
-// that the checkpoint has for it (formats.cc). Const after load.
+// How one Linear stores its weight and computes y = x W^T + b. Const after load.
 
 #include <ATen/core/Tensor.h>
 

@@ -1,4 +1,5 @@
 #include "glmv/quant/linear_method.h"
+#include "glmv/tensor/ops.h"
 
 namespace glmv::quant {
 namespace {
@@ -8,7 +9,7 @@ class UnquantizedLinear final : public LinearMethod {
   UnquantizedLinear(at::Tensor weight, at::Tensor bias)
       : weight_(std::move(weight)), bias_(std::move(bias)) {}
 
-  at::Tensor apply(const at::Tensor& x) const override { return at::linear(x, weight_, bias_); }
+  at::Tensor apply(const at::Tensor& x) const override { return tensor::linear(x, weight_, bias_); }
 
   std::vector<std::pair<std::string, at::Tensor>> tensors() const override {
     std::vector<std::pair<std::string, at::Tensor>> result = {{"weight", weight_}};

@@ -3,7 +3,7 @@
 // task, index): the same on every machine that has the fonts (fonts.h: check_fonts() first).
 //
 // Splits differ in seeds, fonts, wordings, words and colour-shape pairs (world.h, wordings.h,
-// words.h). QUESTIONS.md in models/nano lists what may be asked.
+// words.h). README.md in models/nano lists what may be asked.
 
 #include <cstdint>
 #include <span>

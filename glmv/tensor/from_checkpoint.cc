@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "glmv/base/check.h"
 #include "glmv/tensor/device.h"
@@ -32,11 +33,18 @@ std::unexpected<Status> wrong_shape(const std::string& name, at::IntArrayRef got
 }  // namespace
 
 at::Tensor as_tensor(const checkpoint::TensorView& view) {
+  const auto options = at::TensorOptions().dtype(to_scalar_type(view.dtype));
+  const size_t element = static_cast<size_t>(checkpoint::dtype_size(view.dtype));
+  if (reinterpret_cast<uintptr_t>(view.data.data()) % element != 0) {
+    // The format allows any byte offset, the CPU's loads do not.
+    at::Tensor copy = at::empty(view.shape, options);
+    std::memcpy(copy.mutable_data_ptr(), view.data.data(), view.data.size());
+    return copy;
+  }
   auto file = view.file;
   // The map is read-only; at::from_blob wants a mutable pointer but nothing writes through it.
   void* data = const_cast<std::byte*>(view.data.data());
-  return at::from_blob(data, view.shape, [file](void*) {},
-                       at::TensorOptions().dtype(to_scalar_type(view.dtype)));
+  return at::from_blob(data, view.shape, [file](void*) {}, options);
 }
 
 WeightSource::WeightSource(const checkpoint::Weights* weights, Options options)

@@ -15,7 +15,8 @@
 
 namespace glmv::tensor {
 
-// A view of a checkpoint tensor; shares ownership of the file map. Read-only memory.
+// A view of a checkpoint tensor; shares ownership of the file map. Read-only memory. A copy where
+// the file holds it at an unaligned offset.
 at::Tensor as_tensor(const checkpoint::TensorView& view);
 
 class WeightSource {

@@ -1,9 +1,12 @@
 #include "glmv/tensor/ops.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <numeric>
 
 #include "glmv/base/check.h"
+#include "glmv/kernels/kernel_table.h"
 
 namespace glmv::tensor {
 namespace {
@@ -60,7 +63,51 @@ at::Tensor attention_padded(const at::Tensor& q, const at::Tensor& k, const at::
   return out.index_select(0, index(scatter));
 }
 
+// Rows of the weight that one task handles: its results stay in a small buffer.
+constexpr int64_t kGemvRows = 64;
+
+bool takes_gemv(const at::Tensor& x, const at::Tensor& weight) {
+  return !at::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kBFloat16 &&
+         weight.scalar_type() == at::kBFloat16 && weight.is_contiguous() &&
+         x.numel() <= kernels::kMaxGemvBatch * x.size(-1) && x.numel() > 0;
+}
+
+at::Tensor gemv(const at::Tensor& x_in, const at::Tensor& weight, const at::Tensor& bias) {
+  const at::Tensor x = x_in.contiguous();
+  const int64_t in = x.size(-1);
+  const int64_t out = weight.size(0);
+  const int batch = static_cast<int>(x.numel() / in);
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = out;
+  at::Tensor y = at::empty(shape, x.options());
+  const auto* w = reinterpret_cast<const uint16_t*>(weight.const_data_ptr<at::BFloat16>());
+  const auto* rows = reinterpret_cast<const uint16_t*>(x.const_data_ptr<at::BFloat16>());
+  const at::BFloat16* b = bias.defined() ? bias.const_data_ptr<at::BFloat16>() : nullptr;
+  at::BFloat16* result = y.mutable_data_ptr<at::BFloat16>();
+  const kernels::KernelTable& table = kernels::kernels();
+  at::parallel_for(0, (out + kGemvRows - 1) / kGemvRows, 1, [&](int64_t begin, int64_t end) {
+    float sums[kernels::kMaxGemvBatch * kGemvRows];
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t first = block * kGemvRows;
+      const int64_t last = std::min(first + kGemvRows, out);
+      table.gemv_bf16(w, first, last, in, rows, batch, sums, kGemvRows);
+      for (int i = 0; i < batch; ++i) {
+        for (int64_t o = first; o < last; ++o) {
+          const float bias_value = b == nullptr ? 0.0f : static_cast<float>(b[o]);
+          result[i * out + o] = at::BFloat16(sums[i * kGemvRows + (o - first)] + bias_value);
+        }
+      }
+    }
+  });
+  return y;
+}
+
 }  // namespace
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (takes_gemv(x, weight)) return gemv(x, weight, bias);
+  return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+}
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   const at::Tensor x32 = x.to(at::kFloat);

@@ -9,6 +9,10 @@
 
 namespace glmv::tensor {
 
+// x [..., in] * weight [out, in] transposed + bias (may be undefined). bf16 rows in small numbers
+// (decoding) go to our own kernel, everything else to ATen.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
 // weight * cast(x / rms(x)): statistics in fp32, cast to x's dtype before the weight (model.md 3.6).
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 

@@ -1,0 +1,150 @@
+#include "apps/glmv/bench_runs.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "apps/glmv/command.h"
+#include "glmv/base/random.h"
+#include "glmv/processing/grid.h"
+#include "glmv/processing/position_ids.h"
+
+namespace glmv::app {
+namespace {
+
+constexpr int64_t kMaxSide = 1 << 16;
+
+runtime::Request make_request(int64_t num_new_tokens) {
+  runtime::Request request;
+  request.sampling.temperature = 0;
+  request.stop.max_new_tokens = num_new_tokens;
+  request.stop.ignore_eos = true;
+  return request;
+}
+
+void add_random_ids(processing::ModelInput& input, int64_t num, int64_t vocab_size,
+                    Random& random) {
+  for (int64_t i = 0; i < num; ++i) {
+    input.input_ids.push_back(static_cast<int32_t>(random.below(vocab_size)));
+    input.mm_token_types.push_back(0);
+  }
+}
+
+runtime::Request text_request(const checkpoint::ModelConfig& config, int64_t num_prompt,
+                              int64_t num_generated, Random& random) {
+  runtime::Request request = make_request(num_generated);
+  add_random_ids(request.input, num_prompt, config.text.vocab_size, random);
+  return request;
+}
+
+Result<runtime::Request> picture_request(const checkpoint::ModelConfig& config,
+                                         const BenchPicture& picture, Random& random) {
+  runtime::Request request = make_request(1);
+  processing::ModelInput& input = request.input;
+  add_random_ids(input, 1, config.text.vocab_size, random);
+  const int64_t image_id = std::clamp<int64_t>(config.image_token_id, 0, config.text.vocab_size - 1);
+  input.input_ids.insert(input.input_ids.end(), picture.num_tokens, static_cast<int32_t>(image_id));
+  input.mm_token_types.insert(input.mm_token_types.end(), picture.num_tokens, 1);
+  processing::Medium medium;
+  medium.grid = picture.grid;
+  medium.width = picture.width;
+  medium.height = picture.height;
+  medium.patches.resize(picture.grid.num_patches() * config.vision.patch_dim());
+  // The range of normalised pixels.
+  for (float& value : medium.patches) value = static_cast<float>(random.uniform() * 4 - 2);
+  input.media.push_back(std::move(medium));
+  GLMV_RETURN_IF_ERROR(processing::set_position_ids(input, config.vision.spatial_merge_size));
+  return request;
+}
+
+// The last event. With `stop_after_media` the request ends once its prompt begins to be read (part
+// of which cannot be prevented).
+Result<runtime::TokenEvent> wait_for_end(runtime::Engine& engine, runtime::Request request,
+                                         bool stop_after_media) {
+  GLMV_ASSIGN(const auto stream, engine.submit(std::move(request)));
+  bool stopping = false;
+  while (true) {
+    runtime::TokenEvent event = stream->next();
+    if (event.error) return std::unexpected(*event.error);
+    if (event.finish != runtime::FinishReason::kNone) {
+      if (interrupted()) return cancelled("interrupted");
+      return event;
+    }
+    const bool media_done =
+        event.progress && event.progress->phase == runtime::Phase::kPrefill && stop_after_media;
+    if (!stopping && (media_done || interrupted())) {
+      stopping = true;
+      engine.cancel(stream->id());
+    }
+  }
+}
+
+}  // namespace
+
+double Series::min() const {
+  return values.empty() ? 0 : *std::min_element(values.begin(), values.end());
+}
+
+double Series::median() const {
+  if (values.empty()) return 0;
+  std::vector<double> sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  const size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+Result<std::optional<BenchPicture>> parse_picture(const std::string& text,
+                                                  const processing::ProcessorConfig& processor,
+                                                  const checkpoint::VisionConfig& vision) {
+  if (text == "none") return std::nullopt;
+  BenchPicture picture;
+  const char* end = text.data() + text.size();
+  const auto width = std::from_chars(text.data(), end, picture.width);
+  const bool has_width = width.ec == std::errc{} && width.ptr != end && *width.ptr == 'x';
+  const char* rest = has_width ? width.ptr + 1 : end;
+  const auto height = std::from_chars(rest, end, picture.height);
+  if (!has_width || height.ec != std::errc{} || height.ptr != end || picture.width < 1 ||
+      picture.height < 1 || picture.width > kMaxSide || picture.height > kMaxSide) {
+    return invalid_argument("--image \"{}\": write WIDTHxHEIGHT, as in 1024x1024, or none", text);
+  }
+  const int64_t merge = vision.spatial_merge_size;
+  processing::ResizeLimits limits = processor.image.limits();
+  limits.factor = vision.patch_size * merge;
+  limits.temporal_factor = vision.temporal_patch_size;
+  GLMV_ASSIGN(const processing::FrameSize size,
+              processing::smart_resize(limits.temporal_factor, picture.height, picture.width,
+                                       limits));
+  picture.grid = {1, size.height / vision.patch_size, size.width / vision.patch_size};
+  picture.num_tokens = picture.grid.num_patches() / (merge * merge);
+  return picture;
+}
+
+Result<BenchTimes> run_bench(runtime::Engine& engine, int64_t num_prompt, int64_t num_generated,
+                             const std::optional<BenchPicture>& picture, int num_runs) {
+  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  const auto progress = [&](int run, const char* what) {
+    if (terminal) fmt::print(stderr, "\r\033[Krun {} of {}: {}", run + 1, num_runs, what);
+  };
+  Random random(0);
+  BenchTimes times;
+  for (int run = 0; run < num_runs; ++run) {
+    progress(run, "text");
+    GLMV_ASSIGN(const runtime::TokenEvent text,
+                wait_for_end(engine, text_request(engine.config(), num_prompt, num_generated,
+                                                  random), false));
+    times.prefill_ms.values.push_back(text.timings.prefill_ms);
+    times.num_decoded = text.usage.completion_tokens - 1;
+    if (times.num_decoded > 0) times.decode_ms.values.push_back(text.timings.decode_ms);
+    if (!picture) continue;
+    progress(run, "picture");
+    GLMV_ASSIGN(runtime::Request request, picture_request(engine.config(), *picture, random));
+    GLMV_ASSIGN(const runtime::TokenEvent end, wait_for_end(engine, std::move(request), true));
+    times.vision_ms.values.push_back(end.timings.vision_ms);
+  }
+  if (terminal) fmt::print(stderr, "\r\033[K");
+  return times;
+}
+
+}  // namespace glmv::app

@@ -1,0 +1,48 @@
+#pragma once
+// The measured runs of `glmv bench`: synthetic inputs through the engine.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "glmv/base/grid.h"
+#include "glmv/base/result.h"
+#include "glmv/checkpoint/hf_config.h"
+#include "glmv/processing/processor_config.h"
+#include "glmv/runtime/engine.h"
+
+namespace glmv::app {
+
+// Milliseconds of the runs.
+struct Series {
+  std::vector<double> values;
+
+  double min() const;
+  double median() const;
+};
+
+struct BenchPicture {
+  int64_t width = 0;  // as asked for, in pixels
+  int64_t height = 0;
+  Grid grid;          // patches after resize
+  int64_t num_tokens = 0;
+};
+
+// "1024x1024" with the limits of `processor` and the patches of `vision`; nullopt for "none".
+Result<std::optional<BenchPicture>> parse_picture(const std::string& text,
+                                                  const processing::ProcessorConfig& processor,
+                                                  const checkpoint::VisionConfig& vision);
+
+struct BenchTimes {
+  Series prefill_ms;
+  Series decode_ms;  // of num_decoded tokens each; the first token belongs to prefill
+  Series vision_ms;
+  int64_t num_decoded = 0;
+};
+
+// `num_runs` prompts of random ids answered by `num_generated` tokens, and the picture as often.
+// cancelled when interrupted.
+Result<BenchTimes> run_bench(runtime::Engine& engine, int64_t num_prompt, int64_t num_generated,
+                             const std::optional<BenchPicture>& picture, int num_runs);
+
+}  // namespace glmv::app

@@ -1,0 +1,113 @@
+#include "apps/glmv/machine_limits.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "glmv/base/check.h"
+
+namespace glmv::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+// One cache line, summed by whatever vector unit there is.
+using Line = uint64_t __attribute__((vector_size(64)));
+
+constexpr size_t kBufferBytes = size_t{512} << 20;
+constexpr int kReadPasses = 5;
+constexpr int64_t kProductSize = 2048;
+constexpr int kMaxProducts = 8;
+constexpr double kMaxProductSeconds = 1.0;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Runs `work(thread, begin, end)` on even shares of `num_lines`.
+template <class Work>
+void on_shares(size_t num_lines, int num_threads, const Work& work) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < num_threads; ++t) {
+    const size_t begin = num_lines * t / num_threads;
+    const size_t end = num_lines * (t + 1) / num_threads;
+    threads.emplace_back([&work, t, begin, end] { work(t, begin, end); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+double measure_reads(int num_threads) {
+  const size_t num_lines = kBufferBytes / sizeof(Line);
+  const auto buffer = std::make_unique_for_overwrite<Line[]>(num_lines);
+  // Each thread touches its share first, so that it lies in memory near it.
+  on_shares(num_lines, num_threads, [&buffer](int, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) buffer[i] = Line{} + 1;
+  });
+  double best = 0;
+  std::vector<uint64_t> sums(num_threads);
+  for (int pass = 0; pass < kReadPasses; ++pass) {
+    const auto start = Clock::now();
+    on_shares(num_lines, num_threads, [&](int thread, size_t begin, size_t end) {
+      Line sum_a{}, sum_b{};
+      size_t i = begin;
+      for (; i + 2 <= end; i += 2) {
+        sum_a += buffer[i];
+        sum_b += buffer[i + 1];
+      }
+      for (; i < end; ++i) sum_a += buffer[i];
+      sum_a += sum_b;
+      sums[thread] = sum_a[0];
+    });
+    best = std::max(best, double(kBufferBytes) / seconds_since(start) / 1e9);
+  }
+  uint64_t total = 0;  // used, so that no read can be left out
+  for (const uint64_t sum : sums) total += sum;
+  GLMV_CHECK(total == num_lines);
+  return best;
+}
+
+double measure_products(at::ScalarType dtype) {
+  const c10::InferenceMode inference;
+  const auto options = at::TensorOptions().dtype(dtype);
+  const at::Tensor a = at::ones({kProductSize, kProductSize}, options);
+  const at::Tensor b = at::ones({kProductSize, kProductSize}, options).t();  // as a Linear's weight
+  const double gflop = 2.0 * kProductSize * kProductSize * kProductSize / 1e9;
+  double best = 0, spent = 0;
+  at::mm(a, b);  // chooses and compiles the kernel
+  for (int i = 0; i < kMaxProducts && spent < kMaxProductSeconds; ++i) {
+    const auto start = Clock::now();
+    at::mm(a, b);
+    const double seconds = seconds_since(start);
+    spent += seconds;
+    best = std::max(best, gflop / seconds);
+  }
+  return best;
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("model name")) continue;
+    const size_t colon = line.find(": ");
+    if (colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+MachineLimits measure_machine(int num_threads) {
+  if (num_threads > 0) at::set_num_threads(num_threads);
+  MachineLimits limits{.cpu = cpu_name(), .num_threads = at::get_num_threads()};
+  limits.read_gb_s = measure_reads(limits.num_threads);
+  limits.fp32_gflops = measure_products(at::kFloat);
+  limits.bf16_gflops = measure_products(at::kBFloat16);
+  return limits;
+}
+
+}  // namespace glmv::app

@@ -1,0 +1,40 @@
+#pragma once
+// The parts of a model and what they weigh, from canonical tensor names.
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string_view>
+
+#include "glmv/checkpoint/hf_config.h"
+
+namespace glmv::app {
+
+enum class Part {
+  kVision,
+  kProjector,   // downsample and merger
+  kEmbeddings,
+  kDecoder,     // layers without routed experts, and the final norm
+  kExperts,     // routed ones
+  kHead
+};
+inline constexpr std::array kParts = {Part::kVision,  Part::kProjector, Part::kEmbeddings,
+                                      Part::kDecoder, Part::kExperts,   Part::kHead};
+std::string_view part_name(Part part);
+// nullopt for names of no part.
+std::optional<Part> part_of(std::string_view canonical_name);
+
+struct PartSize {
+  int64_t num_tensors = 0;
+  int64_t num_parameters = 0;
+};
+// What config.json implies; parts without tensors are absent.
+std::map<Part, PartSize> part_sizes(const checkpoint::ModelConfig& config);
+int64_t num_parameters(const std::map<Part, PartSize>& sizes);
+
+// Weights that one text token multiplies with: decoder, chosen experts, head (not the embedding
+// table, of which it reads a row).
+int64_t active_text_parameters(const checkpoint::ModelConfig& config,
+                               const std::map<Part, PartSize>& sizes);
+
+}  // namespace glmv::app

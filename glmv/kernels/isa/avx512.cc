@@ -1,0 +1,35 @@
+#include <immintrin.h>
+
+#include "glmv/kernels/impl/gemv_bf16-inl.h"
+#include "glmv/kernels/isa/tables.h"
+
+namespace glmv::kernels {
+namespace {
+
+struct Avx512 {
+  static constexpr int kStep = 32;
+  using Word = __m512i;  // 32 bf16
+  struct Acc {
+    __m512 even;
+    __m512 odd;
+  };
+  static Word load(const uint16_t* p) { return _mm512_loadu_si512(p); }
+  static Word load_tail(const uint16_t* p, int n) {
+    return _mm512_maskz_loadu_epi16((1u << n) - 1, p);
+  }
+  static Acc zero() { return {_mm512_setzero_ps(), _mm512_setzero_ps()}; }
+  static __m512 even(Word v) { return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)); }
+  static __m512 odd(Word v) {
+    return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+  }
+  static Acc mul_add(Acc acc, Word w, Word x) {
+    return {_mm512_fmadd_ps(even(w), even(x), acc.even), _mm512_fmadd_ps(odd(w), odd(x), acc.odd)};
+  }
+  static float sum(Acc acc) { return _mm512_reduce_add_ps(_mm512_add_ps(acc.even, acc.odd)); }
+};
+
+}  // namespace
+
+const KernelTable kAvx512Kernels = {"avx512", gemv_bf16<Avx512>};
+
+}  // namespace glmv::kernels

@@ -1,0 +1,47 @@
+#pragma once
+// Our own CPU kernels, on raw pointers. One algorithm per file under impl/, compiled once per
+// instruction set under isa/; dispatch.cc picks the best set that this CPU has, once.
+// Kernels are pure functions over a range of output rows: the caller brings the threads.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "glmv/base/result.h"
+
+namespace glmv::kernels {
+
+// Most rows of x that gemv_bf16 takes.
+inline constexpr int kMaxGemvBatch = 8;
+
+// y[b, o] = sum_i w[o, i] * x[b, i] for o in [row_begin, row_end), accumulated in fp32.
+// w: bf16 [rows, in], rows `in` apart. x: bf16 [batch, in], 1 <= batch <= kMaxGemvBatch. y: fp32
+// [batch, row_end - row_begin], rows `ldy` apart, y[., 0] belonging to row_begin. Each y depends on
+// its own row of x only: the result does not change with the batch.
+using GemvBf16 = void (*)(const uint16_t* w, int64_t row_begin, int64_t row_end, int64_t in,
+                          const uint16_t* x, int batch, float* y, int64_t ldy);
+
+struct KernelTable {
+  std::string_view isa;
+  GemvBf16 gemv_bf16;
+};
+
+// All sets built into this program, best first; `supported` tells whether this CPU can run it.
+struct IsaRow {
+  const KernelTable* table;
+  bool supported;
+};
+std::span<const IsaRow> isa_rows();
+
+// The best supported set, or the one named by $GLMV_FORCE_ISA. invalid_argument when that one is
+// unknown or this CPU lacks it (the message lists the known ones).
+Result<const KernelTable*> choose_kernels(std::string_view forced);
+
+// The set in use: choose_kernels($GLMV_FORCE_ISA), decided at the first call. Throws InternalError
+// when the variable names no usable set; programs check choose_kernels() at start.
+const KernelTable& kernels();
+
+// fp64 loops that every set is tested against.
+const KernelTable& reference_kernels();
+
+}  // namespace glmv::kernels

@@ -1,0 +1,59 @@
+#pragma once
+// The glmv binary as a child process.
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "glmv/base/json.h"
+
+namespace glmv::e2e {
+
+struct Outcome {
+  int exit_code = -1;  // -1: ended by a signal
+  int signal = 0;
+  bool timed_out = false;
+  std::string out;
+  std::string err;
+
+  // Standard output as JSON; a failure of the running test where it is none.
+  Json json() const;
+};
+
+struct RunOptions {
+  std::string input;             // standard input; empty: /dev/null
+  std::string folder;            // working folder; empty: this process's
+  double timeout_s = 60;
+  size_t max_memory_bytes = 0;   // address space; 0: no limit
+};
+
+// A started program. Must be waited for.
+class Process {
+ public:
+  explicit Process(const std::vector<std::string>& arguments, const RunOptions& options = {});
+  Process(const Process&) = delete;
+  ~Process();
+
+  void send(int signal) const;
+  bool running();
+  // What it has written to standard output and standard error so far.
+  std::string out() const;
+  std::string err() const;
+  // Kills it after the time limit.
+  Outcome wait();
+
+ private:
+  bool reap(bool block);
+
+  pid_t pid_ = -1;
+  int status_ = 0;
+  bool done_ = false;
+  double timeout_s_ = 0;
+  int out_ = -1;
+  int err_ = -1;
+};
+
+Outcome run(const std::vector<std::string>& arguments, const RunOptions& options = {});
+
+}  // namespace glmv::e2e

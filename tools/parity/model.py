@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Runs transformers and `glmv ask` beside each other on tiny random checkpoints of every architecture.
+
+usage: model.py GLMV [--prompts 60] [--tokens 64] [--seed 1] [--only NAME...] [--keep DIR]
+
+Each checkpoint exists twice: written by `glmv make-tiny`, and by save_pretrained. Compared: prompt ids and
+grids (equal), greedy tokens in fp32 (equal; the prefill of glmv runs in chunks of 512, 1 and 7), the five best
+log-probabilities at every step, and that either side loads the other's files without a stray key.
+Where the reference's two best logits are closer than --tie, both tokens are right: such a prompt counts
+as a tie and is compared up to there.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
+import reference  # noqa: E402,F401  (must come before transformers)
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from PIL import Image  # noqa: E402
+from transformers.video_utils import VideoMetadata  # noqa: E402
+
+import checkpoints  # noqa: E402
+import prompts as prompt_maker  # noqa: E402
+
+LOGPROBS = 5
+# glmv closes an open thought when only this many tokens are left for the answer.
+ANSWER_TOKENS = 264
+GRIDS = ("image_grid_thw", "video_grid_thw")
+LOGPROB_TOLERANCE = 1e-4
+
+
+def has_flag(glmv, flag):
+    return flag in subprocess.run([glmv, "ask", "--help"], capture_output=True, text=True, check=True).stdout
+
+
+def for_glmv(part):
+    if part["type"] == "image":
+        return {"type": "image_url", "image_url": {"url": part["image"]}}
+    if part["type"] == "video":
+        return {"type": "video", "video": part["frames"], "frame_times": [t / 10 for t in part["tenths"]]}
+    return part
+
+
+def ask_arguments(prompt, folder):
+    """Flags of `glmv ask`; several turns go through a file of messages."""
+    arguments = ["--prefill-chunk", str(prompt.chunk)]
+    arguments += ["--trust-special-tokens"] if prompt.trust else []
+    if prompt.kind == "turns":
+        messages = [{**m, "content": [for_glmv(p) for p in m["content"]]} for m in prompt.messages]
+        path = pathlib.Path(tempfile.mkstemp(suffix=".json", dir=folder)[1])
+        path.write_text(json.dumps(messages))
+        return [*arguments, "--messages", str(path)]
+    for message in prompt.messages:
+        content = message["content"]
+        if message["role"] == "system":
+            arguments += ["--system", content]
+            continue
+        if isinstance(content, str):
+            content = [{"type": "text", "text": content}]
+        for part in content:
+            if part["type"] == "image":
+                arguments += ["-i", part["image"]]
+            elif part["type"] == "video":
+                arguments += ["--frames", *part["frames"]]
+                arguments += ["--frame-times", *[str(t / 10) for t in part["tenths"]]]
+            else:
+                text = part["text"]
+    return [*arguments, "--", text]
+
+
+def run_glmv(glmv, checkpoint, prompt, tokens, folder, think_id):
+    command, answer = ask(glmv, checkpoint, prompt, tokens, folder)
+    if think_id in answer.get("prompt_ids", []) + answer.get("output_ids", []):
+        return ask(glmv, checkpoint, prompt, tokens + ANSWER_TOKENS, folder)
+    return command, answer
+
+
+def ask(glmv, checkpoint, prompt, tokens, folder):
+    command = [glmv, "ask", "-m", str(checkpoint), "--json", "--temp", "0", "--dtype", "float32", "--threads", "1",
+               "-n", str(tokens), "--logprobs", str(LOGPROBS), *ask_arguments(prompt, folder)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    try:
+        return command, json.loads(done.stdout)
+    except json.JSONDecodeError:
+        return command, {"error": f"exit {done.returncode}: {done.stderr.strip()}"}
+
+
+def reference_inputs(processor, prompt):
+    messages = []
+    for message in prompt.messages:
+        content = message["content"]
+        if isinstance(content, list):
+            content = [part if part["type"] == "text" else {"type": part["type"]} for part in content]
+        messages.append({"role": message["role"], "content": content})
+    text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    arguments = {}
+    if images := prompt.parts("image"):
+        arguments["images"] = [Image.open(part["image"]).convert("RGB") for part in images]
+    if videos := prompt.parts("video"):
+        frames = [np.stack([np.asarray(Image.open(path).convert("RGB")) for path in part["frames"]])
+                  for part in videos]
+        arguments["videos"] = [torch.from_numpy(clip).permute(0, 3, 1, 2) for clip in frames]
+        arguments["video_metadata"] = [
+            VideoMetadata(total_num_frames=max(part["tenths"]) + 1, fps=10.0, frames_indices=part["tenths"])
+            for part in videos]
+        arguments["videos_kwargs"] = {"do_sample_frames": False}
+    return processor(text=[text], return_tensors="pt", **arguments)
+
+
+@torch.no_grad()
+def run_reference(model, processor, prompt, tokens):
+    inputs = reference_inputs(processor, prompt)
+    inputs.pop("token_type_ids", None)
+    result = {"prompt_ids": inputs["input_ids"][0].tolist(),
+              **{key: inputs[key].tolist() for key in GRIDS if key in inputs}}
+    if all(key in inputs for key in GRIDS):
+        return result  # the reference's model takes pictures or videos, not both in one prompt
+    model.model.rope_deltas = None  # cached between calls otherwise
+    # Rows of the head beyond the tokenizer are padding, which glmv never samples.
+    padding = list(range(len(processor.tokenizer), model.config.text_config.vocab_size))
+    out = model.generate(**inputs, do_sample=False, max_new_tokens=tokens, output_logits=True,
+                         return_dict_in_generate=True, suppress_tokens=padding or None)
+    logits = torch.stack(out.logits)[:, 0].double()
+    logits[:, padding] = -torch.inf
+    return {**result, "output_ids": out.sequences[0, inputs["input_ids"].shape[1]:].tolist(), "logits": logits}
+
+
+def compare(expected, got, stop_ids, tokens, tie):
+    """{check: True, False, "tie" or a difference} of one prompt"""
+    if "error" in got:
+        return {"answered": False}
+    result = {"answered": True, "prompt ids": expected["prompt_ids"] == got["prompt_ids"]}
+    for key in GRIDS:
+        if key in got:
+            result[key] = expected.get(key, []) == got[key]
+    if not result["prompt ids"] or "output_ids" not in expected:
+        return result
+    # Only transformers keeps the stop token in its output.
+    want, have = expected["output_ids"], got["output_ids"][:tokens]
+    want = want[:-1] if want and want[-1] in stop_ids else want
+    same = next((i for i, (a, b) in enumerate(zip(want, have)) if a != b), min(len(want), len(have)))
+    result["greedy tokens"] = want == have
+    if not result["greedy tokens"] and same < len(expected["logits"]):
+        best = expected["logits"][same].topk(2).values
+        if (best[0] - best[1]).item() < tie:
+            result["greedy tokens"] = "tie"
+    logprobs = expected["logits"].log_softmax(-1)
+    worst = 0.0
+    for step, row in enumerate(got["logprobs"][:same + 1]):
+        if step < len(logprobs):
+            worst = max([worst, *(abs(entry["logprob"] - logprobs[step, entry["token_id"]].item()) for entry in row["top"])])
+    result["log-probabilities"] = worst
+    return result
+
+
+def grids_of(result):
+    return [result.get(key) for key in GRIDS]
+
+
+class Table:
+    def __init__(self, tie):
+        self.rows = collections.OrderedDict()
+        self.failures = 0
+
+    def add(self, checkpoint, check, outcome):
+        row = self.rows.setdefault((checkpoint, check), {"ok": 0, "ties": 0, "bad": 0, "worst": None})
+        if isinstance(outcome, float):
+            row["worst"] = max(row["worst"] or 0.0, outcome)
+            outcome = outcome <= LOGPROB_TOLERANCE
+        row["ties" if outcome == "tie" else "ok" if outcome else "bad"] += 1
+        self.failures += outcome is False
+        return outcome is not False
+
+    def print(self):
+        print(f"\n{'checkpoint':<28} {'check':<18} {'equal':>6} {'ties':>5} {'differ':>7}  largest difference")
+        for (checkpoint, check), row in self.rows.items():
+            worst = "" if row["worst"] is None else f"{row['worst']:.2e} (<= {LOGPROB_TOLERANCE:g})"
+            print(f"{checkpoint:<28} {check:<18} {row['ok']:>6} {row['ties']:>5} {row['bad']:>7}  {worst}")
+
+
+def compare_checkpoint(table, label, folder, prompts, arguments, work):
+    model, processor, misfits = checkpoints.load(folder)
+    if not table.add(label, "keys", not misfits):
+        print(f"{label}: transformers reports {misfits[:8]}")
+    stop_ids = model.generation_config.eos_token_id
+    stop_ids = set(stop_ids if isinstance(stop_ids, list) else [stop_ids])
+    think_id = processor.tokenizer.convert_tokens_to_ids("<think>")
+    shown = 0
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        jobs = [pool.submit(run_glmv, arguments.glmv, folder, prompt, arguments.tokens, work, think_id)
+                for prompt in prompts]
+        for prompt, job in zip(prompts, jobs):
+            expected = run_reference(model, processor, prompt, arguments.tokens)
+            command, got = job.result()
+            outcomes = compare(expected, got, stop_ids, arguments.tokens, arguments.tie)
+            good = [table.add(label, check, outcome) for check, outcome in outcomes.items()]
+            if not all(good) and shown < 3:
+                shown += 1
+                print(f"{label}, {prompt.kind}: {outcomes}\n  {subprocess.list2cmdline(command)}\n"
+                      f"  {got.get('error', '')}\n"
+                      f"  want {expected['prompt_ids'][:60]} -> {expected.get('output_ids', [])[:16]} grids {grids_of(expected)}\n"
+                      f"  got  {got.get('prompt_ids', [])[:60]} -> {got.get('output_ids', [])[:16]} "
+                      f"grids {grids_of(got)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("glmv")
+    parser.add_argument("--prompts", type=int, default=60)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tie", type=float, default=2e-5)
+    parser.add_argument("--only", nargs="*", choices=list(checkpoints.MODELS), default=list(checkpoints.MODELS))
+    parser.add_argument("--keep", type=pathlib.Path, help="keep checkpoints and pictures in this new folder")
+    arguments = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    table = Table(arguments.tie)
+    with tempfile.TemporaryDirectory() as temporary:
+        work = arguments.keep or pathlib.Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "pictures").mkdir()
+        multi_turn = has_flag(arguments.glmv, "--messages")
+        if not multi_turn:
+            print("note: this glmv has no `ask --messages FILE`; prompts of several turns are left out")
+        prompts = prompt_maker.make_prompts(work / "pictures", arguments.prompts, arguments.seed, multi_turn)
+        for name in arguments.only:
+            ours, theirs = work / f"{name}-glmv", work / f"{name}-transformers"
+            checkpoints.make_by_glmv(arguments.glmv, name, ours, arguments.seed)
+            checkpoints.make_by_transformers(ours, theirs)
+            for folder in (ours, theirs):
+                compare_checkpoint(table, folder.name, folder, prompts, arguments, work)
+                print(f"{folder.name}: {len(prompts)} prompts compared", flush=True)
+    table.print()
+    print(f"\ntransformers {transformers.__version__}, torch {torch.__version__}: "
+          + ("no difference" if table.failures == 0 else f"{table.failures} differences"))
+    sys.exit(0 if table.failures == 0 else 1)
+
+
+if __name__ == "__main__":
+    main()
