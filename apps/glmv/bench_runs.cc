@@ -44,7 +44,8 @@ Result<runtime::Request> picture_request(const checkpoint::ModelConfig& config,
   runtime::Request request = make_request(1);
   processing::ModelInput& input = request.input;
   add_random_ids(input, 1, config.text.vocab_size, random);
-  const int64_t image_id = std::clamp<int64_t>(config.image_token_id, 0, config.text.vocab_size - 1);
+  const int64_t image_id =
+      std::clamp<int64_t>(config.image_token_id, 0, config.text.vocab_size - 1);
   input.input_ids.insert(input.input_ids.end(), picture.num_tokens, static_cast<int32_t>(image_id));
   input.mm_token_types.insert(input.mm_token_types.end(), picture.num_tokens, 1);
   processing::Medium medium;

@@ -32,7 +32,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--device", flags.engine.device, "cpu, cuda[:i] or npu[:i]")
       ->capture_default_str()->group(group);
   command.add_option("--threads", flags.engine.num_threads, "0: all cores")
-      ->capture_default_str()->group(group);
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--ctx", flags.engine.max_context_tokens, "context limit in tokens (0: the model's)")
       ->capture_default_str()->group(group);
   command.add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens,

@@ -149,7 +149,7 @@ void print_rate(const std::string& label, const Json& json, const char* rate_nam
                         json[std::string(rate_name) + "_best"].get<double>(),
                         json[std::string(rate_name) + "_median"].get<double>(), unit);
   }
-  fmt::print("{:<26} {:>11.1f} {:>11.1f} ms {}\n", label, json["ms_min"].get<double>(),
+  fmt::print("{:<32} {:>11.1f} {:>11.1f} ms {}\n", label, json["ms_min"].get<double>(),
              json["ms_median"].get<double>(), rates);
 }
 
@@ -159,7 +159,7 @@ void print_table(const Json& json, const Measured& m) {
   fmt::print("memory: weights {}, process {} after loading, {} at most ({:.2f} of the weights)\n",
              bytes_text(double(m.weight_bytes)), bytes_text(double(m.rss_after_load)),
              bytes_text(double(m.peak_rss)), json["peak_rss_per_weight_byte"].get<double>());
-  fmt::print("{:<26} {:>11} {:>11}    {:>11} {:>11}\n", "", "best", "median", "best", "median");
+  fmt::print("{:<32} {:>11} {:>11}    {:>11} {:>11}\n", "", "best", "median", "best", "median");
   print_rate(fmt::format("prefill, {} tokens", json["prompt_tokens"].get<int64_t>()),
              json["prefill"], "tokens_per_s", "tokens/s");
   if (m.times.num_decoded > 0) {
@@ -178,9 +178,10 @@ void print_table(const Json& json, const Measured& m) {
     return json[part][key].get<double>() * 100;
   };
   if (m.times.num_decoded > 0) {
-    fmt::print("decode reads {:.2f} GB/s of weights: {:.0f} % of the machine's bandwidth\n",
-               json["decode"]["gb_s_best"].get<double>(),
-               percent("decode", "share_of_read_limit"));
+    const double read_percent = percent("decode", "share_of_read_limit");
+    fmt::print("decode reads {:.2f} GB/s of weights: {:.0f} % of the machine's bandwidth{}\n",
+               json["decode"]["gb_s_best"].get<double>(), read_percent,
+               read_percent > 100 ? " (above 100 %: the weights stay in the caches)" : "");
   }
   fmt::print("prefill computes {:.0f} GFLOP/s: {:.0f} % of the machine's products",
              json["prefill"]["gflops_best"].get<double>(),

@@ -136,7 +136,8 @@ void describe_parts(const std::optional<ModelConfig>& config, const Weights& wei
     total += parameters;
     json[std::string(part_name(part))] = {{"parameters", parameters}, {"bytes", bytes[part]}};
     rows.emplace_back("", fmt::format("{:<11}{:>14.3f} M{:>12}", part_name(part),
-                                      double(parameters) / 1e6, bytes_text(double(bytes[part]))));
+                                      double(parameters) / 1e6,
+                                      bytes[part] > 0 ? bytes_text(double(bytes[part])) : "-"));
   }
   report.data["parameters"] = total;
   std::string line = fmt::format("{:.3f} M", double(total) / 1e6);
@@ -147,6 +148,20 @@ void describe_parts(const std::optional<ModelConfig>& config, const Weights& wei
   }
   report.row("parameters", std::move(line));
   report.rows.insert(report.rows.end(), rows.begin(), rows.end());
+}
+
+// The loader takes one layer behind the last for an MTP layer; those have tensors of their own.
+void check_skipped_layer(const Weights& weights, const ModelConfig& config, InspectReport& report) {
+  const auto is_mtp = [](const std::string& name) {
+    return name.find("eh_proj") != std::string::npos || name.find("enorm") != std::string::npos ||
+           name.find("shared_head") != std::string::npos;
+  };
+  const auto is_layer = [](const std::string& name) { return name.ends_with("q_proj.weight"); };
+  const auto layer = std::ranges::find_if(weights.ignored, is_layer);
+  if (layer == weights.ignored.end() || std::ranges::any_of(weights.ignored, is_mtp)) return;
+  report.warning(fmt::format("\"{}\" and its layer are skipped, as config.json has "
+                             "num_hidden_layers {}, but it is no MTP layer: the config may belong "
+                             "to another checkpoint", *layer, config.text.num_hidden_layers));
 }
 
 void describe_files(const Weights& weights, InspectReport& report) {
@@ -220,6 +235,7 @@ void inspect_weights(const std::filesystem::path& dir, const std::optional<Model
                                "--dtype says otherwise", config->dtype, dtype, dtype));
   }
   report_audit(audit_tensors(weights, *config), report);
+  check_skipped_layer(weights, *config, report);
 }
 
 }  // namespace glmv::app

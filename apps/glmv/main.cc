@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <string_view>
 
 #include "apps/glmv/command.h"
 #include "glmv/base/check.h"
@@ -29,7 +31,20 @@ constexpr CommandRow kCommands[] = {
     {"make-tiny", "Make", "a tiny random checkpoint of any family", glmv::app::add_make_tiny},
 };
 
+// An unknown first word would otherwise only be told that a subcommand is missing.
+int check_command(int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return 0;
+  std::string known;
+  for (const CommandRow& row : kCommands) {
+    if (std::string_view(argv[1]) == row.name) return 0;
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  }
+  fmt::print(stderr, "error: unknown command \"{}\"; known: {}\n", argv[1], known);
+  return 2;
+}
+
 int run(int argc, char** argv) {
+  if (const int code = check_command(argc, argv); code != 0) return code;
   CLI::App app{"glmv: the GLM-V vision-language models, native"};
   app.set_version_flag("--version", "glmv " GLMV_VERSION);
   app.require_subcommand(1);

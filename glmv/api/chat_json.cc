@@ -78,6 +78,7 @@ Json to_json(const ChatReply& reply) {
   for (const AnswerBox& box : reply.boxes) boxes.push_back(to_json(box));
   Json json = {{"prompt_ids", reply.prompt_ids},
                {"image_grid_thw", reply.image_grid_thw},
+               {"video_grid_thw", reply.video_grid_thw},
                {"image_sizes", reply.image_sizes},
                {"output_ids", reply.output_ids},
                {"reasoning", repair_utf8(reply.reasoning)},

@@ -39,7 +39,7 @@ ChatReply full_reply() {
 
 TEST(ChatJson, WholeReply) {
   EXPECT_EQ(to_json(full_reply()).dump(),
-            R"({"prompt_ids":[5,6],"image_grid_thw":[[1,4,6]],"image_sizes":[[640,480]],)"
+            R"({"prompt_ids":[5,6],"image_grid_thw":[[1,4,6]],"video_grid_thw":[],"image_sizes":[[640,480]],)"
             R"("output_ids":[7],"reasoning":"because","answer":"a cat [100,200,300,400]",)"
             R"("boxed":["[100,200,300,400]"],"boxes":[{"box":[100,200,300,400.5],)"
             R"("pixels":[64,96,192,192.24],"image":1,"label":"cat",)"

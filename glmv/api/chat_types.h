@@ -95,6 +95,7 @@ struct ChatReply {
   std::vector<int32_t> prompt_ids;
   std::vector<int32_t> output_ids;
   std::vector<std::vector<int64_t>> image_grid_thw;
+  std::vector<std::vector<int64_t>> video_grid_thw;
   std::vector<std::vector<int64_t>> image_sizes;  // [width, height] of each picture, pixels
   std::vector<LogprobEntry> logprobs;
   ChatUsage usage;

@@ -44,8 +44,9 @@ BoxFrame describe_prompt(const processing::ModelInput& input, api::ChatReply& re
       reply.image_grid_thw.push_back({medium.grid.t, medium.grid.h, medium.grid.w});
       reply.image_sizes.push_back({medium.width, medium.height});
       frame = {static_cast<int>(reply.image_sizes.size()) - 1, medium.width, medium.height};
-    } else if (frame.image < 0) {
-      frame = {-1, medium.width, medium.height};
+    } else {
+      reply.video_grid_thw.push_back({medium.grid.t, medium.grid.h, medium.grid.w});
+      if (frame.image < 0) frame = {-1, medium.width, medium.height};
     }
   }
   return frame;

@@ -1,6 +1,7 @@
 #include "glmv/tensor/ops.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <numeric>
@@ -67,7 +68,7 @@ at::Tensor attention_padded(const at::Tensor& q, const at::Tensor& k, const at::
 constexpr int64_t kGemvRows = 64;
 
 bool takes_gemv(const at::Tensor& x, const at::Tensor& weight) {
-  return !at::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kBFloat16 &&
+  return !c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kBFloat16 &&
          weight.scalar_type() == at::kBFloat16 && weight.is_contiguous() &&
          x.numel() <= kernels::kMaxGemvBatch * x.size(-1) && x.numel() > 0;
 }

@@ -130,7 +130,7 @@ TEST(Ops, LinearOfFewBf16RowsEqualsTheRoundedProduct) {
       for (const at::Tensor& b : {at::Tensor(), bias}) {
         at::Tensor want = at::matmul(x.to(at::kDouble), weight.to(at::kDouble).t());
         if (b.defined()) want = want + b.to(at::kDouble);
-        const at::Tensor got = linear(x, weight, b);
+        const at::Tensor got = tensor::linear(x, weight, b);
         ASSERT_EQ(got.sizes(), want.sizes());
         // One rounding to bf16: half a unit in the last of 8 bits.
         const at::Tensor gate = want.abs() * 0x1p-8 + 1e-4;
@@ -144,7 +144,7 @@ TEST(Ops, LinearOfFewBf16RowsEqualsTheRoundedProduct) {
 TEST(Ops, LinearRecordsTheGraphWhenTraining) {
   at::Tensor weight = random({4, 8}, 14).to(at::kBFloat16);
   weight.requires_grad_(true);
-  const at::Tensor y = linear(random({2, 8}, 15).to(at::kBFloat16), weight, {});
+  const at::Tensor y = tensor::linear(random({2, 8}, 15).to(at::kBFloat16), weight, at::Tensor());
   EXPECT_TRUE(y.requires_grad());
 }
 

@@ -1,7 +1,6 @@
 #include <signal.h>
 
 #include <chrono>
-#include <cmath>
 #include <thread>
 
 #include "tests/e2e/fixtures.h"
@@ -60,9 +59,9 @@ INSTANTIATE_TEST_SUITE_P(All, Families,
 
 TEST_F(Program, PromptFromStandardInput) {
   const Json argument = ask(prompt({"-n", "4"}, "two words")).json();
-  EXPECT_EQ(ask(join(kGreedy, {"-n", "4", "--", "-"}), {.input = "two words\n"}).json()["prompt_ids"],
+  EXPECT_EQ(ask(join(kGreedy, {"-n", "4", "--", "-"}), with_input("two words\n")).json()["prompt_ids"],
             argument["prompt_ids"]);
-  EXPECT_EQ(ask(join(kGreedy, {"-n", "4"}), {.input = "two words"}).json()["output_ids"],
+  EXPECT_EQ(ask(join(kGreedy, {"-n", "4"}), with_input("two words")).json()["output_ids"],
             argument["output_ids"]);
 }
 

@@ -13,7 +13,7 @@ TEST_F(Program, UnknownFlagsAndCommands) {
   EXPECT_THAT(unknown.err, HasSubstr("ask"));
 }
 
-TEST_F(Program, HelpFitsAScreenAndVersionIsOneLine) {
+TEST_F(Program, HelpAndVersion) {
   const Outcome version = run({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_THAT(version.out, testing::StartsWith("glmv "));
@@ -66,7 +66,7 @@ TEST_F(Program, NothingToAsk) { expect_error(ask({}), kMalformed, "QUESTION"); }
 
 TEST_F(Program, InvalidUtf8) {
   expect_error(ask({"--", "bad \xff\xfe text"}), kMalformed, "UTF-8 at byte 4");
-  expect_error(ask({}, {.input = "\xc3\x28"}), kMalformed, "UTF-8");
+  expect_error(ask({}, with_input("\xc3\x28")), kMalformed, "UTF-8");
 }
 
 TEST_F(Program, BadPictures) {

@@ -35,7 +35,7 @@ class Program : public testing::Test {
   // A file of the case's folder, written.
   std::string file(const std::string& name, const std::string& content) const;
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  // The folder of a tiny checkpoint, made at the first call.
+  // The case's own copy of a tiny checkpoint, there after the first call.
   std::string tiny(const std::string& family = "glm4v") const;
   // `ask --json`, greedy in fp32, of tiny(); `more` goes last.
   Outcome ask(const Words& more, const RunOptions& options = {}) const;

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,16 +37,18 @@ std::string content_of(int file) {
   ::dup2(in, 0);
   ::dup2(out, 1);
   ::dup2(err, 2);
-  if (options.max_memory_bytes > 0) {
-    const rlimit limit{options.max_memory_bytes, options.max_memory_bytes};
-    ::setrlimit(RLIMIT_AS, &limit);
-  }
   if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) ::_exit(126);
   ::execv(GLMV_BINARY, arguments);
   ::_exit(127);
 }
 
 }  // namespace
+
+RunOptions with_input(std::string input) {
+  RunOptions options;
+  options.input = std::move(input);
+  return options;
+}
 
 Json Outcome::json() const {
   Json value = Json::parse(out, nullptr, false);

@@ -25,8 +25,8 @@ struct RunOptions {
   std::string input;             // standard input; empty: /dev/null
   std::string folder;            // working folder; empty: this process's
   double timeout_s = 60;
-  size_t max_memory_bytes = 0;   // address space; 0: no limit
 };
+RunOptions with_input(std::string input);
 
 // A started program. Must be waited for.
 class Process {

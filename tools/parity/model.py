@@ -3,9 +3,10 @@
 
 usage: model.py GLMV [--prompts 60] [--tokens 64] [--seed 1] [--only NAME...] [--keep DIR]
 
-Each checkpoint exists twice: written by `glmv make-tiny`, and by save_pretrained. Compared: prompt ids and
-grids (equal), greedy tokens in fp32 (equal; the prefill of glmv runs in chunks of 512, 1 and 7), the five best
-log-probabilities at every step, and that either side loads the other's files without a stray key.
+Each checkpoint exists twice: written by `glmv make-tiny`, and by save_pretrained. Compared: prompt ids
+and grids (equal), greedy tokens in fp32 (equal; the prefill of glmv runs in chunks of 512, 1 and 7), the
+five best log-probabilities at every step, and that either side loads the other's files without a stray
+key. Prompts with pictures and a video end after ids and grids: the reference's model refuses them.
 Where the reference's two best logits are closer than --tie, both tokens are right: such a prompt counts
 as a tie and is compared up to there.
 """
@@ -45,7 +46,7 @@ def for_glmv(part):
     if part["type"] == "image":
         return {"type": "image_url", "image_url": {"url": part["image"]}}
     if part["type"] == "video":
-        return {"type": "video", "video": part["frames"], "frame_times": [t / 10 for t in part["tenths"]]}
+        return {"type": "video", "video": part["frames"], "frame_times_s": [t / 10 for t in part["tenths"]]}
     return part
 
 
@@ -156,7 +157,8 @@ def compare(expected, got, stop_ids, tokens, tie):
     worst = 0.0
     for step, row in enumerate(got["logprobs"][:same + 1]):
         if step < len(logprobs):
-            worst = max([worst, *(abs(entry["logprob"] - logprobs[step, entry["token_id"]].item()) for entry in row["top"])])
+            worst = max([worst, *(abs(entry["logprob"] - logprobs[step, entry["token_id"]].item())
+                                  for entry in row["top"])])
     result["log-probabilities"] = worst
     return result
 
@@ -206,7 +208,8 @@ def compare_checkpoint(table, label, folder, prompts, arguments, work):
                 shown += 1
                 print(f"{label}, {prompt.kind}: {outcomes}\n  {subprocess.list2cmdline(command)}\n"
                       f"  {got.get('error', '')}\n"
-                      f"  want {expected['prompt_ids'][:60]} -> {expected.get('output_ids', [])[:16]} grids {grids_of(expected)}\n"
+                      f"  want {expected['prompt_ids'][:60]} -> {expected.get('output_ids', [])[:16]} "
+                      f"grids {grids_of(expected)}\n"
                       f"  got  {got.get('prompt_ids', [])[:60]} -> {got.get('output_ids', [])[:16]} "
                       f"grids {grids_of(got)}")
 
