@@ -61,7 +61,8 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   command.add_option("--logit-bias", flags.logit_bias, "TOKEN_ID:BIAS, repeatable")
       ->allow_extra_args(false)
       ->group(sampling);
-  command.add_option("--seed", flags.seed, "for repeatable sampling")->group(sampling);
+  command.add_option("--seed", flags.seed, "for repeatable sampling")
+      ->check(CLI::NonNegativeNumber)->group(sampling);
   const std::string length = "Length and thinking";
   command.add_option("-n,--max-tokens", flags.max_tokens, "new tokens at most")->group(length);
   command.add_option("--stop", flags.stop, "stop string, repeatable")

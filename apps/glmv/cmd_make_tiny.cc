@@ -58,7 +58,7 @@ Result<int> run_make_tiny(const MakeTinyFlags& flags) {
   const std::filesystem::path dir = std::filesystem::absolute(flags.output).lexically_normal();
   std::error_code error;
   if (std::filesystem::exists(dir, error) && !std::filesystem::is_empty(dir, error)) {
-    return invalid_argument("{} exists and is not empty; name another folder", dir.string());
+    return invalid_argument("{} already exists and is not empty; name another folder", dir.string());
   }
   std::filesystem::path partial = dir;
   partial += ".partial";

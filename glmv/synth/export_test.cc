@@ -64,7 +64,7 @@ TEST_F(Export, ErrorsSayWhy) {
   options.mixture = &mixtures()[0];
   const auto status = export_dataset(folder_, options);
   ASSERT_FALSE(status.has_value());
-  EXPECT_NE(status.error().message.find("perceive"), std::string::npos);
+  EXPECT_NE(status.error().message.find(mixtures()[0].name), std::string::npos);
   options = {};
   options.count = 1;
   EXPECT_FALSE(export_dataset("/proc/nowhere", options).has_value());
