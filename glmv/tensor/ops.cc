@@ -121,23 +121,21 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) { return at::sil
 at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin,
                       bool interleaved) {
   const int64_t half = cos.size(-1);
+  const int64_t rest = x.size(-1) - 2 * half;
   const at::Tensor c = cos.unsqueeze(1);  // [N, 1, R/2]
   const at::Tensor s = sin.unsqueeze(1);
-  const at::Tensor rotated = x.narrow(-1, 0, 2 * half).to(cos.scalar_type());
-  at::Tensor out;
-  if (interleaved) {
-    const at::Tensor pairs = rotated.unflatten(-1, {half, 2});
-    const at::Tensor a = pairs.select(-1, 0);
-    const at::Tensor b = pairs.select(-1, 1);
-    out = at::stack({a * c - b * s, b * c + a * s}, -1).flatten(-2);
-  } else {
-    const at::Tensor a = rotated.narrow(-1, 0, half);
-    const at::Tensor b = rotated.narrow(-1, half, half);
-    out = at::cat({a * c - b * s, b * c + a * s}, -1);
-  }
+  // split, chunk and unbind rather than narrow and select: their gradients are one concatenation
+  // instead of a zero-filled tensor per piece.
+  const std::vector<at::Tensor> parts = x.split_with_sizes({2 * half, rest}, -1);
+  const at::Tensor rotated = parts[0].to(cos.scalar_type());
+  const std::vector<at::Tensor> ab =
+      interleaved ? rotated.unflatten(-1, {half, 2}).unbind(-1) : rotated.chunk(2, -1);
+  const at::Tensor first = ab[0] * c - ab[1] * s;
+  const at::Tensor second = ab[1] * c + ab[0] * s;
+  at::Tensor out = interleaved ? at::stack({first, second}, -1).flatten(-2)
+                               : at::cat({first, second}, -1);
   out = out.to(x.scalar_type());
-  if (2 * half == x.size(-1)) return out;
-  return at::cat({out, x.narrow(-1, 2 * half, x.size(-1) - 2 * half)}, -1);
+  return rest == 0 ? out : at::cat({out, parts[1]}, -1);
 }
 
 at::Tensor attention_runs(const at::Tensor& q, const at::Tensor& k_in, const at::Tensor& v_in,

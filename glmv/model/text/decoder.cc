@@ -33,8 +33,9 @@ at::Tensor attend(const checkpoint::TextConfig& config, const Attention& attenti
   const auto flush = [&] {
     if (lengths.empty()) return;
     const int64_t rows = end - begin;
-    parts.push_back(tensor::attention_runs(q.narrow(0, begin, rows), k.narrow(0, begin, rows),
-                                           v.narrow(0, begin, rows), lengths, true, scale));
+    // The usual case, all rows, needs no slice (whose gradient would be a zero-filled copy).
+    const auto run = [&](const at::Tensor& t) { return rows == n ? t : t.narrow(0, begin, rows); };
+    parts.push_back(tensor::attention_runs(run(q), run(k), run(v), lengths, true, scale));
     lengths.clear();
   };
   for (const SequenceSlice& slice : batch.sequences) {

@@ -15,10 +15,11 @@ constexpr double kMergerLayerNormEps = 1e-5;
 at::Tensor attend(const checkpoint::VisionConfig& config, const VisionBlock& block,
                   const at::Tensor& x, const RopeTable& rope, std::span<const int64_t> lengths) {
   const int64_t rows = x.size(0);
-  const at::Tensor qkv = block.qkv(x).view({rows, 3, config.num_heads, config.head_dim});
-  at::Tensor q = qkv.select(1, 0);  // [P, heads, head_dim]
-  at::Tensor k = qkv.select(1, 1);
-  const at::Tensor v = qkv.select(1, 2);
+  const std::vector<at::Tensor> qkv =
+      block.qkv(x).view({rows, 3, config.num_heads, config.head_dim}).unbind(1);
+  at::Tensor q = qkv[0];  // [P, heads, head_dim]
+  at::Tensor k = qkv[1];
+  const at::Tensor& v = qkv[2];
   if (block.q_norm.defined()) {
     q = tensor::rms_norm(q, block.q_norm, config.rms_norm_eps);
     k = tensor::rms_norm(k, block.k_norm, config.rms_norm_eps);
