@@ -51,7 +51,8 @@ Result<std::filesystem::path> model_folder(const std::string& given) {
   for (const auto& path : candidates) {
     if (std::filesystem::exists(path / "config.json", ignored)) return path;
   }
-  return not_found("no embedded model found; name a checkpoint folder with --model DIR");
+  return not_found("no embedded model found; name a checkpoint folder with --model DIR, or train the "
+                   "embedded one with ./x nano");
 }
 
 std::string bytes_text(double bytes) {
