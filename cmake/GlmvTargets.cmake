@@ -2,7 +2,6 @@
 #   Library glmv_<name> of every .cc here, program glmv_<name>_test of every _test.cc (globbed, so
 #   that no test can be forgotten), one program per _fuzz.cc with GLMV_FUZZ.
 #   TORCH: shares the precompiled header of glmv_tensor.
-# glmv_isa_sources(name FLAGS ... SOURCES ...): files of one library with their own ISA flags.
 
 add_library(glmv_flags INTERFACE)
 target_include_directories(glmv_flags INTERFACE ${PROJECT_SOURCE_DIR})

@@ -39,10 +39,8 @@ Result<at::ScalarType> choose_dtype(const LoadOptions& options,
 
 Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& options) {
   GLMV_ASSIGN(const checkpoint::ModelConfig config, checkpoint::read_model_config(dir));
-  if (!config.quantization.is_null()) {
-    return unsupported("{}: quantised checkpoints (quantization_config.quant_method {}) cannot be "
-                       "loaded yet; use the BF16 checkpoint", dir,
-                       config.quantization.value("quant_method", std::string("?")));
+  if (const auto supported = checkpoint::check_quantization_supported(config); !supported) {
+    return in_context(dir, supported.error());
   }
   if (options.load_format != "auto" && options.load_format != "dummy") {
     return invalid_argument("unknown load format \"{}\"; known: auto, dummy", options.load_format);

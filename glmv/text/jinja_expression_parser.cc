@@ -310,10 +310,7 @@ Result<ExprPtr> ExpressionParser::postfix(ExprPtr expr) {
     if (is_operator(".") || is_operator("[")) {
       GLMV_ASSIGN(expr, subscript(std::move(expr)));
     } else if (is_operator("(")) {
-      ExprPtr call = make(ExprKind::kCall);
-      adopt(*call, std::move(expr));
-      GLMV_RETURN_IF_ERROR(arguments(*call));
-      GLMV_ASSIGN(expr, finish(std::move(call)));
+      GLMV_ASSIGN(expr, call(std::move(expr)));
     } else {
       return expr;
     }
@@ -327,14 +324,18 @@ Result<ExprPtr> ExpressionParser::filters_and_tests(ExprPtr expr) {
     } else if (is_name("is")) {
       GLMV_ASSIGN(expr, test(std::move(expr)));
     } else if (is_operator("(")) {
-      ExprPtr call = make(ExprKind::kCall);
-      adopt(*call, std::move(expr));
-      GLMV_RETURN_IF_ERROR(arguments(*call));
-      GLMV_ASSIGN(expr, finish(std::move(call)));
+      GLMV_ASSIGN(expr, call(std::move(expr)));
     } else {
       return expr;
     }
   }
+}
+
+Result<ExprPtr> ExpressionParser::call(ExprPtr callee) {
+  ExprPtr node = make(ExprKind::kCall);
+  adopt(*node, std::move(callee));
+  GLMV_RETURN_IF_ERROR(arguments(*node));
+  return finish(std::move(node));
 }
 
 Result<ExprPtr> ExpressionParser::subscript(ExprPtr expr) {

@@ -58,6 +58,7 @@ class ExpressionParser {
   Result<ExprPtr> postfix(ExprPtr expr);
   Result<ExprPtr> filters_and_tests(ExprPtr expr);
   Result<ExprPtr> subscript(ExprPtr expr);
+  Result<ExprPtr> call(ExprPtr callee);
   Result<ExprPtr> index_or_slice(ExprPtr expr);
   Result<ExprPtr> filter(ExprPtr input);
   Result<ExprPtr> test(ExprPtr input);
