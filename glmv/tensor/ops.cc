@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 
 #include "glmv/base/check.h"
@@ -64,6 +65,14 @@ at::Tensor attention_padded(const at::Tensor& q, const at::Tensor& k, const at::
   return out.index_select(0, index(scatter));
 }
 
+std::atomic<const TrainingOps*> installed_ops = nullptr;
+
+// Null unless `x` is something they are made for.
+const TrainingOps* training_ops(const at::Tensor& x) {
+  const bool suits = c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat;
+  return suits ? installed_ops.load() : nullptr;
+}
+
 // Rows of the weight that one task handles: its results stay in a small buffer.
 constexpr int64_t kGemvRows = 64;
 
@@ -110,7 +119,10 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
 }
 
+void set_training_ops(const TrainingOps* ops) { installed_ops = ops; }
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  if (const TrainingOps* ops = training_ops(x)) return ops->rms_norm(x, weight, eps);
   const at::Tensor x32 = x.to(at::kFloat);
   const at::Tensor scale = x32.square().mean(-1, true).add(eps).rsqrt();
   return weight * (x32 * scale).to(x.scalar_type());
@@ -120,6 +132,7 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) { return at::sil
 
 at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin,
                       bool interleaved) {
+  if (const TrainingOps* ops = training_ops(x)) return ops->apply_rope(x, cos, sin, interleaved);
   const int64_t half = cos.size(-1);
   const int64_t rest = x.size(-1) - 2 * half;
   const at::Tensor c = cos.unsqueeze(1);  // [N, 1, R/2]

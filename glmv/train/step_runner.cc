@@ -1,6 +1,9 @@
 #include "glmv/train/step_runner.h"
 
+#include <algorithm>
+
 #include "glmv/base/check.h"
+#include "glmv/train/autograd_ops.h"
 #include "glmv/train/packing.h"
 
 namespace glmv::train {
@@ -24,12 +27,15 @@ StepResult run_step(const model::Vlm& model, AdamW& optimizer,
                     std::span<const EncodedSample> samples, const TrainOptions& options,
                     double learning_rate) {
   GLMV_CHECK(!samples.empty());
+  install_training_ops();
   StepResult result;
   for (const EncodedSample& sample : samples) {
     result.num_tokens += static_cast<int64_t>(sample.input.input_ids.size());
     result.num_trained += sample.num_trained;
+    result.loss -= sample.least_loss;
   }
-  const double scale = 1.0 / static_cast<double>(result.num_trained);
+  const double scale = 1.0 / static_cast<double>(std::max<int64_t>(1, result.num_trained));
+  result.loss *= scale;
   for (const MicroBatch& batch : make_micro_batches(samples, options, model.device())) {
     result.loss += accumulate_gradients(model, batch, scale, options.loss_chunk_rows).loss * scale;
     optimizer.collect_gradients();
