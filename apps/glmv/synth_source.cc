@@ -1,5 +1,7 @@
 #include "apps/glmv/synth_source.h"
 
+#include "glmv/synth/cell_words.h"
+
 namespace glmv::app {
 
 Result<train::Sample> SynthSource::get(int64_t index) const {
@@ -9,6 +11,7 @@ Result<train::Sample> SynthSource::get(int64_t index) const {
   text::Message user = text::Message::user("");
   user.content = {{.kind = text::PartKind::kImage},
                   {.kind = text::PartKind::kText, .text = std::move(drawn.question)}};
+  sample.visual_words = synth::cell_words(drawn.scene);
   user.content_is_string = false;
   sample.messages.push_back(std::move(user));
   sample.messages.push_back(text::Message::assistant(std::move(drawn.reply)));

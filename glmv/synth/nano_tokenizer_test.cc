@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
+#include "glmv/synth/cell_words.h"
 #include "glmv/synth/tasks.h"
 #include "glmv/text/tokenizer.h"
 
@@ -71,6 +73,21 @@ TEST_F(NanoTokenizer, DigitsAreSingleAndNamesAreWhole) {
   // Capitals are spelled letter by letter.
   EXPECT_EQ(tokenizer->encode("ZEBRA")->size(), 5u);
   EXPECT_EQ(tokenizer->encode("Z E B")->size(), 3u);
+}
+
+TEST_F(NanoTokenizer, EveryWordOfACellIsOneToken) {
+  const auto tokenizer = text::Tokenizer::load(folder_);
+  ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
+  std::set<std::string> words;
+  for (const TaskInfo& info : task_table()) {
+    for (int i = 0; i < 100; ++i) {
+      for (const auto& cell : cell_words(make_sample(Split::kTrain, info.task, i).scene)) {
+        words.insert(cell.begin(), cell.end());
+      }
+    }
+  }
+  EXPECT_GE(words.size(), 100u);
+  for (const std::string& word : words) EXPECT_EQ(tokenizer->encode(word)->size(), 1u) << word;
 }
 
 TEST(NanoCorpus, IsDeterministic) { EXPECT_EQ(nano_corpus(64), nano_corpus(64)); }

@@ -1,6 +1,7 @@
 #include "glmv/train/collator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <ranges>
 
@@ -195,6 +196,32 @@ Result<void> Collator::set_targets(const std::vector<Turn>& turns, size_t kind,
   return {};
 }
 
+Result<void> Collator::set_visual_targets(const std::vector<std::vector<std::string>>& words,
+                                          EncodedSample& sample) const {
+  const auto visual = std::ranges::count_if(sample.input.mm_token_types,
+                                            [](uint8_t type) { return type != 0; });
+  if (words.empty() || static_cast<size_t>(visual) != words.size()) {
+    return invalid_argument(
+        "objective visual-words: words for {} visual tokens, but there are {}; only generated "
+        "pictures (--synth) have such words",
+        words.size(), visual);
+  }
+  sample.targets.assign(sample.input.input_ids.size(), kIgnore);
+  for (size_t row = 0; row < words.size(); ++row) {
+    for (const std::string& word : words[row]) {
+      GLMV_ASSIGN(const std::vector<int32_t> ids, processor_->tokenizer().encode(word));
+      if (ids.size() != 1) {
+        return invalid_argument("visual word \"{}\" is {} tokens, expected one", word, ids.size());
+      }
+      sample.visual_targets.push_back({static_cast<int32_t>(row), ids[0]});
+    }
+    const auto n = static_cast<double>(words[row].size());
+    if (n > 1) sample.least_loss += n * std::log(n);
+  }
+  sample.num_trained = static_cast<int64_t>(sample.visual_targets.size());
+  return {};
+}
+
 Result<EncodedSample> Collator::encode(Sample sample) const {
   apply_think_options(sample.messages, options_);
   const size_t num_media = media_parts(sample.messages).size();
@@ -230,8 +257,11 @@ Result<EncodedSample> Collator::encode(Sample sample) const {
         "{} tokens, more than max_sample_tokens = {}; raise it, or lower max_pixels", length,
         options_.max_sample_tokens);
   }
-  GLMV_RETURN_IF_ERROR(set_targets(turns, prompt_kind(sample.enable_thinking), encoded));
-  GLMV_CHECK(encoded.num_trained > 0);
+  if (options_.objective == "visual-words") {
+    GLMV_RETURN_IF_ERROR(set_visual_targets(sample.visual_words, encoded));
+  } else {
+    GLMV_RETURN_IF_ERROR(set_targets(turns, prompt_kind(sample.enable_thinking), encoded));
+  }
   return encoded;
 }
 

@@ -21,7 +21,15 @@ struct EncodedSample {
   // targets[i]: the token to predict from position i, or kIgnore. Already shifted: what the
   // reference calls labels[i + 1].
   std::vector<int32_t> targets;
-  int64_t num_trained = 0;  // targets that are not kIgnore; at least 1
+  // Objective visual-words: tokens that visual token `row` shows. `targets` is all kIgnore then.
+  struct VisualTarget {
+    int32_t row;
+    int32_t token;
+  };
+  std::vector<VisualTarget> visual_targets;
+  // Sum of cross-entropies that the best model has: with n words at one place, n log n.
+  double least_loss = 0;
+  int64_t num_trained = 0;  // trained targets of either kind; at least 1 of replies
 };
 
 // Immutable, thread-safe.
@@ -57,6 +65,9 @@ class Collator {
                                                 const std::vector<Turn>& turns) const;
   Result<void> set_targets(const std::vector<Turn>& turns, size_t prompt_kind,
                            EncodedSample& sample) const;
+
+  Result<void> set_visual_targets(const std::vector<std::vector<std::string>>& words,
+                                  EncodedSample& sample) const;
 
   const processing::Processor* processor_;
   EncodeOptions options_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "glmv/train/tiny_checkpoint_for_test.h"
 
 namespace glmv::train {
@@ -167,6 +169,38 @@ TEST_F(CollatorTest, RolesTypedInTextStayText) {
     EXPECT_EQ(trained(p, sample, {.trust_special_tokens = trust}),
               (Runs{"c<|user|>d<|image|><|user|>"}));
   }
+}
+
+TEST_F(CollatorTest, VisualWordsAreTheOnlyTargetsOfTheirObjective) {
+  const auto& p = glm41v();
+  const EncodeOptions options{.objective = "visual-words"};
+  const auto collator = Collator::create(p, options);
+  ASSERT_TRUE(collator.has_value());
+  Sample sample{.messages = {picture_question("?"), Message::assistant("a")}};
+  sample.media = {picture(112, 112)};
+  const auto plain = Collator::create(p, {})->encode(sample);
+  ASSERT_TRUE(plain.has_value()) << plain.error().message;
+  const auto visual = std::ranges::count(plain->input.mm_token_types, 1);
+  ASSERT_GE(visual, 4);
+  sample.visual_words.resize(visual);
+  sample.visual_words[1] = {"a", "b"};
+  sample.visual_words[3] = {"a"};
+  const auto encoded = collator->encode(sample);
+  ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
+  EXPECT_EQ(encoded->num_trained, 3);
+  EXPECT_EQ(std::ranges::count(encoded->targets, kIgnore), std::ssize(encoded->targets));
+  ASSERT_EQ(encoded->visual_targets.size(), 3u);
+  EXPECT_EQ(encoded->visual_targets[1].row, 1);
+  EXPECT_EQ(p.tokenizer().token_bytes(encoded->visual_targets[1].token), "b");
+  EXPECT_EQ(encoded->visual_targets[2].row, 3);
+  EXPECT_NEAR(encoded->least_loss, 2 * std::log(2.0), 1e-12);
+
+  sample.visual_words[0] = {"two words"};
+  EXPECT_NE(trained(p, sample, options).at(0).find("expected one"), std::string::npos);
+  sample.visual_words.pop_back();
+  EXPECT_NE(trained(p, sample, options).at(0).find("visual tokens, but"), std::string::npos);
+  sample.visual_words.clear();
+  EXPECT_NE(trained(p, sample, options).at(0).find("only generated pictures"), std::string::npos);
 }
 
 TEST_F(CollatorTest, Errors) {

@@ -52,6 +52,11 @@ MicroBatch make_micro_batch(std::span<const EncodedSample* const> samples, at::D
       positions[axis].insert(positions[axis].end(), input.position_ids[axis].begin(),
                              input.position_ids[axis].end());
     }
+    for (const EncodedSample::VisualTarget& target : sample->visual_targets) {
+      rows.push_back(static_cast<int64_t>(image_positions.size()) + target.row);
+      targets.push_back(target.token);
+      batch.from_visual_rows = true;
+    }
     for (int64_t i = 0; i < length; ++i) {
       if (input.mm_token_types[i] != 0) image_positions.push_back(begin + i);
       if (sample->targets[i] == kIgnore) continue;
@@ -79,6 +84,7 @@ MicroBatch make_micro_batch(std::span<const EncodedSample* const> samples, at::D
 at::Tensor forward(const model::Vlm& model, const MicroBatch& batch) {
   at::Tensor image_rows;
   if (batch.patches.defined()) image_rows = model.encode_images(batch.patches, batch.grids);
+  if (batch.from_visual_rows) return image_rows;
   model::TextBatch text;
   text.hidden_ND = model.embed(batch.input_ids_N, image_rows, batch.image_positions_M);
   text.position_ids_3N = batch.position_ids_3N;

@@ -20,6 +20,9 @@ struct Sample {
   std::vector<processing::DecodedMedium> media;
   // Passed to the template (enable_thinking), when set.
   std::optional<bool> enable_thinking;
+  // What each visual token of `media` shows, in order: words of one token each. Only generated
+  // pictures have them; for the objective visual-words.
+  std::vector<std::vector<std::string>> visual_words;
   // Tool definitions for the template: null or a list.
   Json tools;
 };

@@ -14,7 +14,7 @@
 namespace glmv::train {
 
 struct StepResult {
-  double loss = 0;  // mean over trained tokens
+  double loss = 0;  // mean over trained tokens, above the least that is possible
   StepOutcome outcome;
   int64_t num_tokens = 0;
   int64_t num_trained = 0;

@@ -31,6 +31,7 @@ Result<void> validate(const TrainOptions& o) {
   if (o.output_dir.empty())
     return invalid_argument("output_dir is not set: name a folder to write");
   GLMV_RETURN_IF_ERROR(one_of("dtype", o.dtype, {"fp32", "bf16-mixed"}));
+  GLMV_RETURN_IF_ERROR(one_of("objective", o.encode.objective, {"replies", "visual-words"}));
   GLMV_RETURN_IF_ERROR(one_of("on_bad_sample", o.data.on_bad_sample, {"error", "skip"}));
   GLMV_RETURN_IF_ERROR(one_of("history_think", o.encode.history_think, {"strip", "keep"}));
   GLMV_RETURN_IF_ERROR(one_of("loss_turns", o.encode.loss_turns, {"all", "last"}));
@@ -89,6 +90,9 @@ void register_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--dtype", o.dtype, "fp32, or bf16-mixed (bf16 compute, fp32 master weights)");
   app.add_option("--device", o.device, "cpu, cuda, cuda:1, npu:0");
 
+  app.add_option("--objective", o.encode.objective,
+                 "replies, or visual-words: what each visual token shows (--synth only)")
+      ->group("Data");
   app.add_option("--media-dir", o.data.media_dir, "joined to media paths; default: the dataset's")
       ->group("Data");
   app.add_option("--on-bad-sample", o.data.on_bad_sample, "error or skip")->group("Data");
