@@ -11,7 +11,8 @@ namespace glmv::synth {
 namespace {
 
 constexpr double kPi = std::numbers::pi;
-constexpr double kMinContrast = 100;
+constexpr double kMinContrast = 120;
+constexpr double kMaxTilt = 0.12;  // radians
 
 // Up to five variants a colour.
 constexpr std::array<std::array<Rgb, 5>, kNumColors> kVariants = {{
@@ -40,55 +41,35 @@ Rgb gray(int level) {
 
 Rgb light_tone(Dice& dice) { return shifted(dice, gray(dice.between(215, 248)), 18); }
 Rgb dark_tone(Dice& dice) { return shifted(dice, gray(dice.between(18, 60)), 14); }
-Rgb middle_tone(Dice& dice) { return shifted(dice, gray(dice.between(110, 200)), 30); }
 
 double extent_for(Dice& dice, int tier, size_t count, std::optional<Size> size) {
-  if (size == Size::kSmall) return dice.real(12, kSmallMax);
+  if (size == Size::kSmall) return dice.real(kSmallest, kSmallMax);
   if (size == Size::kMedium) return dice.real(kMediumMin, kMediumMax);
   if (size == Size::kLarge) return dice.real(kLargeMin, count <= 2 ? 60 : 50);
   const double largest = count <= 1 ? 76 : count <= 2 ? 52 : count <= 4 ? 36 : 28;
-  const double smallest = tier == 1 ? 20 : tier == 2 ? 16 : 12;
+  const double smallest = tier == 1 ? 24 : tier == 2 ? 20 : kSmallest;
   return dice.real(smallest, largest);
 }
 
 void style_shape(Dice& dice, int tier, ShapeItem& item) {
   switch (item.shape) {
     case Shape::kRing:
-      item.thickness = dice.real(0.12, 0.27);
-      if (item.extent * item.thickness < 2.5) item.thickness = 2.5 / item.extent;
+      item.thickness = dice.real(0.14, 0.22);
       break;
     case Shape::kCross:
-      item.thickness = dice.real(0.2, 0.4);
-      if (item.extent * item.thickness < 3) item.thickness = 3 / item.extent;
+      item.thickness = dice.real(0.24, 0.36);
       break;
     case Shape::kStar:
-      item.thickness = dice.real(0.36, 0.5);
+      item.thickness = dice.real(0.38, 0.46);
       break;
     case Shape::kTriangle:
-      item.thickness = dice.chance(0.7) ? 0 : dice.real(-0.8, 0.8);
+      item.thickness = tier < 3 || dice.chance(0.7) ? 0 : dice.real(-0.4, 0.4);
       break;
     default:
       break;
   }
-  const double tilt = tier == 1 ? 0.06 : 0.25;
-  if (item.shape == Shape::kStar || item.shape == Shape::kTriangle) {
-    item.rotation = dice.chance(0.5) ? 0 : dice.real(-tilt, tilt);
-    if (tier == 3 && dice.chance(0.1)) item.rotation += kPi;
-  } else if (item.shape == Shape::kCross) {
-    item.rotation = dice.chance(0.5) ? 0 : dice.real(-tilt, tilt);
-    if (tier == 3 && dice.chance(0.2)) item.rotation += kPi / 4;
-  } else if (item.shape == Shape::kSquare) {
-    item.rotation = dice.chance(0.6) ? 0 : dice.real(-tilt, tilt);
-  }
-  // An outlined circle would be a ring.
-  const bool may_outline = item.shape != Shape::kCircle && item.shape != Shape::kRing;
-  if (tier >= 2 && may_outline && item.extent >= 18 && dice.chance(tier == 2 ? 0.1 : 0.25)) {
-    item.line_width = std::min(dice.real(2, 4.5), item.extent * 0.14);
-  } else if (tier >= 2 && item.extent >= 16 && item.color != Color::kBlack &&
-             item.shape != Shape::kRing && dice.chance(0.12)) {
-    item.border = dice.chance(0.7) ? gray(dice.between(0, 40)) : gray(255);
-    item.border_width = dice.real(0.8, 1.6);
-  }
+  const bool round = item.shape == Shape::kCircle || item.shape == Shape::kRing;
+  if (!round && tier > 1 && dice.chance(0.4)) item.rotation = dice.real(-kMaxTilt, kMaxTilt);
 }
 
 // Moves the shape so that its tight box starts at (x, y).
@@ -123,10 +104,10 @@ void choose_canvas(Dice& dice, int tier, Scene& scene) {
     int width, height;
     double weight;
   };
-  static constexpr Option kOptions[] = {{112, 112, 0.62}, {140, 112, 0.08}, {112, 140, 0.05},
-                                        {140, 84, 0.05},  {84, 140, 0.03},  {168, 84, 0.03},
-                                        {140, 140, 0.05}, {168, 112, 0.05}, {112, 168, 0.02},
-                                        {168, 168, 0.02}};
+  static constexpr Option kOptions[] = {{112, 112, 0.72}, {140, 112, 0.06}, {112, 140, 0.04},
+                                        {140, 84, 0.03},  {84, 140, 0.02},  {168, 84, 0.02},
+                                        {140, 140, 0.04}, {168, 112, 0.04}, {112, 168, 0.02},
+                                        {168, 168, 0.01}};
   int choice = 0;
   if (tier > 1 || dice.chance(0.3)) {
     std::array<double, std::size(kOptions)> weights;
@@ -148,23 +129,20 @@ bool choose_background(Dice& dice, int tier, const std::vector<Rgb>& inks, Scene
     const double roll = dice.real(0, 1);
     if (roll < 0.3 || attempt > 8) {
       b.from = b.to = gray(dice.chance(0.8) ? 255 : 245);
-    } else if (roll < (tier == 1 ? 0.85 : 0.55)) {
+    } else if (tier == 1 || roll < 0.8) {
       b.from = b.to = light_tone(dice);
-    } else if (roll < (tier == 1 ? 0.92 : 0.7)) {
+    } else if (roll < 0.9) {
       b.from = b.to = dark_tone(dice);
-    } else if (roll < 0.78) {
-      b.from = b.to = middle_tone(dice);
     } else {
-      const bool light = dice.chance(0.7);
-      b.from = light ? light_tone(dice) : dark_tone(dice);
-      b.to = shifted(dice, b.from, 35);
+      b.from = light_tone(dice);
+      b.to = shifted(dice, b.from, 25);
       b.angle = dice.real(0, 2 * kPi);
     }
     const bool visible = std::ranges::all_of(
         inks, [&](Rgb ink) { return contrast(b, ink) >= kMinContrast; });
     if (!visible) continue;
-    if (dice.chance(0.55)) b.noise = dice.real(2, tier == 1 ? 8 : 20);
-    if (dice.chance(tier == 1 ? 0.1 : 0.25)) b.jpeg_quality = dice.between(60, 95);
+    if (dice.chance(0.3)) b.noise = dice.real(2, 8);
+    if (tier > 1 && dice.chance(0.15)) b.jpeg_quality = dice.between(75, 95);
     return true;
   }
   return false;
@@ -240,7 +218,7 @@ void add_side_shapes(Dice& dice, Split split, Scene& scene) {
     item.shape = want.shape;
     item.color = want.color;
     item.rgb = color_variant(dice, want.color);
-    item.extent = dice.real(12, 26);
+    item.extent = dice.real(kSmallest, 26);
     style_shape(dice, 1, item);
     if (contrast(scene.background, item.rgb) < kMinContrast) continue;
     if (place(dice, item, scene, 4, false, &taken)) scene.shapes.push_back(item);
@@ -265,34 +243,8 @@ bool build_shapes(Dice& dice, int tier, const std::vector<Wanted>& wanted, Scene
     scene.shapes.push_back(item);
   }
   if (!choose_background(dice, tier, inks, scene)) return false;
-  for (ShapeItem& item : scene.shapes) {
-    // An edge that melts into the ground would make the box larger than what is seen.
-    if (!item.border || contrast(scene.background, *item.border) >= kMinContrast) continue;
-    item.border.reset();
-    item.border_width = 0;
-    item.box = measure(item);
-  }
   sort_reading_order(scene.shapes);
-  if (tier == 3 && dice.chance(0.15)) add_stray_lines(dice, scene);
   return true;
-}
-
-void add_stray_lines(Dice& dice, Scene& scene) {
-  const Background& b = scene.background;
-  // Lines are grey and keep away from the colour of any object.
-  const bool light = b.from.g > 128;
-  const int count = dice.between(1, 3);
-  for (int i = 0; i < count; ++i) {
-    LineItem line;
-    line.rgb = light ? gray(std::clamp<int>(b.from.g - dice.between(30, 60), 0, 255))
-                     : gray(std::clamp<int>(b.from.g + dice.between(30, 60), 0, 255));
-    line.width = dice.real(0.7, 1.4);
-    line.x1 = dice.real(0, scene.width);
-    line.x2 = dice.real(0, scene.width);
-    line.y1 = dice.chance(0.5) ? 0 : dice.real(0, scene.height);
-    line.y2 = dice.chance(0.5) ? scene.height : dice.real(0, scene.height);
-    scene.lines.push_back(line);
-  }
 }
 
 }  // namespace glmv::synth

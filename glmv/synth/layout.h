@@ -46,7 +46,4 @@ bool build_shapes(Dice& dice, int tier, const std::vector<Wanted>& wanted, Scene
 // One or two shapes beside the texts of the scene, where there is room.
 void add_side_shapes(Dice& dice, Split split, Scene& scene);
 
-// A few thin stray lines behind the objects (tier 3).
-void add_stray_lines(Dice& dice, Scene& scene);
-
 }  // namespace glmv::synth

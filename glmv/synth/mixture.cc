@@ -11,15 +11,12 @@ namespace {
 // Weights in the order of Task: attribute, count, position, read, word, sum, ground, click, chart,
 // list, detect.
 const std::array kMixtures = {
-    // Opens its eyes: one or two large objects, or a number, named without detours. Each word of the
-    // answer is in the picture, so the first gradient that helps is one through the vision tower.
-    Mixture{"glimpse", {0, 0, 0, 20, 0, 0, 0, 0, 0, 60, 20}, {1, 0, 0}, 1.0},
-    // Learns to see: dense descriptions, in the order in which the visual tokens come.
-    Mixture{"perceive", {10, 4, 0, 16, 8, 0, 12, 0, 0, 32, 18}, {0.55, 0.3, 0.15}, 0.3},
-    // Learns the procedures, still on easier pictures.
-    Mixture{"tasks", {13, 13, 13, 10, 8, 12, 12, 7, 5, 4, 3}, {0.35, 0.4, 0.25}, 0.25},
+    // Pictures of everything, for the vision tower alone (train --objective visual-words).
+    Mixture{"look", {0, 0, 0, 25, 6, 10, 0, 14, 3, 42, 0}, {0.4, 0.35, 0.25}, 1.0},
+    // Learns to say what is seen: dense descriptions, in the order of the visual tokens.
+    Mixture{"perceive", {10, 6, 6, 20, 4, 6, 12, 6, 2, 20, 8}, {0.4, 0.35, 0.25}, 0.3},
     // The whole world, as in testing.
-    Mixture{"full", {12, 13, 13, 10, 9, 12, 14, 9, 6, 1, 1}, {0.15, 0.35, 0.5}, 0.25},
+    Mixture{"full", {12, 16, 13, 14, 4, 12, 14, 10, 3, 1, 1}, {0.2, 0.4, 0.4}, 0.25},
 };
 
 }  // namespace

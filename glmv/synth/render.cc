@@ -49,8 +49,9 @@ void polygon(cairo_t* c, int corners, double radius, double inner, double phase)
   cairo_close_path(c);
 }
 
-// Path of the shape around the origin within a square of side `extent`.
-void shape_path(cairo_t* c, const ShapeItem& item, double extent) {
+// Path of the shape around the origin within a square of side `item.extent`.
+void shape_path(cairo_t* c, const ShapeItem& item) {
+  const double extent = item.extent;
   const double half = extent / 2;
   cairo_new_path(c);
   switch (item.shape) {
@@ -89,20 +90,12 @@ void shape_path(cairo_t* c, const ShapeItem& item, double extent) {
   }
 }
 
-double stroke_width(const ShapeItem& item) {
-  return item.border ? item.border_width : item.line_width;
-}
-
-// The path in place; outlines are drawn inside the extent.
 void place_shape(cairo_t* c, const ShapeItem& item) {
   cairo_save(c);
   cairo_translate(c, item.center_x, item.center_y);
   cairo_rotate(c, item.rotation);
-  const double stroke = stroke_width(item);
-  shape_path(c, item, item.extent - stroke);
+  shape_path(c, item);
   cairo_restore(c);
-  cairo_set_line_width(c, stroke);
-  cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
 }
 
 void choose_font(cairo_t* c, int font, double font_size) {
@@ -195,15 +188,7 @@ void draw_scene(cairo_t* c, const Scene& scene) {
   for (const ShapeItem& item : scene.shapes) {
     place_shape(c, item);
     set_color(c, item.rgb);
-    if (item.line_width > 0) {
-      cairo_stroke(c);
-      continue;
-    }
-    cairo_fill_preserve(c);
-    if (item.border) {
-      set_color(c, *item.border);
-      cairo_stroke_preserve(c);
-    }
+    cairo_fill(c);
   }
   for (const TextItem& item : scene.texts) {
     place_text(c, item);
@@ -224,11 +209,7 @@ Box measure(const ShapeItem& item) {
   cairo_t* c = canvas.context.get();
   place_shape(c, item);
   Box box;
-  if (stroke_width(item) > 0) {
-    cairo_stroke_extents(c, &box.x1, &box.y1, &box.x2, &box.y2);
-  } else {
-    cairo_fill_extents(c, &box.x1, &box.y1, &box.x2, &box.y2);
-  }
+  cairo_fill_extents(c, &box.x1, &box.y1, &box.x2, &box.y2);
   return box;
 }
 
@@ -239,6 +220,23 @@ Box measure(const TextItem& item) {
   Box box;
   cairo_fill_extents(c, &box.x1, &box.y1, &box.x2, &box.y2);
   return box;
+}
+
+std::vector<Box> measure_characters(const TextItem& item) {
+  const Canvas canvas(CAIRO_FORMAT_A8, 1, 1);
+  cairo_t* c = canvas.context.get();
+  choose_font(c, item.font, item.font_size);
+  std::vector<Box> boxes;
+  for (size_t i = 0; i < item.text.size(); ++i) {
+    cairo_text_extents_t before;
+    cairo_text_extents_t ink;
+    cairo_text_extents(c, item.text.substr(0, i).c_str(), &before);
+    cairo_text_extents(c, item.text.substr(i, 1).c_str(), &ink);
+    const double x = item.x + before.x_advance + ink.x_bearing;
+    const double y = item.y + ink.y_bearing;
+    boxes.push_back({x, y, x + ink.width, y + ink.height});
+  }
+  return boxes;
 }
 
 Box text_extents(const std::string& text, int font, double font_size) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "glmv/media/image.h"
 #include "glmv/synth/world.h"
@@ -13,6 +14,9 @@ namespace glmv::synth {
 // installed (fonts.h).
 Box measure(const ShapeItem& item);
 Box measure(const TextItem& item);
+
+// Ink of every character of an upright text (one byte each), left to right.
+std::vector<Box> measure_characters(const TextItem& item);
 
 // Advance-free ink size of `text` at `font_size`: box relative to the baseline's left end.
 Box text_extents(const std::string& text, int font, double font_size);

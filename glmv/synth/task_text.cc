@@ -36,7 +36,6 @@ bool fit_text(Draft& draft, const std::string& text, int font, const Box& area, 
   item.text = text;
   item.font = font;
   item.rgb = ink;
-  if (draft.tier == 3 && dice.chance(0.25)) item.rotation = dice.real(-0.1, 0.1);
   item.font_size = dice.real(least, most);
   item.box = measure(item);
   const double shrink =
@@ -63,21 +62,11 @@ void text_canvas(Draft& draft, std::initializer_list<CanvasSize> options) {
   draft.sample.scene.height = choice.height;
 }
 
-// Paper, and now and then a frame or lines that are not part of the text.
+// Paper, and the ink for it.
 Rgb text_ground(Draft& draft) {
   Scene& scene = draft.sample.scene;
   choose_background(draft.dice, draft.tier, {}, scene);
   const Rgb ink = choose_ink(draft.dice, scene);
-  if (draft.tier >= 2 && draft.dice.chance(0.12)) {
-    const double inset = draft.dice.real(1, 3);
-    RectItem frame;
-    frame.box = {inset, inset, scene.width - inset, scene.height - inset};
-    frame.hollow = true;
-    frame.border = color_variant(draft.dice, static_cast<Color>(draft.dice.between(0, 7)));
-    frame.border_width = draft.dice.real(1, 2);
-    scene.rects.push_back(frame);
-  }
-  if (draft.tier == 3 && draft.dice.chance(0.15)) add_stray_lines(draft.dice, scene);
   return ink;
 }
 
@@ -94,7 +83,7 @@ std::string spaced(std::string_view text) {
   return out;
 }
 
-double least_font(int tier) { return tier == 1 ? 24 : tier == 2 ? 19 : 15; }
+double least_font(int tier) { return tier == 1 ? 28 : tier == 2 ? 25 : 22; }
 
 // Upper case mostly; lower case only where the shapes of the letters tell it.
 std::string cased(Dice& dice, std::string word) {
@@ -142,10 +131,10 @@ bool draft_read(Draft& draft) {
   text_canvas(draft, {{112, 112}, {112, 112}, {112, 56}, {140, 56}, {112, 84}, {140, 84}});
   const Rgb ink = text_ground(draft);
   if (!fit_text(draft, number, random_font(dice, draft.split), inner(sample.scene, 4),
-                least_font(draft.tier), 80, ink, sample.scene)) {
+                least_font(draft.tier), 60, ink, sample.scene)) {
     return false;
   }
-  if (draft.tier >= 2 && dice.chance(0.15)) add_side_shapes(dice, draft.split, sample.scene);
+  if (draft.tier >= 2 && dice.chance(0.1)) add_side_shapes(dice, draft.split, sample.scene);
   sample.question = draft.ask(Form::kReadNumber);
   sample.thought = spaced(number);
   sample.answer = number;
@@ -198,14 +187,14 @@ bool draft_sum(Draft& draft) {
   text_canvas(draft, {{112, 112}, {112, 112}, {140, 84}, {140, 56}, {112, 84}});
   const Rgb ink = text_ground(draft);
   const int font = random_font(dice, draft.split);
-  const double least = std::min(22.0, least_font(draft.tier));
+  const double least = 22;
   const bool plus = dice.chance(0.5);
   const bool side_by_side = scene.height < 84 || dice.chance(0.5);
   if (plus && side_by_side) {
     // One line "23 + 45".
     const std::string gap = dice.chance(0.6) ? " " : "";
     const std::string text = std::to_string(a) + gap + "+" + gap + std::to_string(b);
-    if (!fit_text(draft, text, font, inner(scene, 4), least * 0.8, 44, ink, scene)) return false;
+    if (!fit_text(draft, text, font, inner(scene, 4), least, 44, ink, scene)) return false;
   } else {
     const double half_w = scene.width / 2.0;
     const double half_h = scene.height / 2.0;

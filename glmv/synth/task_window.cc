@@ -39,7 +39,7 @@ Theme random_theme(Draft& draft) {
   do {
     theme.font = dice.between(0, static_cast<int>(fonts().size()) - 1);
   } while (fonts()[theme.font].test_only != held_out || fonts()[theme.font].italic);
-  theme.font_size = draft.tier == 1 ? dice.real(13, 15) : dice.real(11, 14);
+  theme.font_size = draft.tier == 1 ? dice.real(14, 17) : dice.real(13, 16);
   const bool dark = dice.chance(0.2);
   theme.body = dark ? gray(dice.between(25, 60)) : gray(dice.between(225, 255));
   static constexpr Rgb kAccents[] = {{30, 100, 220}, {0, 120, 110}, {80, 80, 90},
@@ -82,7 +82,7 @@ void add_title_bar(Draft& draft, const Theme& theme, double height,
   const Rgb ink = ink_on(theme.title);
   std::string words;
   do {
-    words = random_label(draft.dice, draft.split);
+    words = draft.dice.pick(synth::labels());
   } while (std::ranges::find(labels, words) != labels.end());
   TextItem title = label_at(theme, words, ink);
   center_text(title, 5 + title.box.width() / 2, height / 2);
@@ -175,14 +175,14 @@ bool draft_window(Draft& draft) {
   std::tie(scene.width, scene.height) = dice.pick(kCanvases);
   const Theme theme = random_theme(draft);
   scene.background.from = scene.background.to = theme.body;
-  if (dice.chance(0.3)) scene.background.noise = dice.real(1, 6);
-  if (dice.chance(0.2)) scene.background.jpeg_quality = dice.between(75, 95);
+  if (dice.chance(0.2)) scene.background.noise = dice.real(1, 4);
+  if (dice.chance(0.1)) scene.background.jpeg_quality = dice.between(80, 95);
 
-  const int num_buttons = draft.tier == 1 ? draft.plan.between(1, 2) : draft.plan.between(2, 4);
+  const int num_buttons = draft.tier == 1 ? draft.plan.between(1, 2) : draft.plan.between(2, 3);
   std::vector<std::string> labels;
   const bool checkbox = draft.tier >= 2 && dice.chance(0.4);
   while (static_cast<int>(labels.size()) < num_buttons + checkbox) {
-    const std::string label(random_label(dice, draft.split));
+    const std::string label(dice.pick(synth::labels()));
     if (std::ranges::find(labels, label) == labels.end()) labels.push_back(label);
   }
   double top = 0;
@@ -223,7 +223,7 @@ bool draft_window(Draft& draft) {
 
 bool draft_click(Draft& draft) {
   draft.sample.verifier = VerifierKind::kInside;
-  return draft.plan.chance(0.35) ? draft_click_object(draft) : draft_window(draft);
+  return draft.plan.chance(0.5) ? draft_click_object(draft) : draft_window(draft);
 }
 
 }  // namespace glmv::synth

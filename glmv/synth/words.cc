@@ -48,32 +48,19 @@ constexpr std::string_view kTestWords[] = {
     "palace", "parrot", "planet", "puzzle", "rocket", "saddle", "salad",  "sister", "spider", "squash",
     "sweet",  "teeth",  "tomato", "turtle", "valley", "vase",   "walnut", "wasp",  "yogurt", "zipper"};
 
-constexpr std::string_view kTrainingLabels[] = {
-    "OK",    "Cancel", "Save",  "Open",  "Help",  "Send",  "Yes",   "No",    "Back",  "Next",
-    "Login", "Search", "Edit",  "Play",  "Stop",  "Exit",  "Print", "Copy",  "Paste", "Undo",
-    "Start", "Pause",  "Menu",  "Home",  "Share", "View",  "Load",  "Apply", "Reset", "Submit",
-    "Sound", "Music",  "Dark",  "Wifi",  "Sync",  "Mail",  "News",  "Photo", "Video", "Files",
-    "Name",  "Date",   "Time",  "Color", "Size",  "Font",  "Text",  "Page",  "User",  "Admin"};
-
-constexpr std::string_view kTestLabels[] = {"Add",  "Remove", "Find",  "Retry", "Skip",
-                                            "Done", "Accept", "Reply", "Cut",   "Quit",
-                                            "Map",  "Alarm",  "Phone", "Notes"};
+constexpr std::string_view kLabels[] = {"OK",   "Cancel", "Save", "Open", "Help",  "Send",
+                                        "Yes",  "No",     "Back", "Next", "Stop",  "Play",
+                                        "Edit", "Print",  "Menu", "Search"};
 
 }  // namespace
 
 std::span<const std::string_view> training_words() { return kTrainingWords; }
 std::span<const std::string_view> test_words() { return kTestWords; }
-std::span<const std::string_view> training_labels() { return kTrainingLabels; }
-std::span<const std::string_view> test_labels() { return kTestLabels; }
+std::span<const std::string_view> labels() { return kLabels; }
 
 std::string_view random_word(Dice& dice, Split split) {
   if (split == Split::kTest && dice.chance(0.5)) return dice.pick(test_words());
   return dice.pick(training_words());
-}
-
-std::string_view random_label(Dice& dice, Split split) {
-  if (split == Split::kTest && dice.chance(0.5)) return dice.pick(test_labels());
-  return dice.pick(training_labels());
 }
 
 std::string invented_word(Dice& dice) {

@@ -12,13 +12,12 @@ namespace glmv::synth {
 // Three to six letters, lower case.
 std::span<const std::string_view> training_words();
 std::span<const std::string_view> test_words();
-// Labels of buttons and checkboxes, titles of windows (capitalised).
-std::span<const std::string_view> training_labels();
-std::span<const std::string_view> test_labels();
+// Labels of buttons and checkboxes, titles of windows (capitalised): the same in training and
+// testing.
+std::span<const std::string_view> labels();
 
 // In testing every second word is a test-only one.
 std::string_view random_word(Dice& dice, Split split);
-std::string_view random_label(Dice& dice, Split split);
 
 // Consonants and vowels in turn, no word of any list: teaches spelling instead of guessing.
 std::string invented_word(Dice& dice);

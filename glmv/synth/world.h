@@ -73,9 +73,6 @@ struct ShapeItem {
   double center_y = 0;
   double extent = 20;       // side of the shape's upright bounding square before rotation
   double rotation = 0;      // radians
-  double line_width = 0;    // 0: filled; else an outline of this width, inside the extent
-  std::optional<Rgb> border;  // filled shapes: edge drawn in another colour
-  double border_width = 0;
   double thickness = 0.32;  // cross: arm; ring: band; star: inner radius; triangle:
                             // offset of the apex (all relative)
   Box box;                  // tight box of what is drawn (render.h: measure)
@@ -84,6 +81,7 @@ struct ShapeItem {
 };
 // Extents of the three size classes (pixels); between them lies a gap, so that the question
 // "small, medium or large?" always has one answer.
+inline constexpr double kSmallest = 15;
 inline constexpr double kSmallMax = 19;
 inline constexpr double kMediumMin = 24;
 inline constexpr double kMediumMax = 31;
