@@ -36,7 +36,7 @@ struct ChatRequest {
   Thinking thinking = Thinking::kAuto;
   int64_t thinking_budget = -1;        // tokens; -1: none
   bool detect_repetition = false;
-  bool drop_restated = false;          // prompting.md 3.2 rule 6
+  bool drop_restated = false;
   int64_t max_pixels = 0;              // per picture; 0: the processor's limit
   bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
   Json template_kwargs;                // object or null
@@ -88,7 +88,7 @@ struct ChatChunk {
 struct ChatReply {
   std::string reasoning;
   std::string content;            // tags removed, box contents kept
-  std::vector<std::string> boxed; // contents of the final-answer boxes (prompting.md 3.3)
+  std::vector<std::string> boxed; // contents of the final-answer boxes
   std::vector<AnswerBox> boxes;   // grounding boxes of the content
   std::vector<AnswerPoint> points;
   std::string finish_reason;      // stop | length | cancelled | repetition

@@ -15,7 +15,7 @@ parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 
 // Renders and tokenises the messages. Thinking::kOff sets enable_thinking = false; where the
 // template has no such switch (4.1V) a closed think pair, and <answer> if the tokenizer has it, is
-// appended (prompting.md 2.2). Errors of media, template and tokenizer pass through.
+// appended. Errors of media, template and tokenizer pass through.
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request);
 

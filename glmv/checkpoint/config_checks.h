@@ -1,5 +1,5 @@
 #pragma once
-// Consistency of a parsed config (model.md 1.1): a mismatch names the keys and both values.
+// Consistency of a parsed config: a mismatch names the keys and both values.
 
 #include "glmv/checkpoint/hf_config.h"
 

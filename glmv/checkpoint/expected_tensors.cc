@@ -1,4 +1,4 @@
-// The tensor tables of model.md 2.1.
+// The tensors that each architecture must have.
 
 #include "glmv/checkpoint/weights.h"
 

@@ -6,7 +6,7 @@
 namespace glmv::checkpoint {
 namespace {
 
-// What the release ships when a folder has lost its generation_config.json (model.md 7).
+// What the release ships when a folder has lost its generation_config.json.
 GenerationConfig released_defaults(const ModelConfig& model) {
   GenerationConfig config;
   if (model.family == Family::kGlmOcr) return config;

@@ -110,7 +110,7 @@ Result<ModelConfig> read_model_config(const std::filesystem::path& dir);
 // has a quantization_config. To be asked by loaders; parsing accepts such a config.
 Result<void> check_quantization_supported(const ModelConfig& config);
 
-// generation_config.json with fallbacks of model.md 7.
+// generation_config.json, with the release's values where the file is missing.
 struct GenerationConfig {
   bool do_sample = false;
   double temperature = 1.0;

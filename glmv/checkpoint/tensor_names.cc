@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kText = "model.language_model.";
 constexpr std::string_view kVision = "model.visual.";
 
-// Prefixes of other layouts (model.md 2.2). The first that fits is replaced, longest first.
+// Prefixes of other layouts. The first that fits is replaced, longest first.
 struct PrefixRule {
   std::string_view from;
   std::string_view to;

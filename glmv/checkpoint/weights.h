@@ -1,5 +1,5 @@
 #pragma once
-// All tensors of a checkpoint folder under canonical names (model.md 2.1): shards joined, names of
+// All tensors of a checkpoint folder under canonical names: shards joined, names of
 // older layouts mapped, tensors of parts we do not have (MTP layers, rotary inv_freq) dropped.
 
 #include <filesystem>
@@ -39,7 +39,7 @@ Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig
 std::string canonical_name(const std::string& name, const ModelConfig& config);
 
 // What the model expects: every canonical tensor with its shape (unquantised layout; one entry per
-// Linear, fused forms as in model.md 2.1, experts one by one). Used by the loader, `inspect`,
+// Linear, fused forms as published, experts one by one). Used by the loader, `inspect`,
 // make-tiny and dummy loading.
 struct TensorSpec {
   std::string name;

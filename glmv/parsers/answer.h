@@ -1,6 +1,6 @@
 #pragma once
-// The short final answer a reply marks with box tokens or \boxed{} (prompting.md 3.3; behaviour of
-// GLM-V's glmv_reward text utilities).
+// The short final answer a reply marks with box tokens or \boxed{} (as GLM-V's
+// glmv_reward text utilities do).
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 #pragma once
-// Grounding boxes and points in an answer (prompting.md 3.4; apps.md 5.1 and 5.2). Coordinates are
+// Grounding boxes and points in an answer. Coordinates are
 // 0-1000, x by width and y by height, whatever size the model saw. Arbitrary bytes are fine.
 
 #include <cstdint>

@@ -58,7 +58,7 @@ class OutputTags {
   std::vector<OutputTag> tags_;
 };
 
-// Where the output of a rendered prompt starts (prompting.md 3.2 rule 1).
+// Where the output of a rendered prompt starts.
 enum class StartState {
   kStart,      // nothing known: a <think> may come
   kReasoning,  // the prompt ends inside an open <think>

@@ -1,5 +1,5 @@
 #pragma once
-// Splits a reply into thought and answer while it streams (prompting.md 3.2, the native rules).
+// Splits a reply into thought and answer while it streams.
 // Every byte fed in ends up in exactly one segment, in order, so that nothing is lost; the result
 // does not depend on how the text was cut into pieces. Accepts arbitrary bytes, never throws.
 

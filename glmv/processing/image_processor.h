@@ -1,6 +1,6 @@
 #pragma once
 // Decoded pictures and frames -> rows of pixel_values: resize, normalise, cut into patches.
-// Source: model.md 3.1 order; transformers 5.23 image_processing_glm4v.py (default backend).
+// Source: transformers 5.23 image_processing_glm4v.py (default backend).
 
 #include <array>
 #include <vector>

@@ -12,7 +12,7 @@ namespace glmv::processing {
 enum class MediaKind : uint8_t { kImage = 1, kVideo = 2 };
 
 // One picture or video of the prompt. `patches` are rows of pixel_values [num_patches, patch_dim]
-// in the order of model.md 3.1.
+// in block order: the four patches of a merged token lie together, blocks row by row.
 struct Medium {
   MediaKind kind = MediaKind::kImage;
   Grid grid;                    // patches: t = 1 for images
@@ -30,7 +30,7 @@ struct ModelInput {
   int32_t rope_delta = 0;                    // position of generated token s is s + rope_delta
 };
 
-// 3-axis positions (model.md 5) from token types and grids, in prompt order per kind. Sets
+// 3-axis positions from token types and grids, in prompt order per kind. Sets
 // position_ids and rope_delta of `input`; merge = spatial_merge_size.
 // Errors: grids and token runs that do not match.
 // (declared in position_ids.h)

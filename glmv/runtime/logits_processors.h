@@ -16,7 +16,7 @@
 namespace glmv::runtime {
 
 // Ids that must never be sampled: embedding rows beyond the tokenizer's last id and holes inside
-// (model.md 7). Immutable, shared by all requests of an engine.
+// it. Immutable, shared by all requests of an engine.
 class VocabularyMask {
  public:
   // Nothing masked.

@@ -1,5 +1,5 @@
 #pragma once
-// Finds degenerate repetition in an output while it grows (prompting.md 3.6): after the removal of
+// Finds degenerate repetition in an output while it grows: after the removal of
 // table rules and runs of filler characters, a window of 50 characters that occurs 10 times.
 
 #include <array>

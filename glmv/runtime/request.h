@@ -49,7 +49,7 @@ struct ThinkingBudget {
 };
 
 struct LoopDetector {
-  bool enabled = false;  // prompting.md 3.6
+  bool enabled = false;
 };
 
 struct Request {

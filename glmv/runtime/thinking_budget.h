@@ -1,6 +1,6 @@
 #pragma once
-// Follows the thought of one output and says which tokens to force when it runs too long
-// (prompting.md 3.6).
+// Follows the thought of one output and says which tokens to force when it runs too
+// long.
 
 #include <cstdint>
 #include <optional>

@@ -13,7 +13,7 @@ namespace glmv::tensor {
 // (decoding) go to our own kernel, everything else to ATen.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
-// weight * cast(x / rms(x)): statistics in fp32, cast to x's dtype before the weight (model.md 3.6).
+// weight * cast(x / rms(x)): statistics in fp32, cast to x's dtype before the weight.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
 // silu(gate) * up.

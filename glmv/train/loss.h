@@ -1,6 +1,6 @@
 #pragma once
 // Token cross-entropy on trained positions only, in chunks, so that the logits of the whole batch
-// never exist at one time (training.md 1.10). Shape legend: N tokens, K trained positions,
+// never exist at one time. Shape legend: N tokens, K trained positions,
 // D hidden size, V vocabulary.
 
 #include <ATen/core/Tensor.h>

@@ -36,8 +36,8 @@ struct Schedule {
 };
 
 // Rate of the optimizer step number `step`, counted from 0. Steps past the end keep the end value.
-// warm-up w: lr * step / w; then p = (step - w) / (total - w) drives the decay (training.md 1.8,
-// the same formulas as transformers' get_scheduler).
+// warm-up w: lr * step / w; then p = (step - w) / (total - w) drives the decay (the same
+// formulas as transformers' get_scheduler).
 double learning_rate_at(const Schedule& schedule, int64_t step);
 
 }  // namespace glmv::train

@@ -15,7 +15,7 @@ namespace glmv::train {
 
 enum class Part { kVision, kProjector, kLlm };
 
-// Part of a parameter by its canonical name (training.md 1.4): projector = model.visual.downsample
+// Part of a parameter by its canonical name: projector = model.visual.downsample
 // and .merger, vision = the rest of model.visual, llm = everything else.
 Part part_of(std::string_view name);
 

@@ -1,5 +1,5 @@
 #pragma once
-// trainer_log.jsonl: one JSON object per line, in LLaMA-Factory's field names (training.md 1.12).
+// trainer_log.jsonl: one JSON object per line, in LLaMA-Factory's field names.
 
 #include <cstdint>
 #include <filesystem>

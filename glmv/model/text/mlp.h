@@ -32,7 +32,7 @@ struct Routing {
   at::Tensor weights;
 };
 
-// Sigmoid scores, correction bias only for the choice, group limit (model.md 4.4).
+// Sigmoid scores, correction bias only for the choice, group limit.
 Routing route(const checkpoint::MoeConfig& config, const at::Tensor& x, const at::Tensor& gate,
               const at::Tensor& correction_bias);
 

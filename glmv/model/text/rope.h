@@ -11,7 +11,7 @@ struct RopeTable {
   at::Tensor sin;  // [N, R/2]
 };
 
-// Text mRoPE (model.md 4.3): frequency i turns with the position axis of its section. position_ids
+// Text mRoPE: frequency i turns with the position axis of its section. position_ids
 // [3, N] int64 (t, h, w). Angles in fp32; cos and sin are then cast to `dtype`.
 RopeTable text_rope(const checkpoint::RopeConfig& config, const at::Tensor& position_ids_3N,
                     at::ScalarType dtype);

@@ -1,6 +1,6 @@
 #pragma once
 // Where the patches of a picture lie: row order, 2-D rotary angles, interpolated position
-// embedding (model.md 3.1, 3.3, 3.4).
+// embedding.
 
 #include <ATen/core/Tensor.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// Vision tower, downsampling convolution and merger of all families (model.md 3).
+// Vision tower, downsampling convolution and merger of all families.
 
 #include <ATen/core/Tensor.h>
 
