@@ -1,42 +1,54 @@
 #include "glmv/synth/cell_words.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <string_view>
 
 #include "glmv/synth/render.h"
 
 namespace glmv::synth {
 namespace {
 
-constexpr int kEdgeSteps = 12;
-constexpr double kEdgeStep = 7;  // pixels
+constexpr int kEdgeSteps = 13;
+
+// Words of one token that mean nothing else in a cell: first, second, ... in reading order.
+constexpr std::array<std::string_view, 6> kPlaces = {" one",  " two",  " this",
+                                                     " that", " here", " there"};
 
 struct Thing {
   Box box;
   std::vector<std::string> words;
-  bool has_edges = false;
+  bool is_character = false;
 };
 
 std::string spaced(std::string_view word) { return " " + std::string(word); }
+
+void add_place(size_t place, Thing& thing) {
+  if (place < kPlaces.size()) thing.words.emplace_back(kPlaces[place]);
+}
 
 std::vector<Thing> things_of(const Scene& scene) {
   std::vector<Thing> things;
   for (const ShapeItem& item : scene.shapes) {
     things.push_back(
-        {item.box, {spaced(color_name(item.color)), spaced(shape_name(item.shape))}, true});
+        {item.box, {spaced(color_name(item.color)), spaced(shape_name(item.shape))}});
+    add_place(things.size() - 1, things.back());
   }
   for (const Bar& bar : scene.bars) {
-    things.push_back({bar.box, {" bar", spaced(color_name(bar.color))}, true});
+    things.push_back({bar.box, {" bar", spaced(color_name(bar.color))}});
   }
   for (const Widget& widget : scene.widgets) {
     constexpr std::string_view kKinds[] = {" button", " checkbox", " close", " line"};
-    things.push_back(
-        {widget.box, {std::string(kKinds[static_cast<int>(widget.kind)])}, true});
+    things.push_back({widget.box, {std::string(kKinds[static_cast<int>(widget.kind)])}});
   }
+  const bool labels = !scene.widgets.empty() || !scene.bars.empty();  // texts without an order
+  size_t place = 0;
   for (const TextItem& text : scene.texts) {
     const std::vector<Box> boxes = measure_characters(text);
     for (size_t i = 0; i < boxes.size(); ++i) {
-      if (text.text[i] != ' ') things.push_back({boxes[i], {text.text.substr(i, 1)}});
+      if (text.text[i] == ' ') continue;
+      things.push_back({boxes[i], {text.text.substr(i, 1)}, true});
+      if (!labels) add_place(place++, things.back());
     }
   }
   return things;
@@ -58,13 +70,13 @@ View view_of(const Box& cell, const Box& box) {
   return much ? View::kMuch : View::kRim;
 }
 
-std::string edge_word(char first, double edge, double middle) {
-  const double steps = (edge - middle) / kEdgeStep + kEdgeSteps / 2.0;
-  const int step = std::clamp(static_cast<int>(std::floor(steps)), 0, kEdgeSteps - 1);
+std::string edge_word(char first, double edge, int extent) {
+  const int step = std::clamp(static_cast<int>(edge * kEdgeSteps / extent), 0, kEdgeSteps - 1);
   return {' ', static_cast<char>(first + step)};
 }
 
-std::vector<std::string> words_of(const Box& cell, const std::vector<Thing>& things) {
+std::vector<std::string> words_of(const Box& cell, const std::vector<Thing>& things,
+                                  const Scene& scene) {
   std::vector<std::string> words;
   bool empty = true;
   const auto add = [&](const std::string& word) {
@@ -75,11 +87,11 @@ std::vector<std::string> words_of(const Box& cell, const std::vector<Thing>& thi
     empty = empty && view == View::kNothing;
     if (view != View::kMuch) continue;
     for (const std::string& word : thing.words) add(word);
-    if (!thing.has_edges) continue;
-    add(edge_word('a', thing.box.x1, cell.center_x()));
-    add(edge_word('m', thing.box.x2, cell.center_x()));
-    add(edge_word('A', thing.box.y1, cell.center_y()));
-    add(edge_word('M', thing.box.y2, cell.center_y()));
+    add(edge_word('a', thing.box.x1, scene.width));
+    add(edge_word('A', thing.box.y1, scene.height));
+    if (thing.is_character) continue;
+    add(edge_word('n', thing.box.x2, scene.width));
+    add(edge_word('N', thing.box.y2, scene.height));
   }
   if (empty) words.push_back(" none");
   return words;
@@ -93,7 +105,7 @@ std::vector<std::vector<std::string>> cell_words(const Scene& scene) {
   for (int y = 0; y < scene.height; y += kCellSide) {
     for (int x = 0; x < scene.width; x += kCellSide) {
       const Box cell = {double(x), double(y), double(x + kCellSide), double(y + kCellSide)};
-      cells.push_back(words_of(cell, things));
+      cells.push_back(words_of(cell, things, scene));
     }
   }
   return cells;

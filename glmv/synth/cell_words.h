@@ -14,8 +14,9 @@ inline constexpr int kCellSide = 28;  // pixels: patch size 14, merged two by tw
 
 // Cells row by row, of each the words for what it shows, every word one token of the embedded
 // model's tokenizer: colour and shape of an object (" red", " star"), the kind of a control
-// (" button"), the edges of both as letters (distance from the cell's middle in steps of 7 pixels:
-// left " a".." l", right " m".." x", top " A".." L", bottom " M".." X"), written characters ("7"),
+// (" button"), written characters ("7"), where these begin and end in the picture, as letters for
+// its thirteenths (left " a".." m", right " n".." z", top " A".." M", bottom " N".." Z"; of
+// characters only left and top), which object or character it is in reading order (up to the sixth),
 // or " none". No words where only the rim of something is seen.
 std::vector<std::vector<std::string>> cell_words(const Scene& scene);
 

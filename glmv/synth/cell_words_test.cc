@@ -30,8 +30,8 @@ TEST(CellWords, NameColourShapeAndEdges) {
   scene.shapes = {shape_at(Shape::kSquare, Color::kRed, 42, 14, 20)};  // in the second cell
   const auto cells = cell_words(scene);
   ASSERT_EQ(cells.size(), 16u);
-  // Edges are 10 pixels from the middle: steps of 7, the middle at step 6.
-  EXPECT_THAT(cells[1], UnorderedElementsAre(" red", " square", " e", " t", " E", " T"));
+  // x 32 to 52 and y 4 to 24 of 112 pixels, a step being 112 / 13.
+  EXPECT_THAT(cells[1], UnorderedElementsAre(" red", " square", " d", " t", " A", " P", " one"));
   EXPECT_THAT(cells[0], ElementsAre(" none"));
   EXPECT_THAT(cells[15], ElementsAre(" none"));
 }
