@@ -15,8 +15,11 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-from transformers import AutoConfig, Glm4vForConditionalGeneration
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "golden"))
+import reference  # noqa: E402,F401  (must come before transformers)
+
+import torch  # noqa: E402
+from transformers import AutoConfig, Glm4vForConditionalGeneration  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "configs" / "glm41v_4layers"
@@ -75,12 +78,12 @@ def figure(result, name):
 
 def main():
     binary = sys.argv[1] if len(sys.argv) > 1 else "build/release/apps/glmv/glmv"
-    reference = Reference()
-    reference.run()  # warm-up
+    peer = Reference()
+    peer.run()  # warm-up
     ours, theirs = [], []
     for i in range(RUNS):
         ours.append(glmv(binary))
-        theirs.append(reference.run())
+        theirs.append(peer.run())
         print(f"run {i + 1} of {RUNS} done", file=sys.stderr)
     print(f"{'figure':<14} {'glmv median':>12} {'ref. median':>12} {'ratio':>7}")
     for name, higher in (("prefill_tps", True), ("decode_tps", True), ("vision_ms", False)):

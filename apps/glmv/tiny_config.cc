@@ -33,7 +33,7 @@ Json base_vision() {
 constexpr double kNanoRopeTheta = 10.0;
 
 void make_nano(Json& text, Json& vision) {
-  text.update({{"hidden_size", 256}, {"intermediate_size", 704}, {"num_hidden_layers", 6},
+  text.update({{"hidden_size", 256}, {"intermediate_size", 512}, {"num_hidden_layers", 4},
                {"head_dim", 64}, {"rope_parameters", rope(kNanoRopeTheta, 0.5, {4, 6, 6})}});
   vision.update({{"depth", 6}, {"hidden_size", 192}, {"num_heads", 4}, {"out_hidden_size", 256},
                  {"intermediate_size", 704}, {"image_size", 112}});

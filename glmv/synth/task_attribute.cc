@@ -40,7 +40,8 @@ bool draft_color_or_shape(Draft& draft, bool ask_color) {
   const std::string shape(shape_name(target.shape));
   sample.question = ask_color ? draft.ask(Form::kColorOf, {{"shape", shape}})
                               : draft.ask(Form::kShapeOf, {{"color", color}});
-  sample.thought = listing(sample.scene.shapes);
+  sample.thought = listing(sample.scene.shapes) + "; " +
+                   (absent ? "none" : pair_name(target.color, target.shape));
   sample.answer = absent ? "none" : ask_color ? color : shape;
   return true;
 }
@@ -84,7 +85,8 @@ bool draft_size(Draft& draft, bool compare) {
     sample.question = draft.ask(Form::kSizeOf, {{"obj", name}});
     sample.answer = size_name(*target.size);
   }
-  sample.thought = sized_listing(sample.scene.shapes);
+  sample.thought = sized_listing(sample.scene.shapes) + "; " +
+                   std::string(size_name(*target.size)) + " " + name;
   return true;
 }
 

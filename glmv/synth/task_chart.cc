@@ -137,6 +137,7 @@ bool draft_chart(Draft& draft) {
     case 0:
       sample.question = draft.ask(Form::kBarValue, {{"label", target.label}});
       sample.answer = std::to_string(target.value);
+      sample.thought += "; " + target.label + " " + sample.answer;
       sample.verifier = VerifierKind::kInteger;
       break;
     case 1:
@@ -144,7 +145,7 @@ bool draft_chart(Draft& draft) {
           draft.ask(Form::kBarColorValue, {{"color", std::string(color_name(target.color))}});
       sample.answer = std::to_string(target.value);
       sample.verifier = VerifierKind::kInteger;
-      sample.thought += "; " + target.label;
+      sample.thought += "; " + target.label + " " + sample.answer;
       break;
     default: {
       const bool largest = dice.chance(0.5);
@@ -156,7 +157,7 @@ bool draft_chart(Draft& draft) {
       const Bar& found = largest ? *std::ranges::max_element(scene.bars, by_value)
                                  : *std::ranges::min_element(scene.bars, by_value);
       sample.answer = found.label;
-      sample.thought += "; " + std::to_string(found.value);
+      sample.thought += "; " + std::to_string(found.value) + " " + found.label;
       sample.verifier = VerifierKind::kExact;
     }
   }

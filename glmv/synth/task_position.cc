@@ -71,7 +71,8 @@ bool draft_extreme(Draft& draft) {
                                {"far", std::string(side.far)},
                                {"edge", std::string(side.edge)}});
   sample.thought += side.high ? "; largest " : "; smallest ";
-  sample.thought += coarse(std::abs(ranked[0].first), extent);
+  sample.thought +=
+      coarse(std::abs(ranked[0].first), extent) + " " + item_name(*ranked[0].second);
   sample.answer = item_name(*ranked[0].second);
   return true;
 }
@@ -140,6 +141,7 @@ bool draft_quarter(Draft& draft, bool name_object) {
       if (!sample.thought.empty()) sample.thought += ", ";
       sample.thought += item_name(item) + " " + quarter_name(item.box, sample.scene);
     }
+    sample.thought += "; " + item_name(target);
     sample.answer = item_name(target);
   } else {
     sample.question = draft.ask(Form::kQuadrantOf, {{"a", "the " + item_name(target)}});

@@ -44,6 +44,7 @@ Result<void> validate(const TrainOptions& o) {
       {"total_steps", static_cast<double>(o.total_steps), 0},
       {"batch_samples", static_cast<double>(o.batch_samples), 1},
       {"grad_accum", static_cast<double>(o.grad_accum), 1},
+      {"workers", static_cast<double>(o.workers), 1},
       {"max_tokens", static_cast<double>(o.max_tokens), 0},
       {"loss_chunk_rows", static_cast<double>(o.loss_chunk_rows), 1},
       {"prefetch_steps", static_cast<double>(o.prefetch_steps), 1},
@@ -122,6 +123,9 @@ void register_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--epochs", o.epochs, "passes over the data")->group("Length");
   app.add_option("--batch", o.batch_samples, "samples per optimizer step")->group("Length");
   app.add_option("--grad-accum", o.grad_accum, "at least so many micro-batches per step")
+      ->group("Length");
+  app.add_option("--workers", o.workers,
+                 "micro-batches side by side, each on its share of the cores; for small models")
       ->group("Length");
   app.add_option("--max-tokens", o.max_tokens, "of a micro-batch; 0: no limit")->group("Length");
   app.add_option("--loss-chunk-rows", o.loss_chunk_rows, "rows of logits at one time")

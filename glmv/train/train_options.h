@@ -70,6 +70,7 @@ struct TrainOptions {
   double epochs = 1;
   int64_t batch_samples = 8;       // samples per optimizer step
   int64_t grad_accum = 1;          // at least so many micro-batches per step
+  int64_t workers = 1;             // micro-batches computed side by side
   int64_t max_tokens = 4096;       // of a micro-batch; 0: no limit
   int64_t loss_chunk_rows = 1024;  // trained positions whose logits exist at one time
   bool shuffle = true;

@@ -155,6 +155,19 @@ TEST_F(TrainerTest, VisualWordsTrainTheTowerAndLeaveTheDecoder) {
   }
 }
 
+TEST_F(TrainerTest, WorkersComputeTheSame) {
+  TrainOptions one = options("one");
+  one.total_steps = 6;
+  one.grad_accum = 2;
+  TrainOptions two = options("two");
+  two.total_steps = 6;
+  two.workers = 2;
+  const auto first = train(one, Colours(32));
+  const auto second = train(two, Colours(32));
+  ASSERT_TRUE(first && second);
+  expect_same_files(first->checkpoint, second->checkpoint);
+}
+
 TEST_F(TrainerTest, ResumeIsBitExact) {
   const Colours source(10);
   TrainOptions whole = options("whole");
