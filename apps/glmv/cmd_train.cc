@@ -40,7 +40,8 @@ Result<Source> open_source(const TrainFlags& flags) {
   if (!flags.data.empty()) return open_dataset(flags.data, flags.options.data);
   GLMV_RETURN_IF_ERROR(synth::check_fonts());
   GLMV_ASSIGN(const synth::Mixture* mixture, synth::mixture_by_name(flags.synth));
-  return std::make_unique<SynthSource>(*mixture, flags.synth_first, flags.synth_samples);
+  return std::make_unique<SynthSource>(*mixture, flags.synth_first, flags.synth_samples,
+                                       flags.options.encode.objective == "visual-words");
 }
 
 // Turns the interrupt into the trainer's stop flag; signal handlers cannot reach an atomic that

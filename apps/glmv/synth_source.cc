@@ -11,8 +11,8 @@ Result<train::Sample> SynthSource::get(int64_t index) const {
   text::Message user = text::Message::user("");
   user.content = {{.kind = text::PartKind::kImage},
                   {.kind = text::PartKind::kText, .text = std::move(drawn.question)}};
-  sample.visual_words = synth::cell_words(drawn.scene);
   user.content_is_string = false;
+  if (with_visual_words_) sample.visual_words = synth::cell_words(drawn.scene);
   sample.messages.push_back(std::move(user));
   sample.messages.push_back(text::Message::assistant(std::move(drawn.reply)));
   processing::DecodedMedium medium;

@@ -9,8 +9,13 @@ namespace glmv::app {
 // of any length sees every picture once.
 class SynthSource final : public train::SampleSource {
  public:
-  SynthSource(const synth::Mixture& mixture, uint64_t first_index, int64_t size)
-      : mixture_(mixture), first_index_(first_index), size_(size) {}
+  // with_visual_words: for the objective of that name; they cost time.
+  SynthSource(const synth::Mixture& mixture, uint64_t first_index, int64_t size,
+              bool with_visual_words)
+      : mixture_(mixture),
+        first_index_(first_index),
+        size_(size),
+        with_visual_words_(with_visual_words) {}
 
   int64_t size() const override { return size_; }
   Result<train::Sample> get(int64_t index) const override;
@@ -19,6 +24,7 @@ class SynthSource final : public train::SampleSource {
   const synth::Mixture& mixture_;
   uint64_t first_index_;
   int64_t size_;
+  bool with_visual_words_;
 };
 
 }  // namespace glmv::app

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "glmv/synth/render.h"
 #include "glmv/synth/tasks.h"
 

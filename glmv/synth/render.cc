@@ -115,12 +115,8 @@ void choose_font(cairo_t* c, int font, double font_size) {
 void place_text(cairo_t* c, const TextItem& item) {
   choose_font(c, item.font, item.font_size);
   cairo_new_path(c);
-  cairo_save(c);
-  cairo_translate(c, item.x, item.y);
-  cairo_rotate(c, item.rotation);
-  cairo_move_to(c, 0, 0);
+  cairo_move_to(c, item.x, item.y);
   cairo_text_path(c, item.text.c_str());
-  cairo_restore(c);
 }
 
 void draw_background(cairo_t* c, const Scene& scene) {
@@ -160,10 +156,8 @@ void draw_rect(cairo_t* c, const RectItem& rect) {
     cairo_arc(c, b.x1 + r + inset, b.y1 + r + inset, r, kPi, 3 * kPi / 2);
     cairo_close_path(c);
   }
-  if (!rect.hollow) {
-    set_color(c, rect.fill);
-    cairo_fill_preserve(c);
-  }
+  set_color(c, rect.fill);
+  cairo_fill_preserve(c);
   if (rect.border) {
     set_color(c, *rect.border);
     cairo_set_line_width(c, rect.border_width);
@@ -237,14 +231,6 @@ std::vector<Box> measure_characters(const TextItem& item) {
     boxes.push_back({x, y, x + ink.width, y + ink.height});
   }
   return boxes;
-}
-
-Box text_extents(const std::string& text, int font, double font_size) {
-  TextItem item;
-  item.text = text;
-  item.font = font;
-  item.font_size = font_size;
-  return measure(item);
 }
 
 media::Image render(const Scene& scene, uint64_t noise_seed, const RenderOptions& options) {

@@ -15,11 +15,8 @@ namespace glmv::synth {
 Box measure(const ShapeItem& item);
 Box measure(const TextItem& item);
 
-// Ink of every character of an upright text (one byte each), left to right.
+// Ink of every character of the text (one byte each), left to right.
 std::vector<Box> measure_characters(const TextItem& item);
-
-// Advance-free ink size of `text` at `font_size`: box relative to the baseline's left end.
-Box text_extents(const std::string& text, int font, double font_size);
 
 struct RenderOptions {
   bool degrade = true;  // pixel noise and JPEG loss of the scene's background

@@ -98,7 +98,6 @@ struct TextItem {
   Rgb rgb;
   double x = 0;  // left end of the baseline
   double y = 0;
-  double rotation = 0;  // around the baseline's left end
   Box box;              // tight box of the ink (render.h: measure)
 };
 
@@ -109,7 +108,6 @@ struct RectItem {
   std::optional<Rgb> border;
   double border_width = 1;
   double radius = 0;
-  bool hollow = false;
 };
 
 struct LineItem {

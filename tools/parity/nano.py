@@ -13,26 +13,17 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
-import reference  # noqa: E402,F401  (must come before transformers)
+from model import run_reference  # sets the reference up; must come before transformers
 
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-from transformers import AutoProcessor, Glm4vForConditionalGeneration  # noqa: E402
-
+import prompts
+import torch
+from transformers import AutoProcessor, Glm4vForConditionalGeneration
 
 
-@torch.no_grad()
 def answer(model, processor, picture, question):
-    content = [{"type": "image"}, {"type": "text", "text": question}]
-    text = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False,
-                                         add_generation_prompt=True)
-    inputs = processor(text=[text], images=[Image.open(picture).convert("RGB")], return_tensors="pt")
-    inputs.pop("token_type_ids", None)
-    model.model.rope_deltas = None
-    padding = list(range(len(processor.tokenizer), model.config.text_config.vocab_size))
-    out = model.generate(**inputs, do_sample=False, max_new_tokens=256, suppress_tokens=padding or None)
-    ids = out[0, inputs["input_ids"].shape[1]:].tolist()
+    content = [{"type": "image", "image": picture}, {"type": "text", "text": question}]
+    prompt = prompts.Prompt("nano", [{"role": "user", "content": content}], chunk=0)
+    ids = run_reference(model, processor, prompt, 256)["output_ids"]
     stops = set(model.generation_config.eos_token_id)
     return processor.tokenizer.decode([i for i in ids if i not in stops])
 
