@@ -30,7 +30,7 @@ Json base_vision() {
 // With the released base of 10000 the width axis, which has the lowest frequencies, would turn by
 // less than a hundredth of a radian over the six columns of a picture of this size: the decoder
 // could not tell them apart.
-constexpr double kNanoRopeTheta = 10.0;
+constexpr double kNanoRopeTheta = 4.0;
 
 void make_nano(Json& text, Json& vision) {
   text.update({{"hidden_size", 256}, {"intermediate_size", 512}, {"num_hidden_layers", 4},

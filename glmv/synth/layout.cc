@@ -46,7 +46,7 @@ double extent_for(Dice& dice, int tier, size_t count, std::optional<Size> size) 
   if (size == Size::kSmall) return dice.real(kSmallest, kSmallMax);
   if (size == Size::kMedium) return dice.real(kMediumMin, kMediumMax);
   if (size == Size::kLarge) return dice.real(kLargeMin, count <= 2 ? 60 : 50);
-  const double largest = count <= 1 ? 76 : count <= 2 ? 52 : count <= 4 ? 36 : 28;
+  const double largest = count <= 1 ? 76 : count <= 2 ? 52 : count <= 4 ? 36 : 30;
   const double smallest = tier == 1 ? 24 : tier == 2 ? 20 : kSmallest;
   return dice.real(smallest, largest);
 }
@@ -194,7 +194,7 @@ namespace {
 bool place(Dice& dice, ShapeItem& item, const Scene& scene, double gap, bool may_shrink,
            const Box* taken) {
   for (int attempt = 0; attempt < 30; ++attempt) {
-    if (attempt == 15 && may_shrink) item.extent = std::max(14.0, item.extent * 0.75);
+    if (attempt == 15 && may_shrink) item.extent = std::max(kSmallest, item.extent * 0.75);
     if (attempt == 0 || attempt == 15) item.box = measure(item);
     const double room_x = scene.width - item.box.width() - 2;
     const double room_y = scene.height - item.box.height() - 2;

@@ -16,7 +16,7 @@ const std::array kMixtures = {
     // Learns to say what is seen: dense descriptions, in the order of the visual tokens.
     Mixture{"perceive", {10, 6, 6, 20, 4, 6, 12, 6, 2, 20, 8}, {0.4, 0.35, 0.25}, 0.3},
     // The whole world, as in testing.
-    Mixture{"full", {12, 16, 13, 14, 4, 12, 14, 10, 3, 1, 1}, {0.2, 0.4, 0.4}, 0.25},
+    Mixture{"full", {13, 15, 13, 11, 5, 10, 15, 12, 3, 0, 3}, {0.2, 0.4, 0.4}, 0.25},
 };
 
 }  // namespace

@@ -253,6 +253,7 @@ TEST(Answers, ClickBoxIsTheControlAsked) {
       hits += hit;
       const bool asked_for = widget.kind == WidgetKind::kClose
                                  ? mentions(lower(s.question), "close") ||
+                                       mentions(lower(s.question), "closes") ||
                                        mentions(lower(s.question), "x")
                                  : mentions(lower(s.question), lower(widget.label));
       named += asked_for && hit;

@@ -40,18 +40,25 @@ bool draft_color_or_shape(Draft& draft, bool ask_color) {
   const std::string shape(shape_name(target.shape));
   sample.question = ask_color ? draft.ask(Form::kColorOf, {{"shape", shape}})
                               : draft.ask(Form::kShapeOf, {{"color", color}});
-  sample.thought = listing(sample.scene.shapes) + "; " +
-                   (absent ? "none" : pair_name(target.color, target.shape));
   sample.answer = absent ? "none" : ask_color ? color : shape;
+  // What is asked about comes first: looking up the word beside a given one is easier to learn
+  // than naming both at once.
+  sample.thought =
+      listing(sample.scene.shapes) + "; " + (ask_color ? shape : color) + " " + sample.answer;
   return true;
 }
 
-// "small red star, large blue ring"
-std::string sized_listing(const std::vector<ShapeItem>& shapes) {
+std::string joined(std::string_view first, std::string_view second) {
+  return std::string(first) + " " + std::string(second);
+}
+
+// "small red star, large blue ring", or with the size behind the object.
+std::string sized_listing(const std::vector<ShapeItem>& shapes, bool size_first) {
   std::string text;
   for (const ShapeItem& item : shapes) {
     if (!text.empty()) text += ", ";
-    text += std::string(size_name(item.size())) + " " + item_name(item);
+    text += size_first ? joined(size_name(item.size()), item_name(item))
+                       : joined(item_name(item), size_name(item.size()));
   }
   return text;
 }
@@ -85,8 +92,9 @@ bool draft_size(Draft& draft, bool compare) {
     sample.question = draft.ask(Form::kSizeOf, {{"obj", name}});
     sample.answer = size_name(*target.size);
   }
-  sample.thought = sized_listing(sample.scene.shapes) + "; " +
-                   std::string(size_name(*target.size)) + " " + name;
+  const std::string_view size = size_name(*target.size);
+  sample.thought = sized_listing(sample.scene.shapes, compare) + "; " +
+                   (compare ? joined(size, name) : joined(name, size));
   return true;
 }
 

@@ -58,7 +58,8 @@ bool draft_ground(Draft& draft) {
   for (const ShapeItem& item : scene.shapes) {
     if (!matches(item, target, by)) continue;
     sample.boxes.push_back(to_grid(item.box, scene));
-    found += (found.empty() ? "" : ", ") + located(item_name(item), item.box, scene);
+    found += (found.empty() ? "" : ", ") +
+             located(all ? item_name(item) : referent(target, by, false), item.box, scene);
   }
   if (sample.boxes.size() != hits) return false;
   sample.question = all ? draft.ask(Form::kGroundAll, {{"things", referent(target, by, true)}})

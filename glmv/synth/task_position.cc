@@ -52,7 +52,7 @@ bool draft_extreme(Draft& draft) {
     const double at = side.vertical ? item.box.center_y() : item.box.center_x();
     ranked.push_back({side.high ? -at : at, &item});
     if (!sample.thought.empty()) sample.thought += ", ";
-    sample.thought += item_name(item) + " " + coarse(at, extent);
+    sample.thought += coarse(at, extent) + " " + item_name(item);
   }
   std::ranges::sort(ranked);
   if (ranked[1].first - ranked[0].first < 0.07 * extent) return false;

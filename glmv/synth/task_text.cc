@@ -85,17 +85,10 @@ std::string spaced(std::string_view text) {
 
 double least_font(int tier) { return tier == 1 ? 28 : tier == 2 ? 25 : 22; }
 
-// Upper case mostly; lower case only where the shapes of the letters tell it.
-std::string cased(Dice& dice, std::string word) {
-  const auto upper = [](char c) { return static_cast<char>(std::toupper(c)); };
-  const bool same_in_both =
-      word.find_first_not_of("coskuvwxzp") == std::string::npos;
-  const double roll = dice.real(0, 1);
-  if (roll < 0.6 || same_in_both) {
-    std::ranges::transform(word, word.begin(), upper);
-  } else if (roll < 0.75) {
-    word[0] = upper(word[0]);
-  }
+// Capitals: in a small picture they tell more than lower case does.
+std::string capitals(std::string word) {
+  std::ranges::transform(word, word.begin(),
+                         [](char c) { return static_cast<char>(std::toupper(c)); });
   return word;
 }
 
@@ -104,7 +97,7 @@ std::string any_word(Draft& draft) {
   return std::string(random_word(draft.dice, draft.split));
 }
 
-// "27 + 45: 7 + 5 = 12, carry 1, 2 + 4 + 1 = 7"
+// "27+45; 7+5=12; 2+4+1=7"
 std::string addition(int a, int b) {
   std::string text = std::to_string(a) + "+" + std::to_string(b) + "; ";
   const int ones = a % 10 + b % 10;
@@ -148,14 +141,12 @@ bool draft_word(Draft& draft) {
   const bool line = draft.tier == 3 && draft.plan.chance(0.25);
   std::string text = any_word(draft);
   if (draft.tier == 1 && text.size() > 5) return false;
-  text = cased(dice, text);
   if (line) {
-    std::string second = any_word(draft);
+    const std::string second = any_word(draft);
     if (text.size() + second.size() > 10) return false;
-    const bool capitals = std::isupper(static_cast<unsigned char>(text.back()));
-    for (char& c : second) c = capitals ? static_cast<char>(std::toupper(c)) : c;
     text += " " + second;
   }
+  text = capitals(text);
   if (line) {
     text_canvas(draft, {{168, 56}, {196, 56}, {168, 84}});
   } else {

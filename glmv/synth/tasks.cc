@@ -18,11 +18,11 @@ struct Row {
 };
 constexpr std::array kRows = {
     Row{{Task::kAttribute, "attribute", false}, draft_attribute},
-    Row{{Task::kCount, "count", false}, draft_count},
+    Row{{Task::kCount, "count", false, true}, draft_count},
     Row{{Task::kPosition, "position", false}, draft_position},
     Row{{Task::kRead, "read", false}, draft_read},
     Row{{Task::kWord, "word", false}, draft_word},
-    Row{{Task::kSum, "sum", false}, draft_sum},
+    Row{{Task::kSum, "sum", false, true}, draft_sum},
     Row{{Task::kGround, "ground", false}, draft_ground},
     Row{{Task::kClick, "click", false}, draft_click},
     Row{{Task::kChart, "chart", false}, draft_chart},
@@ -105,7 +105,7 @@ QaSample make_sample(Split split, Task task, uint64_t index, const SampleOptions
     draft.sample.task = task;
     if (!row.draft(draft)) continue;
     QaSample& sample = draft.sample;
-    sample.think = !dice.chance(options.nothink_share);
+    sample.think = row.info.always_thinks || !dice.chance(options.nothink_share);
     if (!sample.think) {
       sample.question += dice.chance(0.2) ? " /nothink" : "/nothink";
       sample.thought.clear();

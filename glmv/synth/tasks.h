@@ -43,6 +43,7 @@ struct TaskInfo {
   Task task;
   std::string_view name;
   bool training_only;
+  bool always_thinks = false;  // no "/nothink" questions: the thought does the work
 };
 std::span<const TaskInfo> task_table();
 std::string_view task_name(Task task);

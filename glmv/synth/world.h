@@ -81,11 +81,11 @@ struct ShapeItem {
 };
 // Extents of the three size classes (pixels); between them lies a gap, so that the question
 // "small, medium or large?" always has one answer.
-inline constexpr double kSmallest = 15;
-inline constexpr double kSmallMax = 19;
-inline constexpr double kMediumMin = 24;
-inline constexpr double kMediumMax = 31;
-inline constexpr double kLargeMin = 38;
+inline constexpr double kSmallest = 18;
+inline constexpr double kSmallMax = 22;
+inline constexpr double kMediumMin = 28;
+inline constexpr double kMediumMax = 34;
+inline constexpr double kLargeMin = 42;
 
 // "red star"
 std::string item_name(const ShapeItem& item);
