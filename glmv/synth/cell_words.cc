@@ -40,6 +40,7 @@ std::vector<Thing> things_of(const Scene& scene) {
   for (const Widget& widget : scene.widgets) {
     constexpr std::string_view kKinds[] = {" button", " checkbox", " close", " line"};
     things.push_back({widget.box, {std::string(kKinds[static_cast<int>(widget.kind)])}});
+    add_place(things.size() - 1, things.back());
   }
   const bool labels = !scene.widgets.empty() || !scene.bars.empty();  // texts without an order
   size_t place = 0;

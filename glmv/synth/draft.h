@@ -40,10 +40,15 @@ bool draft_click_object(Draft& draft);
 bool draft_chart(Draft& draft);
 bool draft_list(Draft& draft);
 bool draft_detect(Draft& draft);
+bool draft_lookup(Draft& draft);
+bool draft_sorted(Draft& draft);
 
 // Parts shared by the generators.
 
-// "red star, blue ring"
+// "a ", "b ": which place a thing has in a thought's list. Naming the place first lets the decoder
+// look up the thing that has it, where "the next one" would have to be counted.
+std::string place(size_t index);
+// "a red star, b blue ring"
 std::string listing(const std::vector<ShapeItem>& shapes);
 // 0-99, always two digits: a coarse position for thoughts.
 std::string coarse(double value, int extent);

@@ -183,6 +183,18 @@ Wanted random_wanted(Dice& dice, Split split) {
   return wanted;
 }
 
+std::vector<Wanted> wanted_apart(Dice& dice, Split split, int count,
+                                 bool (*same)(const Wanted&, const Wanted&)) {
+  std::vector<Wanted> wanted;
+  while (static_cast<int>(wanted.size()) < count) {
+    const Wanted one = random_wanted(dice, split);
+    const bool taken =
+        std::ranges::any_of(wanted, [&](const Wanted& other) { return same(one, other); });
+    if (!taken) wanted.push_back(one);
+  }
+  return wanted;
+}
+
 int object_count(Dice& dice, int tier) {
   if (tier == 1) return dice.between(1, 2);
   return tier == 2 ? dice.between(2, 4) : dice.between(2, 6);

@@ -35,6 +35,9 @@ struct Wanted {
 Wanted random_wanted(Dice& dice, Split split);
 bool allowed(Split split, const Wanted& wanted);
 bool same_pair(const Wanted& a, const Wanted& b);
+// `count` random ones of which no two are the `same`.
+std::vector<Wanted> wanted_apart(Dice& dice, Split split, int count,
+                                 bool (*same)(const Wanted&, const Wanted&));
 
 // Number of objects usual for a tier.
 int object_count(Dice& dice, int tier);

@@ -9,14 +9,14 @@ namespace glmv::synth {
 namespace {
 
 // Weights in the order of Task: attribute, count, position, read, word, sum, ground, click, chart,
-// list, detect.
+// list, detect, lookup.
 const std::array kMixtures = {
     // Pictures of everything, for the vision tower alone (train --objective visual-words).
-    Mixture{"look", {0, 0, 0, 25, 6, 10, 0, 14, 3, 42, 0}, {0.4, 0.35, 0.25}, 1.0},
+    Mixture{"look", {0, 0, 0, 25, 6, 10, 0, 14, 3, 42, 0, 0}, {0.4, 0.35, 0.25}, 1.0},
     // Learns to say what is seen: dense descriptions, in the order of the visual tokens.
-    Mixture{"perceive", {10, 6, 6, 20, 4, 6, 12, 6, 2, 20, 8}, {0.4, 0.35, 0.25}, 0.3},
+    Mixture{"perceive", {10, 6, 6, 20, 4, 6, 12, 6, 2, 20, 8, 0}, {0.4, 0.35, 0.25}, 0.3},
     // The whole world, as in testing.
-    Mixture{"full", {13, 15, 13, 11, 5, 10, 15, 12, 3, 0, 3}, {0.2, 0.4, 0.4}, 0.25},
+    Mixture{"full", {13, 13, 13, 11, 4, 10, 14, 12, 3, 0, 3, 14}, {0.2, 0.4, 0.4}, 0.25},
 };
 
 }  // namespace

@@ -292,6 +292,31 @@ TEST(Answers, Chart) {
   });
 }
 
+TEST(Answers, LookupFollowsTheOrderAsked) {
+  for_both(Task::kLookup, [](const QaSample& s) {
+    const std::string question = lower(s.question);
+    std::vector<std::pair<double, std::string>> expected;  // key to sort by, word
+    const bool across = question.find("left to right") != question.npos;
+    const bool down = question.find("top to bottom") != question.npos;
+    for (const ShapeItem& item : s.scene.shapes) {
+      const std::string shape(shape_name(item.shape));
+      const std::string color(color_name(item.color));
+      if (across || down) {
+        expected.emplace_back(across ? item.box.center_x() : item.box.center_y(), item_name(item));
+        continue;
+      }
+      const bool by_shape = mentions(question, shape);
+      EXPECT_NE(by_shape, mentions(question, color));
+      expected.emplace_back(question.find("the " + (by_shape ? shape : color)),
+                            by_shape ? color : shape);
+    }
+    std::ranges::sort(expected);
+    std::string text;
+    for (const auto& [key, word] : expected) text += (text.empty() ? "" : ", ") + word;
+    EXPECT_EQ(text, s.answer);
+  });
+}
+
 TEST(Answers, ListIsInReadingOrder) {
   for_both(Task::kList, [](const QaSample& s) {
     std::string text;

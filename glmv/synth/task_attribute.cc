@@ -52,13 +52,13 @@ std::string joined(std::string_view first, std::string_view second) {
   return std::string(first) + " " + std::string(second);
 }
 
-// "small red star, large blue ring", or with the size behind the object.
+// "a small red star, b large blue ring", or with the size behind the object.
 std::string sized_listing(const std::vector<ShapeItem>& shapes, bool size_first) {
   std::string text;
-  for (const ShapeItem& item : shapes) {
-    if (!text.empty()) text += ", ";
-    text += size_first ? joined(size_name(item.size()), item_name(item))
-                       : joined(item_name(item), size_name(item.size()));
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const std::string_view size = size_name(shapes[i].size());
+    const std::string name = item_name(shapes[i]);
+    text += (i > 0 ? ", " : "") + place(i) + (size_first ? joined(size, name) : joined(name, size));
   }
   return text;
 }
@@ -152,9 +152,9 @@ bool draft_count(Draft& draft) {
                              Form::kCountPair};
   sample.question = draft.ask(kForms[kind], {{"color", color}, {"shapes", shapes}});
   int running = 0;
-  for (const ShapeItem& item : sample.scene.shapes) {
-    if (!sample.thought.empty()) sample.thought += ", ";
-    sample.thought += item_name(item);
+  for (size_t i = 0; i < sample.scene.shapes.size(); ++i) {
+    const ShapeItem& item = sample.scene.shapes[i];
+    sample.thought += (i > 0 ? ", " : "") + place(i) + item_name(item);
     if (matches({item.color, item.shape, {}})) sample.thought += " " + std::to_string(++running);
   }
   if (sample.scene.shapes.empty()) sample.thought = "nothing";

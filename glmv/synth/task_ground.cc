@@ -99,7 +99,9 @@ bool draft_list(Draft& draft) {
   const auto wanted = free_objects(draft, object_count(draft.plan, draft.tier));
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   sample.question = draft.ask(Form::kList);
-  sample.answer = listing(sample.scene.shapes);
+  for (const ShapeItem& item : sample.scene.shapes) {
+    sample.answer += (sample.answer.empty() ? "" : ", ") + item_name(item);
+  }
   sample.thought = "row by row";
   return true;
 }

@@ -11,15 +11,19 @@
 namespace glmv::synth {
 namespace {
 
-std::vector<Wanted> distinct_objects(Draft& draft, int count) {
-  std::vector<Wanted> wanted;
-  while (static_cast<int>(wanted.size()) < count) {
-    const Wanted one = random_wanted(draft.dice, draft.split);
-    if (std::ranges::none_of(wanted, [&](const Wanted& w) { return same_pair(w, one); })) {
-      wanted.push_back(one);
-    }
+std::string where(const ShapeItem& item, const Scene& scene, bool vertical) {
+  return vertical ? coarse(item.box.center_y(), scene.height)
+                  : coarse(item.box.center_x(), scene.width);
+}
+
+// "a 50 blue square, b 21 green star": how far each is from the left or the top, in hundredths.
+std::string placed_listing(const Scene& scene, bool vertical) {
+  std::string text;
+  for (size_t i = 0; i < scene.shapes.size(); ++i) {
+    const ShapeItem& item = scene.shapes[i];
+    text += (i > 0 ? ", " : "") + place(i) + where(item, scene, vertical) + " " + item_name(item);
   }
-  return wanted;
+  return text;
 }
 
 struct Side {
@@ -42,7 +46,7 @@ bool draft_extreme(Draft& draft) {
   QaSample& sample = draft.sample;
   const int total =
       draft.tier == 1 ? 2 : draft.tier == 2 ? draft.dice.between(2, 3) : draft.plan.between(3, 5);
-  const auto wanted = distinct_objects(draft, total);
+  const auto wanted = wanted_apart(draft.dice, draft.split, total, same_pair);
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   const int which = draft.plan.between(0, 3);
   const Side& side = kSides[which];
@@ -51,9 +55,8 @@ bool draft_extreme(Draft& draft) {
   for (const ShapeItem& item : sample.scene.shapes) {
     const double at = side.vertical ? item.box.center_y() : item.box.center_x();
     ranked.push_back({side.high ? -at : at, &item});
-    if (!sample.thought.empty()) sample.thought += ", ";
-    sample.thought += coarse(at, extent) + " " + item_name(item);
   }
+  sample.thought = placed_listing(sample.scene, side.vertical);
   std::ranges::sort(ranked);
   if (ranked[1].first - ranked[0].first < 0.07 * extent) return false;
   // By the edges as well as by the centre, so that nobody can argue.
@@ -82,7 +85,7 @@ bool draft_relation(Draft& draft, bool four_way) {
   QaSample& sample = draft.sample;
   const int total = draft.tier == 1 ? 2 : draft.tier == 2 ? draft.dice.between(2, 3)
                                                           : draft.dice.between(2, 5);
-  const auto wanted = distinct_objects(draft, total);
+  const auto wanted = wanted_apart(draft.dice, draft.split, total, same_pair);
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   const auto find = [&](const Wanted& w) {
     return *std::ranges::find_if(sample.scene.shapes, [&](const ShapeItem& item) {
@@ -120,7 +123,7 @@ std::string quarter_name(const Box& box, const Scene& scene) {
 bool draft_quarter(Draft& draft, bool name_object) {
   QaSample& sample = draft.sample;
   const int total = draft.tier == 1 ? draft.dice.between(1, 2) : draft.dice.between(1, 4);
-  const auto wanted = distinct_objects(draft, total);
+  const auto wanted = wanted_apart(draft.dice, draft.split, total, same_pair);
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   const ShapeItem& target = draft.dice.pick(sample.scene.shapes);
   const std::string quarter = quarter_name(target.box, sample.scene);
@@ -137,9 +140,10 @@ bool draft_quarter(Draft& draft, bool name_object) {
   }
   if (name_object) {
     sample.question = draft.ask(Form::kInQuadrant, {{"where", quarter}});
-    for (const ShapeItem& item : sample.scene.shapes) {
-      if (!sample.thought.empty()) sample.thought += ", ";
-      sample.thought += item_name(item) + " " + quarter_name(item.box, sample.scene);
+    for (size_t i = 0; i < sample.scene.shapes.size(); ++i) {
+      const ShapeItem& item = sample.scene.shapes[i];
+      sample.thought += (i > 0 ? ", " : "") + place(i) + item_name(item) + " " +
+                        quarter_name(item.box, sample.scene);
     }
     sample.thought += "; " + item_name(target);
     sample.answer = item_name(target);
@@ -152,6 +156,33 @@ bool draft_quarter(Draft& draft, bool name_object) {
 }
 
 }  // namespace
+
+bool draft_sorted(Draft& draft) {
+  QaSample& sample = draft.sample;
+  const int total = draft.tier == 1 ? draft.dice.between(2, 3) : draft.plan.between(3, 5);
+  if (!build_shapes(draft.dice, draft.tier, wanted_apart(draft.dice, draft.split, total, same_pair), sample.scene)) {
+    return false;
+  }
+  const Scene& scene = sample.scene;
+  const bool vertical = draft.plan.chance(0.5);
+  std::vector<std::pair<std::string, const ShapeItem*>> ranked;
+  for (const ShapeItem& item : scene.shapes) {
+    ranked.push_back({where(item, scene, vertical), &item});
+  }
+  std::ranges::sort(ranked);
+  for (size_t i = 1; i < ranked.size(); ++i) {
+    if (std::stoi(ranked[i].first) - std::stoi(ranked[i - 1].first) < 4) return false;
+  }
+  sample.thought = placed_listing(scene, vertical) + "; ";
+  for (size_t i = 0; i < ranked.size(); ++i) {
+    const std::string name = item_name(*ranked[i].second);
+    sample.thought += (i > 0 ? ", " : "") + ranked[i].first + " " + name;
+    sample.answer += (i > 0 ? ", " : "") + name;
+  }
+  sample.question = draft.ask(
+      Form::kSorted, {{"order", vertical ? "from top to bottom" : "from left to right"}});
+  return true;
+}
 
 bool draft_position(Draft& draft) {
   draft.sample.verifier = VerifierKind::kExact;

@@ -74,10 +74,12 @@ Box inner(const Scene& scene, double margin) {
   return {margin, margin, scene.width - margin, scene.height - margin};
 }
 
-std::string spaced(std::string_view text) {
+// "a4b0c7", "1C2A3T": every character behind its place.
+std::string spelled(std::string_view text) {
   std::string out;
+  char at = std::isdigit(static_cast<unsigned char>(text[0])) ? 'a' : '1';
   for (char c : text) {
-    if (!out.empty()) out += ' ';
+    if (c != ' ') out += at++;
     out += c;
   }
   return out;
@@ -129,7 +131,7 @@ bool draft_read(Draft& draft) {
   }
   if (draft.tier >= 2 && dice.chance(0.1)) add_side_shapes(dice, draft.split, sample.scene);
   sample.question = draft.ask(Form::kReadNumber);
-  sample.thought = spaced(number);
+  sample.thought = spelled(number);
   sample.answer = number;
   return true;
 }
@@ -159,7 +161,7 @@ bool draft_word(Draft& draft) {
   }
   if (draft.tier >= 2 && dice.chance(0.15)) add_side_shapes(dice, draft.split, sample.scene);
   sample.question = draft.ask(line ? Form::kReadLine : Form::kReadWord);
-  sample.thought = spaced(text);
+  sample.thought = spelled(text);
   sample.answer = text;
   return true;
 }

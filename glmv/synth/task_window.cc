@@ -209,9 +209,8 @@ bool draft_window(Draft& draft) {
                     : target.kind == WidgetKind::kCheckbox ? Form::kClickCheckbox
                                                            : Form::kClickClose;
   sample.question = draft.ask(form, {{"label", target.label}});
-  for (const Widget& widget : scene.widgets) {
-    if (!sample.thought.empty()) sample.thought += ", ";
-    sample.thought += widget.label;
+  for (size_t i = 0; i < scene.widgets.size(); ++i) {
+    sample.thought += (i > 0 ? ", " : "") + place(i) + scene.widgets[i].label;
   }
   sample.thought += "; " + located(target.label, target.box, scene);
   sample.boxes = {to_grid(target.box, scene)};

@@ -28,6 +28,7 @@ constexpr std::array kRows = {
     Row{{Task::kChart, "chart", false}, draft_chart},
     Row{{Task::kList, "list", true}, draft_list},
     Row{{Task::kDetect, "detect", true}, draft_detect},
+    Row{{Task::kLookup, "lookup", true, true}, draft_lookup},
 };
 
 constexpr auto kInfos = [] {
@@ -69,11 +70,13 @@ Result<Task> task_by_name(std::string_view name) {
                           known_names(kInfos, [](const TaskInfo& info) { return info.name; }));
 }
 
+std::string place(size_t index) { return {static_cast<char>('a' + index), ' '}; }
+
 std::string listing(const std::vector<ShapeItem>& shapes) {
   std::string text;
-  for (const ShapeItem& item : shapes) {
-    if (!text.empty()) text += ", ";
-    text += item_name(item);
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += place(i) + item_name(shapes[i]);
   }
   return text;
 }

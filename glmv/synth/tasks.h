@@ -29,6 +29,7 @@ enum class Task {
   kChart,      // values and extremes of a bar chart
   kList,       // all objects in reading order; training only
   kDetect,     // all objects with their boxes; training only
+  kLookup,     // several colours, shapes or places in one answer; training only
 };
 
 enum class VerifierKind {

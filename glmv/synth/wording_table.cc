@@ -326,6 +326,30 @@ constexpr auto kWordings = std::to_array<Wording>({
     {kDetect, kTrain, "Find all objects and give their boxes."},
     {kDetect, kTest, "Detect all objects in the {picture|image}."},
     {kDetect, kTest, "List all objects with their bounding boxes."},
+
+    {kColorsOf, kBoth, "What {colours|colors} are {shapes}?"},
+    {kColorsOf, kBoth, "Name the {colours|colors} of {shapes}."},
+    {kColorsOf, kTrain, "Tell me the {colours|colors} of {shapes}."},
+    {kColorsOf, kTrain, "Which {colours|colors} do {shapes} have?"},
+    {kColorsOf, kTrain, "What {colours|colors} do you see in {shapes}?"},
+    {kColorsOf, kTest, "What {colours|colors} do {shapes} have?"},
+    {kColorsOf, kTest, "Which {colours|colors} are {shapes}?"},
+
+    {kShapesOf, kBoth, "What shapes are {things}?"},
+    {kShapesOf, kBoth, "Name the shapes of {things}."},
+    {kShapesOf, kTrain, "Tell me the shapes of {things}."},
+    {kShapesOf, kTrain, "Which shapes do {things} have?"},
+    {kShapesOf, kTrain, "Which shapes are {things}?"},
+    {kShapesOf, kTest, "What shapes do {things} have?"},
+    {kShapesOf, kTest, "Tell me which shapes {things} have."},
+
+    {kSorted, kBoth, "Name the objects {order}."},
+    {kSorted, kBoth, "List all objects {order}."},
+    {kSorted, kTrain, "What do you see {order}?"},
+    {kSorted, kTrain, "Which objects do you see {order}?"},
+    {kSorted, kTrain, "Tell me the objects {order}."},
+    {kSorted, kTest, "Name all objects in the {picture|image} {order}."},
+    {kSorted, kTest, "List the objects {order}."},
 });
 
 }  // namespace

@@ -22,6 +22,7 @@ enum class Form {
   kClickObject, kClickButton, kClickCheckbox, kClickClose,
   kBarValue, kBarColorValue, kBarExtreme,
   kList, kDetect,
+  kColorsOf, kShapesOf, kSorted,
 };
 
 enum class Use { kTrain, kBoth, kTest };

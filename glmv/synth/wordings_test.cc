@@ -34,7 +34,7 @@ TEST(Wordings, EveryFormHasFiveForTrainingAndTwoForTestingOnly) {
     ++counts[row.form][row.use];
     EXPECT_TRUE(seen.insert({row.form, row.text}).second) << row.text;
   }
-  EXPECT_EQ(counts.size(), static_cast<size_t>(Form::kDetect) + 1);
+  EXPECT_EQ(counts.size(), static_cast<size_t>(Form::kSorted) + 1);
   for (auto& [form, uses] : counts) {
     EXPECT_GE(uses[Use::kTrain] + uses[Use::kBoth], 5) << static_cast<int>(form);
     EXPECT_GE(uses[Use::kBoth], 2) << static_cast<int>(form);
