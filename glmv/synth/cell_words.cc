@@ -36,6 +36,7 @@ std::vector<Thing> things_of(const Scene& scene) {
   }
   for (const Bar& bar : scene.bars) {
     things.push_back({bar.box, {" bar", spaced(color_name(bar.color))}});
+    add_place(things.size() - 1, things.back());
   }
   for (const Widget& widget : scene.widgets) {
     constexpr std::string_view kKinds[] = {" button", " checkbox", " close", " line"};

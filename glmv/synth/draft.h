@@ -45,14 +45,16 @@ bool draft_sorted(Draft& draft);
 
 // Parts shared by the generators.
 
-// "a ", "b ": which place a thing has in a thought's list. Naming the place first lets the decoder
-// look up the thing that has it, where "the next one" would have to be counted.
+// A thought lists what there is, each thing followed by its place " a", " b": the place of one
+// leads to the next, which would have to be counted otherwise. What a question gives stands
+// before what it asks for, here as in the conclusion behind the list, so that every look-up is
+// the same: find the word that was just written, and say what follows it there.
 std::string place(size_t index);
-// "a red star, b blue ring"
-std::string listing(const std::vector<ShapeItem>& shapes);
+// "red star a blue ring b", or "star red a ring blue b".
+std::string listing(const std::vector<ShapeItem>& shapes, bool shape_first = false);
 // 0-99, always two digits: a coarse position for thoughts.
 std::string coarse(double value, int extent);
-// "red star at 45 62"
-std::string located(std::string_view name, const Box& box, const Scene& scene);
+// "red star b 45 62": a thing of the list and its centre.
+std::string located(std::string_view name, size_t index, const Box& box, const Scene& scene);
 
 }  // namespace glmv::synth

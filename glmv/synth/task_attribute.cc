@@ -41,10 +41,8 @@ bool draft_color_or_shape(Draft& draft, bool ask_color) {
   sample.question = ask_color ? draft.ask(Form::kColorOf, {{"shape", shape}})
                               : draft.ask(Form::kShapeOf, {{"color", color}});
   sample.answer = absent ? "none" : ask_color ? color : shape;
-  // What is asked about comes first: looking up the word beside a given one is easier to learn
-  // than naming both at once.
-  sample.thought =
-      listing(sample.scene.shapes) + "; " + (ask_color ? shape : color) + " " + sample.answer;
+  sample.thought = listing(sample.scene.shapes, ask_color) + "; " + (ask_color ? shape : color) +
+                   " " + sample.answer;
   return true;
 }
 
@@ -52,13 +50,13 @@ std::string joined(std::string_view first, std::string_view second) {
   return std::string(first) + " " + std::string(second);
 }
 
-// "a small red star, b large blue ring", or with the size behind the object.
+// "small red star a large blue ring b", or with the size behind the object.
 std::string sized_listing(const std::vector<ShapeItem>& shapes, bool size_first) {
   std::string text;
   for (size_t i = 0; i < shapes.size(); ++i) {
     const std::string_view size = size_name(shapes[i].size());
     const std::string name = item_name(shapes[i]);
-    text += (i > 0 ? ", " : "") + place(i) + (size_first ? joined(size, name) : joined(name, size));
+    text += (i > 0 ? " " : "") + (size_first ? joined(size, name) : joined(name, size)) + place(i);
   }
   return text;
 }
@@ -154,7 +152,7 @@ bool draft_count(Draft& draft) {
   int running = 0;
   for (size_t i = 0; i < sample.scene.shapes.size(); ++i) {
     const ShapeItem& item = sample.scene.shapes[i];
-    sample.thought += (i > 0 ? ", " : "") + place(i) + item_name(item);
+    sample.thought += (i > 0 ? " " : "") + item_name(item) + place(i);
     if (matches({item.color, item.shape, {}})) sample.thought += " " + std::to_string(++running);
   }
   if (sample.scene.shapes.empty()) sample.thought = "nothing";

@@ -80,6 +80,17 @@ std::vector<Bar> random_bars(Draft& draft, int count, int most) {
   return bars;
 }
 
+std::string value(const Bar& bar) { return std::to_string(bar.value); }
+
+// "C 9 a Mon 5 b; Mon 5": all bars as `text` has them, then the one that counts.
+std::string thought(const Scene& scene, std::string (*text)(const Bar&), const Bar& found) {
+  std::string all;
+  for (size_t i = 0; i < scene.bars.size(); ++i) {
+    all += (i > 0 ? " " : "") + text(scene.bars[i]) + place(i);
+  }
+  return all + "; " + text(found);
+}
+
 }  // namespace
 
 bool draft_chart(Draft& draft) {
@@ -127,8 +138,6 @@ bool draft_chart(Draft& draft) {
     if (!by_axis) {
       add_text(plot, scene, std::to_string(bar.value), middle, bar.box.y1 - plot.font_size * 0.6);
     }
-    if (!sample.thought.empty()) sample.thought += ", ";
-    sample.thought += bar.label + " " + std::to_string(bar.value);
   }
 
   const bool colors_differ = scene.bars[0].color != scene.bars[1].color;
@@ -137,7 +146,7 @@ bool draft_chart(Draft& draft) {
     case 0:
       sample.question = draft.ask(Form::kBarValue, {{"label", target.label}});
       sample.answer = std::to_string(target.value);
-      sample.thought += "; " + target.label + " " + sample.answer;
+      sample.thought = thought(scene, [](const Bar& b) { return b.label + " " + value(b); }, target);
       sample.verifier = VerifierKind::kInteger;
       break;
     case 1:
@@ -145,7 +154,9 @@ bool draft_chart(Draft& draft) {
           draft.ask(Form::kBarColorValue, {{"color", std::string(color_name(target.color))}});
       sample.answer = std::to_string(target.value);
       sample.verifier = VerifierKind::kInteger;
-      sample.thought += "; " + target.label + " " + sample.answer;
+      sample.thought = thought(
+          scene, [](const Bar& b) { return std::string(color_name(b.color)) + " " + value(b); },
+          target);
       break;
     default: {
       const bool largest = dice.chance(0.5);
@@ -157,7 +168,7 @@ bool draft_chart(Draft& draft) {
       const Bar& found = largest ? *std::ranges::max_element(scene.bars, by_value)
                                  : *std::ranges::min_element(scene.bars, by_value);
       sample.answer = found.label;
-      sample.thought += "; " + std::to_string(found.value) + " " + found.label;
+      sample.thought = thought(scene, [](const Bar& b) { return value(b) + " " + b.label; }, found);
       sample.verifier = VerifierKind::kExact;
     }
   }

@@ -55,11 +55,13 @@ bool draft_ground(Draft& draft) {
   if (!build_shapes(dice, draft.tier, wanted, scene)) return false;
   sample.thought = listing(scene.shapes);
   std::string found;
-  for (const ShapeItem& item : scene.shapes) {
+  for (size_t i = 0; i < scene.shapes.size(); ++i) {
+    const ShapeItem& item = scene.shapes[i];
     if (!matches(item, target, by)) continue;
     sample.boxes.push_back(to_grid(item.box, scene));
-    found += (found.empty() ? "" : ", ") +
-             located(all ? item_name(item) : referent(target, by, false), item.box, scene);
+    const std::string name =
+        by == NameBy::kShape ? std::string(shape_name(item.shape)) : item_name(item);
+    found += (found.empty() ? "" : " ") + located(name, i, item.box, scene);
   }
   if (sample.boxes.size() != hits) return false;
   sample.question = all ? draft.ask(Form::kGroundAll, {{"things", referent(target, by, true)}})
@@ -80,14 +82,16 @@ bool draft_click_object(Draft& draft) {
   QaSample& sample = draft.sample;
   const auto wanted = free_objects(draft, object_count(draft.plan, draft.tier));
   if (!build_shapes(dice, draft.tier, wanted, sample.scene)) return false;
-  const ShapeItem& target = dice.pick(sample.scene.shapes);
+  const auto index =
+      static_cast<size_t>(dice.between(0, static_cast<int>(sample.scene.shapes.size()) - 1));
+  const ShapeItem& target = sample.scene.shapes[index];
   const auto twins = std::ranges::count_if(sample.scene.shapes, [&](const ShapeItem& item) {
     return item.color == target.color && item.shape == target.shape;
   });
   if (twins != 1) return false;
   sample.question = draft.ask(Form::kClickObject, {{"a", "the " + item_name(target)}});
   sample.thought = listing(sample.scene.shapes) + "; " +
-                   located(item_name(target), target.box, sample.scene);
+                   located(item_name(target), index, target.box, sample.scene);
   sample.boxes = {to_grid(target.box, sample.scene)};
   sample.answer = boxes_text(sample.boxes);
   return true;

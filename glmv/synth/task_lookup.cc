@@ -31,7 +31,7 @@ bool draft_attributes(Draft& draft, bool ask_color) {
                                              ask_color ? same_shape : same_color);
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   draft.dice.shuffle(wanted);
-  sample.thought = listing(sample.scene.shapes) + "; ";
+  sample.thought = listing(sample.scene.shapes, ask_color) + "; ";
   std::vector<std::string> names;
   for (const Wanted& one : wanted) {
     const std::string color(color_name(one.color));

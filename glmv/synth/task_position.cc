@@ -16,14 +16,20 @@ std::string where(const ShapeItem& item, const Scene& scene, bool vertical) {
                   : coarse(item.box.center_x(), scene.width);
 }
 
-// "a 50 blue square, b 21 green star": how far each is from the left or the top, in hundredths.
+// "50 blue square a 21 green star b": how far each is from the left or the top, in hundredths.
 std::string placed_listing(const Scene& scene, bool vertical) {
   std::string text;
   for (size_t i = 0; i < scene.shapes.size(); ++i) {
     const ShapeItem& item = scene.shapes[i];
-    text += (i > 0 ? ", " : "") + place(i) + where(item, scene, vertical) + " " + item_name(item);
+    text += (i > 0 ? " " : "") + where(item, scene, vertical) + " " + item_name(item) + place(i);
   }
   return text;
+}
+
+// "red star b 45 62" of the one object that looks like `item`.
+std::string found(const Scene& scene, const ShapeItem& item) {
+  const auto at = std::ranges::find(scene.shapes, item_name(item), item_name);
+  return located(item_name(item), static_cast<size_t>(at - scene.shapes.begin()), at->box, scene);
 }
 
 struct Side {
@@ -109,8 +115,8 @@ bool draft_relation(Draft& draft, bool four_way) {
     sample.question =
         draft.ask(Form::kSideOf, {{"a", name_a}, {"b", name_b}, {"sides", sides}});
   }
-  sample.thought = located(item_name(a), a.box, sample.scene) + ", " +
-                   located(item_name(b), b.box, sample.scene);
+  sample.thought = listing(sample.scene.shapes) + "; " + found(sample.scene, a) + " " +
+                   found(sample.scene, b);
   sample.answer = vertical ? (dy < 0 ? "above" : "below") : (dx < 0 ? "left" : "right");
   return true;
 }
@@ -142,14 +148,14 @@ bool draft_quarter(Draft& draft, bool name_object) {
     sample.question = draft.ask(Form::kInQuadrant, {{"where", quarter}});
     for (size_t i = 0; i < sample.scene.shapes.size(); ++i) {
       const ShapeItem& item = sample.scene.shapes[i];
-      sample.thought += (i > 0 ? ", " : "") + place(i) + item_name(item) + " " +
-                        quarter_name(item.box, sample.scene);
+      sample.thought += (i > 0 ? " " : "") + quarter_name(item.box, sample.scene) + " " +
+                        item_name(item) + place(i);
     }
-    sample.thought += "; " + item_name(target);
+    sample.thought += "; " + quarter + " " + item_name(target);
     sample.answer = item_name(target);
   } else {
     sample.question = draft.ask(Form::kQuadrantOf, {{"a", "the " + item_name(target)}});
-    sample.thought = located(item_name(target), target.box, sample.scene);
+    sample.thought = listing(sample.scene.shapes) + "; " + found(sample.scene, target);
     sample.answer = quarter;
   }
   return true;
@@ -176,7 +182,7 @@ bool draft_sorted(Draft& draft) {
   sample.thought = placed_listing(scene, vertical) + "; ";
   for (size_t i = 0; i < ranked.size(); ++i) {
     const std::string name = item_name(*ranked[i].second);
-    sample.thought += (i > 0 ? ", " : "") + ranked[i].first + " " + name;
+    sample.thought += (i > 0 ? " " : "") + ranked[i].first + " " + name;
     sample.answer += (i > 0 ? ", " : "") + name;
   }
   sample.question = draft.ask(

@@ -74,12 +74,12 @@ Box inner(const Scene& scene, double margin) {
   return {margin, margin, scene.width - margin, scene.height - margin};
 }
 
-// "a4b0c7", "1C2A3T": every character behind its place.
+// "a4b0c7", "1C2A3T", "a2b7+c5": every character behind its place.
 std::string spelled(std::string_view text) {
   std::string out;
   char at = std::isdigit(static_cast<unsigned char>(text[0])) ? 'a' : '1';
   for (char c : text) {
-    if (c != ' ') out += at++;
+    if (c != ' ' && c != '+') out += at++;
     out += c;
   }
   return out;
@@ -99,9 +99,9 @@ std::string any_word(Draft& draft) {
   return std::string(random_word(draft.dice, draft.split));
 }
 
-// "27+45; 7+5=12; 2+4+1=7"
+// "a2b7+c4d5; 7+5=12; 2+4+1=7"
 std::string addition(int a, int b) {
-  std::string text = std::to_string(a) + "+" + std::to_string(b) + "; ";
+  std::string text = spelled(std::to_string(a) + "+" + std::to_string(b)) + "; ";
   const int ones = a % 10 + b % 10;
   text += std::to_string(a % 10) + "+" + std::to_string(b % 10) + "=" + std::to_string(ones);
   if (a < 10 && b < 10) return text;

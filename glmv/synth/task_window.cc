@@ -210,9 +210,10 @@ bool draft_window(Draft& draft) {
                                                            : Form::kClickClose;
   sample.question = draft.ask(form, {{"label", target.label}});
   for (size_t i = 0; i < scene.widgets.size(); ++i) {
-    sample.thought += (i > 0 ? ", " : "") + place(i) + scene.widgets[i].label;
+    sample.thought += (i > 0 ? " " : "") + scene.widgets[i].label + place(i);
   }
-  sample.thought += "; " + located(target.label, target.box, scene);
+  sample.thought += "; " + located(target.label, static_cast<size_t>(&target - &scene.widgets[0]),
+                                   target.box, scene);
   sample.boxes = {to_grid(target.box, scene)};
   sample.answer = boxes_text(sample.boxes);
   return true;

@@ -70,13 +70,15 @@ Result<Task> task_by_name(std::string_view name) {
                           known_names(kInfos, [](const TaskInfo& info) { return info.name; }));
 }
 
-std::string place(size_t index) { return {static_cast<char>('a' + index), ' '}; }
+std::string place(size_t index) { return {' ', static_cast<char>('a' + index)}; }
 
-std::string listing(const std::vector<ShapeItem>& shapes) {
+std::string listing(const std::vector<ShapeItem>& shapes, bool shape_first) {
   std::string text;
   for (size_t i = 0; i < shapes.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += place(i) + item_name(shapes[i]);
+    const std::string_view color = color_name(shapes[i].color);
+    const std::string_view shape = shape_name(shapes[i].shape);
+    text += fmt::format("{}{} {}{}", i > 0 ? " " : "", shape_first ? shape : color,
+                        shape_first ? color : shape, place(i));
   }
   return text;
 }
@@ -85,8 +87,8 @@ std::string coarse(double value, int extent) {
   return fmt::format("{:02}", std::clamp(static_cast<int>(value * 100 / extent), 0, 99));
 }
 
-std::string located(std::string_view name, const Box& box, const Scene& scene) {
-  return fmt::format("{} at {} {}", name, coarse(box.center_x(), scene.width),
+std::string located(std::string_view name, size_t index, const Box& box, const Scene& scene) {
+  return fmt::format("{}{} {} {}", name, place(index), coarse(box.center_x(), scene.width),
                      coarse(box.center_y(), scene.height));
 }
 
