@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Runs transformers and `glmv ask` beside each other on tiny random checkpoints of every architecture.
 
-usage: model.py GLMV [--prompts 60] [--tokens 64] [--seed 1] [--only NAME...] [--keep DIR]
+usage: model.py GLMV GLMV_FORWARD [--prompts 60] [--tokens 64] [--seed 1] [--only NAME...] [--keep DIR]
 
 Each checkpoint exists twice: written by `glmv make-tiny`, and by save_pretrained. Compared: prompt ids
 and grids (equal), greedy tokens in fp32 (equal; the prefill of glmv runs in chunks of 512, 1 and 7), the
 five best log-probabilities at every step, and that either side loads the other's files without a stray
-key. Prompts with pictures and a video end after ids and grids: the reference's model refuses them.
+key. "without cache": both sides' logits over prompt and tokens in one step, each of which must choose the
+next token again. Prompts with pictures and a video end after ids and grids: the reference's model refuses them.
 Where the reference's two best logits are closer than --tie, both tokens are right: such a prompt counts
-as a tie and is compared up to there.
+as a tie and is compared up to there. So does a prompt in which two scores of a router nearly tie
+(routing.py): rounding then decides which expert is taken.
 """
 import argparse
 import collections
@@ -22,19 +24,18 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
 import reference  # noqa: E402,F401  (must come before transformers)
 
-import numpy as np  # noqa: E402
+import safetensors.torch  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
-from PIL import Image  # noqa: E402
-from transformers.video_utils import VideoMetadata  # noqa: E402
 
 import checkpoints  # noqa: E402
 import prompts as prompt_maker  # noqa: E402
+from prompt_inputs import GRIDS, messages_for_glmv, reference_inputs  # noqa: E402
+from routing import first_near_tie, recorded  # noqa: E402
 
 LOGPROBS = 5
 # glmv closes an open thought when only this many tokens are left for the answer.
 ANSWER_TOKENS = 264
-GRIDS = ("image_grid_thw", "video_grid_thw")
 LOGPROB_TOLERANCE = 1e-4
 
 
@@ -42,20 +43,12 @@ def has_flag(glmv, flag):
     return flag in subprocess.run([glmv, "ask", "--help"], capture_output=True, text=True, check=True).stdout
 
 
-def for_glmv(part):
-    if part["type"] == "image":
-        return {"type": "image_url", "image_url": {"url": part["image"]}}
-    if part["type"] == "video":
-        return {"type": "video", "video": part["frames"], "frame_times_s": [t / 10 for t in part["tenths"]]}
-    return part
-
-
 def ask_arguments(prompt, folder):
     """Flags of `glmv ask`; several turns go through a file of messages."""
     arguments = ["--prefill-chunk", str(prompt.chunk)]
     arguments += ["--trust-special-tokens"] if prompt.trust else []
     if prompt.kind == "turns":
-        messages = [{**m, "content": [for_glmv(p) for p in m["content"]]} for m in prompt.messages]
+        messages = messages_for_glmv(prompt)
         path = pathlib.Path(tempfile.mkstemp(suffix=".json", dir=folder)[1])
         path.write_text(json.dumps(messages))
         return [*arguments, "--messages", str(path)]
@@ -94,28 +87,6 @@ def ask(glmv, checkpoint, prompt, tokens, folder):
         return command, {"error": f"exit {done.returncode}: {done.stderr.strip()}"}
 
 
-def reference_inputs(processor, prompt):
-    messages = []
-    for message in prompt.messages:
-        content = message["content"]
-        if isinstance(content, list):
-            content = [part if part["type"] == "text" else {"type": part["type"]} for part in content]
-        messages.append({"role": message["role"], "content": content})
-    text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    arguments = {}
-    if images := prompt.parts("image"):
-        arguments["images"] = [Image.open(part["image"]).convert("RGB") for part in images]
-    if videos := prompt.parts("video"):
-        frames = [np.stack([np.asarray(Image.open(path).convert("RGB")) for path in part["frames"]])
-                  for part in videos]
-        arguments["videos"] = [torch.from_numpy(clip).permute(0, 3, 1, 2) for clip in frames]
-        arguments["video_metadata"] = [
-            VideoMetadata(total_num_frames=max(part["tenths"]) + 1, fps=10.0, frames_indices=part["tenths"])
-            for part in videos]
-        arguments["videos_kwargs"] = {"do_sample_frames": False}
-    return processor(text=[text], return_tensors="pt", **arguments)
-
-
 @torch.no_grad()
 def run_reference(model, processor, prompt, tokens):
     inputs = reference_inputs(processor, prompt)
@@ -125,13 +96,52 @@ def run_reference(model, processor, prompt, tokens):
     if all(key in inputs for key in GRIDS):
         return result  # the reference's model takes pictures or videos, not both in one prompt
     model.model.rope_deltas = None  # cached between calls otherwise
-    # Rows of the head beyond the tokenizer are padding, which glmv never samples.
-    padding = list(range(len(processor.tokenizer), model.config.text_config.vocab_size))
+    padding = padding_ids(model, processor)
     out = model.generate(**inputs, do_sample=False, max_new_tokens=tokens, output_logits=True,
                          return_dict_in_generate=True, suppress_tokens=padding or None)
     logits = torch.stack(out.logits)[:, 0].double()
     logits[:, padding] = -torch.inf
-    return {**result, "output_ids": out.sequences[0, inputs["input_ids"].shape[1]:].tolist(), "logits": logits}
+    output_ids = out.sequences[0, inputs["input_ids"].shape[1]:]
+    more = {"input_ids": output_ids, "attention_mask": torch.ones_like(output_ids),
+            "mm_token_type_ids": torch.zeros_like(output_ids)}
+    model.model.rope_deltas = None
+    with recorded(model) as experts:
+        at_once = model(**{key: torch.cat([value, more[key].to(value)[None]], 1) if key in more else value
+                           for key, value in inputs.items()}, use_cache=False).logits[0]
+    return {**result, "output_ids": output_ids.tolist(), "logits": logits,
+            "near tie": first_near_tie(experts) is not None,
+            "logits without cache": at_once[len(result["prompt_ids"]) - 1:-1]}
+
+
+def padding_ids(model, processor):
+    """Rows of the head beyond the tokenizer, which glmv never samples."""
+    return list(range(len(processor.tokenizer), model.config.text_config.vocab_size))
+
+
+def chooses(logits, tokens, padding, tie):
+    """True, False or "tie": each row's best is the next token"""
+    logits = logits.double().clone()
+    logits[:, padding] = -torch.inf
+    behind = logits.amax(-1) - logits[torch.arange(len(tokens)), torch.tensor(tokens, dtype=torch.long)]
+    if not (behind > 0).any():
+        return True
+    return "tie" if behind.max().item() < tie else False
+
+
+def compare_without_cache(table, label, folder, model, processor, equal, arguments, work):
+    """equal: [(prompt, what the reference gave)] of the prompts with the same tokens on both sides"""
+    out = pathlib.Path(tempfile.mkdtemp(dir=work))
+    lines = "".join(json.dumps({"messages": messages_for_glmv(prompt), "trust": prompt.trust,
+                                "continuation": expected["output_ids"]}) + "\n" for prompt, expected in equal)
+    subprocess.run([arguments.forward, str(folder), "float32", str(out)], input=lines, text=True, check=True)
+    padding = padding_ids(model, processor)
+    for i, (_, expected) in enumerate(equal):
+        near_tie = expected["near tie"]
+        tokens = expected["output_ids"]
+        logits = safetensors.torch.load_file(out / f"{i}.safetensors")["logits"][len(expected["prompt_ids"]) - 1:-1]
+        for side, rows in (("glmv", logits), ("reference", expected["logits without cache"])):
+            outcome = chooses(rows, tokens, padding, arguments.tie)
+            table.add(label, f"{side} without cache", outcome or (near_tie and "tie"))
 
 
 def compare(expected, got, stop_ids, tokens, tie):
@@ -155,11 +165,14 @@ def compare(expected, got, stop_ids, tokens, tie):
             result["greedy tokens"] = "tie"
     logprobs = expected["logits"].log_softmax(-1)
     worst = 0.0
-    for step, row in enumerate(got["logprobs"][:same + 1]):
+    for step, row in enumerate(got.get("logprobs", [])[:same + 1]):
         if step < len(logprobs):
             worst = max([worst, *(abs(entry["logprob"] - logprobs[step, entry["token_id"]].item())
                                   for entry in row["top"])])
     result["log-probabilities"] = worst
+    if expected["near tie"]:
+        result["greedy tokens"] = result["greedy tokens"] or "tie"
+        result["log-probabilities"] = worst if worst <= LOGPROB_TOLERANCE else "tie"
     return result
 
 
@@ -182,10 +195,10 @@ class Table:
         return outcome is not False
 
     def print(self):
-        print(f"\n{'checkpoint':<28} {'check':<18} {'equal':>6} {'ties':>5} {'differ':>7}  largest difference")
+        print(f"\n{'checkpoint':<26} {'check':<24} {'equal':>6} {'ties':>5} {'differ':>7}  largest difference")
         for (checkpoint, check), row in self.rows.items():
             worst = "" if row["worst"] is None else f"{row['worst']:.2e} (<= {LOGPROB_TOLERANCE:g})"
-            print(f"{checkpoint:<28} {check:<18} {row['ok']:>6} {row['ties']:>5} {row['bad']:>7}  {worst}")
+            print(f"{checkpoint:<26} {check:<24} {row['ok']:>6} {row['ties']:>5} {row['bad']:>7}  {worst}")
 
 
 def compare_checkpoint(table, label, folder, prompts, arguments, work):
@@ -195,7 +208,7 @@ def compare_checkpoint(table, label, folder, prompts, arguments, work):
     stop_ids = model.generation_config.eos_token_id
     stop_ids = set(stop_ids if isinstance(stop_ids, list) else [stop_ids])
     think_id = processor.tokenizer.convert_tokens_to_ids("<think>")
-    shown = 0
+    shown, equal = 0, []
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         jobs = [pool.submit(run_glmv, arguments.glmv, folder, prompt, arguments.tokens, work, think_id)
                 for prompt in prompts]
@@ -203,6 +216,8 @@ def compare_checkpoint(table, label, folder, prompts, arguments, work):
             expected = run_reference(model, processor, prompt, arguments.tokens)
             command, got = job.result()
             outcomes = compare(expected, got, stop_ids, arguments.tokens, arguments.tie)
+            if outcomes.get("greedy tokens") is True:
+                equal.append((prompt, expected))
             good = [table.add(label, check, outcome) for check, outcome in outcomes.items()]
             if not all(good) and shown < 3:
                 shown += 1
@@ -212,11 +227,13 @@ def compare_checkpoint(table, label, folder, prompts, arguments, work):
                       f"grids {grids_of(expected)}\n"
                       f"  got  {got.get('prompt_ids', [])[:60]} -> {got.get('output_ids', [])[:16]} "
                       f"grids {grids_of(got)}")
+    compare_without_cache(table, label, folder, model, processor, equal, arguments, work)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("glmv")
+    parser.add_argument("forward")
     parser.add_argument("--prompts", type=int, default=60)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)

@@ -83,7 +83,8 @@ class Maker:
                 reply = rng.choice(TEXTS)
                 if rng.random() < 0.5:
                     reply = f"<think>so</think>\n<answer>{reply}</answer>"
-                messages.append({"role": "assistant", "content": [{"type": "text", "text": reply}]})
+                # A string: templates differ in what they make of an assistant's list of parts.
+                messages.append({"role": "assistant", "content": reply})
                 messages.append(self.user([*self.images(rng.randint(0, 2)), self.text()]))
             return Prompt(kind, messages, chunk, True)
         media = {"image": lambda: self.images(1), "images": lambda: self.images(2 + index // len(kinds) % 5),
