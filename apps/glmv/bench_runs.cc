@@ -126,23 +126,28 @@ Result<BenchTimes> run_bench(runtime::Engine& engine, int64_t num_prompt, int64_
                              const std::optional<BenchPicture>& picture, int num_runs) {
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   const auto progress = [&](int run, const char* what) {
-    if (terminal) fmt::print(stderr, "\r\033[Krun {} of {}: {}", run + 1, num_runs, what);
+    if (!terminal) return;
+    const std::string name = run < 0 ? "warm-up" : fmt::format("run {} of {}", run + 1, num_runs);
+    fmt::print(stderr, "\r\033[K{}: {}", name, what);
   };
   Random random(0);
   BenchTimes times;
-  for (int run = 0; run < num_runs; ++run) {
+  // The first round, number -1, compiles kernels and touches memory for the first time: not counted.
+  for (int run = -1; run < num_runs; ++run) {
     progress(run, "text");
     GLMV_ASSIGN(const runtime::TokenEvent text,
                 wait_for_end(engine, text_request(engine.config(), num_prompt, num_generated,
                                                   random), false));
-    times.prefill_ms.values.push_back(text.timings.prefill_ms);
     times.num_decoded = text.usage.completion_tokens - 1;
-    if (times.num_decoded > 0) times.decode_ms.values.push_back(text.timings.decode_ms);
+    if (run >= 0) {
+      times.prefill_ms.values.push_back(text.timings.prefill_ms);
+      if (times.num_decoded > 0) times.decode_ms.values.push_back(text.timings.decode_ms);
+    }
     if (!picture) continue;
     progress(run, "picture");
     GLMV_ASSIGN(runtime::Request request, picture_request(engine.config(), *picture, random));
     GLMV_ASSIGN(const runtime::TokenEvent end, wait_for_end(engine, std::move(request), true));
-    times.vision_ms.values.push_back(end.timings.vision_ms);
+    if (run >= 0) times.vision_ms.values.push_back(end.timings.vision_ms);
   }
   if (terminal) fmt::print(stderr, "\r\033[K");
   return times;

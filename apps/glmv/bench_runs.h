@@ -40,7 +40,8 @@ struct BenchTimes {
   int64_t num_decoded = 0;
 };
 
-// `num_runs` prompts of random ids answered by `num_generated` tokens, and the picture as often.
+// `num_runs` prompts of random ids answered by `num_generated` tokens, and the picture as often,
+// after one round of both that is not counted.
 // cancelled when interrupted.
 Result<BenchTimes> run_bench(runtime::Engine& engine, int64_t num_prompt, int64_t num_generated,
                              const std::optional<BenchPicture>& picture, int num_runs);

@@ -266,7 +266,7 @@ void add_bench(CLI::App& command, int& exit_code) {
       ->capture_default_str()->group(group);
   command.add_option("--image", flags->image, "WIDTHxHEIGHT of the picture, or none")
       ->capture_default_str()->group(group);
-  command.add_option("--runs", flags->num_runs, "best and median of these")
+  command.add_option("--runs", flags->num_runs, "best and median of these, after a warm-up")
       ->capture_default_str()->group(group);
   command.add_option("--json", flags->json, "also as JSON: a file, or - for JSON only")
       ->group(group);
