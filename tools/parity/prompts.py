@@ -39,6 +39,8 @@ class Maker:
 
     def picture(self, width=None, height=None):
         width, height = width or self.rng.choice(EDGES), height or self.rng.choice(EDGES)
+        if max(width, height) > 200 * min(width, height):
+            width = height  # both sides refuse longer ones
         path = self.folder / f"{self.num_pictures}.png"
         self.num_pictures += 1
         if self.rng.random() < 0.5:
