@@ -85,7 +85,7 @@ std::string spelled(std::string_view text) {
   return out;
 }
 
-double least_font(int tier) { return tier == 1 ? 28 : tier == 2 ? 25 : 22; }
+double least_font(int tier) { return tier == 1 ? 30 : tier == 2 ? 28 : 26; }
 
 // Capitals: in a small picture they tell more than lower case does.
 std::string capitals(std::string word) {
@@ -180,7 +180,7 @@ bool draft_sum(Draft& draft) {
   text_canvas(draft, {{112, 112}, {112, 112}, {140, 84}, {140, 56}, {112, 84}});
   const Rgb ink = text_ground(draft);
   const int font = random_font(dice, draft.split);
-  const double least = 22;
+  const double least = 26;
   const bool plus = dice.chance(0.5);
   const bool side_by_side = scene.height < 84 || dice.chance(0.5);
   if (plus && side_by_side) {

@@ -23,7 +23,7 @@ constexpr std::array kRows = {
     Row{{Task::kRead, "read", false}, draft_read},
     Row{{Task::kWord, "word", false}, draft_word},
     Row{{Task::kSum, "sum", false, true}, draft_sum},
-    Row{{Task::kGround, "ground", false}, draft_ground},
+    Row{{Task::kGround, "ground", false, true}, draft_ground},
     Row{{Task::kClick, "click", false}, draft_click},
     Row{{Task::kChart, "chart", false}, draft_chart},
     Row{{Task::kList, "list", true}, draft_list},
