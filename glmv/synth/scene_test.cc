@@ -87,6 +87,7 @@ TEST(Answers, Attribute) {
   for_both(Task::kAttribute, [&](const QaSample& s) {
     const std::string question = lower(s.question);
     const Asked what = asked(question);
+    EXPECT_TRUE(s.think || what.color || !what.shape);
     if (!what.color && !what.shape) {  // largest, smallest
       const bool largest = mentions(question, "largest") || mentions(question, "biggest");
       const ShapeItem* best = &s.scene.shapes[0];

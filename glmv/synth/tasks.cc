@@ -106,11 +106,12 @@ QaSample make_sample(Split split, Task task, uint64_t index, const SampleOptions
   const uint64_t plan = dice.bits();
   // The scene may fail for lack of room or because the answer would not be unique.
   for (int attempt = 0; attempt < 1000; ++attempt) {
-    Draft draft{Dice(dice.bits()), split, tier, {}, Dice(plan)};
+    Draft draft{Dice(dice.bits()), split, tier, {}, false, Dice(plan)};
     draft.sample.task = task;
     if (!row.draft(draft)) continue;
     QaSample& sample = draft.sample;
-    sample.think = row.info.always_thinks || !dice.chance(options.nothink_share);
+    sample.think = row.info.always_thinks || draft.needs_thought ||
+                   !dice.chance(options.nothink_share);
     if (!sample.think) {
       sample.question += dice.chance(0.2) ? " /nothink" : "/nothink";
       sample.thought.clear();
