@@ -24,6 +24,9 @@ void dot_rows(const uint16_t* w, int64_t in, const uint16_t* x, float* y, int64_
     typename V::Word xs[kBatch];
     for (int b = 0; b < kBatch; ++b) xs[b] = V::load(x + b * in + i);
     for (int r = 0; r < kRows; ++r) {
+      // What the next rows need, into the second-level cache: a core's own look-ahead stops at
+      // 4 KiB pages. Behind the last row this reads nothing.
+      __builtin_prefetch(w + (r + kRows) * in + i, 0, 2);
       const typename V::Word ws = V::load(w + r * in + i);
       for (int b = 0; b < kBatch; ++b) acc[r][b] = V::mul_add(acc[r][b], ws, xs[b]);
     }
