@@ -7,6 +7,8 @@ import subprocess
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
+from prompts import make_prompts
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # name -> (family, changes of the text configuration)
 MODELS = {
@@ -54,3 +56,16 @@ def load(folder, dtype=torch.float32):
     misfits = [f"{kind} {key}" for kind in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
                for key in info[kind]]
     return model.eval(), AutoProcessor.from_pretrained(folder), misfits
+
+
+def compare_all(glmv, names, work, num_prompts, seed, compare):
+    """Makes each checkpoint twice, by glmv and by transformers, and calls compare(folder, prompts) for both."""
+    (work / "pictures").mkdir()
+    prompts = make_prompts(work / "pictures", num_prompts, seed)
+    for name in names:
+        ours, theirs = work / f"{name}-glmv", work / f"{name}-transformers"
+        make_by_glmv(glmv, name, ours, seed)
+        make_by_transformers(ours, theirs)
+        for folder in (ours, theirs):
+            compare(folder, prompts)
+            print(f"{folder.name}: {len(prompts)} prompts compared", flush=True)

@@ -29,7 +29,6 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 
 import checkpoints  # noqa: E402
-import prompts as prompt_maker  # noqa: E402
 from prompt_inputs import GRIDS, messages_for_glmv, reference_inputs  # noqa: E402
 from routing import first_near_tie, recorded  # noqa: E402
 
@@ -37,10 +36,6 @@ LOGPROBS = 5
 # glmv closes an open thought when only this many tokens are left for the answer.
 ANSWER_TOKENS = 264
 LOGPROB_TOLERANCE = 1e-4
-
-
-def has_flag(glmv, flag):
-    return flag in subprocess.run([glmv, "ask", "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def ask_arguments(prompt, folder):
@@ -201,7 +196,8 @@ class Table:
             print(f"{checkpoint:<26} {check:<24} {row['ok']:>6} {row['ties']:>5} {row['bad']:>7}  {worst}")
 
 
-def compare_checkpoint(table, label, folder, prompts, arguments, work):
+def compare_checkpoint(table, folder, prompts, arguments, work):
+    label = folder.name
     model, processor, misfits = checkpoints.load(folder)
     if not table.add(label, "keys", not misfits):
         print(f"{label}: transformers reports {misfits[:8]}")
@@ -248,18 +244,9 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.keep or pathlib.Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        (work / "pictures").mkdir()
-        multi_turn = has_flag(arguments.glmv, "--messages")
-        if not multi_turn:
-            print("note: this glmv has no `ask --messages FILE`; prompts of several turns are left out")
-        prompts = prompt_maker.make_prompts(work / "pictures", arguments.prompts, arguments.seed, multi_turn)
-        for name in arguments.only:
-            ours, theirs = work / f"{name}-glmv", work / f"{name}-transformers"
-            checkpoints.make_by_glmv(arguments.glmv, name, ours, arguments.seed)
-            checkpoints.make_by_transformers(ours, theirs)
-            for folder in (ours, theirs):
-                compare_checkpoint(table, folder.name, folder, prompts, arguments, work)
-                print(f"{folder.name}: {len(prompts)} prompts compared", flush=True)
+        checkpoints.compare_all(
+            arguments.glmv, arguments.only, work, arguments.prompts, arguments.seed,
+            lambda folder, prompts: compare_checkpoint(table, folder, prompts, arguments, work))
     table.print()
     print(f"\ntransformers {transformers.__version__}, torch {torch.__version__}: "
           + ("no difference" if table.failures == 0 else f"{table.failures} differences"))

@@ -68,11 +68,10 @@ class Maker:
     def user(self, parts):
         return {"role": "user", "content": parts}
 
-    def prompt(self, index, multi_turn):
+    def prompt(self, index):
         rng = self.rng
         chunk = CHUNKS[index % len(CHUNKS)]
-        kinds = ["text", "image", "images", "video", "image+video", "system", "special"]
-        kinds += ["turns"] if multi_turn else []
+        kinds = ["text", "image", "images", "video", "image+video", "system", "special", "turns"]
         kind = kinds[index % len(kinds)]
         if kind == "text":
             return Prompt(kind, [{"role": "user", "content": TEXTS[index // len(kinds) % len(TEXTS)]}], chunk)
@@ -99,6 +98,6 @@ class Maker:
         return Prompt(kind, messages, chunk)
 
 
-def make_prompts(folder, count, seed, multi_turn):
+def make_prompts(folder, count, seed):
     maker = Maker(folder, seed)
-    return [maker.prompt(index, multi_turn) for index in range(count)]
+    return [maker.prompt(index) for index in range(count)]

@@ -33,7 +33,6 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 
 import checkpoints  # noqa: E402
-import prompts as prompt_maker  # noqa: E402
 from prompt_inputs import GRIDS, messages_for_glmv, reference_inputs  # noqa: E402
 from routing import first_near_tie, recorded  # noqa: E402
 
@@ -161,7 +160,8 @@ class Table:
                   f"{worst:<11} {row['gate']:<11} {own}".rstrip())
 
 
-def compare_checkpoint(table, label, folder, prompts, arguments, work):
+def compare_checkpoint(table, folder, prompts, arguments, work):
+    label = folder.name
     model, processor, _ = checkpoints.load(folder)
     in_bf16, _, _ = checkpoints.load(folder, torch.bfloat16)
     tower = copy.deepcopy(model.model.visual).double()
@@ -225,15 +225,9 @@ def main():
     table = Table()
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        (work / "pictures").mkdir()
-        prompts = prompt_maker.make_prompts(work / "pictures", arguments.prompts, arguments.seed, True)
-        for name in arguments.only:
-            ours, theirs = work / f"{name}-glmv", work / f"{name}-transformers"
-            checkpoints.make_by_glmv(arguments.glmv, name, ours, arguments.seed)
-            checkpoints.make_by_transformers(ours, theirs)
-            for folder in (ours, theirs):
-                compare_checkpoint(table, folder.name, folder, prompts, arguments, work)
-                print(f"{folder.name}: {len(prompts)} prompts compared", flush=True)
+        checkpoints.compare_all(
+            arguments.glmv, arguments.only, work, arguments.prompts, arguments.seed,
+            lambda folder, prompts: compare_checkpoint(table, folder, prompts, arguments, work))
     table.print()
     print("\n" + ("no difference" if table.failures == 0 else f"{table.failures} differences"))
     sys.exit(0 if table.failures == 0 else 1)
