@@ -16,7 +16,6 @@ struct Draft {
   Split split = Split::kTrain;
   int tier = 1;
   QaSample sample;
-  bool needs_thought = false;  // no "/nothink" form of this question
   // The same rolls in every try of a sample: what is asked must not depend on how often such a
   // scene fails, or easy questions would crowd out the others.
   Dice plan;

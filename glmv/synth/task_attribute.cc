@@ -27,7 +27,7 @@ std::vector<Wanted> companions(Draft& draft, size_t count, Predicate is_target) 
 bool draft_color_or_shape(Draft& draft, bool ask_color) {
   Dice& dice = draft.dice;
   QaSample& sample = draft.sample;
-  draft.needs_thought = ask_color;  // learned to 45 % only where nothing is listed first
+  sample.needs_thought = ask_color;  // learned to 45 % only where nothing is listed first
   const bool absent = draft.plan.chance(kAbsentShare);
   const Wanted target = random_wanted(dice, draft.split);
   const int total = object_count(draft.plan, draft.tier);
@@ -113,6 +113,7 @@ bool draft_count(Draft& draft) {
   Dice& dice = draft.dice;
   QaSample& sample = draft.sample;
   sample.verifier = VerifierKind::kInteger;
+  sample.needs_thought = true;
   const int kind = draft.plan.weighted({0.2, 0.27, 0.27, 0.26});  // all, colour, shape, both
   const int most = draft.tier == 1 ? 3 : draft.tier == 2 ? 5 : 6;
   // Tier 3 makes up for the large counts that the others never show.

@@ -37,6 +37,7 @@ bool draft_ground(Draft& draft) {
   QaSample& sample = draft.sample;
   Scene& scene = sample.scene;
   sample.verifier = VerifierKind::kIou;
+  sample.needs_thought = true;
   const auto by = static_cast<NameBy>(draft.plan.weighted({0.6, 0.15, 0.25}));
   const bool all = draft.tier >= 2 && draft.plan.chance(0.2);
   const bool absent = draft.plan.chance(kAbsentShare);

@@ -51,6 +51,7 @@ bool draft_attributes(Draft& draft, bool ask_color) {
 
 bool draft_lookup(Draft& draft) {
   draft.sample.verifier = VerifierKind::kExact;
+  draft.sample.needs_thought = true;
   switch (draft.plan.weighted({0.35, 0.35, 0.3})) {
     case 0: return draft_attributes(draft, true);
     case 1: return draft_attributes(draft, false);

@@ -171,6 +171,7 @@ bool draft_sum(Draft& draft) {
   QaSample& sample = draft.sample;
   Scene& scene = sample.scene;
   sample.verifier = VerifierKind::kInteger;
+  sample.needs_thought = true;
   const auto number = [&] {
     return draft.plan.chance(draft.tier == 1 ? 0.6 : 0.3) ? draft.plan.between(1, 9)
                                                         : draft.plan.between(10, 99);

@@ -18,17 +18,17 @@ struct Row {
 };
 constexpr std::array kRows = {
     Row{{Task::kAttribute, "attribute", false}, draft_attribute},
-    Row{{Task::kCount, "count", false, true}, draft_count},
+    Row{{Task::kCount, "count", false}, draft_count},
     Row{{Task::kPosition, "position", false}, draft_position},
     Row{{Task::kRead, "read", false}, draft_read},
     Row{{Task::kWord, "word", false}, draft_word},
-    Row{{Task::kSum, "sum", false, true}, draft_sum},
-    Row{{Task::kGround, "ground", false, true}, draft_ground},
+    Row{{Task::kSum, "sum", false}, draft_sum},
+    Row{{Task::kGround, "ground", false}, draft_ground},
     Row{{Task::kClick, "click", false}, draft_click},
     Row{{Task::kChart, "chart", false}, draft_chart},
     Row{{Task::kList, "list", true}, draft_list},
     Row{{Task::kDetect, "detect", true}, draft_detect},
-    Row{{Task::kLookup, "lookup", true, true}, draft_lookup},
+    Row{{Task::kLookup, "lookup", true}, draft_lookup},
 };
 
 constexpr auto kInfos = [] {
@@ -106,12 +106,11 @@ QaSample make_sample(Split split, Task task, uint64_t index, const SampleOptions
   const uint64_t plan = dice.bits();
   // The scene may fail for lack of room or because the answer would not be unique.
   for (int attempt = 0; attempt < 1000; ++attempt) {
-    Draft draft{Dice(dice.bits()), split, tier, {}, false, Dice(plan)};
+    Draft draft{Dice(dice.bits()), split, tier, {}, Dice(plan)};
     draft.sample.task = task;
     if (!row.draft(draft)) continue;
     QaSample& sample = draft.sample;
-    sample.think = row.info.always_thinks || draft.needs_thought ||
-                   !dice.chance(options.nothink_share);
+    sample.think = sample.needs_thought || !dice.chance(options.nothink_share);
     if (!sample.think) {
       sample.question += dice.chance(0.2) ? " /nothink" : "/nothink";
       sample.thought.clear();

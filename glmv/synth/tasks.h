@@ -44,7 +44,6 @@ struct TaskInfo {
   Task task;
   std::string_view name;
   bool training_only;
-  bool always_thinks = false;  // no "/nothink" questions: the thought does the work
 };
 std::span<const TaskInfo> task_table();
 std::string_view task_name(Task task);
@@ -54,6 +53,7 @@ Result<Task> task_by_name(std::string_view name);
 struct QaSample {
   Task task = Task::kAttribute;
   bool think = true;            // false: the question ends with "/nothink"
+  bool needs_thought = false;   // no such form: the thought does the work
   Scene scene;                  // what the picture shows
   media::Image image;
   std::string question;
