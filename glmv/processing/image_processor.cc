@@ -1,13 +1,11 @@
 #include "glmv/processing/image_processor.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <thread>
 
 #include "glmv/base/check.h"
+#include "glmv/base/mmap.h"
 #include "glmv/media/resize.h"
 
 namespace glmv::processing {
@@ -83,16 +81,6 @@ void write_block_rows(const media::Image& frame, const media::BicubicResizer& re
                });
 }
 
-// Memory for the patches of a large picture (100 MB and more) is touched for the first time when
-// it is filled; with huge pages that costs a fraction. A hint only: failure changes nothing.
-void reserve_patches(std::vector<float>& patches, size_t size) {
-  patches.reserve(size);
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<uintptr_t>(patches.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<uintptr_t>(patches.data() + size) / page * page;
-  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-}
-
 }  // namespace
 
 NormalizeTable make_normalize_table(const MediaConfig& config) {
@@ -155,7 +143,10 @@ Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind k
   builder.medium_.grid = grid;
   builder.medium_.width = width;
   builder.medium_.height = height;
-  reserve_patches(builder.medium_.patches, grid.num_patches() * config.patch_dim());
+  // 100 MB and more for a large picture.
+  std::vector<float>& patches = builder.medium_.patches;
+  patches.reserve(grid.num_patches() * config.patch_dim());
+  advise_huge_pages(patches.data(), patches.capacity() * sizeof(float));
   builder.medium_.patches.resize(grid.num_patches() * config.patch_dim());
   return builder;
 }

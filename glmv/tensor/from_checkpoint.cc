@@ -2,16 +2,18 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/ranges.h>
-#include <sys/mman.h>
 
 #include <cmath>
 #include <cstring>
 
 #include "glmv/base/check.h"
+#include "glmv/base/mmap.h"
 #include "glmv/tensor/device.h"
 
 namespace glmv::tensor {
 namespace {
+
+constexpr size_t kLargeWeightBytes = size_t{4} << 20;
 
 bool is_float(at::ScalarType dtype) {
   return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf ||
@@ -29,22 +31,6 @@ std::unexpected<Status> wrong_shape(const std::string& name, at::IntArrayRef got
                                     at::IntArrayRef want) {
   return invalid_argument("tensor \"{}\" has shape {}, but config.json implies {}", name,
                           shape_text(got), shape_text(want));
-}
-
-// Memory for a weight. Large ones lie in 2 MiB pages: one token reads every weight once, and the
-// address look-ups of small pages cost a third of the read bandwidth.
-at::Tensor empty_weight(at::IntArrayRef shape, at::ScalarType dtype) {
-  constexpr size_t kHugePage = size_t{2} << 20;
-  const size_t bytes = static_cast<size_t>(c10::multiply_integers(shape)) * c10::elementSize(dtype);
-  const auto options = at::TensorOptions().dtype(dtype);
-  if (bytes < 2 * kHugePage) return at::empty(shape, options);
-  const size_t mapped = (bytes + kHugePage - 1) / kHugePage * kHugePage + kHugePage;
-  void* base = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED) return at::empty(shape, options);
-  const uintptr_t aligned = (reinterpret_cast<uintptr_t>(base) + kHugePage - 1) & ~(kHugePage - 1);
-  ::madvise(reinterpret_cast<void*>(aligned), mapped - kHugePage, MADV_HUGEPAGE);  // a hint only
-  return at::from_blob(reinterpret_cast<void*>(aligned), shape,
-                       [base, mapped](void*) { ::munmap(base, mapped); }, options);
 }
 
 }  // namespace
@@ -95,7 +81,11 @@ at::Tensor WeightSource::convert(const at::Tensor& raw, at::ScalarType dtype) {
 at::Tensor WeightSource::random(const std::string& name, at::IntArrayRef shape,
                                 at::ScalarType dtype) {
   auto generator = at::detail::createCPUGenerator(options_.dummy_seed ^ std::hash<std::string>{}(name));
-  at::Tensor tensor = empty_weight(shape, dtype);
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+  // A token reads every weight once: the fewer pages, the fewer look-ups of addresses.
+  if (tensor.nbytes() >= kLargeWeightBytes) {
+    advise_huge_pages(tensor.mutable_data_ptr(), tensor.nbytes());
+  }
   if (shape.size() == 1) {
     tensor.fill_(name.ends_with("weight") ? 1.0 : 0.0);
   } else {
