@@ -31,6 +31,21 @@ if(NOT TARGET glmv_libtorch)
   # --as-needed would drop libtorch_cpu from a program that only calls c10 inline functions, and
   # with it the static initialisers that register the operators.
   target_link_options(glmv_libtorch INTERFACE "LINKER:--no-as-needed")
+  # at::parallel_for is a template: without OpenMP in the code that calls it, it runs on one thread.
+  # The runtime must be torch's own, so that there is one team of threads. clang's OpenMP needs
+  # another runtime: its builds (the fuzz targets) run these loops on one thread.
+  file(GLOB _openmp ${Libtorch_ROOT_DIR}/lib/libgomp*.so*)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT GLMV_SANITIZE STREQUAL "thread")
+    target_compile_options(glmv_libtorch INTERFACE -fopenmp)
+    if(_openmp)
+      list(GET _openmp 0 _openmp)
+      target_link_libraries(glmv_libtorch INTERFACE ${_openmp})
+    else()
+      target_link_options(glmv_libtorch INTERFACE -fopenmp)
+    endif()
+  elseif(NOT GLMV_FUZZ)
+    message(WARNING "this compiler shares no OpenMP runtime with torch: decoding uses one core. Build with GCC.")
+  endif()
   # The CUDA-built wheel's libtorch_cpu needs these at load time, also where there is no GPU.
   file(GLOB _cuda_libs ${GLMV_TORCH}/nvidia/*/lib ${GLMV_TORCH}/nvidia/*/*/lib)
   set(GLMV_TORCH_RPATH ${Libtorch_ROOT_DIR}/lib ${_cuda_libs})

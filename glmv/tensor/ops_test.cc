@@ -3,9 +3,13 @@
 #include "glmv/tensor/ops.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <mutex>
+#include <set>
+#include <thread>
 
 namespace glmv::tensor {
 namespace {
@@ -140,6 +144,22 @@ TEST(Ops, LinearOfFewBf16RowsEqualsTheRoundedProduct) {
     }
   }
 }
+
+#ifdef _OPENMP
+// at::parallel_for silently runs on one thread when the code that calls it is built without OpenMP.
+TEST(Ops, LoopsRunOnAllThreads) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(2);
+  std::mutex mutex;
+  std::set<std::thread::id> seen;
+  at::parallel_for(0, 2, 1, [&](int64_t, int64_t) {
+    const std::lock_guard lock(mutex);
+    seen.insert(std::this_thread::get_id());
+  });
+  at::set_num_threads(before);
+  EXPECT_EQ(seen.size(), 2);
+}
+#endif
 
 TEST(Ops, LinearRecordsTheGraphWhenTraining) {
   at::Tensor weight = random({4, 8}, 14).to(at::kBFloat16);
