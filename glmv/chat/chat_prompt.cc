@@ -15,15 +15,6 @@ std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string
   return id && tokenizer.is_added(*id) ? id : std::nullopt;
 }
 
-void append_text_tokens(processing::ModelInput& input, std::span<const int32_t> ids) {
-  for (const int32_t id : ids) {
-    const int32_t position = static_cast<int32_t>(input.input_ids.size()) + input.rope_delta;
-    input.input_ids.push_back(id);
-    input.mm_token_types.push_back(0);
-    for (std::vector<int32_t>& axis : input.position_ids) axis.push_back(position);
-  }
-}
-
 }  // namespace
 
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer) {
@@ -49,7 +40,7 @@ Result<processing::ModelInput> build_prompt(const processing::Processor& process
     GLMV_ASSIGN(
         const std::vector<int32_t> ids,
         processor.tokenizer().encode(has_answer ? "<think></think><answer>" : "<think></think>\n"));
-    append_text_tokens(input, ids);
+    input.append_text(ids);
   }
   return input;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "glmv/base/grid.h"
@@ -28,11 +29,16 @@ struct ModelInput {
   std::vector<Medium> media;                 // in prompt order
   std::array<std::vector<int32_t>, 3> position_ids;  // t, h, w axes; each as long as input_ids
   int32_t rope_delta = 0;                    // position of generated token s is s + rope_delta
-};
 
-// 3-axis positions from token types and grids, in prompt order per kind. Sets
-// position_ids and rope_delta of `input`; merge = spatial_merge_size.
-// Errors: grids and token runs that do not match.
-// (declared in position_ids.h)
+  // Text behind the prompt, at the positions that generated tokens would have.
+  void append_text(std::span<const int32_t> ids) {
+    for (const int32_t id : ids) {
+      const int32_t position = static_cast<int32_t>(input_ids.size()) + rope_delta;
+      input_ids.push_back(id);
+      mm_token_types.push_back(0);
+      for (std::vector<int32_t>& axis : position_ids) axis.push_back(position);
+    }
+  }
+};
 
 }  // namespace glmv::processing

@@ -41,10 +41,12 @@ std::string float_repr(double value) {
   return out + digits.substr(0, exponent + 1) + "." + digits.substr(exponent + 1);
 }
 
-std::string string_repr(std::string_view text) {
-  const bool single = text.find('\'') != std::string_view::npos;
-  const bool both = single && text.find('"') != std::string_view::npos;
-  const char quote = single && !both ? '"' : '\'';
+namespace {
+
+// `text` between quotes with the escapes that repr and JSON share; `append(out, code point, bytes)`
+// writes every other character.
+template <class Append>
+std::string quote_escaped(std::string_view text, char quote, const Append& append) {
   std::string out(1, quote);
   for (size_t pos = 0; pos < text.size();) {
     const DecodedChar decoded = decode_utf8(text, pos);
@@ -58,8 +60,23 @@ std::string string_repr(std::string_view text) {
       out += "\\r";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (is_printable(c)) {
-      out.append(text.substr(pos, decoded.num_bytes));
+    } else {
+      append(out, c, text.substr(pos, decoded.num_bytes));
+    }
+    pos += decoded.num_bytes;
+  }
+  return out + quote;
+}
+
+}  // namespace
+
+std::string string_repr(std::string_view text) {
+  const bool single = text.find('\'') != std::string_view::npos;
+  const bool both = single && text.find('"') != std::string_view::npos;
+  const char quote = single && !both ? '"' : '\'';
+  return quote_escaped(text, quote, [](std::string& out, char32_t c, std::string_view bytes) {
+    if (is_printable(c)) {
+      out.append(bytes);
     } else if (c < 0x100) {
       out += fmt::format("\\x{:02x}", static_cast<uint32_t>(c));
     } else if (c < 0x10000) {
@@ -67,9 +84,7 @@ std::string string_repr(std::string_view text) {
     } else {
       out += fmt::format("\\U{:08x}", static_cast<uint32_t>(c));
     }
-    pos += decoded.num_bytes;
-  }
-  return out + quote;
+  });
 }
 
 namespace {
@@ -289,20 +304,8 @@ class JsonWriter {
   }
 
   std::string quoted(std::string_view text) const {
-    std::string out = "\"";
-    for (size_t pos = 0; pos < text.size();) {
-      const DecodedChar decoded = decode_utf8(text, pos);
-      const char32_t c = decoded.code_point;
-      if (c == '"' || c == '\\') {
-        out += '\\';
-        out += static_cast<char>(c);
-      } else if (c == '\n') {
-        out += "\\n";
-      } else if (c == '\r') {
-        out += "\\r";
-      } else if (c == '\t') {
-        out += "\\t";
-      } else if (c == '\b') {
+    return quote_escaped(text, '"', [this](std::string& out, char32_t c, std::string_view bytes) {
+      if (c == '\b') {
         out += "\\b";
       } else if (c == '\f') {
         out += "\\f";
@@ -311,11 +314,9 @@ class JsonWriter {
       } else if (style_.ensure_ascii && c > 0x7E) {
         append_ascii_escape(out, c);
       } else {
-        out.append(text.substr(pos, decoded.num_bytes));
+        out.append(bytes);
       }
-      pos += decoded.num_bytes;
-    }
-    return out + '"';
+    });
   }
 
   static void append_ascii_escape(std::string& out, char32_t c) {
