@@ -43,6 +43,11 @@ int check_command(int argc, char** argv) {
   return 2;
 }
 
+// "ask " of `glmv ask ...`.
+std::string command_prefix(int argc, char** argv) {
+  return argc < 2 || argv[1][0] == '-' ? std::string() : std::string(argv[1]) + " ";
+}
+
 int run(int argc, char** argv) {
   if (const int code = check_command(argc, argv); code != 0) return code;
   CLI::App app{"glmv: the GLM-V vision-language models, native"};
@@ -57,9 +62,11 @@ int run(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    // 2 is invalid_argument; help and version exit with 0.
-    return app.exit(error) == 0 ? 0 : 2;
+    fmt::print(stderr, "error: {}; see glmv {}--help\n", error.what(), command_prefix(argc, argv));
+    return glmv::exit_code(glmv::Code::kInvalidArgument);
   }
   return exit_code;
 }
