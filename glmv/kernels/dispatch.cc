@@ -16,9 +16,14 @@ bool has_avx512() {
 
 }  // namespace
 
+bool has_bf16_tiles() {
+  return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16");
+}
+
 std::span<const IsaRow> isa_rows() {
   static const IsaRow rows[] = {
-      {&kAvx512Bf16Kernels, has_avx512() && __builtin_cpu_supports("avx512bf16")},
+      {&kAvx512Bf16Kernels, has_avx512() && __builtin_cpu_supports("avx512vnni") &&
+                                __builtin_cpu_supports("avx512bf16")},
       {&kAvx512Kernels, has_avx512()},
       {&kAvx2Kernels, has_avx2()},
       {&kScalarKernels, true},

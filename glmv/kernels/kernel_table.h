@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "glmv/base/result.h"
+#include "glmv/kernels/packed_weight.h"
 
 namespace glmv::kernels {
 
@@ -21,9 +22,31 @@ inline constexpr int kMaxGemvBatch = 8;
 using GemvBf16 = void (*)(const uint16_t* w, int64_t row_begin, int64_t row_end, int64_t in,
                           const uint16_t* x, int batch, float* y, int64_t ldy);
 
+// y[b, o] = sum_i w[o, i] * x[b, i] for the rows of the blocks [block_begin, block_end) of 32 output
+// rows each; y: fp32 [x.num_rows, out], rows `ldy` apart. Integer sums per group, then fp32. Any
+// number of rows; each y depends on its own row of x only.
+using PackedInt8Product = void (*)(const PackedShape& shape, const std::byte* w,
+                                   int64_t block_begin, int64_t block_end, const Int8Rows& x,
+                                   float* y, int64_t ldy);
+// The same with fp32 activations and fp32 sums.
+using PackedFloatProduct = void (*)(const PackedShape& shape, const std::byte* w,
+                                    int64_t block_begin, int64_t block_end, const FloatRows& x,
+                                    float* y, int64_t ldy);
+// The weights of the blocks as bf16, transposed: out[i, o - 32 * block_begin], rows `ldo` apart.
+using PackedToBf16 = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
+                              int64_t block_end, uint16_t* out, int64_t ldo);
+// A row x [in] for the integer product: q [padded_in], scales and sums [groups]. The step of a
+// group is its largest magnitude / 127.
+using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q, float* scales,
+                             int32_t* sums);
+
 struct KernelTable {
   std::string_view isa;
   GemvBf16 gemv_bf16;
+  PackedInt8Product packed_int8;
+  PackedFloatProduct packed_float;
+  PackedToBf16 packed_to_bf16;
+  QuantizeRow quantize_row;
 };
 
 // All sets built into this program, best first; `supported` tells whether this CPU can run it.
@@ -40,6 +63,10 @@ Result<const KernelTable*> choose_kernels(std::string_view forced);
 // The set in use: choose_kernels($GLMV_FORCE_ISA), decided at the first call. Throws InternalError
 // when the variable names no usable set; programs check choose_kernels() at start.
 const KernelTable& kernels();
+
+// Whether this CPU multiplies tiles of bf16 (AMX): a library's bf16 product of many rows then beats
+// our integer ones.
+bool has_bf16_tiles();
 
 // fp64 loops that every set is tested against.
 const KernelTable& reference_kernels();

@@ -67,6 +67,142 @@ TEST(Kernels, ARowOfXDoesNotSeeItsNeighbours) {
   }
 }
 
+struct PackedCase {
+  PackedShape shape;
+  std::vector<std::byte> w;
+};
+
+PackedCase random_packed(Random& random, const PackedShape& shape) {
+  PackedCase c{shape, std::vector<std::byte>(shape.num_bytes())};
+  const auto below = [&](uint64_t n) { return static_cast<uint8_t>(random.below(n)); };
+  for (int64_t b = 0; b < shape.num_row_blocks(); ++b) {
+    const int rows = static_cast<int>(std::min<int64_t>(kPackRows, shape.out - b * kPackRows));
+    std::vector<uint8_t> q(rows * shape.in), zeros(rows * shape.num_groups());
+    std::vector<float> scales(zeros.size());
+    for (uint8_t& value : q) value = below(1 << shape.bits);
+    for (uint8_t& value : zeros) value = below(1 << shape.bits);
+    for (float& value : scales) value = static_cast<float>(0.01 * random.normal());
+    pack_rows(shape, rows, q.data(), scales.data(), zeros.data(),
+              c.w.data() + b * shape.row_block_bytes());
+    std::vector<float> back(kPackRows * shape.in);
+    unpack_rows(shape, c.w.data() + b * shape.row_block_bytes(), back.data());
+    for (int r = 0; r < rows; ++r) {
+      for (int64_t i = 0; i < shape.in; ++i) {
+        const int64_t at = r * shape.num_groups() + i / shape.group;
+        EXPECT_EQ(back[r * shape.in + i],
+                  static_cast<float>(q[r * shape.in + i] - zeros[at]) * scales[at]);
+      }
+    }
+  }
+  return c;
+}
+
+const PackedShape kPackedShapes[] = {
+    {.out = 32, .in = 64, .group = 32, .bits = 4},   {.out = 45, .in = 256, .group = 128, .bits = 4},
+    {.out = 7, .in = 96, .group = 96, .bits = 4},    {.out = 33, .in = 20, .group = 10, .bits = 4},
+    {.out = 64, .in = 384, .group = 384, .bits = 8}, {.out = 17, .in = 26, .group = 13, .bits = 8},
+    {.out = 40, .in = 128, .group = 32, .bits = 8},
+};
+
+TEST(Kernels, PackedProductsEqualTheReference) {
+  Random random(9);
+  for (const PackedShape& shape : kPackedShapes) {
+    const PackedCase c = random_packed(random, shape);
+    for (const int64_t rows : {1, 2, 3, 6, 9}) {
+      std::vector<float> x(rows * shape.in), padded(rows * shape.padded_in());
+      for (float& value : x) value = static_cast<float>(random.normal());
+      std::vector<int8_t> q(rows * shape.padded_in(), 99);
+      const int64_t groups = shape.num_groups();
+      std::vector<float> scales(rows * groups), float_sums(rows * groups);
+      std::vector<int32_t> sums(rows * groups);
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t i = 0; i < shape.in; ++i) {
+          const int64_t g = i / shape.group;
+          padded[r * shape.padded_in() + g * shape.padded_group() + i % shape.group] =
+              x[r * shape.in + i];
+          float_sums[r * groups + g] += x[r * shape.in + i];
+        }
+        reference_kernels().quantize_row(shape, &x[r * shape.in], &q[r * shape.padded_in()],
+                                         &scales[r * groups], &sums[r * groups]);
+      }
+      const Int8Rows int8 = {q.data(), scales.data(), sums.data(), rows};
+      const FloatRows floats = {padded.data(), float_sums.data(), rows};
+      const int64_t ldy = shape.out + 5;
+      std::vector<float> want_int8(rows * ldy, -1.0f), want_float(rows * ldy, -1.0f);
+      const int64_t blocks = shape.num_row_blocks();
+      reference_kernels().packed_int8(shape, c.w.data(), 0, blocks, int8, want_int8.data(), ldy);
+      reference_kernels().packed_float(shape, c.w.data(), 0, blocks, floats, want_float.data(), ldy);
+      for (const IsaRow& row : isa_rows()) {
+        if (!row.supported) continue;
+        std::vector<float> got_int8(rows * ldy, -1.0f), got_float(rows * ldy, -1.0f);
+        row.table->packed_int8(shape, c.w.data(), 0, blocks, int8, got_int8.data(), ldy);
+        row.table->packed_float(shape, c.w.data(), 0, blocks, floats, got_float.data(), ldy);
+        const double gate = (shape.bits == 8 ? 2e-6 : 2e-7) * double(shape.in);
+        for (size_t i = 0; i < got_int8.size(); ++i) {
+          ASSERT_NEAR(got_int8[i], want_int8[i], gate) << row.table->isa << " " << i;
+          ASSERT_NEAR(got_float[i], want_float[i], gate) << row.table->isa << " " << i;
+        }
+        std::vector<int8_t> got_q(q.size(), 99);
+        std::vector<float> got_scales(scales.size());
+        std::vector<int32_t> got_sums(sums.size());
+        for (int64_t r = 0; r < rows; ++r) {
+          row.table->quantize_row(shape, &x[r * shape.in], &got_q[r * shape.padded_in()],
+                                  &got_scales[r * groups], &got_sums[r * groups]);
+        }
+        int differ = 0;
+        for (size_t i = 0; i < q.size(); ++i) differ += got_q[i] != q[i];
+        EXPECT_LE(differ, 1);  // a tie may fall to either side
+        for (size_t i = 0; i < scales.size(); ++i) EXPECT_NEAR(got_scales[i], scales[i], 1e-7);
+      }
+    }
+  }
+}
+
+TEST(Kernels, PackedWeightsAsBf16) {
+  Random random(10);
+  for (const PackedShape& shape : kPackedShapes) {
+    const PackedCase c = random_packed(random, shape);
+    const int64_t blocks = shape.num_row_blocks();
+    const int64_t ldo = blocks * kPackRows + 3;
+    const auto unpacked = [&](const KernelTable& table) {
+      std::vector<uint16_t> out(shape.in * ldo, 7);
+      table.packed_to_bf16(shape, c.w.data(), 0, blocks, out.data(), ldo);
+      return out;
+    };
+    const std::vector<uint16_t> want = unpacked(reference_kernels());
+    for (const IsaRow& row : isa_rows()) {
+      if (!row.supported) continue;
+      const std::vector<uint16_t> got = unpacked(*row.table);
+      for (size_t i = 0; i < want.size(); ++i) ASSERT_EQ(got[i], want[i]) << row.table->isa << i;
+    }
+  }
+}
+
+// The extremes of every operand: no intermediate may overflow or saturate.
+TEST(Kernels, PackedProductsOfExtremes) {
+  for (const int bits : {4, 8}) {
+    const PackedShape shape = {.out = 32, .in = 13696, .group = 13696, .bits = bits};
+    const auto top = static_cast<uint8_t>((1 << bits) - 1);
+    const std::vector<uint8_t> weights(32 * shape.in, top), zeros(32, 0);
+    const std::vector<float> ones(32, 1.0f);
+    std::vector<std::byte> w(shape.num_bytes());
+    pack_rows(shape, 32, weights.data(), ones.data(), zeros.data(), w.data());
+    for (const int8_t value : {int8_t{127}, int8_t{-127}}) {
+      const std::vector<int8_t> q(shape.padded_in(), value);
+      const float scale = 1.0f;
+      const int32_t sum = value * static_cast<int32_t>(shape.in);
+      for (const IsaRow& row : isa_rows()) {
+        if (!row.supported) continue;
+        std::vector<float> y(32);
+        row.table->packed_int8(shape, w.data(), 0, 1, {q.data(), &scale, &sum, 1}, y.data(), 32);
+        for (const float got : y) {
+          EXPECT_NEAR(got, double(top) * value * double(shape.in), 64) << row.table->isa;
+        }
+      }
+    }
+  }
+}
+
 TEST(Kernels, TheForcedSetIsTheOneThatRuns) {
   for (const IsaRow& row : isa_rows()) {
     const auto chosen = choose_kernels(row.table->isa);

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <bit>
+#include <cmath>
+#include <vector>
 
 #include "glmv/kernels/kernel_table.h"
 
@@ -18,7 +21,77 @@ void gemv_bf16(const uint16_t* w, int64_t begin, int64_t end, int64_t in, const 
   }
 }
 
-constexpr KernelTable kReference = {"reference", gemv_bf16};
+// Sums over the unpacked weights; `x_at(row, group, k)` is an activation.
+template <class Value>
+void packed_sums(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                 int64_t num_rows, const Value& x_at, float* y, int64_t ldy) {
+  std::vector<float> rows(kPackRows * shape.in);
+  for (int64_t b = begin; b < end; ++b) {
+    unpack_rows(shape, w + b * shape.row_block_bytes(), rows.data());
+    for (int64_t o = b * kPackRows; o < std::min((b + 1) * kPackRows, shape.out); ++o) {
+      const float* weights = &rows[(o - b * kPackRows) * shape.in];
+      for (int64_t r = 0; r < num_rows; ++r) {
+        double sum = 0;
+        for (int64_t i = 0; i < shape.in; ++i) {
+          sum += double(weights[i]) * x_at(r, i / shape.group, i % shape.group);
+        }
+        y[r * ldy + o] = static_cast<float>(sum);
+      }
+    }
+  }
+}
+
+void packed_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                 const Int8Rows& x, float* y, int64_t ldy) {
+  const auto x_at = [&](int64_t r, int64_t g, int64_t k) {
+    return double(x.q[r * shape.padded_in() + g * shape.padded_group() + k]) *
+           double(x.scales[r * shape.num_groups() + g]);
+  };
+  packed_sums(shape, w, begin, end, x.num_rows, x_at, y, ldy);
+}
+
+void packed_float(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                  const FloatRows& x, float* y, int64_t ldy) {
+  const auto x_at = [&](int64_t r, int64_t g, int64_t k) {
+    return double(x.x[r * shape.padded_in() + g * shape.padded_group() + k]);
+  };
+  packed_sums(shape, w, begin, end, x.num_rows, x_at, y, ldy);
+}
+
+void packed_to_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                    uint16_t* out, int64_t ldo) {
+  std::vector<float> rows(kPackRows * shape.in);
+  for (int64_t b = begin; b < end; ++b) {
+    unpack_rows(shape, w + b * shape.row_block_bytes(), rows.data());
+    for (int r = 0; r < kPackRows; ++r) {
+      for (int64_t i = 0; i < shape.in; ++i) {
+        const auto bits = std::bit_cast<uint32_t>(rows[r * shape.in + i]);
+        out[i * ldo + (b - begin) * kPackRows + r] =
+            static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+      }
+    }
+  }
+}
+
+void quantize_row(const PackedShape& shape, const float* x, int8_t* q, float* scales,
+                  int32_t* sums) {
+  std::fill(q, q + shape.padded_in(), int8_t{0});
+  for (int64_t g = 0; g < shape.num_groups(); ++g) {
+    const float* in = x + g * shape.group;
+    double largest = 0;
+    for (int64_t k = 0; k < shape.group; ++k) largest = std::max(largest, std::fabs(double(in[k])));
+    scales[g] = static_cast<float>(largest / 127);
+    sums[g] = 0;
+    for (int64_t k = 0; k < shape.group && largest > 0; ++k) {
+      const auto value = static_cast<int8_t>(std::nearbyint(in[k] * 127 / largest));
+      q[g * shape.padded_group() + k] = value;
+      sums[g] += value;
+    }
+  }
+}
+
+constexpr KernelTable kReference = {"reference", gemv_bf16, packed_int8, packed_float,
+                                    packed_to_bf16, quantize_row};
 
 }  // namespace
 

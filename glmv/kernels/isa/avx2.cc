@@ -1,6 +1,7 @@
 #include <immintrin.h>
 
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
+#include "glmv/kernels/impl/packed-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -39,8 +40,101 @@ struct Avx2 {
   }
 };
 
+
+// 16 rows in two registers.
+struct Avx2x16 {
+  struct Int {
+    __m256i a, b;
+  };
+  struct Float {
+    __m256 a, b;
+  };
+  static Int zero_int() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static Float zero_float() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+  static Int set(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+  static Float set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static Int load(const uint8_t* p) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+  }
+  static Int load_bytes(const uint8_t* p) {
+    return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))),
+            _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + 8)))};
+  }
+  static Float load_floats(const uint8_t* p) {
+    return {_mm256_loadu_ps(reinterpret_cast<const float*>(p)),
+            _mm256_loadu_ps(reinterpret_cast<const float*>(p + 32))};
+  }
+  static Int low(Int w) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    return {_mm256_and_si256(w.a, mask), _mm256_and_si256(w.b, mask)};
+  }
+  static Int high(Int w) {
+    return low({_mm256_srli_epi16(w.a, 4), _mm256_srli_epi16(w.b, 4)});
+  }
+  static __m256i dot(__m256i acc, __m256i w, __m256i x) {
+    // vpmaddubsw adds two products in 16 bits and saturates: 255 * 127 * 2 does not fit, so the top
+    // bit goes apart: w * x = (w & 127) * x + (w >> 7) * 128 * x.
+    const __m256i seven = _mm256_and_si256(w, _mm256_set1_epi8(127));
+    const __m256i top = _mm256_and_si256(_mm256_srli_epi16(w, 7), _mm256_set1_epi8(1));
+    const __m256i ones = _mm256_set1_epi16(1);
+    const __m256i low = _mm256_madd_epi16(_mm256_maddubs_epi16(seven, x), ones);
+    const __m256i high = _mm256_madd_epi16(_mm256_maddubs_epi16(top, x), ones);
+    return _mm256_add_epi32(acc, _mm256_add_epi32(low, _mm256_slli_epi32(high, 7)));
+  }
+  static __m256i dot_small(__m256i acc, __m256i w, __m256i x) {
+    const __m256i pairs = _mm256_maddubs_epi16(w, x);
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+  static Int dot(Int acc, Int w, Int x) { return {dot(acc.a, w.a, x.a), dot(acc.b, w.b, x.b)}; }
+  static Int dot_small(Int acc, Int w, Int x) {
+    return {dot_small(acc.a, w.a, x.a), dot_small(acc.b, w.b, x.b)};
+  }
+  template <int kBits>
+  static Float field(Int w, int shift) {
+    const __m256i mask = _mm256_set1_epi32((1 << kBits) - 1);
+    return {_mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(w.a, shift), mask)),
+            _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(w.b, shift), mask))};
+  }
+  static Float to_float(Int v) { return {_mm256_cvtepi32_ps(v.a), _mm256_cvtepi32_ps(v.b)}; }
+  static Int sub(Int u, Int v) { return {_mm256_sub_epi32(u.a, v.a), _mm256_sub_epi32(u.b, v.b)}; }
+  static Int mul_int(Int u, Int v) {
+    return {_mm256_mullo_epi32(u.a, v.a), _mm256_mullo_epi32(u.b, v.b)};
+  }
+  static Float add(Float u, Float v) { return {_mm256_add_ps(u.a, v.a), _mm256_add_ps(u.b, v.b)}; }
+  static Float sub(Float u, Float v) { return {_mm256_sub_ps(u.a, v.a), _mm256_sub_ps(u.b, v.b)}; }
+  static Float mul(Float u, Float v) { return {_mm256_mul_ps(u.a, v.a), _mm256_mul_ps(u.b, v.b)}; }
+  static Float mul_add(Float u, Float v, Float c) {
+    return {_mm256_fmadd_ps(u.a, v.a, c.a), _mm256_fmadd_ps(u.b, v.b, c.b)};
+  }
+  static __m256i rounded(__m256 v) {
+    const __m256i bits = _mm256_castps_si256(v);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i bias = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+    return _mm256_srli_epi32(_mm256_add_epi32(bits, bias), 16);
+  }
+  static void store_bf16(uint16_t* p, Float v) {
+    const __m256i words = _mm256_packus_epi32(rounded(v.a), rounded(v.b));  // lanes interleaved
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+  }
+  static void store(float* p, Float v, int n) {
+    if (n >= 16) {
+      _mm256_storeu_ps(p, v.a);
+      _mm256_storeu_ps(p + 8, v.b);
+      return;
+    }
+    float buffer[16];
+    _mm256_storeu_ps(buffer, v.a);
+    _mm256_storeu_ps(buffer + 8, v.b);
+    for (int i = 0; i < n; ++i) p[i] = buffer[i];
+  }
+};
+
 }  // namespace
 
-const KernelTable kAvx2Kernels = {"avx2", gemv_bf16<Avx2>};
+const KernelTable kAvx2Kernels = {
+    "avx2", gemv_bf16<Avx2>,
+    packed_product<Avx2x16, Int8Rows>, packed_product<Avx2x16, FloatRows>,
+    packed_to_bf16<Avx2x16>, quantize_row};
 
 }  // namespace glmv::kernels

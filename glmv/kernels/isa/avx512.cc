@@ -1,6 +1,8 @@
 #include <immintrin.h>
 
+#include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
+#include "glmv/kernels/impl/packed-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -28,8 +30,28 @@ struct Avx512 {
   static float sum(Acc acc) { return _mm512_reduce_add_ps(_mm512_add_ps(acc.even, acc.odd)); }
 };
 
+
+// Without VNNI, as in avx2.cc.
+struct Avx512Dot : Avx512x16 {
+  static Int dot(Int acc, Int w, Int x) {
+    const __m512i seven = _mm512_and_si512(w, _mm512_set1_epi8(127));
+    const __m512i top = _mm512_and_si512(_mm512_srli_epi16(w, 7), _mm512_set1_epi8(1));
+    const __m512i ones = _mm512_set1_epi16(1);
+    const __m512i low = _mm512_madd_epi16(_mm512_maddubs_epi16(seven, x), ones);
+    const __m512i high = _mm512_madd_epi16(_mm512_maddubs_epi16(top, x), ones);
+    return _mm512_add_epi32(acc, _mm512_add_epi32(low, _mm512_slli_epi32(high, 7)));
+  }
+  static Int dot_small(Int acc, Int w, Int x) {
+    const __m512i pairs = _mm512_maddubs_epi16(w, x);
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+  }
+};
+
 }  // namespace
 
-const KernelTable kAvx512Kernels = {"avx512", gemv_bf16<Avx512>};
+const KernelTable kAvx512Kernels = {
+    "avx512", gemv_bf16<Avx512>,
+    packed_product<Avx512Dot, Int8Rows>, packed_product<Avx512Dot, FloatRows>,
+    packed_to_bf16<Avx512Dot>, quantize_row};
 
 }  // namespace glmv::kernels

@@ -2,7 +2,9 @@
 
 #include <bit>
 
+#include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
+#include "glmv/kernels/impl/packed-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -23,8 +25,21 @@ struct Avx512Bf16 {
   static float sum(Acc acc) { return _mm512_reduce_add_ps(acc); }
 };
 
+
+struct VnniDot : Avx512x16 {
+  static Int dot(Int acc, Int w, Int x) { return _mm512_dpbusd_epi32(acc, w, x); }
+  static Int dot_small(Int acc, Int w, Int x) { return dot(acc, w, x); }
+  static void store_bf16(uint16_t* p, Float v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        std::bit_cast<__m256i>(_mm512_cvtneps_pbh(v)));
+  }
+};
+
 }  // namespace
 
-const KernelTable kAvx512Bf16Kernels = {"avx512_bf16", gemv_bf16<Avx512Bf16>};
+const KernelTable kAvx512Bf16Kernels = {
+    "avx512_bf16", gemv_bf16<Avx512Bf16>,
+    packed_product<VnniDot, Int8Rows>, packed_product<VnniDot, FloatRows>,
+    packed_to_bf16<VnniDot>, quantize_row};
 
 }  // namespace glmv::kernels

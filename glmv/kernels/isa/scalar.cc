@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
+#include "glmv/kernels/impl/packed-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -19,8 +22,102 @@ struct Scalar {
   static float sum(Acc acc) { return acc; }
 };
 
+
+// 16 rows in plain arrays.
+struct Scalar16 {
+  struct Int {
+    int32_t v[16];
+  };
+  struct Float {
+    float v[16];
+  };
+  template <class T, class F>
+  static T each(const F& f) {
+    T out;
+    for (int i = 0; i < 16; ++i) out.v[i] = f(i);
+    return out;
+  }
+  static Int zero_int() { return {}; }
+  static Float zero_float() { return {}; }
+  static Int set(int32_t x) {
+    return each<Int>([x](int) { return x; });
+  }
+  static Float set(float x) {
+    return each<Float>([x](int) { return x; });
+  }
+  static Int load(const uint8_t* p) {
+    Int out;
+    std::memcpy(out.v, p, sizeof out.v);
+    return out;
+  }
+  static Int load_bytes(const uint8_t* p) {
+    return each<Int>([p](int i) { return p[i]; });
+  }
+  static Float load_floats(const uint8_t* p) {
+    Float out;
+    std::memcpy(out.v, p, sizeof out.v);
+    return out;
+  }
+  static Int low(Int w) {
+    return each<Int>([&w](int i) { return w.v[i] & 0x0f0f0f0f; });
+  }
+  static Int high(Int w) {
+    return each<Int>([&w](int i) { return w.v[i] >> 4 & 0x0f0f0f0f; });
+  }
+  static Int dot(Int acc, Int w, Int x) {
+    return each<Int>([&](int i) {
+      int32_t sum = acc.v[i];
+      for (int shift = 0; shift < 32; shift += 8) {
+        sum += (w.v[i] >> shift & 255) * static_cast<int8_t>(x.v[i] >> shift & 255);
+      }
+      return sum;
+    });
+  }
+  static Int dot_small(Int acc, Int w, Int x) { return dot(acc, w, x); }
+  template <int kBits>
+  static Float field(Int w, int shift) {
+    return each<Float>([&](int i) {
+      return static_cast<float>(w.v[i] >> shift & ((1 << kBits) - 1));
+    });
+  }
+  static Float to_float(Int a) {
+    return each<Float>([&a](int i) { return static_cast<float>(a.v[i]); });
+  }
+  static Int sub(Int a, Int b) {
+    return each<Int>([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  static Int mul_int(Int a, Int b) {
+    return each<Int>([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  static Float sub(Float a, Float b) {
+    return each<Float>([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  static Float add(Float a, Float b) {
+    return each<Float>([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static Float mul(Float a, Float b) {
+    return each<Float>([&](int i) { return a.v[i] * b.v[i]; });
+  }
+  static Float mul_add(Float a, Float b, Float c) {
+    return each<Float>([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
+  }
+  // Round to nearest even, as hardware does; no NaN comes out of finite scales.
+  static void store_bf16(uint16_t* p, Float a) {
+    for (int i = 0; i < 16; ++i) {
+      const auto bits = std::bit_cast<uint32_t>(a.v[i]);
+      p[i] = static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    }
+  }
+  static void store(float* p, Float a, int n) {
+    for (int i = 0; i < std::min(n, 16); ++i) p[i] = a.v[i];
+  }
+};
+
 }  // namespace
 
-const KernelTable kScalarKernels = {"scalar", gemv_bf16<Scalar>};
+const KernelTable kScalarKernels = {
+    "scalar", gemv_bf16<Scalar>,
+    packed_product<Scalar16, Int8Rows>, packed_product<Scalar16, FloatRows>,
+    packed_to_bf16<Scalar16>, quantize_row};
 
 }  // namespace glmv::kernels
