@@ -31,6 +31,12 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str()->group(group);
   command.add_option("--device", flags.engine.device, "cpu, cuda[:i] or npu[:i]")
       ->capture_default_str()->group(group);
+  command.add_option("--quant", flags.engine.quantize,
+                     "none, int8 or int4: round BF16 weights while loading")
+      ->capture_default_str()->group(group);
+  command.add_option("--act", flags.engine.activations,
+                     "activations of quantised weights: bf16 (exact) or int8 (faster)")
+      ->capture_default_str()->group(group);
   command.add_option("--threads", flags.engine.num_threads, "0: all cores")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--ctx", flags.engine.max_context_tokens, "context limit in tokens (0: the model's)")

@@ -42,8 +42,8 @@ struct Work {
   double token_bytes = 0;  // weights read per decoded token
 };
 
-Work work_of(const ModelConfig& config, int64_t weight_bytes, int64_t num_prompt,
-             const std::optional<BenchPicture>& picture) {
+Work work_of(const ModelConfig& config, int64_t weight_bytes, int64_t element_bytes,
+             int64_t num_prompt, const std::optional<BenchPicture>& picture) {
   std::map<Part, PartSize> sizes = part_sizes(config);
   const auto active = double(active_text_parameters(config, sizes));
   const checkpoint::TextConfig& text = config.text;
@@ -54,8 +54,12 @@ Work work_of(const ModelConfig& config, int64_t weight_bytes, int64_t num_prompt
   const double attention = 2.0 * n * n * double(text.num_attention_heads * text.head_dim) *
                            double(text.num_hidden_layers);
   work.prefill_gflop = (2.0 * n * (active - head) + 2.0 * head + attention) / 1e9;
-  work.token_bytes = double(weight_bytes) / double(std::max<int64_t>(num_parameters(sizes), 1)) *
-                     active;
+  // What is held beside the weights of the decoder is never quantised.
+  const int64_t beside = sizes[Part::kVision].num_parameters +
+                         sizes[Part::kProjector].num_parameters +
+                         (text.tie_word_embeddings ? 0 : sizes[Part::kEmbeddings].num_parameters);
+  const double held = double(weight_bytes) - double(beside) * double(element_bytes);
+  work.token_bytes = held / double(std::max<int64_t>(num_parameters(sizes) - beside, 1)) * active;
   if (picture) {
     const double patches = double(picture->grid.num_patches());
     const checkpoint::VisionConfig& vision = config.vision;
@@ -216,7 +220,7 @@ std::string loaded_dtype(const BenchFlags& flags, int64_t weight_bytes, int64_t 
   const std::string& asked = flags.model.engine.dtype;
   const double bytes = double(weight_bytes) / double(std::max<int64_t>(num_parameters, 1));
   if (asked == "fp16" || asked == "float16") return "float16";
-  return bytes > 3 ? "float32" : "bfloat16";
+  return bytes > 3 || asked == "fp32" || asked == "float32" ? "float32" : "bfloat16";
 }
 
 Result<int> run_bench_command(const BenchFlags& flags) {
@@ -241,7 +245,8 @@ Result<int> run_bench_command(const BenchFlags& flags) {
   }
   measured.num_parameters = num_parameters(part_sizes(config));
   measured.dtype = loaded_dtype(flags, measured.weight_bytes, measured.num_parameters);
-  measured.work = work_of(config, measured.weight_bytes, flags.num_prompt, measured.picture);
+  measured.work = work_of(config, measured.weight_bytes, measured.dtype == "float32" ? 4 : 2,
+                          flags.num_prompt, measured.picture);
   measured.machine = measure_machine(options.num_threads);
   const Json json = to_json(flags, measured);
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

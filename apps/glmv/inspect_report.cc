@@ -3,6 +3,7 @@
 #include "apps/glmv/inspect_report.h"
 
 #include "apps/glmv/command.h"
+#include "glmv/checkpoint/quant_config.h"
 #include "glmv/processing/grid.h"
 #include "glmv/processing/processor_config.h"
 
@@ -89,7 +90,7 @@ void describe_shape(const ModelConfig& config, InspectReport& report) {
   report.data["quantization"] = config.quantization;
   if (!config.quantization.is_null()) {
     report.row("quantisation", config.quantization.dump());
-    if (const auto supported = checkpoint::check_quantization_supported(config); !supported) {
+    if (const auto supported = checkpoint::parse_quant_config(config.quantization); !supported) {
       report.error(supported.error().message);
     }
   }

@@ -9,6 +9,7 @@
 #include "apps/glmv/inspect_report.h"
 #include "apps/glmv/model_parts.h"
 #include "apps/glmv/tensor_audit.h"
+#include "glmv/checkpoint/quant_config.h"
 #include "glmv/runtime/memory_check.h"
 
 namespace glmv::app {
@@ -189,6 +190,7 @@ void describe_files(const Weights& weights, InspectReport& report) {
 
 // Hugging Face's name of the dtype that "auto" computes in.
 std::string compute_dtype(const ModelConfig& config, const Weights& weights) {
+  if (!config.quantization.is_null()) return "bfloat16";
   const auto it = weights.tensors.find("model.language_model.embed_tokens.weight");
   if (it == weights.tensors.end()) return config.dtype.empty() ? "bfloat16" : config.dtype;
   switch (it->second.dtype) {
@@ -202,8 +204,10 @@ std::string compute_dtype(const ModelConfig& config, const Weights& weights) {
 void describe_memory(const ModelConfig& config, const std::string& dtype, InspectReport& report) {
   const int64_t element_bytes = dtype == "float64" ? 8 : dtype == "float32" ? 4 : 2;
   const int64_t context = config.text.max_position_embeddings;
-  const auto need = runtime::memory_need(config, element_bytes, context);
-  const auto step = runtime::memory_need(config, element_bytes, kCacheStepTokens);
+  const auto quantization = checkpoint::parse_quant_config(config.quantization);
+  const int bits = quantization ? quantization->bits : 0;
+  const auto need = runtime::memory_need(config, element_bytes, context, bits);
+  const auto step = runtime::memory_need(config, element_bytes, kCacheStepTokens, bits);
   const auto available = runtime::available_memory_bytes();
   report.data["memory"] = {{"dtype", dtype},
                            {"weights_bytes", need.weights_bytes},
@@ -230,7 +234,7 @@ void inspect_weights(const std::filesystem::path& dir, const std::optional<Model
   const std::string dtype = compute_dtype(*config, weights);
   describe_memory(*config, dtype, report);
   if (weights.tensors.empty()) return;
-  if (!config->dtype.empty() && config->dtype != dtype) {
+  if (config->quantization.is_null() && !config->dtype.empty() && config->dtype != dtype) {
     report.warning(fmt::format("config.json says {}, but the weights are {}; computed in {} unless "
                                "--dtype says otherwise", config->dtype, dtype, dtype));
   }

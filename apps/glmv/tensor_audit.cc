@@ -73,9 +73,29 @@ class Audit {
   }
 
  private:
+  // Whether the file has the tensor, as floats or quantised.
+  bool has(const std::string& name) const {
+    return weights_.tensors.contains(name) || !quantised_tensors(name).empty();
+  }
+
+  // What stands for "<linear>.weight" in the formats of glmv/quant; their shapes are checked when
+  // they are read.
+  std::vector<std::string> quantised_tensors(const std::string& name) const {
+    const std::string linear = with_ending(name, ".weight", "");
+    std::vector<std::string> found;
+    if (linear.empty()) return found;
+    for (const std::string_view suffix :
+         {".qweight", ".qzeros", ".scales", ".weight_packed", ".weight_scale",
+          ".weight_zero_point", ".weight_shape", ".weight_g_idx"}) {
+      std::string tensor = linear + std::string(suffix);
+      if (weights_.tensors.contains(tensor)) found.push_back(std::move(tensor));
+    }
+    return found;
+  }
+
   // The tensors on disk that stand for `spec`: its own name unless another spelling is there.
   std::vector<Wanted> spelling_of(const TensorSpec& spec) const {
-    if (weights_.tensors.contains(spec.name)) return {{spec.name, spec.shape}};
+    if (has(spec.name)) return {{spec.name, spec.shape}};
     std::vector<std::vector<Wanted>> spellings = {
         in_pieces(spec, ".mlp.gate_up_proj.weight",
                   {".mlp.gate_proj.weight", ".mlp.up_proj.weight"}),
@@ -84,7 +104,7 @@ class Audit {
         in_fused(spec)};
     if (config_.text.moe) spellings.push_back(in_stack(spec, config_.text.moe->num_experts));
     for (std::vector<Wanted>& spelling : spellings) {
-      if (!spelling.empty() && weights_.tensors.contains(spelling.front().name)) {
+      if (!spelling.empty() && has(spelling.front().name)) {
         return std::move(spelling);
       }
     }
@@ -95,7 +115,9 @@ class Audit {
     if (!seen_.insert(wanted.name).second) return;  // a stack stands for many experts
     const auto it = weights_.tensors.find(wanted.name);
     if (it == weights_.tensors.end()) {
-      if (!optional) audit_.missing.push_back(wanted.name);
+      const std::vector<std::string> quantised = quantised_tensors(wanted.name);
+      seen_.insert(quantised.begin(), quantised.end());
+      if (quantised.empty() && !optional) audit_.missing.push_back(wanted.name);
       return;
     }
     const checkpoint::TensorView& view = it->second;

@@ -47,12 +47,23 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void advise_huge_pages(void* data, size_t num_bytes) {
+namespace {
+
+// The whole pages inside [data, data + num_bytes).
+void advise(const void* data, size_t num_bytes, int advice) {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto address = reinterpret_cast<uintptr_t>(data);
   const uintptr_t begin = (address + page - 1) / page * page;
   const uintptr_t end = (address + num_bytes) / page * page;
-  if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+}
+
+}  // namespace
+
+void advise_huge_pages(void* data, size_t num_bytes) { advise(data, num_bytes, MADV_HUGEPAGE); }
+
+void drop_file_pages(const void* data, size_t num_bytes) {
+  advise(data, num_bytes, MADV_DONTNEED);
 }
 
 }  // namespace glmv

@@ -35,4 +35,8 @@ class MappedFile {
 // A hint only: failure changes nothing.
 void advise_huge_pages(void* data, size_t num_bytes);
 
+// Gives back the memory of the whole pages inside [data, data + num_bytes), which must lie in a
+// read-only map of a file; a later read fetches them from the file again.
+void drop_file_pages(const void* data, size_t num_bytes);
+
 }  // namespace glmv

@@ -301,16 +301,4 @@ Result<ModelConfig> read_model_config(const std::filesystem::path& dir) {
   return config;
 }
 
-Result<void> check_quantization_supported(const ModelConfig& config) {
-  if (config.quantization.is_null()) return {};
-  std::string method = "unnamed method";
-  if (config.quantization.is_object()) {
-    GLMV_ASSIGN(
-        method,
-        ConfigFields(config.quantization, "quantization_config").string("quant_method", method));
-  }
-  return unsupported("quantised checkpoints ({}) are not supported yet; known: none",
-                     method.substr(0, 60));
-}
-
 }  // namespace glmv::checkpoint

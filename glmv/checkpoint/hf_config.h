@@ -106,10 +106,6 @@ struct ModelConfig {
 Result<ModelConfig> parse_model_config(const Json& config);
 Result<ModelConfig> read_model_config(const std::filesystem::path& dir);
 
-// unsupported ("quantised checkpoints (awq) are not supported yet; known: none") when the config
-// has a quantization_config. To be asked by loaders; parsing accepts such a config.
-Result<void> check_quantization_supported(const ModelConfig& config);
-
 // generation_config.json, with the release's values where the file is missing.
 struct GenerationConfig {
   bool do_sample = false;

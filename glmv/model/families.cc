@@ -28,6 +28,8 @@ Result<at::ScalarType> choose_dtype(const LoadOptions& options,
                                     const checkpoint::ModelConfig& config,
                                     const checkpoint::Weights& weights) {
   if (options.dtype != "auto") return tensor::parse_compute_dtype(options.dtype);
+  // The fp16 of AWQ files is the quantiser's, not the model's: activations need bf16's range.
+  if (!config.quantization.is_null()) return at::kBFloat16;
   if (const auto it = weights.tensors.find("model.language_model.embed_tokens.weight");
       it != weights.tensors.end()) {
     return tensor::to_scalar_type(it->second.dtype);
@@ -35,13 +37,30 @@ Result<at::ScalarType> choose_dtype(const LoadOptions& options,
   return tensor::parse_compute_dtype(config.dtype.empty() ? "bfloat16" : config.dtype);
 }
 
+Result<void> check_quantized_use(const LoadOptions& options,
+                                 const checkpoint::QuantConfig& quantization,
+                                 const at::Device& device) {
+  const bool packed =
+      quantization.method != checkpoint::QuantMethod::kNone || options.quantize_bits != 0;
+  if (options.quantize_bits != 0 && options.quantize_bits != 4 && options.quantize_bits != 8) {
+    return invalid_argument("weights can be quantised to 4 or 8 bits, not {}",
+                            options.quantize_bits);
+  }
+  if (packed && options.for_training) {
+    return unsupported("quantised weights cannot be trained; train the BF16 checkpoint");
+  }
+  if (packed && !device.is_cpu()) {
+    return unsupported("quantised weights run on the CPU only; use --device cpu");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& options) {
   GLMV_ASSIGN(const checkpoint::ModelConfig config, checkpoint::read_model_config(dir));
-  if (const auto supported = checkpoint::check_quantization_supported(config); !supported) {
-    return in_context(dir, supported.error());
-  }
+  const auto quantization = checkpoint::parse_quant_config(config.quantization);
+  if (!quantization) return in_context(dir, quantization.error());
   if (options.load_format != "auto" && options.load_format != "dummy") {
     return invalid_argument("unknown load format \"{}\"; known: auto, dummy", options.load_format);
   }
@@ -52,10 +71,13 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
   }
   GLMV_ASSIGN(const at::ScalarType dtype, choose_dtype(options, config, weights));
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
+  GLMV_RETURN_IF_ERROR(check_quantized_use(options, *quantization, device));
   tensor::WeightSource source(dummy ? nullptr : &weights,
                               {.dtype = dtype, .device = device,
                                .own_memory = options.for_training, .dummy = dummy,
-                               .dummy_seed = options.dummy_seed});
+                               .dummy_seed = options.dummy_seed, .quantization = *quantization,
+                               .quantize_bits = options.quantize_bits,
+                               .int8_activations = options.int8_activations});
 
   LoadedModel loaded;
   for (const FamilyRow& row : kFamilies) {

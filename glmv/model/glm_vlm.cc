@@ -11,7 +11,7 @@ Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
   GLMV_ASSIGN(vlm->vision_, load_vision(source, config.vision));
   GLMV_ASSIGN(vlm->decoder_, load_decoder(source, config.text));
   if (config.text.tie_word_embeddings) {
-    vlm->lm_head_ = quant::make_unquantized("lm_head", vlm->decoder_.embed_tokens);
+    vlm->lm_head_ = quant::make_linear(source, "lm_head", vlm->decoder_.embed_tokens);
   } else {
     GLMV_ASSIGN(vlm->lm_head_,
                 quant::load_linear(source, {.name = "lm_head", .in = config.text.hidden_size,

@@ -106,6 +106,8 @@ struct LoadOptions {
   std::string device = "cpu";
   std::string load_format = "auto";  // auto | dummy
   uint64_t dummy_seed = 0;
+  int quantize_bits = 0;          // 4, 8: float Linears of the decoder are rounded so while loading
+  bool int8_activations = false;  // of quantised Linears: rounded to int8 per token, faster
   // Training updates weights in place: they must own their memory (no views of the file map).
   bool for_training = false;
 };

@@ -57,7 +57,11 @@ class Linear {
 // Loads one Linear in whatever format the checkpoint holds it.
 Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec);
 
-// A Linear over weights that are already there (experts cut from a stacked tensor).
+// A Linear over a float weight [out, in] that was taken from `source` already (experts cut from a
+// stacked tensor, a head tied to the embeddings); rounded when the source says so.
+Linear make_linear(tensor::WeightSource& source, std::string name, at::Tensor weight,
+                   at::Tensor bias = {});
+
 Linear make_unquantized(std::string name, at::Tensor weight, at::Tensor bias = {});
 
 }  // namespace glmv::quant

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "glmv/checkpoint/quant_config.h"
 #include "glmv/model/vlm.h"
 #include "glmv/runtime/engine_internal.h"
 #include "glmv/runtime/engine_loop.h"
@@ -99,12 +100,28 @@ std::vector<int32_t> to_ids(const std::vector<int64_t>& ids) {
   return std::vector<int32_t>(ids.begin(), ids.end());
 }
 
+// Bits per weight of --quant; 0 for none.
+Result<int> quantize_bits(const EngineOptions& options) {
+  if (options.quantize == "none") return 0;
+  if (options.quantize == "int8") return 8;
+  if (options.quantize == "int4") return 4;
+  return invalid_argument("weights can be quantised to int8 or int4, not \"{}\"; none leaves them "
+                          "as they are", options.quantize);
+}
+
+Result<bool> int8_activations(const EngineOptions& options) {
+  if (options.activations == "int8") return true;
+  if (options.activations == "bf16") return false;
+  return invalid_argument("activations of quantised weights can be bf16 or int8, not \"{}\"",
+                          options.activations);
+}
+
 Result<void> check_fits(const EngineOptions& options, const checkpoint::ModelConfig& config,
-                        int64_t max_context_tokens) {
+                        int bits, int64_t max_context_tokens) {
   const std::string& dtype = options.dtype == "auto" ? config.dtype : options.dtype;
   const bool fp32 = dtype == "float32" || dtype == "fp32" || dtype.empty();
   const MemoryNeed need =
-      memory_need(config, fp32 ? 4 : 2, std::min(max_context_tokens, kMinimumCacheTokens));
+      memory_need(config, fp32 ? 4 : 2, std::min(max_context_tokens, kMinimumCacheTokens), bits);
   const std::optional<int64_t> available = available_memory_bytes();
   if (!available) return {};
   return check_memory(need, *available, options.model_dir.string());
@@ -139,15 +156,22 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   GLMV_ASSIGN(const checkpoint::ModelConfig config,
               checkpoint::read_model_config(options.model_dir));
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, config));
+  GLMV_ASSIGN(const checkpoint::QuantConfig stored,
+              checkpoint::parse_quant_config(config.quantization));
+  GLMV_ASSIGN(const int bits, quantize_bits(options));
+  GLMV_ASSIGN(const bool int8, int8_activations(options));
   if (options.check_memory && options.device == "cpu") {
-    GLMV_RETURN_IF_ERROR(check_fits(options, config, max_context_tokens));
+    GLMV_RETURN_IF_ERROR(
+        check_fits(options, config, stored.bits != 0 ? stored.bits : bits, max_context_tokens));
   }
   GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
               checkpoint::read_generation_config(options.model_dir, config));
   GLMV_ASSIGN(model::LoadedModel loaded,
               model::load_model(options.model_dir.string(), {.dtype = options.dtype,
                                                              .device = options.device,
-                                                             .load_format = options.load_format}));
+                                                             .load_format = options.load_format,
+                                                             .quantize_bits = bits,
+                                                             .int8_activations = int8}));
   EngineSetup setup{.options = options,
                     .token_bytes = std::move(token_bytes),
                     .eos_ids = to_ids(generation.eos_token_ids),

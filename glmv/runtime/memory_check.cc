@@ -16,6 +16,14 @@ namespace fs = std::filesystem;
 // Logits, one chunk of activations and the allocator's slack; small beside real weights.
 constexpr int64_t kWorkBytes = int64_t{64} << 20;
 
+// Scales and zero points of packed weights in groups of 128: 6 bytes for 128 elements.
+constexpr int64_t kElementsPerScaleByte = 128 / 6;
+
+bool is_decoder_linear(const checkpoint::TensorSpec& spec) {
+  return spec.shape.size() == 2 && spec.name.starts_with("model.language_model.layers.") &&
+         !spec.name.ends_with(".mlp.gate.weight");
+}
+
 double gib(int64_t bytes) { return static_cast<double>(bytes) / (int64_t{1} << 30); }
 
 std::optional<std::string> read_small(const fs::path& path) {
@@ -80,12 +88,16 @@ std::string group_path(const fs::path& root, std::string_view controller) {
 }  // namespace
 
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
-                       int64_t cache_tokens) {
+                       int64_t cache_tokens, int linear_bits) {
   MemoryNeed need{.work_bytes = kWorkBytes, .cache_tokens = cache_tokens};
   for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
     int64_t elements = 1;
     for (int64_t extent : spec.shape) elements *= extent;
-    need.weights_bytes += elements * (spec.fp32 ? 4 : element_bytes);
+    if (linear_bits != 0 && is_decoder_linear(spec)) {
+      need.weights_bytes += elements * linear_bits / 8 + elements / kElementsPerScaleByte;
+    } else {
+      need.weights_bytes += elements * (spec.fp32 ? 4 : element_bytes);
+    }
   }
   const checkpoint::TextConfig& text = config.text;
   need.cache_bytes = cache_tokens * text.num_hidden_layers * 2 * text.num_key_value_heads *

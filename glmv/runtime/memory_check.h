@@ -18,9 +18,10 @@ struct MemoryNeed {
   int64_t total_bytes() const { return weights_bytes + cache_bytes + work_bytes; }
 };
 
-// For weights and caches of `element_bytes` each (2: 16 bit, 4: fp32).
+// For weights and caches of `element_bytes` each (2: 16 bit, 4: fp32). `linear_bits`: 4 or 8 where
+// the Linears of the decoder are quantised, else 0.
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
-                       int64_t cache_tokens);
+                       int64_t cache_tokens, int linear_bits = 0);
 
 // What this process may still take: MemAvailable of /proc/meminfo, or less where a control group
 // (v1 or v2) limits it. None when the system does not say. `root` replaces "/" in tests.

@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -152,6 +153,34 @@ Result<at::Tensor> WeightSource::take_stacked(const std::string& stacked, int64_
   const std::vector<int64_t> want = {num, rows, shape[1]};
   if (whole.sizes() != at::IntArrayRef(want)) return wrong_shape(stacked, whole.sizes(), want);
   return convert(whole.select(0, index).narrow(0, begin, shape[0]), options_.dtype);
+}
+
+Result<at::Tensor> WeightSource::take_stored(const std::string& name,
+                                             std::initializer_list<at::ScalarType> dtypes,
+                                             int64_t dim) {
+  if (weights_ == nullptr) return missing(name);
+  const auto it = weights_->tensors.find(name);
+  if (it == weights_->tensors.end()) return missing(name);
+  taken_.insert(name);
+  at::Tensor tensor = as_tensor(it->second);
+  if (std::ranges::find(dtypes, tensor.scalar_type()) == dtypes.end()) {
+    return invalid_argument("tensor \"{}\" has dtype {}, which its format does not use", name,
+                            checkpoint::dtype_name(it->second.dtype));
+  }
+  if (tensor.dim() != dim) {
+    return invalid_argument("tensor \"{}\" has shape {}, expected {} dimension{}", name,
+                            shape_text(tensor.sizes()), dim, dim == 1 ? "" : "s");
+  }
+  return tensor;
+}
+
+void WeightSource::drop_pages(const std::string& name) const {
+  if (weights_ == nullptr) return;
+  const std::string prefix = name + ".";
+  for (auto it = weights_->tensors.lower_bound(prefix);
+       it != weights_->tensors.end() && it->first.starts_with(prefix); ++it) {
+    drop_file_pages(it->second.data.data(), it->second.data.size());
+  }
 }
 
 std::vector<std::string> WeightSource::leftovers() const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "glmv/base/result.h"
+#include "glmv/checkpoint/quant_config.h"
 #include "glmv/checkpoint/weights.h"
 
 namespace glmv::tensor {
@@ -27,6 +28,9 @@ class WeightSource {
     bool own_memory = false;  // clone views, so that the tensor may be written
     bool dummy = false;       // random values, no file
     uint64_t dummy_seed = 0;
+    checkpoint::QuantConfig quantization;  // of the file
+    int quantize_bits = 0;                 // 4, 8: float Linears of the decoder are packed so
+    bool int8_activations = false;         // of packed Linears
   };
 
   // `weights` may be null with options.dummy.
@@ -37,6 +41,9 @@ class WeightSource {
   Result<at::Tensor> take(const std::string& name, at::IntArrayRef shape);
   // The same, kept in fp32 in every load dtype.
   Result<at::Tensor> take_fp32(const std::string& name, at::IntArrayRef shape);
+  // A tensor as the file has it: one of `dtypes`, with `dim` dimensions. Not counted in num_bytes().
+  Result<at::Tensor> take_stored(const std::string& name,
+                                 std::initializer_list<at::ScalarType> dtypes, int64_t dim);
   // `name` if the file has it, else its `pieces` (each with its rows) concatenated along dim 0.
   Result<at::Tensor> take_fused(const std::string& name, const std::vector<std::string>& pieces,
                                 const std::vector<int64_t>& piece_rows, at::IntArrayRef shape);
@@ -50,10 +57,16 @@ class WeightSource {
   // True when the file has the tensor; in dummy mode always `dummy_answer`.
   bool has(const std::string& name, bool dummy_answer = false) const;
 
+  // Lets go of the memory of the file's tensors "<name>.*" where nothing reads them any more; a
+  // later read fetches them again.
+  void drop_pages(const std::string& name) const;
+
+  const Options& options() const { return options_; }
   // Names never taken, sorted.
   std::vector<std::string> leftovers() const;
-  // Bytes handed out (in the dtype of computation).
+  // Bytes of weights held (in the dtype of computation, or packed).
   int64_t num_bytes() const { return num_bytes_; }
+  void add_bytes(int64_t num_bytes) { num_bytes_ += num_bytes; }
 
  private:
   Result<at::Tensor> take_as(const std::string& name, at::IntArrayRef shape,

@@ -1,9 +1,10 @@
-// glmv_forward MODEL_DIR DTYPE OUT_DIR: for line i of the input writes OUT_DIR/i.safetensors with
+// glmv_forward MODEL_DIR DTYPE OUT_DIR [int8]: for line i of the input writes OUT_DIR/i.safetensors with
 // input_ids [N], position_ids [3, N], rope_delta [1], vision_rows [M, D] (none without pictures) and
 // logits [N, V] of all tokens, floats in fp32. A line is {"messages": [...], "trust": bool} and, at
 // will: "continuation", ids behind the prompt; "chunk", tokens per step over a KV cache (none: one
 // step without cache); "routing", a file with layer.i.router_indices and _weights [N, K], which adds
-// pinned_logits, those experts taken instead of the router's. Used by tools/parity/{stages,model}.py.
+// pinned_logits, those experts taken instead of the router's. int8: activations of quantised weights.
+// Used by tools/parity/{stages,model,quant}.py.
 
 #include <ATen/ATen.h>
 
@@ -94,12 +95,7 @@ glmv::Result<void> forward(const glmv::processing::Processor& processor,
   glmv::processing::PromptOptions options;
   options.trust_special_tokens = request.value("trust", false);
   GLMV_ASSIGN(glmv::processing::ModelInput input, processor.process(messages, options));
-  for (const auto& id : request.value("continuation", glmv::Json::array())) {
-    const auto position = static_cast<int64_t>(input.input_ids.size()) + input.rope_delta;
-    for (auto& axis : input.position_ids) axis.push_back(position);
-    input.input_ids.push_back(id.get<int32_t>());
-    input.mm_token_types.push_back(0);
-  }
+  input.append_text(request.value("continuation", std::vector<int32_t>{}));
   const at::Tensor ids = longs(input.input_ids);
   const at::Tensor positions = at::stack({longs(input.position_ids[0]), longs(input.position_ids[1]),
                                           longs(input.position_ids[2])});
@@ -125,13 +121,14 @@ glmv::Result<void> forward(const glmv::processing::Processor& processor,
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: glmv_forward MODEL_DIR DTYPE OUT_DIR < PROMPTS\n");
+  const bool int8 = argc == 5 && std::string(argv[4]) == "int8";
+  if (argc != 4 && !int8) {
+    std::fprintf(stderr, "usage: glmv_forward MODEL_DIR DTYPE OUT_DIR [int8] < PROMPTS\n");
     return 2;
   }
   const c10::InferenceMode no_grad;
   const auto processor = glmv::processing::Processor::load(argv[1]);
-  const auto loaded = glmv::model::load_model(argv[1], {.dtype = argv[2]});
+  const auto loaded = glmv::model::load_model(argv[1], {.dtype = argv[2], .int8_activations = int8});
   if (!processor || !loaded) {
     std::cerr << (processor ? loaded.error() : processor.error()).message << "\n";
     return 1;

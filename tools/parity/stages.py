@@ -55,9 +55,10 @@ def prompt_lines(prompts, routing):
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def run_glmv(binary, folder, dtype, lines, out):
+def run_glmv(binary, folder, dtype, lines, out, *more):
     out.mkdir()
-    done = subprocess.run([binary, str(folder), dtype, str(out)], input=lines, text=True, capture_output=True)
+    done = subprocess.run([binary, str(folder), dtype, str(out), *more], input=lines, text=True,
+                          capture_output=True)
     if done.returncode != 0:
         sys.exit(f"{folder.name}, {dtype}: {done.stderr}")
 

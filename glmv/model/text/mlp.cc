@@ -133,9 +133,9 @@ Result<Moe> load_moe(tensor::WeightSource& source, const std::string& name,
                 source.take_stacked(stacked_gate_up, e, num, 2 * width, width, {width, d}));
     GLMV_ASSIGN(at::Tensor down, source.take_stacked(stacked_down, e, num, d, 0, {d, width}));
     Mlp expert;
-    expert.gate_proj = quant::make_unquantized(prefix + ".gate_proj", gate);
-    expert.up_proj = quant::make_unquantized(prefix + ".up_proj", up);
-    expert.down_proj = quant::make_unquantized(prefix + ".down_proj", down);
+    expert.gate_proj = quant::make_linear(source, prefix + ".gate_proj", gate);
+    expert.up_proj = quant::make_linear(source, prefix + ".up_proj", up);
+    expert.down_proj = quant::make_linear(source, prefix + ".down_proj", down);
     moe.experts.push_back(std::move(expert));
   }
   GLMV_ASSIGN(moe.shared_experts,

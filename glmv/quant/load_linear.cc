@@ -1,0 +1,77 @@
+#include <ATen/ATen.h>
+
+#include "glmv/quant/formats.h"
+#include "glmv/quant/packed_linear.h"
+
+namespace glmv::quant {
+namespace {
+
+// Inputs per group of weights that are rounded to 4 bits at load time.
+constexpr int64_t kRoundedGroup = 128;
+
+std::vector<std::string> with_suffix(std::vector<std::string> names, const std::string& suffix) {
+  for (std::string& name : names) name += suffix;
+  return names;
+}
+
+Result<at::Tensor> take(tensor::WeightSource& source, const LinearSpec& spec,
+                        const std::string& suffix, at::IntArrayRef shape) {
+  if (!spec.pieces.empty()) {
+    return source.take_fused(spec.name + suffix, with_suffix(spec.pieces, suffix), spec.piece_rows,
+                             shape);
+  }
+  if (!spec.sliced_from.empty()) {
+    return source.take_or_slice(spec.name + suffix, spec.sliced_from + suffix, spec.slice_begin,
+                                shape);
+  }
+  return source.take(spec.name + suffix, shape);
+}
+
+// Bits for a float Linear when the weights are to be quantised while loading; 0: as it is. The
+// logits need finer steps than the layers, and the vision tower is worth too little memory.
+int bits_at_load(const tensor::WeightSource& source, const std::string& name, int64_t in) {
+  const int bits = source.options().quantize_bits;
+  if (name == "lm_head") return bits == 0 ? 0 : 8;
+  if (!name.starts_with("model.language_model.")) return 0;
+  return bits == 4 && in % kRoundedGroup != 0 ? 8 : bits;
+}
+
+Activations activations_of(const tensor::WeightSource& source) {
+  return source.options().int8_activations ? Activations::kInt8 : Activations::kFloat;
+}
+
+}  // namespace
+
+Linear make_linear(tensor::WeightSource& source, std::string name, at::Tensor weight,
+                   at::Tensor bias) {
+  const int bits = bits_at_load(source, name, weight.size(1));
+  if (bits == 0) return make_unquantized(std::move(name), std::move(weight), std::move(bias));
+  source.add_bytes(-static_cast<int64_t>(weight.nbytes()));
+  const int64_t group = bits == 8 ? weight.size(1) : kRoundedGroup;
+  const QuantizedWeightPtr rounded = round_to_nearest(std::move(weight), bits, group);
+  source.add_bytes(rounded->shape().num_bytes());
+  return make_packed(std::move(name), *rounded, std::move(bias), activations_of(source));
+}
+
+Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec) {
+  std::vector<std::string> names = {spec.name};
+  GLMV_ASSIGN(const QuantizedWeightPtr stored, read_quantized(source, spec, names));
+  at::Tensor weight, bias;
+  if (stored == nullptr) {
+    GLMV_ASSIGN(weight, take(source, spec, ".weight", {spec.out, spec.in}));
+  }
+  if (spec.bias) {
+    GLMV_ASSIGN(bias, take(source, spec, ".bias", {spec.out}));
+  }
+  if (stored == nullptr) {
+    Linear linear = make_linear(source, spec.name, std::move(weight), std::move(bias));
+    if (bits_at_load(source, spec.name, spec.in) != 0) source.drop_pages(spec.name);
+    return linear;
+  }
+  Linear linear = make_packed(spec.name, *stored, std::move(bias), activations_of(source));
+  source.add_bytes(stored->shape().num_bytes());
+  for (const std::string& name : names) source.drop_pages(name);
+  return linear;
+}
+
+}  // namespace glmv::quant

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Quantised checkpoints beside transformers on the dequantised weights, tiny models, live.
+
+usage: quant.py GLMV GLMV_FORWARD [--prompts 12] [--seed 1]
+
+Every Linear of the decoder is quantised here, written in the published layout and, dequantised, as a plain
+checkpoint for the reference. glmv's logits of the first must equal the reference's of the second: in fp32
+within rounding, in bf16 and with int8 activations within the gates below.
+"""
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
+import reference  # noqa: E402,F401  (must come before transformers)
+
+import safetensors.torch  # noqa: E402
+import torch  # noqa: E402
+
+import checkpoints  # noqa: E402
+from prompt_inputs import GRIDS, reference_inputs  # noqa: E402
+from prompts import make_prompts  # noqa: E402
+from stages import prompt_lines, relative_l2, run_glmv, run_reference  # noqa: E402
+
+NIBBLE_OF_COLUMN = [0, 4, 1, 5, 2, 6, 3, 7]
+GATES = {"float32": 1e-5, "bfloat16": 5e-2, "bfloat16 int8": 5e-2}
+EXPERTS_GATE = 0.1  # of bf16: rounding decides which expert is taken, in the reference as well
+# name -> (family, method, bits, group or None for one per row, symmetric, activation order, halves of MLPs apart)
+CASES = {
+    "awq": ("glm4v", "awq", 4, 32, False, False, False),
+    "awq-split": ("glm4v", "awq", 4, 16, False, False, True),
+    "awq-experts": ("glm4v_moe", "awq", 4, 32, False, False, False),
+    "int4": ("glm4v", "pack", 4, 32, True, False, False),
+    "int4-asymmetric": ("glm46v", "pack", 4, 16, False, False, False),
+    "int4-ordered": ("glm4v", "pack", 4, 32, True, True, False),
+    "int8-channel": ("glm_ocr", "pack", 8, None, True, False, False),
+    "int8-experts": ("glm4v_moe", "pack", 8, 32, False, False, False),
+}
+
+
+def quantise(weight, bits, group, symmetric, scale_dtype, group_of):
+    """(q, scales, zeros, dequantised); q in [0, 2^bits), scales and zeros [out, groups]"""
+    top = 2 ** bits - 1
+    num_groups = weight.shape[1] // group
+    scales, zeros = [], []
+    for g in range(num_groups):
+        part = weight[:, group_of == g]
+        if symmetric:
+            scales.append(2 * part.abs().amax(1) / top)
+            zeros.append(torch.full_like(scales[-1], 2 ** (bits - 1)))
+        else:
+            low, high = part.amin(1).clamp(max=0), part.amax(1).clamp(min=0)
+            scales.append(((high - low) / top).clamp(min=1e-5))
+            zeros.append((-low / scales[-1]).round().clamp(0, top))
+    scales = torch.stack(scales, 1).to(scale_dtype)
+    zeros = torch.stack(zeros, 1)
+    s, z = scales.float()[:, group_of], zeros[:, group_of]
+    q = ((weight / s).round() + z).clamp(0, top)
+    return q.int(), scales, zeros.int(), (q - z) * s
+
+
+def pack_words(values, bits):
+    """[n, m] -> int32 [n, words], lowest index in the lowest bits"""
+    per_word = 32 // bits
+    values = torch.nn.functional.pad(values.long(), (0, -values.shape[1] % per_word))
+    values = values.view(values.shape[0], -1, per_word) << (bits * torch.arange(per_word))
+    words = values.sum(-1)
+    return torch.where(words >= 2 ** 31, words - 2 ** 32, words).int()
+
+
+def awq_words(values):
+    """[n, out] -> int32 [n, out / 8]"""
+    by_nibble = values.view(values.shape[0], -1, 8)
+    ordered = torch.zeros_like(by_nibble)
+    for column, nibble in enumerate(NIBBLE_OF_COLUMN):
+        ordered[:, :, nibble] = by_nibble[:, :, column]
+    return pack_words(ordered.reshape(values.shape[0], -1), 4)
+
+
+def stored(method, bits, q, scales, zeros, shape, group_of, symmetric, ordered):
+    if method == "awq":
+        return {"qweight": awq_words(q.T.contiguous()), "qzeros": awq_words(zeros.T.contiguous()),
+                "scales": scales.T.contiguous()}
+    tensors = {"weight_packed": pack_words(q, bits), "weight_scale": scales,
+               "weight_shape": torch.tensor(shape, dtype=torch.int64)}
+    if not symmetric:
+        tensors["weight_zero_point"] = pack_words(zeros.T, bits).T.contiguous()
+    if ordered:
+        tensors["weight_g_idx"] = group_of.int()
+    return tensors
+
+
+def quantization_config(method, bits, group, symmetric, ordered):
+    if method == "awq":
+        return {"quant_method": "awq", "bits": bits, "group_size": group, "zero_point": True, "version": "gemm",
+                "modules_to_not_convert": ["visual"]}
+    weights = {"num_bits": bits, "type": "int", "symmetric": symmetric, "dynamic": False,
+               "strategy": "group" if group else "channel", "group_size": group,
+               "actorder": "group" if ordered else None, "observer": "minmax"}
+    return {"quant_method": "compressed-tensors", "format": "pack-quantized", "quantization_status": "compressed",
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": None,
+                                          "output_activations": None}},
+            "ignore": ["lm_head", "re:.*visual.*", "re:.*mlp[.]gate$"], "kv_cache_scheme": None}
+
+
+def is_quantised(name):
+    return ".language_model.layers." in name and name.endswith("_proj.weight")
+
+
+def write_case(source, case, work, seed):
+    """(quantised folder, dequantised folder)"""
+    _, method, bits, group, symmetric, ordered, apart = CASES[case]
+    torch.manual_seed(seed)
+    tensors = safetensors.torch.load_file(source / "model.safetensors")
+    if apart:
+        for name in [name for name in tensors if is_quantised(name) and ".gate_up_proj." in name]:
+            gate, up = tensors.pop(name).chunk(2)
+            tensors[name.replace("gate_up", "gate")], tensors[name.replace("gate_up", "up")] = gate, up
+    quantised, plain = {}, {}
+    for name, tensor in tensors.items():
+        if not is_quantised(name):
+            quantised[name] = plain[name] = tensor
+            continue
+        out, columns = tensor.shape
+        size = group or columns
+        size = size if columns % size == 0 else columns
+        group_of = torch.arange(columns) // size
+        if ordered:
+            group_of = group_of[torch.randperm(columns)]
+        scale_dtype = torch.float16 if method == "awq" else torch.bfloat16
+        q, scales, zeros, plain[name] = quantise(tensor.float(), bits, size, symmetric, scale_dtype, group_of)
+        for suffix, value in stored(method, bits, q, scales, zeros, (out, columns), group_of, symmetric,
+                                    ordered).items():
+            quantised[name.removesuffix("weight") + suffix] = value
+    if apart:
+        for name in [name for name in plain if is_quantised(name) and ".gate_proj." in name]:
+            up = plain.pop(name.replace("gate_proj", "up_proj"))
+            plain[name.replace("gate_proj", "gate_up_proj")] = torch.cat([plain.pop(name), up])
+    folders = []
+    for kind, values in (("quantised", quantised), ("plain", plain)):
+        folder = work / f"{case}-{kind}"
+        shutil.copytree(source, folder)
+        safetensors.torch.save_file({name: value.contiguous() for name, value in values.items()},
+                                    folder / "model.safetensors", {"format": "pt"})
+        folders.append(folder)
+    path = folders[0] / "config.json"
+    config = json.loads(path.read_text())
+    config["quantization_config"] = quantization_config(method, bits, group, symmetric, ordered)
+    path.write_text(json.dumps(config, indent=2))
+    return folders
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("glmv")
+    parser.add_argument("forward")
+    parser.add_argument("--prompts", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    failures = 0
+    with tempfile.TemporaryDirectory() as name:
+        work = pathlib.Path(name)
+        (work / "pictures").mkdir()
+        prompts = make_prompts(work / "pictures", arguments.prompts, arguments.seed)
+        sources = {}
+        print(f"{'case':<18} {'glmv':<16} {'prompts':>7} {'worst relative L2':>18} {'gate':>8}")
+        for case, (family, method, *_) in CASES.items():
+            if family not in sources:
+                sources[family] = work / family
+                checkpoints.make_by_glmv(arguments.glmv, family, sources[family], arguments.seed)
+            quantised, plain = write_case(sources[family], case, work, arguments.seed)
+            model, processor, misfits = checkpoints.load(plain)
+            if misfits:
+                sys.exit(f"{plain.name}: {misfits}")
+            wanted = []
+            for prompt in prompts:
+                inputs = reference_inputs(processor, prompt)
+                inputs.pop("token_type_ids", None)
+                both = all(key in inputs for key in GRIDS)
+                wanted.append(None if both else run_reference(model, inputs)[0])
+            for mode, gate in GATES.items():
+                gate = EXPERTS_GATE if "moe" in family and mode != "float32" else gate
+                out = work / f"{case}-{mode.replace(' ', '-')}"
+                dtype, *more = mode.split()
+                run_glmv(arguments.forward, quantised, dtype, prompt_lines(prompts, [None] * len(prompts)), out,
+                         *more)
+                distances = [relative_l2(safetensors.torch.load_file(out / f"{i}.safetensors")["logits"], want)
+                             for i, want in enumerate(wanted) if want is not None]
+                bad = max(distances) > gate
+                failures += bad
+                print(f"{case:<18} {mode:<16} {len(distances):>7} {max(distances):>18.3g} {gate:>8.0e}"
+                      f"{'  BAD' if bad else ''}", flush=True)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
