@@ -16,8 +16,9 @@ bool has_avx512() {
 
 }  // namespace
 
-bool has_bf16_tiles() {
-  return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16");
+bool has_tiles() {
+  return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+         __builtin_cpu_supports("amx-int8");
 }
 
 std::span<const IsaRow> isa_rows() {

@@ -32,9 +32,16 @@ using PackedInt8Product = void (*)(const PackedShape& shape, const std::byte* w,
 using PackedFloatProduct = void (*)(const PackedShape& shape, const std::byte* w,
                                     int64_t block_begin, int64_t block_end, const FloatRows& x,
                                     float* y, int64_t ldy);
-// The weights of the blocks as bf16, transposed: out[i, o - 32 * block_begin], rows `ldo` apart.
-using PackedToBf16 = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
-                              int64_t block_end, uint16_t* out, int64_t ldo);
+// For products by tiles of a library, one block (32 rows, one group) at a time:
+// its weights of 4 bits as bytes [padded_group / 4, 32, 4] (those of 8 bits lie so already),
+using BlockToBytes = void (*)(const PackedShape& shape, const std::byte* block, int8_t* out);
+// its weights as bf16 pairs of inputs [padded_group / 2, 32, 2], rounded to nearest even,
+using BlockToPairs = void (*)(const PackedShape& shape, const std::byte* block, uint16_t* out);
+// and the products of its bytes with rows [first, first + num_rows) of x, `sums` [num_rows, 32],
+// scaled and added to y [num_rows, 32].
+using AddGroup = void (*)(const PackedShape& shape, const std::byte* block, int64_t group,
+                          const Int8Rows& x, int64_t first, int64_t num_rows, const int32_t* sums,
+                          float* y);
 // A row x [in] for the integer product: q [padded_in], scales and sums [groups]. The step of a
 // group is its largest magnitude / 127.
 using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q, float* scales,
@@ -45,7 +52,9 @@ struct KernelTable {
   GemvBf16 gemv_bf16;
   PackedInt8Product packed_int8;
   PackedFloatProduct packed_float;
-  PackedToBf16 packed_to_bf16;
+  BlockToBytes block_to_bytes;
+  BlockToPairs block_to_pairs;
+  AddGroup add_group;
   QuantizeRow quantize_row;
 };
 
@@ -64,9 +73,8 @@ Result<const KernelTable*> choose_kernels(std::string_view forced);
 // when the variable names no usable set; programs check choose_kernels() at start.
 const KernelTable& kernels();
 
-// Whether this CPU multiplies tiles of bf16 (AMX): a library's bf16 product of many rows then beats
-// our integer ones.
-bool has_bf16_tiles();
+// Whether this CPU multiplies tiles (AMX).
+bool has_tiles();
 
 // fp64 loops that every set is tested against.
 const KernelTable& reference_kernels();

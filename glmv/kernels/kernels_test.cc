@@ -158,22 +158,47 @@ TEST(Kernels, PackedProductsEqualTheReference) {
   }
 }
 
-TEST(Kernels, PackedWeightsAsBf16) {
+TEST(Kernels, PackedBlocksForTiles) {
   Random random(10);
   for (const PackedShape& shape : kPackedShapes) {
     const PackedCase c = random_packed(random, shape);
-    const int64_t blocks = shape.num_row_blocks();
-    const int64_t ldo = blocks * kPackRows + 3;
-    const auto unpacked = [&](const KernelTable& table) {
-      std::vector<uint16_t> out(shape.in * ldo, 7);
-      table.packed_to_bf16(shape, c.w.data(), 0, blocks, out.data(), ldo);
-      return out;
+    const int64_t rows = 3;
+    std::vector<int32_t> sums(rows * kPackRows), x_sums(rows * shape.num_groups());
+    std::vector<float> x_scales(x_sums.size());
+    for (int32_t& value : sums) value = static_cast<int32_t>(random.below(200000)) - 100000;
+    for (int32_t& value : x_sums) value = static_cast<int32_t>(random.below(4000)) - 2000;
+    for (float& value : x_scales) value = static_cast<float>(random.normal());
+    const int64_t last_group = shape.num_groups() - 1;
+    const std::byte* block = c.w.data() + last_group * shape.block_bytes();
+    struct Got {
+      std::vector<int8_t> bytes;
+      std::vector<uint16_t> pairs;
+      std::vector<float> y;
     };
-    const std::vector<uint16_t> want = unpacked(reference_kernels());
+    const auto run = [&](const KernelTable& table) {
+      Got got{std::vector<int8_t>(kPackRows * shape.padded_group()),
+              std::vector<uint16_t>(kPackRows * shape.padded_group()),
+              std::vector<float>(rows * kPackRows, 0.5f)};
+      if (shape.bits == 4) table.block_to_bytes(shape, block, got.bytes.data());
+      table.block_to_pairs(shape, block, got.pairs.data());
+      table.add_group(shape, block, last_group, {nullptr, x_scales.data(), x_sums.data(), rows}, 0,
+                      rows, sums.data(), got.y.data());
+      return got;
+    };
+    const Got want = run(reference_kernels());
     for (const IsaRow& row : isa_rows()) {
       if (!row.supported) continue;
-      const std::vector<uint16_t> got = unpacked(*row.table);
-      for (size_t i = 0; i < want.size(); ++i) ASSERT_EQ(got[i], want[i]) << row.table->isa << i;
+      const Got got = run(*row.table);
+      EXPECT_EQ(got.bytes, want.bytes) << row.table->isa;
+      for (size_t i = 0; i < want.pairs.size(); ++i) {
+        // No sign is asked of padding and of what is exactly zero.
+        const int differ = got.pairs[i] ^ want.pairs[i];
+        ASSERT_EQ(differ & ((want.pairs[i] & 0x7fff) == 0 ? 0x7fff : 0xffff), 0)
+            << row.table->isa << " " << i;
+      }
+      for (size_t i = 0; i < want.y.size(); ++i) {
+        ASSERT_NEAR(got.y[i], want.y[i], 1e-6 * std::abs(want.y[i]) + 1e-3) << row.table->isa;
+      }
     }
   }
 }

@@ -7,6 +7,7 @@ namespace {
 
 constexpr int kZeroOffset = 128;
 constexpr int kHalfRows = kPackRows / 2;
+constexpr uint8_t kSignBit = 128;  // of stored 8-bit values
 
 // Where input k of row r lies in the steps of a block, and whether in the high half of the byte.
 struct Place {
@@ -35,7 +36,8 @@ void pack_rows(const PackedShape& shape, int rows, const uint8_t* q, const float
       bytes[kZeroOffset + r] = zero;
       for (int64_t k = 0; k < shape.padded_group(); ++k) {
         const Place place = place_of(shape.bits, r, k);
-        const uint8_t value = k < shape.group ? q[r * shape.in + g * shape.group + k] : zero;
+        uint8_t value = k < shape.group ? q[r * shape.in + g * shape.group + k] : zero;
+        if (shape.bits == 8) value ^= kSignBit;
         bytes[place.byte] |= static_cast<uint8_t>(value << place.shift);
       }
     }
@@ -51,7 +53,8 @@ void unpack_rows(const PackedShape& shape, const std::byte* block, float* w) {
       std::memcpy(&scale, bytes + 4 * r, 4);
       for (int64_t k = 0; k < shape.group; ++k) {
         const Place place = place_of(shape.bits, r, k);
-        const int q = bytes[place.byte] >> place.shift & mask;
+        const int stored = bytes[place.byte] >> place.shift & mask;
+        const int q = shape.bits == 8 ? stored ^ kSignBit : stored;
         w[r * shape.in + g * shape.group + k] =
             static_cast<float>(q - bytes[kZeroOffset + r]) * scale;
       }

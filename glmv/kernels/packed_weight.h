@@ -10,7 +10,8 @@
 //   128  uint8 zero points of the 32 rows, then 32 bytes of padding
 //   192  steps of 64 bytes each for rows 0-15 and rows 16-31; one 32-bit lane is one row:
 //          4 bits: 8 inputs a step; byte j holds input j in its low, input j + 4 in its high half
-//          8 bits: 4 inputs a step; byte j holds input j
+//          8 bits: 4 inputs a step; byte j holds input j, less 128: the blocks of rows are then the
+//          signed operand of a tile product as they lie
 // A group is padded to whole steps of 8 inputs with q = zero; rows behind `out` have scale 0.
 
 #include <cstddef>

@@ -5,6 +5,7 @@
 
 #include "glmv/base/mmap.h"
 #include "glmv/kernels/kernel_table.h"
+#include "glmv/quant/tile_products.h"
 
 namespace glmv::quant {
 namespace {
@@ -15,10 +16,8 @@ using kernels::PackedShape;
 // Rows that are read at once: AWQ's words of 8 columns then fill a cache line.
 constexpr int64_t kReadRows = 4 * kPackRows;
 
-// From so many rows on, unpacking costs less than it saves.
-constexpr int64_t kUnpackRows = 32;
-// Output rows that are unpacked at once: enough for the product, 32 MiB for 4096 inputs.
-constexpr int64_t kTileRows = 4096;
+// From so many rows on, unpacking a block for tile products costs less than it saves.
+constexpr int64_t kTileRows = 16;
 
 at::Tensor pack(const QuantizedWeight& weight) {
   const PackedShape& shape = weight.shape();
@@ -55,18 +54,18 @@ class PackedLinear final : public LinearMethod {
   at::Tensor apply(const at::Tensor& x) const override {
     at::Tensor rows = x.reshape({-1, shape_.in});
     if (order_.defined()) rows = rows.index_select(1, order_);
-    std::vector<int64_t> sizes = x.sizes().vec();
-    sizes.back() = shape_.out;
-    if (multiplies_unpacked(rows)) return multiply_unpacked(rows.contiguous()).view(sizes);
-
     const at::Tensor y = at::empty({rows.size(0), shape_.out}, at::kFloat);
     if (rows.size(0) > 0) {
-      if (activations_ == Activations::kInt8) {
+      if (multiplies_bf16_tiles(rows)) {
+        multiply_bf16_tiles(shape_, data(), padded(rows.contiguous()), y);
+      } else if (activations_ == Activations::kInt8) {
         multiply_int8(rows.to(at::kFloat).contiguous(), y);
       } else {
         multiply_float(rows.to(at::kFloat).contiguous(), y);
       }
     }
+    std::vector<int64_t> sizes = x.sizes().vec();
+    sizes.back() = shape_.out;
     return (bias_.defined() ? y + bias_ : y).to(x.scalar_type()).view(sizes);
   }
 
@@ -95,32 +94,17 @@ class PackedLinear final : public LinearMethod {
     });
   }
 
-  // Many rows of bf16: unpacking once and multiplying by the library is faster where its bf16
-  // product is faster than our products.
-  bool multiplies_unpacked(const at::Tensor& rows) const {
-    if (rows.scalar_type() != at::kBFloat16 || rows.size(0) < kUnpackRows) return false;
-    return kernels::has_bf16_tiles() || activations_ == Activations::kFloat;
+  bool multiplies_bf16_tiles(const at::Tensor& rows) const {
+    if (rows.scalar_type() != at::kBFloat16 || rows.size(0) < kTileRows) return false;
+    return activations_ == Activations::kInt8 ? bf16_tiles_beat_int8(shape_) : has_bf16_products();
   }
 
-  at::Tensor multiply_unpacked(const at::Tensor& rows) const {
-    at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options());
-    const int64_t tile_rows = std::min(kTileRows, shape_.num_row_blocks() * kPackRows);
-    const at::Tensor tile = at::empty({shape_.in, tile_rows}, rows.options());
-    auto* unpacked = reinterpret_cast<uint16_t*>(tile.mutable_data_ptr<at::BFloat16>());
-    const at::Tensor bias = bias_.defined() ? bias_.to(at::kBFloat16) : at::Tensor();
-    for (int64_t first = 0; first < shape_.out; first += tile_rows) {
-      const int64_t n = std::min(tile_rows, shape_.out - first);
-      const int64_t first_block = first / kPackRows;
-      at::parallel_for(0, (n + kPackRows - 1) / kPackRows, 1, [&](int64_t begin, int64_t end) {
-        kernels::kernels().packed_to_bf16(shape_, data(), first_block + begin, first_block + end,
-                                          unpacked + begin * kPackRows, tile_rows);
-      });
-      const at::Tensor weight = tile.narrow(1, 0, n);
-      y.narrow(1, first, n).copy_(bias.defined()
-                                      ? at::addmm(bias.narrow(0, first, n), rows, weight)
-                                      : at::mm(rows, weight));
-    }
-    return y;
+  // Rows [n, in] with every group padded to whole steps.
+  at::Tensor padded(const at::Tensor& rows) const {
+    const int64_t more = shape_.padded_group() - shape_.group;
+    if (more == 0) return rows;
+    const at::Tensor grouped = rows.view({rows.size(0), shape_.num_groups(), shape_.group});
+    return at::constant_pad_nd(grouped, {0, more}).view({rows.size(0), shape_.padded_in()});
   }
 
   void multiply_int8(const at::Tensor& rows, const at::Tensor& y) const {
@@ -140,17 +124,19 @@ class PackedLinear final : public LinearMethod {
                            pt + r * groups);
       }
     });
-    multiply(table.packed_int8, kernels::Int8Rows{px, ps, pt, n}, y);
+    const kernels::Int8Rows quantised = {px, ps, pt, n};
+    if (n >= kTileRows && int8_tiles_beat_int8(shape_)) {
+      multiply_int8_tiles(shape_, data(), quantised, y);
+    } else {
+      multiply(table.packed_int8, quantised, y);
+    }
   }
 
   void multiply_float(const at::Tensor& rows, const at::Tensor& y) const {
     const int64_t n = rows.size(0);
-    at::Tensor grouped = rows.view({n, shape_.num_groups(), shape_.group});
-    const at::Tensor sums = grouped.sum(-1).contiguous();
-    if (shape_.padded_group() != shape_.group) {
-      grouped = at::constant_pad_nd(grouped, {0, shape_.padded_group() - shape_.group});
-    }
-    const at::Tensor x = grouped.contiguous();
+    const at::Tensor sums =
+        rows.view({n, shape_.num_groups(), shape_.group}).sum(-1).contiguous();
+    const at::Tensor x = padded(rows);
     multiply(kernels::kernels().packed_float,
              kernels::FloatRows{x.const_data_ptr<float>(), sums.const_data_ptr<float>(), n}, y);
   }

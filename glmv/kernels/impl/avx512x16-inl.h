@@ -19,7 +19,7 @@ struct Avx512x16 {
   static Int load_bytes(const uint8_t* p) {
     return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
-  static Float load_floats(const uint8_t* p) { return _mm512_loadu_ps(p); }
+  static Float load_floats(const void* p) { return _mm512_loadu_ps(p); }
   static Int low(Int w) { return _mm512_and_si512(w, _mm512_set1_epi8(15)); }
   static Int high(Int w) { return low(_mm512_srli_epi16(w, 4)); }
   // (v >> shift) & (2^kBits - 1): 4 bits choose among 16 floats, in one step.
@@ -39,14 +39,19 @@ struct Avx512x16 {
   static Float mul(Float u, Float v) { return _mm512_mul_ps(u, v); }
   static Float mul_add(Float u, Float v, Float c) { return _mm512_fmadd_ps(u, v, c); }
   static Float add(Float u, Float v) { return _mm512_add_ps(u, v); }
-  static void store_bf16(uint16_t* p, Float v) {
+  // bf16 in the upper halves of the lanes, rounded to nearest even.
+  static __m512i rounded(__m512 v) {
     const __m512i bits = _mm512_castps_si512(v);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i bias = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
-    const __m256i words = _mm512_cvtepi32_epi16(
-        _mm512_srli_epi32(_mm512_add_epi32(bits, bias), 16));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
+    return _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
   }
+  static Int pairs(Float a, Float b) {
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(rounded(a), 16), rounded(b));
+  }
+  static Int flip(Int w) { return _mm512_xor_si512(w, _mm512_set1_epi8(-128)); }
+  static Int load_ints(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static void store_bytes(int8_t* p, Int w) { _mm512_storeu_si512(p, w); }
+  static void store_words(uint16_t* p, Int w) { _mm512_storeu_si512(p, w); }
   static void store(float* p, Float v, int n) {
     if (n <= 0) return;
     _mm512_mask_storeu_ps(p, n >= 16 ? 0xffff : (1u << n) - 1, v);

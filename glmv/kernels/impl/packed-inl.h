@@ -1,7 +1,8 @@
 #pragma once
 // Products of packed weights (packed_weight.h) over a vector type V of 16 rows:
 //   V::Int, V::Float   16 lanes of int32, fp32; V::zero_int(), V::zero_float(), V::set(v)
-//   V::load(p)         64 bytes of steps; V::load_bytes(p) 16 uint8 widened; V::load_floats(p)
+//   V::load(p)         64 bytes; V::load_bytes(p) 16 uint8 widened; V::load_floats(p)
+//   V::flip(v)         every byte less 128, or back
 //   V::low(v), V::high(v)        the 4-bit halves of every byte
 //   V::dot(acc, w, x)  acc + the four products of unsigned bytes w with signed bytes x of each lane,
 //                      x >= -127; V::dot_small: the same for w < 64
@@ -25,6 +26,12 @@ inline int32_t four_bytes(const int8_t* p) {
   return v;
 }
 
+// 64 bytes of the steps of 16 rows, unsigned.
+template <class V, int kBits>
+typename V::Int load_steps(const uint8_t* p) {
+  return kBits == 8 ? V::flip(V::load(p)) : V::load(p);
+}
+
 // The integer sums of one block for kBatch rows of activations, `x` rows `ldx` apart.
 template <class V, int kBits, int kBatch>
 void block_sums(const uint8_t* steps, int64_t inputs, const int8_t* x, int64_t ldx,
@@ -32,7 +39,7 @@ void block_sums(const uint8_t* steps, int64_t inputs, const int8_t* x, int64_t l
   constexpr int kInputs = 32 / kBits;
   for (int64_t k = 0; k < inputs; k += kInputs, steps += 128) {
     for (int h = 0; h < 2; ++h) {
-      const typename V::Int w = V::load(steps + 64 * h);
+      const typename V::Int w = load_steps<V, kBits>(steps + 64 * h);
       for (int b = 0; b < kBatch; ++b) {
         const int8_t* xs = x + b * ldx + k;
         if constexpr (kBits == 4) {
@@ -103,7 +110,7 @@ void row_block_float(const PackedShape& shape, const uint8_t* block, const Float
     const float* xg = x.x + first * shape.padded_in() + g * padded;
     for (int64_t k = 0; k < padded; k += kInputs, steps += 128) {
       for (int h = 0; h < 2; ++h) {
-        const typename V::Int w = V::load(steps + 64 * h);
+        const typename V::Int w = load_steps<V, kBits>(steps + 64 * h);
 #pragma GCC unroll 8
         for (int j = 0; j < kInputs; ++j) {
           const int shift = kBits == 4 ? 8 * (j % 4) + 4 * (j / 4) : 8 * j;
@@ -169,42 +176,6 @@ void packed_product(const PackedShape& shape, const std::byte* w, int64_t begin,
       all_rows<V, 4>(shape, block, x, out, ldy, valid);
     } else {
       all_rows<V, 8>(shape, block, x, out, ldy, valid);
-    }
-  }
-}
-
-// The weights of blocks as bf16, transposed: out[i, o] for o from the first row of block `begin`,
-// rows of `out` ldo apart.
-template <class V, int kBits>
-void unpack_block(const PackedShape& shape, const uint8_t* block, uint16_t* out, int64_t ldo) {
-  constexpr int kInputs = 32 / kBits;
-  for (int64_t g = 0; g < shape.num_groups(); ++g, block += shape.block_bytes()) {
-    for (int h = 0; h < 2; ++h) {
-      const typename V::Float scale = V::load_floats(block + 64 * h);
-      const typename V::Float zero = V::to_float(V::load_bytes(block + 128 + 16 * h));
-      const uint8_t* steps = block + kPackHeaderBytes + 64 * h;
-      for (int64_t k = 0; k < shape.group; k += kInputs, steps += 128) {
-        const typename V::Int w = V::load(steps);
-        for (int j = 0; j < kInputs && k + j < shape.group; ++j) {
-          const int bits_below = kBits == 4 ? 8 * (j % 4) + 4 * (j / 4) : 8 * j;
-          V::store_bf16(out + (g * shape.group + k + j) * ldo + 16 * h,
-                        V::mul(V::sub(V::template field<kBits>(w, bits_below), zero), scale));
-        }
-      }
-    }
-  }
-}
-
-template <class V>
-void packed_to_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-                    uint16_t* out, int64_t ldo) {
-  for (int64_t b = begin; b < end; ++b) {
-    const auto* block = reinterpret_cast<const uint8_t*>(w) + b * shape.row_block_bytes();
-    uint16_t* columns = out + (b - begin) * kPackRows;
-    if (shape.bits == 4) {
-      unpack_block<V, 4>(shape, block, columns, ldo);
-    } else {
-      unpack_block<V, 8>(shape, block, columns, ldo);
     }
   }
 }

@@ -1,7 +1,7 @@
 #include <immintrin.h>
 
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
-#include "glmv/kernels/impl/packed-inl.h"
+#include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -107,16 +107,29 @@ struct Avx2x16 {
   static Float mul_add(Float u, Float v, Float c) {
     return {_mm256_fmadd_ps(u.a, v.a, c.a), _mm256_fmadd_ps(u.b, v.b, c.b)};
   }
+  // bf16 in the upper halves of the lanes, rounded to nearest even.
   static __m256i rounded(__m256 v) {
     const __m256i bits = _mm256_castps_si256(v);
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    const __m256i bias = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
-    return _mm256_srli_epi32(_mm256_add_epi32(bits, bias), 16);
+    return _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
   }
-  static void store_bf16(uint16_t* p, Float v) {
-    const __m256i words = _mm256_packus_epi32(rounded(v.a), rounded(v.b));  // lanes interleaved
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+  static __m256i pairs(__m256 a, __m256 b) {
+    return _mm256_blend_epi16(_mm256_srli_epi32(rounded(a), 16), rounded(b), 0xaa);
   }
+  static Int pairs(Float u, Float v) { return {pairs(u.a, v.a), pairs(u.b, v.b)}; }
+  static Int flip(Int w) {
+    const __m256i sign = _mm256_set1_epi8(-128);
+    return {_mm256_xor_si256(w.a, sign), _mm256_xor_si256(w.b, sign)};
+  }
+  static Int load_ints(const int32_t* p) { return load(reinterpret_cast<const uint8_t*>(p)); }
+  static Float load_floats(const float* p) {
+    return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+  }
+  static void store_bytes(int8_t* p, Int w) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), w.a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), w.b);
+  }
+  static void store_words(uint16_t* p, Int w) { store_bytes(reinterpret_cast<int8_t*>(p), w); }
   static void store(float* p, Float v, int n) {
     if (n >= 16) {
       _mm256_storeu_ps(p, v.a);
@@ -135,6 +148,7 @@ struct Avx2x16 {
 const KernelTable kAvx2Kernels = {
     "avx2", gemv_bf16<Avx2>,
     packed_product<Avx2x16, Int8Rows>, packed_product<Avx2x16, FloatRows>,
-    packed_to_bf16<Avx2x16>, quantize_row};
+    block_to_bytes<Avx2x16>, block_to_pairs<Avx2x16>, add_group<Avx2x16>,
+    quantize_row};
 
 }  // namespace glmv::kernels

@@ -2,7 +2,7 @@
 
 #include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
-#include "glmv/kernels/impl/packed-inl.h"
+#include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -52,6 +52,7 @@ struct Avx512Dot : Avx512x16 {
 const KernelTable kAvx512Kernels = {
     "avx512", gemv_bf16<Avx512>,
     packed_product<Avx512Dot, Int8Rows>, packed_product<Avx512Dot, FloatRows>,
-    packed_to_bf16<Avx512Dot>, quantize_row};
+    block_to_bytes<Avx512Dot>, block_to_pairs<Avx512Dot>, add_group<Avx512Dot>,
+    quantize_row};
 
 }  // namespace glmv::kernels

@@ -1,10 +1,11 @@
 #include <immintrin.h>
 
+#include <array>
 #include <bit>
 
 #include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
-#include "glmv/kernels/impl/packed-inl.h"
+#include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -29,9 +30,21 @@ struct Avx512Bf16 {
 struct VnniDot : Avx512x16 {
   static Int dot(Int acc, Int w, Int x) { return _mm512_dpbusd_epi32(acc, w, x); }
   static Int dot_small(Int acc, Int w, Int x) { return dot(acc, w, x); }
-  static void store_bf16(uint16_t* p, Float v) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                        std::bit_cast<__m256i>(_mm512_cvtneps_pbh(v)));
+  static Int pairs(Float a, Float b) {
+    // The lower halves come from the second operand, in order: words of a and b must alternate.
+    const __m512i halves = std::bit_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a));  // a0..a15 b0..b15
+    return _mm512_permutexvar_epi16(alternating(), halves);
+  }
+  static Int alternating() {
+    alignas(64) static constexpr auto kOrder = [] {
+      std::array<uint16_t, 32> order{};
+      for (int i = 0; i < 16; ++i) {
+        order[2 * i] = static_cast<uint16_t>(i);
+        order[2 * i + 1] = static_cast<uint16_t>(16 + i);
+      }
+      return order;
+    }();
+    return _mm512_load_si512(kOrder.data());
   }
 };
 
@@ -40,6 +53,7 @@ struct VnniDot : Avx512x16 {
 const KernelTable kAvx512Bf16Kernels = {
     "avx512_bf16", gemv_bf16<Avx512Bf16>,
     packed_product<VnniDot, Int8Rows>, packed_product<VnniDot, FloatRows>,
-    packed_to_bf16<VnniDot>, quantize_row};
+    block_to_bytes<VnniDot>, block_to_pairs<VnniDot>, add_group<VnniDot>,
+    quantize_row};
 
 }  // namespace glmv::kernels

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
-#include "glmv/kernels/impl/packed-inl.h"
+#include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -102,12 +102,26 @@ struct Scalar16 {
     return each<Float>([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
   }
   // Round to nearest even, as hardware does; no NaN comes out of finite scales.
-  static void store_bf16(uint16_t* p, Float a) {
-    for (int i = 0; i < 16; ++i) {
-      const auto bits = std::bit_cast<uint32_t>(a.v[i]);
-      p[i] = static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    }
+  static Int pairs(Float a, Float b) {
+    const auto half = [](float value) {
+      const auto bits = std::bit_cast<uint32_t>(value);
+      return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    };
+    return each<Int>([&](int i) {
+      return static_cast<int32_t>(half(a.v[i]) | half(b.v[i]) << 16);
+    });
   }
+  static Int flip(Int w) {
+    return each<Int>([&](int i) { return w.v[i] ^ static_cast<int32_t>(0x80808080); });
+  }
+  static Int load_ints(const int32_t* p) {
+    return each<Int>([p](int i) { return p[i]; });
+  }
+  static Float load_floats(const float* p) {
+    return each<Float>([p](int i) { return p[i]; });
+  }
+  static void store_bytes(int8_t* p, Int w) { std::memcpy(p, w.v, sizeof w.v); }
+  static void store_words(uint16_t* p, Int w) { std::memcpy(p, w.v, sizeof w.v); }
   static void store(float* p, Float a, int n) {
     for (int i = 0; i < std::min(n, 16); ++i) p[i] = a.v[i];
   }
@@ -118,6 +132,7 @@ struct Scalar16 {
 const KernelTable kScalarKernels = {
     "scalar", gemv_bf16<Scalar>,
     packed_product<Scalar16, Int8Rows>, packed_product<Scalar16, FloatRows>,
-    packed_to_bf16<Scalar16>, quantize_row};
+    block_to_bytes<Scalar16>, block_to_pairs<Scalar16>, add_group<Scalar16>,
+    quantize_row};
 
 }  // namespace glmv::kernels

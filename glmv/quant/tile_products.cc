@@ -1,0 +1,115 @@
+#include "glmv/quant/tile_products.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/native/CPUBlas.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "glmv/kernels/kernel_table.h"
+
+namespace glmv::quant {
+namespace {
+
+using kernels::kPackRows;
+using kernels::PackedShape;
+namespace cpublas = at::native::cpublas;
+
+// Rows of x at a time: their sums of one block stay in the second-level cache.
+constexpr int64_t kRowsAtOnce = 512;
+// Inputs that are unpacked at once, as bf16 for 32 outputs: 256 KiB. Four calls instead of one cost
+// half as much again.
+constexpr int64_t kInputsAtOnce = 4096;
+
+// The sums of one block, fp32 [num_rows, 32], into y.
+void store_block(const PackedShape& shape, int64_t block, const float* sums, int64_t first,
+                 int64_t num_rows, float* y) {
+  const int64_t column = block * kPackRows;
+  const int64_t n = std::min<int64_t>(kPackRows, shape.out - column);
+  for (int64_t r = 0; r < num_rows; ++r) {
+    std::copy_n(sums + r * kPackRows, n, y + (first + r) * shape.out + column);
+  }
+}
+
+// Calls work(block, first row, number of rows) for all blocks and rows, on all threads; each sees
+// all rows of a block in turn.
+template <class MakeWork>
+void for_blocks(const PackedShape& shape, int64_t num_rows, const MakeWork& make_work) {
+  at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
+    auto work = make_work();
+    for (int64_t block = begin; block < end; ++block) {
+      for (int64_t first = 0; first < num_rows; first += kRowsAtOnce) {
+        work(block, first, std::min(kRowsAtOnce, num_rows - first));
+      }
+    }
+    cpublas::brgemm_release();
+  });
+}
+
+}  // namespace
+
+bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
+bool bf16_tiles_beat_int8(const PackedShape& shape) {
+  return kernels::has_tiles() && has_bf16_products() && shape.num_groups() > 1;
+}
+bool int8_tiles_beat_int8(const PackedShape& shape) {
+  return kernels::has_tiles() && cpublas::could_pack(at::kChar) && shape.num_groups() == 1;
+}
+
+void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
+                         const at::Tensor& y) {
+  const auto* px = x.const_data_ptr<at::BFloat16>();
+  auto* py = y.mutable_data_ptr<float>();
+  const int64_t padded_in = shape.padded_in();
+  const int64_t group = shape.padded_group();
+  const int64_t groups_at_once = std::max<int64_t>(1, kInputsAtOnce / group);
+  for_blocks(shape, x.size(0), [&] {
+    std::vector<at::BFloat16> pairs(groups_at_once * group * kPackRows);
+    std::vector<float> sums(kRowsAtOnce * kPackRows);
+    return [&, pairs, sums](int64_t block, int64_t first, int64_t num_rows) mutable {
+      const std::byte* blocks = w + block * shape.row_block_bytes();
+      for (int64_t g = 0; g < shape.num_groups(); g += groups_at_once) {
+        const int64_t n = std::min(groups_at_once, shape.num_groups() - g);
+        for (int64_t i = 0; i < n; ++i) {
+          kernels::kernels().block_to_pairs(
+              shape, blocks + (g + i) * shape.block_bytes(),
+              reinterpret_cast<uint16_t*>(pairs.data()) + i * group * kPackRows);
+        }
+        cpublas::brgemm(num_rows, kPackRows, n * group, padded_in, kPackRows, kPackRows, g > 0,
+                        px + first * padded_in + g * group, pairs.data(), sums.data());
+      }
+      store_block(shape, block, sums.data(), first, num_rows, py);
+    };
+  });
+}
+
+void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const kernels::Int8Rows& x,
+                         const at::Tensor& y) {
+  auto* py = y.mutable_data_ptr<float>();
+  const int64_t padded_in = shape.padded_in();
+  const int64_t group = shape.padded_group();
+  for_blocks(shape, x.num_rows, [&] {
+    std::vector<int8_t> bytes(shape.bits == 4 ? group * kPackRows : 0);
+    std::vector<int32_t> products(kRowsAtOnce * kPackRows);
+    std::vector<float> sums(kRowsAtOnce * kPackRows);
+    return [&, bytes, products, sums](int64_t block, int64_t first, int64_t num_rows) mutable {
+      std::fill(sums.begin(), sums.end(), 0.0f);
+      const std::byte* at = w + block * shape.row_block_bytes();
+      for (int64_t g = 0; g < shape.num_groups(); ++g, at += shape.block_bytes()) {
+        const auto* operand = reinterpret_cast<const int8_t*>(at + kernels::kPackHeaderBytes);
+        if (shape.bits == 4) {
+          kernels::kernels().block_to_bytes(shape, at, bytes.data());
+          operand = bytes.data();
+        }
+        cpublas::brgemm(num_rows, kPackRows, group, padded_in, kPackRows, kPackRows, false,
+                        x.q + first * padded_in + g * group, operand, products.data());
+        kernels::kernels().add_group(shape, at, g, x, first, num_rows, products.data(),
+                                     sums.data());
+      }
+      store_block(shape, block, sums.data(), first, num_rows, py);
+    };
+  });
+}
+
+}  // namespace glmv::quant
