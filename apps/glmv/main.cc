@@ -28,6 +28,7 @@ constexpr CommandRow kCommands[] = {
     {"train", "Make", "fine-tune a checkpoint on dataset files", glmv::app::add_train},
     {"synth", "Make", "generated pictures with questions and answers", glmv::app::add_synth},
     {"convert", "Make", "a checkpoint in another dtype", glmv::app::add_convert},
+    {"quantize", "Make", "a checkpoint with 4- or 8-bit weights", glmv::app::add_quantize},
     {"make-tiny", "Make", "a tiny random checkpoint of any family", glmv::app::add_make_tiny},
 };
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "glmv/quant/formats.h"
+#include "glmv/quant/pack.h"
 #include "glmv/quant/packed_linear.h"
 #include "glmv/tensor/device.h"
 
@@ -119,6 +120,46 @@ TEST(PackQuantized, ActivationOrder) {
   const at::Tensor x = at::randn({3, 16});
   EXPECT_LT(relative_error((*linear)(x), at::linear(x, want)), 1e-6);
   EXPECT_TRUE(source.leftovers().empty());
+}
+
+TEST(Formats, WhatIsWrittenReadsTheSame) {
+  at::manual_seed(8);
+  const at::Tensor weight = at::randn({40, 96});
+  struct Case {
+    std::string format;
+    QuantGrid grid;
+    QuantMethod method;
+  };
+  const std::string ct = "compressed-tensors";
+  for (const Case& c : std::vector<Case>{
+           {"awq", {.bits = 4, .group = 32}, QuantMethod::kAwq},
+           {"awq", {.bits = 4, .group = 0}, QuantMethod::kAwq},
+           {ct, {.bits = 4, .group = 16}, QuantMethod::kPackQuantized},
+           {ct, {.bits = 4, .group = 32, .symmetric = true}, QuantMethod::kPackQuantized},
+           {ct, {.bits = 8, .group = 0, .symmetric = true, .scale_dtype = at::kBFloat16},
+            QuantMethod::kPackQuantized},
+           {ct, {.bits = 8, .group = 24}, QuantMethod::kPackQuantized}}) {
+    ASSERT_TRUE(check_format(c.format, c.grid));
+    const QuantizedMatrix matrix = round_matrix(weight, c.grid);
+    Tensors tensors;
+    for (const auto& [suffix, tensor] : stored_tensors(c.format, matrix, c.grid)) {
+      tensors.add("l." + suffix, tensor);
+    }
+    const auto parsed =
+        checkpoint::parse_quant_config(quantization_config(c.format, c.grid, {"lm_head"}));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->method, c.method);
+    auto source = tensors.source(parsed->method, parsed->bits);
+    const auto linear = load_linear(source, {.name = "l", .in = 96, .out = 40});
+    ASSERT_TRUE(linear) << linear.error().message;
+    EXPECT_TRUE(dequantised(*linear).equal(
+        dequantise(matrix).to(at::kBFloat16).to(at::kFloat))) << c.format << c.grid.bits;
+    EXPECT_TRUE(source.leftovers().empty());
+  }
+  EXPECT_FALSE(check_format("awq", {.bits = 8}));
+  EXPECT_FALSE(check_format("gguf", {}));
+  EXPECT_FALSE(check_format(ct, {.bits = 3}));
+  EXPECT_FALSE(check_format(ct, {.bits = 4, .group = 20}));
 }
 
 TEST(Formats, BrokenTensorsAreNamed) {

@@ -35,6 +35,70 @@ INSTANTIATE_TEST_SUITE_P(All, Quantised,
                          testing::Values("glm4v", "glm46v", "glm4v_moe", "glm_ocr"),
                          [](const auto& info) { return std::string(info.param); });
 
+Words quantize(const std::string& model, const std::string& output, const Words& more) {
+  return join({"quantize", model, "-o", output, "--group", "32"}, more);
+}
+
+TEST_P(Quantised, CheckpointsThatWeWriteLoad) {
+  const std::string model = tiny(GetParam());
+  const std::string picture = golden_picture("rgb_420.jpg");
+  int number = 0;
+  for (const Words& flags : std::vector<Words>{
+           {"--group", "32"},
+           {"--format", "compressed-tensors", "--bits", "8", "--group", "0"},
+           {"--format", "compressed-tensors", "--zero-points", "--group", "32"}}) {
+    const std::string output = path("q" + std::to_string(number++));
+    const Outcome done =
+        run(join({"quantize", model, "-o", output, "-q", "--method", "rtn"}, flags));
+    ASSERT_EQ(done.exit_code, 0) << done.err;
+    const Outcome inspected = run({"inspect", output, "--json"});
+    EXPECT_EQ(inspected.exit_code, 0) << inspected.out;
+    const Outcome reply =
+        run({"ask", "-m", output, "--json", "--temp", "0", "-n", "3", "-i", picture, "--", "What?"});
+    EXPECT_EQ(reply.exit_code, 0) << reply.err;
+    EXPECT_TRUE(std::filesystem::exists(output + "/quantize_report.png"));
+  }
+}
+
+TEST_F(Program, QuantisingGoesOnWhereItStopped) {
+  const std::string model = tiny();
+  const Words command = quantize(model, path("q"), {"--method", "rtn"});
+  ASSERT_EQ(run(command).exit_code, 0);
+  const std::string shard = path("q") + "/model-00002-of-00004.safetensors";
+  const std::string report = read(path("q") + "/quantize_report.json");
+  const std::string bytes = read(shard);
+  // As a kill leaves it: one layer is missing, and the files that come last.
+  for (const char* name : {"model-00002-of-00004.safetensors", "config.json",
+                           "model.safetensors.index.json", "quantize_report.json"}) {
+    ASSERT_TRUE(std::filesystem::remove(path("q") + "/" + name)) << name;
+  }
+  const Outcome again = run(command);
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("2 layers were done"));
+  EXPECT_EQ(read(shard), bytes);
+  EXPECT_EQ(read(path("q") + "/quantize_report.json"), report);
+  expect_error(run(quantize(model, path("q"), {"--method", "gptq", "--synth", "full"})), kMalformed,
+               "other options");
+}
+
+TEST_F(Program, QuantizeRefusesWhatItCannotDo) {
+  const std::string model = tiny();
+  const auto refused = [&](const Words& more, const std::string& text) {
+    expect_error(run(quantize(model, path("r"), more)), kMalformed, text);
+  };
+  refused({"--method", "magic"}, "rtn, gptq, awq");
+  refused({"--method", "awq"}, "--data");
+  refused({"--method", "rtn", "--format", "gguf"}, "compressed-tensors");
+  refused({"--method", "rtn", "--bits", "8"}, "4 bits");
+  refused({"--method", "gptq", "--synth", "nothing"}, "nothing");
+  expect_error(run(quantize(model, model, {"--method", "rtn"})), kMalformed, "different folders");
+  expect_error(run(quantize(path("nowhere"), path("r"), {"--method", "rtn"})), 3, "nowhere");
+  ASSERT_EQ(run(quantize(model, path("q"), {"--method", "rtn", "-q"})).exit_code, 0);
+  expect_error(run(quantize(path("q"), path("r"), {"--method", "rtn"})), kMalformed,
+               "quantised already");
+  EXPECT_FALSE(std::filesystem::exists(path("r") + "/config.json"));
+}
+
 TEST_F(Program, UnknownQuantisationIsRefused) {
   expect_error(ask({"--quant", "int3", "--", "hi"}), kMalformed, "int3");
   expect_error(ask({"--act", "fp8", "--", "hi"}), kMalformed, "fp8");

@@ -5,12 +5,14 @@ usage: quant.py GLMV GLMV_FORWARD [--prompts 12] [--seed 1]
 
 Every Linear of the decoder is quantised here, written in the published layout and, dequantised, as a plain
 checkpoint for the reference. glmv's logits of the first must equal the reference's of the second: in fp32
-within rounding, in bf16 and with int8 activations within the gates below.
+within rounding, in bf16 and with int8 activations within the gates below. Folders that `glmv quantize` writes
+as compressed-tensors are also loaded by transformers itself, with logits equal to glmv's.
 """
 import argparse
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -153,6 +155,31 @@ def write_case(source, case, work, seed):
     return folders
 
 
+def compare_written(arguments, sources, prompts, work):
+    """Number of folders of `glmv quantize` on which transformers and glmv differ"""
+    failures = 0
+    for family, bits, group in (("glm4v", 4, 32), ("glm_ocr", 8, 0)):
+        folder = work / f"written-{family}"
+        subprocess.run([arguments.glmv, "quantize", str(sources[family]), "-o", str(folder), "--method", "rtn",
+                        "--format", "compressed-tensors", "--bits", str(bits), "--group", str(group), "-q"],
+                       check=True, stdout=subprocess.DEVNULL)
+        model, processor, misfits = checkpoints.load(folder)
+        out = work / f"written-{family}-out"
+        run_glmv(arguments.forward, folder, "float32", prompt_lines(prompts, [None] * len(prompts)), out)
+        distances = []
+        for i, prompt in enumerate(prompts):
+            inputs = reference_inputs(processor, prompt)
+            inputs.pop("token_type_ids", None)
+            if not all(key in inputs for key in GRIDS):
+                got = safetensors.torch.load_file(out / f"{i}.safetensors")["logits"]
+                distances.append(relative_l2(got, run_reference(model, inputs)[0]))
+        bad = bool(misfits) or max(distances) > GATES["float32"]
+        failures += bad
+        print(f"{'written ' + family:<18} {'float32':<16} {len(distances):>7} {max(distances):>18.3g} "
+              f"{GATES['float32']:>8.0e}{'  BAD' if bad else ''}", flush=True)
+    return failures
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("glmv")
@@ -193,6 +220,7 @@ def main():
                 failures += bad
                 print(f"{case:<18} {mode:<16} {len(distances):>7} {max(distances):>18.3g} {gate:>8.0e}"
                       f"{'  BAD' if bad else ''}", flush=True)
+        failures += compare_written(arguments, sources, prompts, work)
     sys.exit(1 if failures else 0)
 
 

@@ -85,66 +85,74 @@ at::Tensor Decoder::forward(const TextBatch& batch, const LayerProbe& probe) con
   return tensor::rms_norm(x, norm, eps);
 }
 
+void DecoderLayer::collect(std::vector<NamedParameter>& out) const {
+  const auto add = [&](const char* suffix, const at::Tensor& tensor) {
+    if (tensor.defined()) out.push_back({name + suffix, tensor});
+  };
+  add(".input_layernorm.weight", input_layernorm);
+  for (const quant::Linear* linear :
+       {&self_attn.q_proj, &self_attn.k_proj, &self_attn.v_proj, &self_attn.o_proj}) {
+    collect_linear(*linear, out);
+  }
+  add(".post_self_attn_layernorm.weight", post_self_attn_layernorm);
+  add(".post_attention_layernorm.weight", post_attention_layernorm);
+  std::visit([&](const auto& part) { part.collect(out); }, mlp);
+  add(".post_mlp_layernorm.weight", post_mlp_layernorm);
+}
+
 void Decoder::collect(std::vector<NamedParameter>& out) const {
   out.push_back({fmt::format("{}embed_tokens.weight", kPrefix), embed_tokens});
-  for (const DecoderLayer& layer : layers) {
-    const auto add = [&](const char* suffix, const at::Tensor& tensor) {
-      if (tensor.defined()) out.push_back({layer.name + suffix, tensor});
-    };
-    add(".input_layernorm.weight", layer.input_layernorm);
-    const Attention& attention = layer.self_attn;
-    for (const quant::Linear* linear :
-         {&attention.q_proj, &attention.k_proj, &attention.v_proj, &attention.o_proj}) {
-      collect_linear(*linear, out);
-    }
-    add(".post_self_attn_layernorm.weight", layer.post_self_attn_layernorm);
-    add(".post_attention_layernorm.weight", layer.post_attention_layernorm);
-    std::visit([&](const auto& mlp) { mlp.collect(out); }, layer.mlp);
-    add(".post_mlp_layernorm.weight", layer.post_mlp_layernorm);
-  }
+  for (const DecoderLayer& layer : layers) layer.collect(out);
   out.push_back({fmt::format("{}norm.weight", kPrefix), norm});
+}
+
+Result<DecoderLayer> load_layer(tensor::WeightSource& source, const checkpoint::TextConfig& config,
+                                int64_t index) {
+  const int64_t d = config.hidden_size;
+  const int64_t q_width = config.num_attention_heads * config.head_dim;
+  const int64_t kv_width = config.num_key_value_heads * config.head_dim;
+  DecoderLayer layer;
+  layer.name = fmt::format("{}layers.{}", kPrefix, index);
+  const std::string attn = layer.name + ".self_attn.";
+  GLMV_ASSIGN(layer.input_layernorm, source.take(layer.name + ".input_layernorm.weight", {d}));
+  const bool bias = config.attention_bias;
+  GLMV_ASSIGN(layer.self_attn.q_proj,
+              quant::load_linear(source, {.name = attn + "q_proj", .in = d, .out = q_width,
+                                          .bias = bias}));
+  GLMV_ASSIGN(layer.self_attn.k_proj,
+              quant::load_linear(source, {.name = attn + "k_proj", .in = d, .out = kv_width,
+                                          .bias = bias}));
+  GLMV_ASSIGN(layer.self_attn.v_proj,
+              quant::load_linear(source, {.name = attn + "v_proj", .in = d, .out = kv_width,
+                                          .bias = bias}));
+  GLMV_ASSIGN(layer.self_attn.o_proj,
+              quant::load_linear(source, {.name = attn + "o_proj", .in = q_width, .out = d}));
+  GLMV_ASSIGN(layer.post_attention_layernorm,
+              source.take(layer.name + ".post_attention_layernorm.weight", {d}));
+  if (config.sandwich_norms) {
+    GLMV_ASSIGN(layer.post_self_attn_layernorm,
+                source.take(layer.name + ".post_self_attn_layernorm.weight", {d}));
+    GLMV_ASSIGN(layer.post_mlp_layernorm,
+                source.take(layer.name + ".post_mlp_layernorm.weight", {d}));
+  }
+  const std::string mlp = layer.name + ".mlp";
+  if (config.moe && index >= config.moe->first_k_dense_replace) {
+    GLMV_ASSIGN(layer.mlp, load_moe(source, mlp, config));
+  } else {
+    GLMV_ASSIGN(layer.mlp,
+                load_mlp(source, mlp, d, config.intermediate_size, !config.moe.has_value()));
+  }
+  return layer;
 }
 
 Result<Decoder> load_decoder(tensor::WeightSource& source, const checkpoint::TextConfig& config) {
   Decoder decoder;
   decoder.config = config;
   const int64_t d = config.hidden_size;
-  const int64_t q_width = config.num_attention_heads * config.head_dim;
-  const int64_t kv_width = config.num_key_value_heads * config.head_dim;
   GLMV_ASSIGN(decoder.embed_tokens, source.take(fmt::format("{}embed_tokens.weight", kPrefix),
                                                 {config.vocab_size, d}));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    DecoderLayer layer;
-    layer.name = fmt::format("{}layers.{}", kPrefix, i);
-    const std::string attn = layer.name + ".self_attn.";
-    GLMV_ASSIGN(layer.input_layernorm, source.take(layer.name + ".input_layernorm.weight", {d}));
-    const bool bias = config.attention_bias;
-    GLMV_ASSIGN(layer.self_attn.q_proj,
-                quant::load_linear(source, {.name = attn + "q_proj", .in = d, .out = q_width,
-                                            .bias = bias}));
-    GLMV_ASSIGN(layer.self_attn.k_proj,
-                quant::load_linear(source, {.name = attn + "k_proj", .in = d, .out = kv_width,
-                                            .bias = bias}));
-    GLMV_ASSIGN(layer.self_attn.v_proj,
-                quant::load_linear(source, {.name = attn + "v_proj", .in = d, .out = kv_width,
-                                            .bias = bias}));
-    GLMV_ASSIGN(layer.self_attn.o_proj,
-                quant::load_linear(source, {.name = attn + "o_proj", .in = q_width, .out = d}));
-    GLMV_ASSIGN(layer.post_attention_layernorm,
-                source.take(layer.name + ".post_attention_layernorm.weight", {d}));
-    if (config.sandwich_norms) {
-      GLMV_ASSIGN(layer.post_self_attn_layernorm,
-                  source.take(layer.name + ".post_self_attn_layernorm.weight", {d}));
-      GLMV_ASSIGN(layer.post_mlp_layernorm,
-                  source.take(layer.name + ".post_mlp_layernorm.weight", {d}));
-    }
-    const std::string mlp = layer.name + ".mlp";
-    if (config.moe && i >= config.moe->first_k_dense_replace) {
-      GLMV_ASSIGN(layer.mlp, load_moe(source, mlp, config));
-    } else {
-      GLMV_ASSIGN(layer.mlp,
-                  load_mlp(source, mlp, d, config.intermediate_size, !config.moe.has_value()));
-    }
+    GLMV_ASSIGN(DecoderLayer layer, load_layer(source, config, i));
     decoder.layers.push_back(std::move(layer));
   }
   GLMV_ASSIGN(decoder.norm, source.take(fmt::format("{}norm.weight", kPrefix), {d}));

@@ -27,6 +27,8 @@ struct DecoderLayer {
   at::Tensor post_attention_layernorm;  // the norm before the MLP
   std::variant<Mlp, Moe> mlp;
   at::Tensor post_mlp_layernorm;        // sandwich norms only
+
+  void collect(std::vector<NamedParameter>& out) const;
 };
 
 // Called after each half layer with a stage name ("attn", "mlp"); for golden tests.
@@ -43,6 +45,8 @@ struct Decoder {
   void collect(std::vector<NamedParameter>& out) const;
 };
 
+Result<DecoderLayer> load_layer(tensor::WeightSource& source, const checkpoint::TextConfig& config,
+                                int64_t index);
 Result<Decoder> load_decoder(tensor::WeightSource& source, const checkpoint::TextConfig& config);
 
 }  // namespace glmv::model

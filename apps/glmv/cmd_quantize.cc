@@ -1,0 +1,218 @@
+// glmv quantize: a BF16 checkpoint with 4- or 8-bit weights.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "apps/glmv/command.h"
+#include "apps/glmv/quantize_run.h"
+#include "apps/glmv/synth_source.h"
+#include "glmv/base/files.h"
+#include "glmv/media/plot.h"
+#include "glmv/media/png_writer.h"
+#include "glmv/synth/fonts.h"
+#include "glmv/train/dataset.h"
+
+namespace glmv::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct QuantizeFlags {
+  std::string input;
+  std::string output;
+  std::string method = "awq";
+  std::string format = "awq";
+  int bits = 4;
+  int64_t group = 128;
+  bool zero_points = false;
+  std::string data;
+  std::string media_dir;
+  std::string synth;
+  int64_t num_samples = 64;
+  int64_t num_eval_samples = 16;
+  int64_t max_tokens = 2048;
+  bool quiet = false;
+};
+
+Result<std::unique_ptr<train::SampleSource>> open_samples(const QuantizeFlags& flags) {
+  if (!flags.data.empty() && !flags.synth.empty()) {
+    return invalid_argument("name the calibration samples once: --data FILE or --synth MIXTURE");
+  }
+  if (!flags.data.empty()) {
+    GLMV_ASSIGN(train::Dataset dataset,
+                train::Dataset::open(flags.data, {.media_dir = flags.media_dir}));
+    for (const std::string& warning : dataset.warnings()) {
+      fmt::print(stderr, "warning: {}\n", warning);
+    }
+    return std::make_unique<train::Dataset>(std::move(dataset));
+  }
+  if (!flags.synth.empty()) {
+    GLMV_RETURN_IF_ERROR(synth::check_fonts());
+    GLMV_ASSIGN(const synth::Mixture* mixture, synth::mixture_by_name(flags.synth));
+    return std::make_unique<SynthSource>(*mixture, 0, int64_t{1} << 30, false);
+  }
+  if (flags.method != "rtn") {
+    return invalid_argument("--method {} needs calibration samples: --data FILE with conversations "
+                            "like those the model will see, or --synth MIXTURE", flags.method);
+  }
+  return nullptr;
+}
+
+Json to_json(const QuantizeFlags& flags, const QuantizeSummary& summary) {
+  Json linears = Json::array();
+  for (const LinearReport& linear : summary.linears) {
+    linears.push_back({{"name", linear.name},
+                       {"error", linear.error},
+                       {"rounding_error", linear.rounding_error}});
+  }
+  const auto number = [](const std::optional<double>& value) {
+    return value ? Json(*value) : Json();
+  };
+  return {{"method", flags.method},
+          {"format", flags.format},
+          {"bits", flags.bits},
+          {"group", flags.group},
+          {"zero_points", flags.zero_points},
+          {"input_bytes", summary.input_bytes},
+          {"output_bytes", summary.output_bytes},
+          {"kl", number(summary.kl)},
+          {"perplexity", number(summary.perplexity)},
+          {"original_perplexity", number(summary.original_perplexity)},
+          {"kept", summary.kept},
+          {"linears", std::move(linears)}};
+}
+
+// Relative error in dB of each kind of Linear over the layers.
+Result<void> draw_report(const QuantizeSummary& summary, const std::filesystem::path& path) {
+  std::map<std::string, media::PlotSeries> series;
+  for (const LinearReport& linear : summary.linears) {
+    if (linear.name.find(".experts.") != std::string::npos) continue;  // hundreds of lines
+    const std::string kind = linear.name.substr(linear.name.rfind('.') + 1);
+    media::PlotSeries& line = series[kind];
+    line.name = kind;
+    line.smooth = false;
+    line.x.push_back(static_cast<double>(line.x.size()));
+    line.y.push_back(10 * std::log10(std::max(linear.error, 1e-12)));
+  }
+  media::Plot plot{.title = "error of the outputs by layer", .x_label = "layer", .y_label = "dB"};
+  for (auto& [kind, line] : series) plot.series.push_back(std::move(line));
+  if (plot.series.empty()) return {};
+  GLMV_ASSIGN(const media::Image image, media::draw_plot(plot));
+  return media::write_png(path, image);
+}
+
+void print_summary(const QuantizeFlags& flags, const QuantizeSummary& summary) {
+  std::map<std::string, std::pair<double, int64_t>> by_kind, plain_by_kind;
+  for (const LinearReport& linear : summary.linears) {
+    const std::string kind = linear.name.substr(linear.name.rfind('.') + 1);
+    by_kind[kind].first += linear.error;
+    ++by_kind[kind].second;
+    plain_by_kind[kind].first += linear.rounding_error;
+  }
+  if (!by_kind.empty()) {
+    fmt::print("{:<14} {:>7} {:>12} {:>12}\n", "mean error of", "layers", flags.method, "rounding");
+    for (const auto& [kind, sum] : by_kind) {
+      const auto n = static_cast<double>(sum.second);
+      fmt::print("{:<14} {:>7} {:>12.3g} {:>12.3g}\n", kind, sum.second, sum.first / n,
+                 plain_by_kind[kind].first / n);
+    }
+  }
+  if (summary.kl) {
+    fmt::print("KL from the original {:.4f}; perplexity {:.3f}, of the original {:.3f}\n",
+               *summary.kl, *summary.perplexity, *summary.original_perplexity);
+  }
+  fmt::print("{}: {} of weights, before {}\n", flags.output,
+             bytes_text(double(summary.output_bytes)), bytes_text(double(summary.input_bytes)));
+}
+
+Result<int> run_quantize(const QuantizeFlags& flags) {
+  if (flags.method != "rtn" && flags.method != "gptq" && flags.method != "awq") {
+    return invalid_argument("unknown method \"{}\"; known: rtn, gptq, awq", flags.method);
+  }
+  GLMV_ASSIGN(const auto samples, open_samples(flags));
+  QuantizeJob job{.input = flags.input, .output = flags.output};
+  job.layer.method = flags.method;
+  job.layer.format = flags.format;
+  job.layer.grid = {.bits = flags.bits,
+                    .group = flags.group,
+                    .symmetric = flags.format != "awq" && !flags.zero_points,
+                    .scale_dtype = flags.format == "awq" ? at::kHalf : at::kBFloat16};
+  job.samples = samples.get();
+  job.num_samples = flags.num_samples;
+  job.num_eval_samples = flags.num_eval_samples;
+  job.max_tokens = flags.max_tokens;
+  job.fingerprint = {{"input", flags.input},   {"method", flags.method},
+                     {"format", flags.format}, {"bits", flags.bits},
+                     {"group", flags.group},   {"zero_points", flags.zero_points},
+                     {"data", flags.data},     {"synth", flags.synth},
+                     {"samples", flags.num_samples}, {"max_tokens", flags.max_tokens}};
+  catch_interrupts();
+  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  const Clock::time_point start = Clock::now();
+  job.on_progress = [&](int64_t done, int64_t total, const std::string& what) {
+    if (flags.quiet) return !interrupted();
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const std::string left =
+        done > 0 ? ", " + duration_text(seconds / double(done) * double(total - done)) + " left"
+                 : std::string();
+    if (terminal) {
+      fmt::print(stderr, "\r\033[Klayer {} of {}{}{}", done, total, left,
+                 what.empty() ? "" : ": " + what);
+    } else if (what.empty()) {
+      fmt::print(stderr, "layer {} of {}{}\n", done, total, left);
+    }
+    return !interrupted();
+  };
+  GLMV_ASSIGN(const QuantizeSummary summary, quantize_checkpoint(job));
+  if (terminal && !flags.quiet) fmt::print(stderr, "\r\033[K");
+  if (summary.stopped) {
+    fmt::print(stderr, "stopped; the same command goes on from here\n");
+    return kExitInterrupted;
+  }
+  if (summary.num_resumed > 0) {
+    fmt::print(stderr, "{} layers were done in an earlier run\n", summary.num_resumed);
+  }
+  const std::filesystem::path output = flags.output;
+  GLMV_RETURN_IF_ERROR(write_file_atomic(output / "quantize_report.json",
+                                         to_json(flags, summary).dump(2) + "\n"));
+  GLMV_RETURN_IF_ERROR(draw_report(summary, output / "quantize_report.png"));
+  print_summary(flags, summary);
+  return 0;
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& command, int& exit_code) {
+  auto flags = std::make_shared<QuantizeFlags>();
+  command.add_option("input", flags->input, "checkpoint folder in BF16, F16 or F32")->required();
+  command.add_option("-o,--output", flags->output, "folder to write")->required();
+  command.add_option("--method", flags->method, "awq, gptq, or rtn (rounding, no samples needed)")
+      ->capture_default_str();
+  command.add_option("--format", flags->format, "awq (AutoAWQ) or compressed-tensors")
+      ->capture_default_str();
+  command.add_option("--bits", flags->bits, "4 or 8")->capture_default_str();
+  command.add_option("--group", flags->group, "inputs that share a scale; 0: whole rows")
+      ->capture_default_str();
+  command.add_flag("--zero-points", flags->zero_points,
+                   "with compressed-tensors too; smaller error, but transformers 5.23 cannot read it");
+  const std::string data = "Calibration";
+  command.add_option("--data", flags->data, "dataset file, as for train")->group(data);
+  command.add_option("--media-dir", flags->media_dir, "where its relative media paths begin")
+      ->group(data);
+  command.add_option("--synth", flags->synth, "generated pictures instead: name of a mixture")
+      ->group(data);
+  command.add_option("--samples", flags->num_samples, "samples to calibrate on")
+      ->check(CLI::PositiveNumber)->capture_default_str()->group(data);
+  command.add_option("--eval-samples", flags->num_eval_samples,
+                     "samples behind them, for KL and perplexity")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(data);
+  command.add_option("--max-tokens", flags->max_tokens, "longer samples are left out")
+      ->check(CLI::PositiveNumber)->capture_default_str()->group(data);
+  command.add_flag("-q,--quiet", flags->quiet, "no progress");
+  command.callback([flags, &exit_code] { exit_code = report(run_quantize(*flags)); });
+}
+
+}  // namespace glmv::app
