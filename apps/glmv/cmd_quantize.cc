@@ -8,12 +8,10 @@
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/quantize_run.h"
-#include "apps/glmv/synth_source.h"
+#include "apps/glmv/sample_sources.h"
 #include "glmv/base/files.h"
 #include "glmv/media/plot.h"
 #include "glmv/media/png_writer.h"
-#include "glmv/synth/fonts.h"
-#include "glmv/train/dataset.h"
 
 namespace glmv::app {
 namespace {
@@ -37,23 +35,14 @@ struct QuantizeFlags {
   bool quiet = false;
 };
 
-Result<std::unique_ptr<train::SampleSource>> open_samples(const QuantizeFlags& flags) {
+Result<Source> open_samples(const QuantizeFlags& flags) {
   if (!flags.data.empty() && !flags.synth.empty()) {
     return invalid_argument("name the calibration samples once: --data FILE or --synth MIXTURE");
   }
   if (!flags.data.empty()) {
-    GLMV_ASSIGN(train::Dataset dataset,
-                train::Dataset::open(flags.data, {.media_dir = flags.media_dir}));
-    for (const std::string& warning : dataset.warnings()) {
-      fmt::print(stderr, "warning: {}\n", warning);
-    }
-    return std::make_unique<train::Dataset>(std::move(dataset));
+    return open_dataset(flags.data, {.media_dir = flags.media_dir});
   }
-  if (!flags.synth.empty()) {
-    GLMV_RETURN_IF_ERROR(synth::check_fonts());
-    GLMV_ASSIGN(const synth::Mixture* mixture, synth::mixture_by_name(flags.synth));
-    return std::make_unique<SynthSource>(*mixture, 0, int64_t{1} << 30, false);
-  }
+  if (!flags.synth.empty()) return open_synth(flags.synth, 0, int64_t{1} << 30, false);
   if (flags.method != "rtn") {
     return invalid_argument("--method {} needs calibration samples: --data FILE with conversations "
                             "like those the model will see, or --synth MIXTURE", flags.method);
@@ -85,12 +74,17 @@ Json to_json(const QuantizeFlags& flags, const QuantizeSummary& summary) {
           {"linears", std::move(linears)}};
 }
 
+// "q_proj" of "model...self_attn.q_proj".
+std::string kind_of(const LinearReport& linear) {
+  return linear.name.substr(linear.name.rfind('.') + 1);
+}
+
 // Relative error in dB of each kind of Linear over the layers.
 Result<void> draw_report(const QuantizeSummary& summary, const std::filesystem::path& path) {
   std::map<std::string, media::PlotSeries> series;
   for (const LinearReport& linear : summary.linears) {
     if (linear.name.find(".experts.") != std::string::npos) continue;  // hundreds of lines
-    const std::string kind = linear.name.substr(linear.name.rfind('.') + 1);
+    const std::string kind = kind_of(linear);
     media::PlotSeries& line = series[kind];
     line.name = kind;
     line.smooth = false;
@@ -107,7 +101,7 @@ Result<void> draw_report(const QuantizeSummary& summary, const std::filesystem::
 void print_summary(const QuantizeFlags& flags, const QuantizeSummary& summary) {
   std::map<std::string, std::pair<double, int64_t>> by_kind, plain_by_kind;
   for (const LinearReport& linear : summary.linears) {
-    const std::string kind = linear.name.substr(linear.name.rfind('.') + 1);
+    const std::string kind = kind_of(linear);
     by_kind[kind].first += linear.error;
     ++by_kind[kind].second;
     plain_by_kind[kind].first += linear.rounding_error;

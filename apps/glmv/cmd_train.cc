@@ -7,9 +7,7 @@
 #include <thread>
 
 #include "apps/glmv/command.h"
-#include "apps/glmv/synth_source.h"
-#include "glmv/synth/fonts.h"
-#include "glmv/train/dataset.h"
+#include "apps/glmv/sample_sources.h"
 #include "glmv/train/trainer.h"
 
 namespace glmv::app {
@@ -25,23 +23,13 @@ struct TrainFlags {
   bool quiet = false;
 };
 
-using Source = std::unique_ptr<train::SampleSource>;
-
-Result<Source> open_dataset(const std::string& path, const train::DataOptions& options) {
-  GLMV_ASSIGN(train::Dataset dataset, train::Dataset::open(path, options));
-  for (const std::string& warning : dataset.warnings()) fmt::print(stderr, "warning: {}\n", warning);
-  return std::make_unique<train::Dataset>(std::move(dataset));
-}
-
 Result<Source> open_source(const TrainFlags& flags) {
   if (flags.data.empty() == flags.synth.empty()) {
     return invalid_argument("name the training data: either --data FILE or --synth MIXTURE");
   }
   if (!flags.data.empty()) return open_dataset(flags.data, flags.options.data);
-  GLMV_RETURN_IF_ERROR(synth::check_fonts());
-  GLMV_ASSIGN(const synth::Mixture* mixture, synth::mixture_by_name(flags.synth));
-  return std::make_unique<SynthSource>(*mixture, flags.synth_first, flags.synth_samples,
-                                       flags.options.encode.objective == "visual-words");
+  return open_synth(flags.synth, flags.synth_first, flags.synth_samples,
+                    flags.options.encode.objective == "visual-words");
 }
 
 // Turns the interrupt into the trainer's stop flag; signal handlers cannot reach an atomic that

@@ -143,10 +143,6 @@ Result<quant::QuantizedMatrix> quantise(const at::Tensor& w, const Seen& seen, b
   return quant::round_matrix(w, options.grid, shrink);
 }
 
-double error_of(const at::Tensor& w, const at::Tensor& other, const at::Tensor& rows) {
-  return quant::output_error(w, other, rows.defined() ? rows : at::eye(w.size(1)));
-}
-
 }  // namespace
 
 Result<QuantizedLayer> quantize_layer(const DecoderLayer& original, const RunLayer& run,
@@ -181,7 +177,7 @@ Result<QuantizedLayer> quantize_layer(const DecoderLayer& original, const RunLay
       const at::Tensor& w = weights.at(reader);
       if (!quant::fits_format(options.format, options.grid, w.size(0), w.size(1))) continue;
       const auto plain = quant::round_matrix(w, options.grid);
-      rounding_error[reader] = error_of(w, quant::dequantise(plain), rows);
+      rounding_error[reader] = quant::output_error(w, quant::dequantise(plain), rows);
     }
   }
   if (options.method == "awq") {
@@ -221,7 +217,7 @@ Result<QuantizedLayer> quantize_layer(const DecoderLayer& original, const RunLay
     const Seen& seen = *seen_of.at(linear);
     auto matrix = quantise(w, seen, clips, options);
     if (!matrix) return in_context(linear_name, matrix.error());
-    result.report.push_back({linear_name, error_of(w, quant::dequantise(*matrix), seen.rows()),
+    result.report.push_back({linear_name, quant::output_error(w, quant::dequantise(*matrix), seen.rows()),
                              rounding_error.at(linear)});
     for (auto& [suffix, tensor] : quant::stored_tensors(options.format, *matrix, options.grid)) {
       result.tensors.emplace_back(linear_name + "." + suffix, std::move(tensor));

@@ -62,6 +62,7 @@ class Run {
   Result<QuantizeSummary> all();
 
  private:
+  bool calibrates() const { return job_.samples != nullptr && job_.layer.method != "rtn"; }
   Result<void> prepare_folder();
   Result<void> encode_samples(const processing::Processor& processor);
   Result<bool> do_layer(int64_t index);
@@ -142,7 +143,8 @@ Result<void> Run::encode_samples(const processing::Processor& processor) {
   GLMV_ASSIGN(const train::Collator collator, train::Collator::create(processor, {}));
   const int64_t wanted = std::min(job_.num_samples + job_.num_eval_samples, job_.samples->size());
   const int64_t num_eval = std::min(job_.num_eval_samples, wanted / 2);
-  for (int64_t i = 0; i < wanted; ++i) {
+  const int64_t num_calibration = wanted - num_eval;
+  for (int64_t i = calibrates() ? 0 : num_calibration; i < wanted; ++i) {
     if (!progress(0, fmt::format("reading sample {} of {}", i + 1, wanted))) break;
     GLMV_ASSIGN(train::Sample sample, job_.samples->get(i));
     GLMV_ASSIGN(const train::EncodedSample encoded, collator.encode(std::move(sample)));
@@ -153,11 +155,11 @@ Result<void> Run::encode_samples(const processing::Processor& processor) {
     if (batch.patches.defined()) rows = model_.encode_images(batch.patches, batch.grids, {});
     at::Tensor hidden = model_.embed(batch.input_ids_N, rows, batch.image_positions_M);
     batch.patches = at::Tensor();
-    Stream& stream = i < wanted - num_eval ? calibration_ : eval_;
+    Stream& stream = i < num_calibration ? calibration_ : eval_;
     stream.batches.push_back(std::move(batch));
     stream.hidden.push_back(std::move(hidden));
   }
-  if (calibration_.hidden.empty()) {
+  if (calibrates() && calibration_.hidden.empty()) {
     return invalid_argument("no calibration sample has at most {} tokens; raise --max-tokens",
                             job_.max_tokens);
   }
@@ -217,7 +219,7 @@ Result<bool> Run::do_layer(int64_t index) {
   } else {
     if (!progress(index, "quantising")) return false;
     RunLayer run;
-    if (!calibration_.hidden.empty() && job_.layer.method != "rtn") {
+    if (calibrates()) {
       run = [this](const DecoderLayer& observed) { through(observed, calibration_); };
     }
     GLMV_ASSIGN(const QuantizedLayer done,
@@ -227,10 +229,10 @@ Result<bool> Run::do_layer(int64_t index) {
     summary_.linears.insert(summary_.linears.end(), done.report.begin(), done.report.end());
     summary_.kept.insert(summary_.kept.end(), done.kept.begin(), done.kept.end());
   }
-  if (calibration_.hidden.empty()) return progress(index + 1, "");
+  if (calibration_.hidden.empty() && eval_.hidden.empty()) return progress(index + 1, "");
   if (!progress(index, "running the samples")) return false;
   GLMV_ASSIGN(const DecoderLayer written, read_layer(index));
-  calibration_.hidden = through(written, calibration_);
+  if (index + 1 < num_layers_) calibration_.hidden = through(written, calibration_);
   eval_.hidden = through(written, eval_);
   eval_original_.hidden = through(layer, eval_original_);
   return progress(index + 1, "");

@@ -5,7 +5,6 @@
 namespace glmv::kernels {
 namespace {
 
-constexpr int kZeroOffset = 128;
 constexpr int kHalfRows = kPackRows / 2;
 constexpr uint8_t kSignBit = 128;  // of stored 8-bit values
 
@@ -33,7 +32,7 @@ void pack_rows(const PackedShape& shape, int rows, const uint8_t* q, const float
     for (int r = 0; r < rows; ++r) {
       std::memcpy(bytes + 4 * r, &scales[r * groups + g], 4);
       const uint8_t zero = zeros[r * groups + g];
-      bytes[kZeroOffset + r] = zero;
+      bytes[kPackZeroOffset + r] = zero;
       for (int64_t k = 0; k < shape.padded_group(); ++k) {
         const Place place = place_of(shape.bits, r, k);
         uint8_t value = k < shape.group ? q[r * shape.in + g * shape.group + k] : zero;
@@ -56,7 +55,7 @@ void unpack_rows(const PackedShape& shape, const std::byte* block, float* w) {
         const int stored = bytes[place.byte] >> place.shift & mask;
         const int q = shape.bits == 8 ? stored ^ kSignBit : stored;
         w[r * shape.in + g * shape.group + k] =
-            static_cast<float>(q - bytes[kZeroOffset + r]) * scale;
+            static_cast<float>(q - bytes[kPackZeroOffset + r]) * scale;
       }
     }
   }

@@ -20,6 +20,7 @@
 namespace glmv::kernels {
 
 inline constexpr int kPackRows = 32;
+inline constexpr int64_t kPackZeroOffset = 128;  // of the zero points in a block
 inline constexpr int64_t kPackHeaderBytes = 192;
 
 struct PackedShape {

@@ -92,7 +92,7 @@ void add_group(const PackedShape& shape, const std::byte* block, int64_t group, 
     for (int o = 0; o < kPackRows; ++o) {
       float scale;
       std::memcpy(&scale, bytes + 4 * o, sizeof scale);
-      const int64_t zero = bytes[128 + o] - (shape.bits == 8 ? 128 : 0);
+      const int64_t zero = bytes[kPackZeroOffset + o] - (shape.bits == 8 ? 128 : 0);
       const auto centred = static_cast<double>(sums[r * kPackRows + o] - zero * x.sums[at]);
       y[r * kPackRows + o] += static_cast<float>(centred * x.scales[at] * scale);
     }

@@ -28,13 +28,10 @@ constexpr FormatRow kFormats[] = {
 // The weight of `spec` in the format, under whichever of its spellings the file has; null when it
 // has none.
 Result<QuantizedWeightPtr> read_spelling(WeightSource& source, const LinearSpec& spec,
-                                         const FormatRow& row, std::vector<std::string>& names) {
+                                         const FormatRow& row) {
   const std::string suffix(row.suffix);
   const int bits = source.options().quantization.bits;
-  if (source.has(spec.name + suffix)) {
-    names = {spec.name};
-    return row.read(source, spec.name, bits);
-  }
+  if (source.has(spec.name + suffix)) return row.read(source, spec.name, bits);
   if (!spec.pieces.empty() && source.has(spec.pieces.front() + suffix)) {
     std::vector<QuantizedWeightPtr> parts;
     for (size_t i = 0; i < spec.pieces.size(); ++i) {
@@ -45,7 +42,6 @@ Result<QuantizedWeightPtr> read_spelling(WeightSource& source, const LinearSpec&
       }
       parts.push_back(std::move(part));
     }
-    names = spec.pieces;
     return join_rows(std::move(parts), spec.name);
   }
   if (!spec.sliced_from.empty() && source.has(spec.sliced_from + suffix)) {
@@ -54,7 +50,6 @@ Result<QuantizedWeightPtr> read_spelling(WeightSource& source, const LinearSpec&
       return invalid_argument("\"{}\" has {} rows, config.json implies at least {}",
                               spec.sliced_from, whole->shape().out, spec.slice_begin + spec.out);
     }
-    names = {spec.sliced_from};
     return slice_rows(std::move(whole), spec.slice_begin, spec.out);
   }
   return QuantizedWeightPtr();
@@ -68,11 +63,10 @@ Result<void> check_finite(const at::Tensor& values, const std::string& name) {
                           "was written by a failed quantiser", name);
 }
 
-Result<QuantizedWeightPtr> read_quantized(WeightSource& source, const LinearSpec& spec,
-                                          std::vector<std::string>& names) {
+Result<QuantizedWeightPtr> read_quantized(WeightSource& source, const LinearSpec& spec) {
   for (const FormatRow& row : kFormats) {
     if (row.method != source.options().quantization.method) continue;
-    GLMV_ASSIGN(QuantizedWeightPtr weight, read_spelling(source, spec, row, names));
+    GLMV_ASSIGN(QuantizedWeightPtr weight, read_spelling(source, spec, row));
     if (weight == nullptr) break;
     const kernels::PackedShape& shape = weight->shape();
     if (shape.in != spec.in || shape.out != spec.out) {

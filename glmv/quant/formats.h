@@ -16,10 +16,9 @@ Result<QuantizedWeightPtr> read_awq(tensor::WeightSource& source, const std::str
 Result<QuantizedWeightPtr> read_pack_quantized(tensor::WeightSource& source,
                                                const std::string& name, int bits);
 
-// The weight of `spec` in the format of the checkpoint, and the names of the Linears on disk that it
-// was read from. Null when the file holds this Linear in floats.
-Result<QuantizedWeightPtr> read_quantized(tensor::WeightSource& source, const LinearSpec& spec,
-                                          std::vector<std::string>& names);
+// The weight of `spec` in the format of the checkpoint. Null when the file holds this Linear in
+// floats.
+Result<QuantizedWeightPtr> read_quantized(tensor::WeightSource& source, const LinearSpec& spec);
 
 Result<void> check_finite(const at::Tensor& values, const std::string& name);
 

@@ -54,8 +54,7 @@ Linear make_linear(tensor::WeightSource& source, std::string name, at::Tensor we
 }
 
 Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec) {
-  std::vector<std::string> names = {spec.name};
-  GLMV_ASSIGN(const QuantizedWeightPtr stored, read_quantized(source, spec, names));
+  GLMV_ASSIGN(const QuantizedWeightPtr stored, read_quantized(source, spec));
   at::Tensor weight, bias;
   if (stored == nullptr) {
     GLMV_ASSIGN(weight, take(source, spec, ".weight", {spec.out, spec.in}));
@@ -63,14 +62,20 @@ Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec)
   if (spec.bias) {
     GLMV_ASSIGN(bias, take(source, spec, ".bias", {spec.out}));
   }
-  if (stored == nullptr) {
-    Linear linear = make_linear(source, spec.name, std::move(weight), std::move(bias));
-    if (bits_at_load(source, spec.name, spec.in) != 0) source.drop_pages(spec.name);
-    return linear;
+  if (stored == nullptr && bits_at_load(source, spec.name, spec.in) == 0) {
+    return make_unquantized(spec.name, std::move(weight), std::move(bias));
   }
-  Linear linear = make_packed(spec.name, *stored, std::move(bias), activations_of(source));
-  source.add_bytes(stored->shape().num_bytes());
-  for (const std::string& name : names) source.drop_pages(name);
+  Linear linear;
+  if (stored == nullptr) {
+    linear = make_linear(source, spec.name, std::move(weight), std::move(bias));
+  } else {
+    linear = make_packed(spec.name, *stored, std::move(bias), activations_of(source));
+    source.add_bytes(stored->shape().num_bytes());
+  }
+  // Packed is a copy: the file's pages are not read again.
+  source.drop_pages(spec.name);
+  for (const std::string& piece : spec.pieces) source.drop_pages(piece);
+  if (!spec.sliced_from.empty()) source.drop_pages(spec.sliced_from);
   return linear;
 }
 

@@ -172,11 +172,12 @@ at::Tensor search_shrink(const at::Tensor& w_OI, const at::Tensor& x_NI, const Q
 }
 
 double output_error(const at::Tensor& w_OI, const at::Tensor& other_OI, const at::Tensor& x_NI) {
-  const at::Tensor x = x_NI.to(at::kFloat);
   const at::Tensor w = w_OI.to(at::kFloat);
-  const double wanted = at::mm(x, w.t()).square().sum().item<double>();
-  const double error = at::mm(x, (other_OI.to(at::kFloat) - w).t()).square().sum().item<double>();
-  return wanted > 0 ? error / wanted : 0.0;
+  const auto energy = [&](const at::Tensor& m) {
+    return (x_NI.defined() ? at::mm(x_NI.to(at::kFloat), m.t()) : m).square().sum().item<double>();
+  };
+  const double wanted = energy(w);
+  return wanted > 0 ? energy(other_OI.to(at::kFloat) - w) / wanted : 0.0;
 }
 
 }  // namespace glmv::quant

@@ -46,7 +46,7 @@ at::Tensor search_input_scales(std::span<const at::Tensor> weights, const at::Te
 // Factors [O, G] on the range of each group with the least error of x w^T.
 at::Tensor search_shrink(const at::Tensor& w_OI, const at::Tensor& x_NI, const QuantGrid& grid);
 
-// |x (w - other)^T|^2 / |x w^T|^2.
+// |x (w - other)^T|^2 / |x w^T|^2; with x undefined |w - other|^2 / |w|^2.
 double output_error(const at::Tensor& w_OI, const at::Tensor& other_OI, const at::Tensor& x_NI);
 
 }  // namespace glmv::quant

@@ -155,6 +155,33 @@ def write_case(source, case, work, seed):
     return folders
 
 
+def reference_logits(folder, prompts):
+    """Logits [N, V] of each prompt; None where the reference does not take it (pictures beside videos)"""
+    model, processor, misfits = checkpoints.load(folder)
+    if misfits:
+        sys.exit(f"{folder.name}: {misfits}")
+    wanted = []
+    for prompt in prompts:
+        inputs = reference_inputs(processor, prompt)
+        inputs.pop("token_type_ids", None)
+        both = all(key in inputs for key in GRIDS)
+        wanted.append(None if both else run_reference(model, inputs)[0])
+    return wanted
+
+
+def compare_logits(arguments, case, folder, mode, gate, prompts, wanted, work):
+    """Prints a row; whether glmv's logits are further from `wanted` than `gate`"""
+    out = work / f"{folder.name}-{mode.replace(' ', '-')}"
+    dtype, *more = mode.split()
+    run_glmv(arguments.forward, folder, dtype, prompt_lines(prompts, [None] * len(prompts)), out, *more)
+    distances = [relative_l2(safetensors.torch.load_file(out / f"{i}.safetensors")["logits"], want)
+                 for i, want in enumerate(wanted) if want is not None]
+    bad = max(distances) > gate
+    print(f"{case:<18} {mode:<16} {len(distances):>7} {max(distances):>18.3g} {gate:>8.0e}{'  BAD' if bad else ''}",
+          flush=True)
+    return bad
+
+
 def compare_written(arguments, sources, prompts, work):
     """Number of folders of `glmv quantize` on which transformers and glmv differ"""
     failures = 0
@@ -163,20 +190,9 @@ def compare_written(arguments, sources, prompts, work):
         subprocess.run([arguments.glmv, "quantize", str(sources[family]), "-o", str(folder), "--method", "rtn",
                         "--format", "compressed-tensors", "--bits", str(bits), "--group", str(group), "-q"],
                        check=True, stdout=subprocess.DEVNULL)
-        model, processor, misfits = checkpoints.load(folder)
-        out = work / f"written-{family}-out"
-        run_glmv(arguments.forward, folder, "float32", prompt_lines(prompts, [None] * len(prompts)), out)
-        distances = []
-        for i, prompt in enumerate(prompts):
-            inputs = reference_inputs(processor, prompt)
-            inputs.pop("token_type_ids", None)
-            if not all(key in inputs for key in GRIDS):
-                got = safetensors.torch.load_file(out / f"{i}.safetensors")["logits"]
-                distances.append(relative_l2(got, run_reference(model, inputs)[0]))
-        bad = bool(misfits) or max(distances) > GATES["float32"]
-        failures += bad
-        print(f"{'written ' + family:<18} {'float32':<16} {len(distances):>7} {max(distances):>18.3g} "
-              f"{GATES['float32']:>8.0e}{'  BAD' if bad else ''}", flush=True)
+        wanted = reference_logits(folder, prompts)
+        failures += compare_logits(arguments, f"written {family}", folder, "float32", GATES["float32"], prompts,
+                                   wanted, work)
     return failures
 
 
@@ -194,32 +210,15 @@ def main():
         prompts = make_prompts(work / "pictures", arguments.prompts, arguments.seed)
         sources = {}
         print(f"{'case':<18} {'glmv':<16} {'prompts':>7} {'worst relative L2':>18} {'gate':>8}")
-        for case, (family, method, *_) in CASES.items():
+        for case, (family, *_) in CASES.items():
             if family not in sources:
                 sources[family] = work / family
                 checkpoints.make_by_glmv(arguments.glmv, family, sources[family], arguments.seed)
             quantised, plain = write_case(sources[family], case, work, arguments.seed)
-            model, processor, misfits = checkpoints.load(plain)
-            if misfits:
-                sys.exit(f"{plain.name}: {misfits}")
-            wanted = []
-            for prompt in prompts:
-                inputs = reference_inputs(processor, prompt)
-                inputs.pop("token_type_ids", None)
-                both = all(key in inputs for key in GRIDS)
-                wanted.append(None if both else run_reference(model, inputs)[0])
+            wanted = reference_logits(plain, prompts)
             for mode, gate in GATES.items():
                 gate = EXPERTS_GATE if "moe" in family and mode != "float32" else gate
-                out = work / f"{case}-{mode.replace(' ', '-')}"
-                dtype, *more = mode.split()
-                run_glmv(arguments.forward, quantised, dtype, prompt_lines(prompts, [None] * len(prompts)), out,
-                         *more)
-                distances = [relative_l2(safetensors.torch.load_file(out / f"{i}.safetensors")["logits"], want)
-                             for i, want in enumerate(wanted) if want is not None]
-                bad = max(distances) > gate
-                failures += bad
-                print(f"{case:<18} {mode:<16} {len(distances):>7} {max(distances):>18.3g} {gate:>8.0e}"
-                      f"{'  BAD' if bad else ''}", flush=True)
+                failures += compare_logits(arguments, case, quantised, mode, gate, prompts, wanted, work)
         failures += compare_written(arguments, sources, prompts, work)
     sys.exit(1 if failures else 0)
 

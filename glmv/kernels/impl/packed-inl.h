@@ -7,7 +7,7 @@
 //   V::dot(acc, w, x)  acc + the four products of unsigned bytes w with signed bytes x of each lane,
 //                      x >= -127; V::dot_small: the same for w < 64
 //   V::field<bits>(v, shift)     (v >> shift) & (2^bits - 1) of each lane, as fp32
-//   V::to_float, V::add, V::sub, V::mul, V::mul_add, V::store(p, v, n), V::store_bf16(p, v)
+//   V::to_float, V::add, V::sub, V::mul, V::mul_int, V::mul_add, V::store(p, v, n)
 // Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
 
 #include <algorithm>
@@ -25,6 +25,26 @@ inline int32_t four_bytes(const int8_t* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
+
+// Where value j of a lane begins, in bits: the low halves of the bytes first (4 bits), or the bytes.
+constexpr int shift_of(int j) { return 8 * (j % 4) + 4 * (j / 4); }
+
+// What a block adds to kBatch rows of y: both halves of its 32 rows.
+template <class V, int kBatch>
+struct BlockSums {
+  typename V::Float half[2][kBatch];
+
+  BlockSums() {
+    for (auto& rows : half) std::fill(rows, rows + kBatch, V::zero_float());
+  }
+  // The first `valid` of the 32.
+  void store(float* y, int64_t ldy, int valid) const {
+    for (int b = 0; b < kBatch; ++b) {
+      V::store(y + b * ldy, half[0][b], valid);
+      V::store(y + b * ldy + 16, half[1][b], valid - 16);
+    }
+  }
+};
 
 // 64 bytes of the steps of 16 rows, unsigned.
 template <class V, int kBits>
@@ -54,14 +74,11 @@ void block_sums(const uint8_t* steps, int64_t inputs, const int8_t* x, int64_t l
 }
 
 template <class V, int kBits, int kBatch>
-void row_block_int8(const PackedShape& shape, const uint8_t* block, const Int8Rows& x,
-                    int64_t first, float* y, int64_t ldy, int valid) {
+void row_block(const PackedShape& shape, const uint8_t* block, const Int8Rows& x, int64_t first,
+               float* y, int64_t ldy, int valid) {
   const int64_t groups = shape.num_groups();
   const int64_t padded = shape.padded_group();
-  typename V::Float sum[2][kBatch];
-  for (auto& half : sum) {
-    for (auto& value : half) value = V::zero_float();
-  }
+  BlockSums<V, kBatch> sum;
   for (int64_t g = 0; g < groups; ++g, block += shape.block_bytes()) {
     typename V::Int acc[2][kBatch];
     for (auto& half : acc) {
@@ -72,33 +89,28 @@ void row_block_int8(const PackedShape& shape, const uint8_t* block, const Int8Ro
                                  acc);
     for (int h = 0; h < 2; ++h) {
       const typename V::Float scale = V::load_floats(block + 64 * h);
-      const typename V::Int zero = V::load_bytes(block + 128 + 16 * h);
+      const typename V::Int zero = V::load_bytes(block + kPackZeroOffset + 16 * h);
       for (int b = 0; b < kBatch; ++b) {
         const int64_t at = (first + b) * groups + g;
         const typename V::Int centred = V::sub(acc[h][b], V::mul_int(zero, V::set(x.sums[at])));
-        sum[h][b] = V::mul_add(V::mul(V::to_float(centred), V::set(x.scales[at])), scale, sum[h][b]);
+        const typename V::Float scaled = V::mul(V::to_float(centred), V::set(x.scales[at]));
+        sum.half[h][b] = V::mul_add(scaled, scale, sum.half[h][b]);
       }
     }
   }
-  for (int b = 0; b < kBatch; ++b) {
-    V::store(y + b * ldy, sum[0][b], valid);
-    V::store(y + b * ldy + 16, sum[1][b], valid - 16);
-  }
+  sum.store(y, ldy, valid);
 }
 
 // Exact in the activations: every weight as fp32.
 template <class V, int kBits, int kBatch>
-void row_block_float(const PackedShape& shape, const uint8_t* block, const FloatRows& x,
-                     int64_t first, float* y, int64_t ldy, int valid) {
+void row_block(const PackedShape& shape, const uint8_t* block, const FloatRows& x, int64_t first,
+               float* y, int64_t ldy, int valid) {
   constexpr int kInputs = 32 / kBits;
   // One row alone needs several chains of additions to keep the units busy.
   constexpr int kChains = kBatch == 1 ? 4 : 1;
   const int64_t groups = shape.num_groups();
   const int64_t padded = shape.padded_group();
-  typename V::Float sum[2][kBatch];
-  for (auto& half : sum) {
-    for (auto& value : half) value = V::zero_float();
-  }
+  BlockSums<V, kBatch> sum;
   for (int64_t g = 0; g < groups; ++g, block += shape.block_bytes()) {
     typename V::Float acc[2][kBatch][kChains];
     for (auto& half : acc) {
@@ -113,8 +125,7 @@ void row_block_float(const PackedShape& shape, const uint8_t* block, const Float
         const typename V::Int w = load_steps<V, kBits>(steps + 64 * h);
 #pragma GCC unroll 8
         for (int j = 0; j < kInputs; ++j) {
-          const int shift = kBits == 4 ? 8 * (j % 4) + 4 * (j / 4) : 8 * j;
-          const typename V::Float value = V::template field<kBits>(w, shift);
+          const typename V::Float value = V::template field<kBits>(w, shift_of(j));
           for (int b = 0; b < kBatch; ++b) {
             typename V::Float& chain = acc[h][b][j % kChains];
             chain = V::mul_add(value, V::set(xg[b * shape.padded_in() + k + j]), chain);
@@ -124,31 +135,16 @@ void row_block_float(const PackedShape& shape, const uint8_t* block, const Float
     }
     for (int h = 0; h < 2; ++h) {
       const typename V::Float scale = V::load_floats(block + 64 * h);
-      const typename V::Float zero = V::to_float(V::load_bytes(block + 128 + 16 * h));
+      const typename V::Float zero = V::to_float(V::load_bytes(block + kPackZeroOffset + 16 * h));
       for (int b = 0; b < kBatch; ++b) {
         typename V::Float total = acc[h][b][0];
         for (int c = 1; c < kChains; ++c) total = V::add(total, acc[h][b][c]);
         const typename V::Float shift = V::mul(zero, V::set(x.sums[(first + b) * groups + g]));
-        sum[h][b] = V::mul_add(V::sub(total, shift), scale, sum[h][b]);
+        sum.half[h][b] = V::mul_add(V::sub(total, shift), scale, sum.half[h][b]);
       }
     }
   }
-  for (int b = 0; b < kBatch; ++b) {
-    V::store(y + b * ldy, sum[0][b], valid);
-    V::store(y + b * ldy + 16, sum[1][b], valid - 16);
-  }
-}
-
-template <class V, int kBits, int kBatch>
-void row_block(const PackedShape& shape, const uint8_t* block, const Int8Rows& x, int64_t first,
-               float* y, int64_t ldy, int valid) {
-  row_block_int8<V, kBits, kBatch>(shape, block, x, first, y, ldy, valid);
-}
-
-template <class V, int kBits, int kBatch>
-void row_block(const PackedShape& shape, const uint8_t* block, const FloatRows& x, int64_t first,
-               float* y, int64_t ldy, int valid) {
-  row_block_float<V, kBits, kBatch>(shape, block, x, first, y, ldy, valid);
+  sum.store(y, ldy, valid);
 }
 
 // All rows of x against one block of 32 rows: the block stays in the caches.

@@ -2,6 +2,7 @@
 // What a tile product needs of packed weights (packed_weight.h), over the vector type V of
 // packed-inl.h: operands in the order of its instructions, and the sums of a group scaled and added.
 //   V::pairs(a, b)   16 rows of two fp32 as bf16 words, a in the lower half
+//   V::load_ints(p), V::store_bytes(p, v), V::store_words(p, v)
 // Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
 
 #include <cstdint>
@@ -29,14 +30,13 @@ void to_pairs(const PackedShape& shape, const uint8_t* block, uint16_t* out) {
   constexpr int kInputs = 32 / kBits;
   for (int h = 0; h < 2; ++h) {
     const typename V::Float scale = V::load_floats(block + 64 * h);
-    const typename V::Float zero = V::to_float(V::load_bytes(block + 128 + 16 * h));
+    const typename V::Float zero = V::to_float(V::load_bytes(block + kPackZeroOffset + 16 * h));
     const uint8_t* steps = block + kPackHeaderBytes + 64 * h;
     uint16_t* half = out + 32 * h;
     for (int64_t k = 0; k < shape.padded_group(); k += kInputs, steps += 128) {
       const typename V::Int w = load_steps<V, kBits>(steps);
       const auto value = [&](int j) {
-        const int shift = kBits == 4 ? 8 * (j % 4) + 4 * (j / 4) : 8 * j;
-        return V::mul(V::sub(V::template field<kBits>(w, shift), zero), scale);
+        return V::mul(V::sub(V::template field<kBits>(w, shift_of(j)), zero), scale);
       };
 #pragma GCC unroll 4
       for (int j = 0; j < kInputs; j += 2, half += 2 * kPackRows) {
@@ -66,7 +66,7 @@ void add_group(const PackedShape& shape, const std::byte* block, int64_t group, 
   const int64_t groups = shape.num_groups();
   for (int h = 0; h < 2; ++h) {
     const typename V::Float scale = V::load_floats(header + 64 * h);
-    typename V::Int zero = V::load_bytes(header + 128 + 16 * h);
+    typename V::Int zero = V::load_bytes(header + kPackZeroOffset + 16 * h);
     if (shape.bits == 8) zero = V::sub(zero, V::set(128));
     for (int64_t r = 0; r < num_rows; ++r) {
       const int64_t at = (first + r) * groups + group;
