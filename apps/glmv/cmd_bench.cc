@@ -137,7 +137,8 @@ Json to_json(const BenchFlags& flags, const Measured& m) {
     vision["share_of_product_limit"] = share(gflops, product_limit(m));
     json["vision"] = std::move(vision);
   }
-  json["machine"] = {{"cpu", m.machine.cpu},
+  json["machine"] = {{"device", m.machine.device},
+                     {"cpu", m.machine.cpu},
                      {"threads", m.machine.num_threads},
                      {"read_gb_s", m.machine.read_gb_s},
                      {"fp32_gflops", m.machine.fp32_gflops},
@@ -174,9 +175,9 @@ void print_table(const Json& json, const Measured& m) {
     print_rate(fmt::format("vision, {}x{} ({} tokens)", m.picture->width, m.picture->height,
                            m.picture->num_tokens), json["vision"], "patches_per_s", "patches/s");
   }
-  fmt::print("machine: {}, {} thread{}: reads {:.1f} GB/s, products {:.0f} GFLOP/s fp32, {:.0f} "
+  fmt::print("machine: {}, {} thread{}, {}: reads {:.1f} GB/s, products {:.0f} GFLOP/s fp32, {:.0f} "
              "bf16\n", m.machine.cpu, m.machine.num_threads,
-             m.machine.num_threads == 1 ? "" : "s", m.machine.read_gb_s, m.machine.fp32_gflops,
+             m.machine.num_threads == 1 ? "" : "s", m.machine.device, m.machine.read_gb_s, m.machine.fp32_gflops,
              m.machine.bf16_gflops);
   const auto percent = [&json](const char* part, const char* key) {
     return json[part][key].get<double>() * 100;
@@ -247,7 +248,7 @@ Result<int> run_bench_command(const BenchFlags& flags) {
   measured.dtype = loaded_dtype(flags, measured.weight_bytes, measured.num_parameters);
   measured.work = work_of(config, measured.weight_bytes, measured.dtype == "float32" ? 4 : 2,
                           flags.num_prompt, measured.picture);
-  measured.machine = measure_machine(options.num_threads);
+  GLMV_ASSIGN(measured.machine, measure_machine(options.num_threads, options.device));
   const Json json = to_json(flags, measured);
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   if (flags.json == "-") {

@@ -12,6 +12,7 @@
 
 #include "glmv/base/check.h"
 #include "glmv/base/mmap.h"
+#include "glmv/tensor/device.h"
 
 namespace glmv::app {
 namespace {
@@ -20,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kBufferBytes = size_t{512} << 20;
 constexpr int kReadPasses = 5;
 constexpr int64_t kProductSize = 2048;
+constexpr int64_t kDeviceProductSize = 8192;
+constexpr int64_t kDeviceBufferBytes = int64_t{8} << 30;
 constexpr int kMaxProducts = 8;
 constexpr double kMaxProductSeconds = 1.0;
 
@@ -70,17 +73,35 @@ double measure_reads(int num_threads) {
   return best;
 }
 
-double measure_products(at::ScalarType dtype) {
+// Reading one number back waits for all work of the device.
+void wait_for(const at::Tensor& result) { result.view(-1)[0].item(); }
+
+// A sum reads all and writes nothing.
+double measure_device_reads(at::Device device) {
   const c10::InferenceMode inference;
-  const auto options = at::TensorOptions().dtype(dtype);
-  const at::Tensor a = at::ones({kProductSize, kProductSize}, options);
-  const at::Tensor b = at::ones({kProductSize, kProductSize}, options).t();  // as a Linear's weight
-  const double gflop = 2.0 * kProductSize * kProductSize * kProductSize / 1e9;
+  const at::Tensor buffer =
+      at::ones({kDeviceBufferBytes / 4}, at::TensorOptions().dtype(at::kFloat).device(device));
+  double best = 0;
+  for (int pass = 0; pass < kReadPasses; ++pass) {
+    const auto start = Clock::now();
+    wait_for(buffer.sum());
+    best = std::max(best, double(kDeviceBufferBytes) / seconds_since(start) / 1e9);
+  }
+  return best;
+}
+
+double measure_products(at::ScalarType dtype, at::Device device) {
+  const c10::InferenceMode inference;
+  const auto options = at::TensorOptions().dtype(dtype).device(device);
+  const int64_t size = device.is_cpu() ? kProductSize : kDeviceProductSize;
+  const at::Tensor a = at::rand({size, size}, options);
+  const at::Tensor b = at::rand({size, size}, options).t();  // as a Linear's weight
+  const double gflop = 2.0 * double(size) * double(size) * double(size) / 1e9;
   double best = 0, spent = 0;
-  at::mm(a, b);  // chooses and compiles the kernel
+  wait_for(at::mm(a, b));  // chooses and compiles the kernel
   for (int i = 0; i < kMaxProducts && spent < kMaxProductSeconds; ++i) {
     const auto start = Clock::now();
-    at::mm(a, b);
+    wait_for(at::mm(a, b));
     const double seconds = seconds_since(start);
     spent += seconds;
     best = std::max(best, gflop / seconds);
@@ -100,12 +121,15 @@ std::string cpu_name() {
 
 }  // namespace
 
-MachineLimits measure_machine(int num_threads) {
+Result<MachineLimits> measure_machine(int num_threads, const std::string& device_name) {
+  GLMV_ASSIGN(const at::Device device, tensor::parse_device(device_name));
   if (num_threads > 0) at::set_num_threads(num_threads);
-  MachineLimits limits{.cpu = cpu_name(), .num_threads = at::get_num_threads()};
-  limits.read_gb_s = measure_reads(limits.num_threads);
-  limits.fp32_gflops = measure_products(at::kFloat);
-  limits.bf16_gflops = measure_products(at::kBFloat16);
+  MachineLimits limits{
+      .device = device.str(), .cpu = cpu_name(), .num_threads = at::get_num_threads()};
+  limits.read_gb_s =
+      device.is_cpu() ? measure_reads(limits.num_threads) : measure_device_reads(device);
+  limits.fp32_gflops = measure_products(at::kFloat, device);
+  limits.bf16_gflops = measure_products(at::kBFloat16, device);
   return limits;
 }
 

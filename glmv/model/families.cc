@@ -82,9 +82,15 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
   LoadedModel loaded;
   for (const FamilyRow& row : kFamilies) {
     if (row.family != config.family) continue;
-    auto model = row.load(source, config);
-    if (!model) return in_context(dir, model.error());
-    loaded.model = std::move(*model);
+    try {
+      auto model = row.load(source, config);
+      if (!model) return in_context(dir, model.error());
+      loaded.model = std::move(*model);
+    } catch (const c10::OutOfMemoryError& error) {  // of a GPU's allocator
+      return resource_exhausted("{}: {} bytes of weights are on {} and the next does not fit: {}",
+                                dir, source.num_bytes(), device.str(),
+                                error.what_without_backtrace());
+    }
   }
   std::vector<std::string> leftovers = source.leftovers();
   if (!leftovers.empty()) {

@@ -8,6 +8,8 @@
 
 #include "glmv/base/grid.h"
 #include "glmv/checkpoint/safetensors.h"
+#include "glmv/tensor/device.h"
+#include "glmv/tensor/device_for_test.h"
 #include "glmv/tensor/from_checkpoint.h"
 
 namespace glmv::model {
@@ -23,7 +25,8 @@ class Golden {
 
   bool has(const std::string& name) const { return file_.tensors.contains(name); }
   at::Tensor operator[](const std::string& name) const {
-    return tensor::as_tensor(file_.tensors.at(name)).clone();
+    const at::Tensor tensor = tensor::as_tensor(file_.tensors.at(name)).clone();
+    return tensor.to(*tensor::parse_device(tensor::test_device()));
   }
   std::vector<std::string> names() const {
     std::vector<std::string> result;

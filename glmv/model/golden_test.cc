@@ -29,7 +29,7 @@ constexpr const char* kCases[] = {"text", "2img", "video"};
 class GoldenTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    auto loaded = load_model(golden_dir(GetParam()), {.dtype = "float32"});
+    auto loaded = load_model(golden_dir(GetParam()), {.dtype = "float32", .device = tensor::test_device()});
     ASSERT_TRUE(loaded) << loaded.error().message;
     EXPECT_TRUE(loaded->warnings.empty()) << loaded->warnings.front();
     model_ = std::move(loaded->model);
@@ -125,7 +125,7 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
     const at::Tensor want = golden["greedy"];
     const int64_t length = prompt.size(0);
     const int64_t delta = golden.has("rope_delta") ? golden["rope_delta"].item<int64_t>() : 0;
-    const auto position_of = [&](int64_t index) { return at::full({3, 1}, index + delta, at::kLong); };
+    const auto position_of = [&](int64_t index) { return at::full({3, 1}, index + delta, positions.options()); };
     const auto next_token = [&](const at::Tensor& hidden) {
       return model_->logits(hidden.narrow(0, hidden.size(0) - 1, 1)).argmax(-1);
     };
@@ -144,7 +144,7 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
           hidden = at::cat({hidden, model_->embed(token)}, 0);
         }
       } else {
-        KvCache cache(model_->config().text, at::kFloat, at::kCPU, 4);
+        KvCache cache(model_->config().text, at::kFloat, model_->device(), 4);
         at::Tensor out;
         for (int64_t begin = 0; begin < length; begin += chunk) {
           const int64_t n = std::min(chunk, length - begin);
@@ -157,14 +157,14 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
           out = model_->forward_text({model_->embed(token), position_of(cache.length()), {{1, &cache}}});
         }
       }
-      EXPECT_TRUE(at::equal(at::tensor(at::ArrayRef<int64_t>(got), at::kLong), want))
+      EXPECT_TRUE(at::equal(at::tensor(at::ArrayRef<int64_t>(got), at::kLong), want.cpu()))
           << name << " chunk " << chunk;
     }
   }
 }
 
 TEST_P(GoldenTest, Bf16StaysInsideTheGates) {
-  auto loaded = load_model(golden_dir(GetParam()), {.dtype = "bfloat16"});
+  auto loaded = load_model(golden_dir(GetParam()), {.dtype = "bfloat16", .device = tensor::test_device()});
   ASSERT_TRUE(loaded);
   const Vlm& model = *loaded->model;
   const bool moe = model.config().text.moe.has_value();

@@ -12,6 +12,7 @@
 #include "glmv/runtime/memory_check.h"
 #include "glmv/runtime/request_checks.h"
 #include "glmv/runtime/torch_model_runner.h"
+#include "glmv/tensor/device.h"
 
 namespace glmv::runtime {
 namespace {
@@ -122,7 +123,9 @@ Result<void> check_fits(const EngineOptions& options, const checkpoint::ModelCon
   const bool fp32 = dtype == "float32" || dtype == "fp32" || dtype.empty();
   const MemoryNeed need =
       memory_need(config, fp32 ? 4 : 2, std::min(max_context_tokens, kMinimumCacheTokens), bits);
-  const std::optional<int64_t> available = available_memory_bytes();
+  GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
+  const std::optional<int64_t> available =
+      device.is_cpu() ? available_memory_bytes() : tensor::free_memory_bytes(device);
   if (!available) return {};
   return check_memory(need, *available, options.model_dir.string());
 }
@@ -160,7 +163,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
               checkpoint::parse_quant_config(config.quantization));
   GLMV_ASSIGN(const int bits, quantize_bits(options));
   GLMV_ASSIGN(const bool int8, int8_activations(options));
-  if (options.check_memory && options.device == "cpu") {
+  if (options.check_memory) {
     GLMV_RETURN_IF_ERROR(
         check_fits(options, config, stored.bits != 0 ? stored.bits : bits, max_context_tokens));
   }

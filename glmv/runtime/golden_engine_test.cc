@@ -11,6 +11,7 @@
 #include "glmv/model/vlm.h"
 #include "glmv/runtime/engine.h"
 #include "glmv/runtime/engine_internal.h"
+#include "glmv/tensor/device_for_test.h"
 #include "glmv/tensor/from_checkpoint.h"
 
 namespace glmv::runtime {
@@ -71,6 +72,7 @@ GoldenCase read_case(const std::string& model, const std::string& name) {
 std::unique_ptr<Engine> load(const std::string& model, int64_t chunk = 512,
                              int64_t max_running = 8) {
   auto engine = Engine::load({.model_dir = golden_dir(model),
+                              .device = tensor::test_device(),
                               .num_threads = 1,
                               .prefill_chunk_tokens = chunk,
                               .max_running_requests = max_running},

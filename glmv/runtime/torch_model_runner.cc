@@ -8,6 +8,7 @@
 
 #include "glmv/base/check.h"
 #include "glmv/model/vlm.h"
+#include "glmv/tensor/device.h"
 
 namespace glmv::runtime {
 namespace {
@@ -68,6 +69,7 @@ class TorchModelRunner final : public ModelRunner {
     const Grid grid = medium.grid;
     at::Tensor rows = model_->encode_images(patches, std::span<const Grid>(&grid, 1), on_block);
     if (!rows.defined()) return false;
+    tensor::synchronize(model_->device());  // the times of a request name the phase that took them
     state_of(sequence).medium_rows.push_back(std::move(rows));
     std::vector<float>().swap(medium.patches);
     return true;

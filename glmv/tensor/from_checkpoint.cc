@@ -81,10 +81,9 @@ at::Tensor WeightSource::convert(const at::Tensor& raw, at::ScalarType dtype) {
 
 at::Tensor WeightSource::random(const std::string& name, at::IntArrayRef shape,
                                 at::ScalarType dtype) {
-  auto generator = at::detail::createCPUGenerator(options_.dummy_seed ^ std::hash<std::string>{}(name));
-  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype).device(options_.device));
   // A token reads every weight once: the fewer pages, the fewer look-ups of addresses.
-  if (tensor.nbytes() >= kLargeWeightBytes) {
+  if (tensor.is_cpu() && tensor.nbytes() >= kLargeWeightBytes) {
     advise_huge_pages(tensor.mutable_data_ptr(), tensor.nbytes());
   }
   if (shape.size() == 1) {
@@ -95,10 +94,15 @@ at::Tensor WeightSource::random(const std::string& name, at::IntArrayRef shape,
     const double bound = name.find("embed_tokens") != std::string::npos
                              ? 0.05
                              : std::sqrt(3.0 / fan_in);
+    // Other devices draw from generators of their own.
+    std::optional<at::Generator> generator;
+    if (tensor.is_cpu()) {
+      generator = at::detail::createCPUGenerator(options_.dummy_seed ^ std::hash<std::string>{}(name));
+    }
     tensor.uniform_(-bound, bound, generator);
   }
   num_bytes_ += static_cast<int64_t>(tensor.nbytes());
-  return tensor.to(options_.device);
+  return tensor;
 }
 
 Result<at::Tensor> WeightSource::take_as(const std::string& name, at::IntArrayRef shape,

@@ -28,7 +28,7 @@ class GoldenTraining : public testing::TestWithParam<const char*> {
     int64_t num_trained = 0;
     for (const EncodedSample& sample : samples) num_trained += sample.num_trained;
     loss_ = 0;
-    for (const MicroBatch& batch : make_micro_batches(samples, options_, at::kCPU)) {
+    for (const MicroBatch& batch : make_micro_batches(samples, options_, model_->device())) {
       loss_ += accumulate_gradients(*model_, batch, 1.0 / static_cast<double>(num_trained),
                                     options_.loss_chunk_rows)
                    .loss;
@@ -37,7 +37,7 @@ class GoldenTraining : public testing::TestWithParam<const char*> {
     std::map<std::string, at::Tensor> result;
     for (const model::NamedParameter& p : model_->parameters()) {
       if (!p.tensor.grad().defined()) continue;
-      result[p.name] = p.tensor.grad().clone();
+      result[p.name] = p.tensor.grad().cpu().clone();
       at::Tensor(p.tensor).mutable_grad() = at::Tensor();
     }
     return result;

@@ -13,6 +13,7 @@
 
 #include "glmv/checkpoint/safetensors.h"
 #include "glmv/model/vlm.h"
+#include "glmv/tensor/device_for_test.h"
 #include "glmv/tensor/from_checkpoint.h"
 #include "glmv/train/collator.h"
 
@@ -25,7 +26,9 @@ inline std::string golden_model_dir(const std::string& model) {
 inline std::unique_ptr<model::Vlm> load_golden_model(const std::string& model,
                                                      const std::string& dtype = "float32") {
   at::set_num_threads(1);  // tiny operations on a shared machine: waiting costs more than work
-  auto loaded = model::load_model(golden_model_dir(model), {.dtype = dtype, .for_training = true});
+  auto loaded = model::load_model(golden_model_dir(model), {.dtype = dtype,
+                                                            .device = tensor::test_device(),
+                                                            .for_training = true});
   if (!loaded) throw std::runtime_error(loaded.error().message);
   return std::move(loaded->model);
 }

@@ -5,11 +5,12 @@ since the processors only use its resize, which is torch's.
 """
 import torch
 
-for _name, _schema in (
-    ("nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"),
-    ("qnms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"),
-):
-    try:
-        torch.library.define("torchvision::" + _name, _schema)
-    except RuntimeError:
-        pass  # a build of torchvision that has them
+if torch.version.cuda is None:  # a CUDA build comes with a torchvision that registers them
+    for _name, _schema in (
+        ("nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"),
+        ("qnms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"),
+    ):
+        try:
+            torch.library.define("torchvision::" + _name, _schema)
+        except RuntimeError:
+            pass  # a build of torchvision that has them
