@@ -6,9 +6,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "glmv/quant/formats.h"
+#include "glmv/quant/unpack_words.h"
 
 namespace glmv::quant {
 namespace {
@@ -29,7 +31,14 @@ class PackQuantized final : public QuantizedWeight {
     const int64_t width = packed_.size(1);
     for (int64_t r = 0; r < n; ++r) {
       const uint32_t* row = words + (begin + r) * width;
-      for (int64_t k = 0; k < shape_.in; ++k) {
+      int64_t k = 0;
+      if (input_order_.empty() && shape_.bits == 4) {
+        for (; k + 8 <= shape_.in; k += 8) spread_nibbles(row[k / 8], &rows.q[r * shape_.in + k]);
+      } else if (input_order_.empty()) {
+        k = shape_.in / 4 * 4;  // the bytes of the words lie in order
+        std::memcpy(&rows.q[r * shape_.in], row, k);
+      }
+      for (; k < shape_.in; ++k) {
         rows.q[r * shape_.in + k] = value_at(row, input_order_.empty() ? k : input_order_[k], 1);
       }
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "glmv/base/check.h"
+#include "glmv/base/every_isa.h"
 
 namespace glmv::quant {
 namespace {
@@ -53,6 +54,38 @@ class SlicedRows final : public QuantizedWeight {
   int64_t begin_;
 };
 
+// Values in flight, so that the compiler may use vectors.
+constexpr int64_t kLanes = 16;
+
+GLMV_EVERY_ISA std::pair<float, float> extremes(const float* w, int64_t n) {
+  float low[kLanes], high[kLanes];
+  std::fill(low, low + kLanes, w[0]);
+  std::fill(high, high + kLanes, w[0]);
+  int64_t k = 0;
+  for (; k + kLanes <= n; k += kLanes) {
+    for (int64_t i = 0; i < kLanes; ++i) low[i] = w[k + i] < low[i] ? w[k + i] : low[i];
+    for (int64_t i = 0; i < kLanes; ++i) high[i] = w[k + i] > high[i] ? w[k + i] : high[i];
+  }
+  for (; k < n; ++k) {
+    low[0] = std::min(low[0], w[k]);
+    high[0] = std::max(high[0], w[k]);
+  }
+  return {*std::min_element(low, low + kLanes), *std::max_element(high, high + kLanes)};
+}
+
+// q = round(w * inverse) + zero inside [0, levels].
+GLMV_EVERY_ISA void round_values(const float* w, int64_t n, float inverse, uint8_t zero,
+                                 float levels, uint8_t* q) {
+  // Adding 1.5 * 2^23 rounds to the nearest integer, ties to even.
+  constexpr float kRound = 12582912.0f;
+  const float shift = static_cast<float>(zero);
+  for (int64_t k = 0; k < n; ++k) {
+    const float value = (w[k] * inverse + kRound) - kRound + shift;
+    const float least = value > 0.0f ? value : 0.0f;
+    q[k] = static_cast<uint8_t>(static_cast<int32_t>(least < levels ? least : levels));
+  }
+}
+
 class RoundedRows final : public QuantizedWeight {
  public:
   RoundedRows(kernels::PackedShape shape, at::Tensor weight)
@@ -72,21 +105,17 @@ class RoundedRows final : public QuantizedWeight {
 
  private:
   void round_group(const float* w, uint8_t* q, float& scale, uint8_t& zero) const {
-    const auto [low, high] = std::minmax_element(w, w + shape_.group);
+    const auto [low, high] = extremes(w, shape_.group);
     const float levels = static_cast<float>((1 << shape_.bits) - 1);
     if (shape_.bits == 8) {
-      scale = std::max(-*low, *high) / 127.0f;
+      scale = std::max(-low, high) / 127.0f;
       zero = 128;
     } else {
       // Zero itself stays exact.
-      scale = (std::max(*high, 0.0f) - std::min(*low, 0.0f)) / levels;
-      zero = scale > 0 ? static_cast<uint8_t>(std::nearbyint(-std::min(*low, 0.0f) / scale)) : 0;
+      scale = (std::max(high, 0.0f) - std::min(low, 0.0f)) / levels;
+      zero = scale > 0 ? static_cast<uint8_t>(std::nearbyint(-std::min(low, 0.0f) / scale)) : 0;
     }
-    const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
-    for (int64_t k = 0; k < shape_.group; ++k) {
-      const float value = std::nearbyint(w[k] * inverse) + static_cast<float>(zero);
-      q[k] = static_cast<uint8_t>(std::clamp(value, 0.0f, levels));
-    }
+    round_values(w, shape_.group, scale > 0 ? 1.0f / scale : 0.0f, zero, levels, q);
   }
 
   at::Tensor weight_;

@@ -8,14 +8,8 @@
 #include <cmath>
 #include <vector>
 
+#include "glmv/base/every_isa.h"
 #include "glmv/tensor/ops.h"
-
-// The compiler makes one copy per instruction set; the loader picks.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define GLMV_EVERY_ISA __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GLMV_EVERY_ISA
-#endif
 
 namespace glmv::train {
 namespace {
