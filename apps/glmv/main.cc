@@ -9,6 +9,7 @@
 
 #include "apps/glmv/command.h"
 #include "glmv/base/check.h"
+#include "glmv/tensor/activation_memory.h"
 
 namespace {
 
@@ -76,6 +77,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   const int internal = glmv::exit_code(glmv::Code::kInternal);
+  glmv::tensor::keep_activation_memory();
   try {
     return run(argc, argv);
   } catch (const glmv::InternalError& error) {

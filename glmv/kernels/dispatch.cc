@@ -1,3 +1,6 @@
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -14,17 +17,33 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
-}  // namespace
-
-bool has_tiles() {
-  return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
-         __builtin_cpu_supports("amx-int8");
+bool has_avx512_bf16() {
+  return has_avx512() && __builtin_cpu_supports("avx512vnni") &&
+         __builtin_cpu_supports("avx512bf16");
 }
 
+// AMX. A process must ask for the state of the tiles; Linux grants it to all its threads.
+bool has_tiles() {
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;
+  return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+         __builtin_cpu_supports("amx-int8") &&
+         ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+}  // namespace
+
 std::span<const IsaRow> isa_rows() {
+  static const KernelTable amx = [] {
+    KernelTable table = kAvx512Bf16Kernels;
+    table.isa = "amx";
+    table.tiles = &kAmxProducts;
+    table.attention = &kAmxAttention;
+    return table;
+  }();
   static const IsaRow rows[] = {
-      {&kAvx512Bf16Kernels, has_avx512() && __builtin_cpu_supports("avx512vnni") &&
-                                __builtin_cpu_supports("avx512bf16")},
+      {&amx, has_avx512_bf16() && has_tiles()},
+      {&kAvx512Bf16Kernels, has_avx512_bf16()},
       {&kAvx512Kernels, has_avx512()},
       {&kAvx2Kernels, has_avx2()},
       {&kScalarKernels, true},

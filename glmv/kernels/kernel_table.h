@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "glmv/base/result.h"
+#include "glmv/kernels/attention.h"
 #include "glmv/kernels/packed_weight.h"
 
 namespace glmv::kernels {
@@ -32,30 +33,36 @@ using PackedInt8Product = void (*)(const PackedShape& shape, const std::byte* w,
 using PackedFloatProduct = void (*)(const PackedShape& shape, const std::byte* w,
                                     int64_t block_begin, int64_t block_end, const FloatRows& x,
                                     float* y, int64_t ldy);
-// For products by tiles of a library, one block (32 rows, one group) at a time:
-// its weights of 4 bits as bytes [padded_group / 4, 32, 4] (those of 8 bits lie so already),
-using BlockToBytes = void (*)(const PackedShape& shape, const std::byte* block, int8_t* out);
-// its weights as bf16 pairs of inputs [padded_group / 2, 32, 2], rounded to nearest even,
+// For bf16 products by a library: a block (32 rows, one group) as bf16 pairs of inputs
+// [padded_group / 2, 32, 2], rounded to nearest even.
 using BlockToPairs = void (*)(const PackedShape& shape, const std::byte* block, uint16_t* out);
-// and the products of its bytes with rows [first, first + num_rows) of x, `sums` [num_rows, 32],
-// scaled and added to y [num_rows, 32].
-using AddGroup = void (*)(const PackedShape& shape, const std::byte* block, int64_t group,
-                          const Int8Rows& x, int64_t first, int64_t num_rows, const int32_t* sums,
-                          float* y);
 // A row x [in] for the integer product: q [padded_in], scales and sums [groups]. The step of a
 // group is its largest magnitude / 127.
 using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q, float* scales,
                              int32_t* sums);
+
+// Products by tiles (AMX), of many rows: as packed_int8, for padded groups of a multiple of 64
+// inputs,
+using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
+                                 int64_t block_end, const Int8Tiles& x, float* y, int64_t ldy);
+// and of bf16 activations with the weights rounded to bf16 and fp32 sums, of a multiple of 32.
+using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
+                                 int64_t block_end, const Bf16Tiles& x, float* y, int64_t ldy);
+
+struct TileProducts {
+  TileInt8Product int8;
+  TileBf16Product bf16;
+};
 
 struct KernelTable {
   std::string_view isa;
   GemvBf16 gemv_bf16;
   PackedInt8Product packed_int8;
   PackedFloatProduct packed_float;
-  BlockToBytes block_to_bytes;
   BlockToPairs block_to_pairs;
-  AddGroup add_group;
   QuantizeRow quantize_row;
+  const TileProducts* tiles = nullptr;       // null: none
+  const TileAttention* attention = nullptr;  // null: none
 };
 
 // All sets built into this program, best first; `supported` tells whether this CPU can run it.
@@ -72,9 +79,6 @@ Result<const KernelTable*> choose_kernels(std::string_view forced);
 // The set in use: choose_kernels($GLMV_FORCE_ISA), decided at the first call. Throws InternalError
 // when the variable names no usable set; programs check choose_kernels() at start.
 const KernelTable& kernels();
-
-// Whether this CPU multiplies tiles (AMX).
-bool has_tiles();
 
 // fp64 loops that every set is tested against.
 const KernelTable& reference_kernels();

@@ -98,9 +98,12 @@ PackedCase random_packed(Random& random, const PackedShape& shape) {
 }
 
 const PackedShape kPackedShapes[] = {
-    {.out = 32, .in = 64, .group = 32, .bits = 4},   {.out = 45, .in = 256, .group = 128, .bits = 4},
-    {.out = 7, .in = 96, .group = 96, .bits = 4},    {.out = 33, .in = 20, .group = 10, .bits = 4},
-    {.out = 64, .in = 384, .group = 384, .bits = 8}, {.out = 17, .in = 26, .group = 13, .bits = 8},
+    {.out = 32, .in = 64, .group = 32, .bits = 4},
+    {.out = 45, .in = 256, .group = 128, .bits = 4},
+    {.out = 7, .in = 96, .group = 96, .bits = 4},
+    {.out = 33, .in = 20, .group = 10, .bits = 4},
+    {.out = 64, .in = 384, .group = 384, .bits = 8},
+    {.out = 17, .in = 26, .group = 13, .bits = 8},
     {.out = 40, .in = 128, .group = 32, .bits = 8},
 };
 
@@ -131,7 +134,8 @@ TEST(Kernels, PackedProductsEqualTheReference) {
       std::vector<float> want_int8(rows * ldy, -1.0f), want_float(rows * ldy, -1.0f);
       const int64_t blocks = shape.num_row_blocks();
       reference_kernels().packed_int8(shape, c.w.data(), 0, blocks, int8, want_int8.data(), ldy);
-      reference_kernels().packed_float(shape, c.w.data(), 0, blocks, floats, want_float.data(), ldy);
+      reference_kernels().packed_float(shape, c.w.data(), 0, blocks, floats, want_float.data(),
+                                       ldy);
       for (const IsaRow& row : isa_rows()) {
         if (!row.supported) continue;
         std::vector<float> got_int8(rows * ldy, -1.0f), got_float(rows * ldy, -1.0f);
@@ -158,47 +162,114 @@ TEST(Kernels, PackedProductsEqualTheReference) {
   }
 }
 
-TEST(Kernels, PackedBlocksForTiles) {
+TEST(Kernels, PackedBlocksAsBf16Pairs) {
   Random random(10);
   for (const PackedShape& shape : kPackedShapes) {
     const PackedCase c = random_packed(random, shape);
-    const int64_t rows = 3;
-    std::vector<int32_t> sums(rows * kPackRows), x_sums(rows * shape.num_groups());
-    std::vector<float> x_scales(x_sums.size());
-    for (int32_t& value : sums) value = static_cast<int32_t>(random.below(200000)) - 100000;
-    for (int32_t& value : x_sums) value = static_cast<int32_t>(random.below(4000)) - 2000;
-    for (float& value : x_scales) value = static_cast<float>(random.normal());
-    const int64_t last_group = shape.num_groups() - 1;
-    const std::byte* block = c.w.data() + last_group * shape.block_bytes();
-    struct Got {
-      std::vector<int8_t> bytes;
-      std::vector<uint16_t> pairs;
-      std::vector<float> y;
-    };
+    const std::byte* block = c.w.data() + (shape.num_groups() - 1) * shape.block_bytes();
     const auto run = [&](const KernelTable& table) {
-      Got got{std::vector<int8_t>(kPackRows * shape.padded_group()),
-              std::vector<uint16_t>(kPackRows * shape.padded_group()),
-              std::vector<float>(rows * kPackRows, 0.5f)};
-      if (shape.bits == 4) table.block_to_bytes(shape, block, got.bytes.data());
-      table.block_to_pairs(shape, block, got.pairs.data());
-      table.add_group(shape, block, last_group, {nullptr, x_scales.data(), x_sums.data(), rows}, 0,
-                      rows, sums.data(), got.y.data());
-      return got;
+      std::vector<uint16_t> pairs(kPackRows * shape.padded_group());
+      table.block_to_pairs(shape, block, pairs.data());
+      return pairs;
     };
-    const Got want = run(reference_kernels());
+    const auto want = run(reference_kernels());
     for (const IsaRow& row : isa_rows()) {
       if (!row.supported) continue;
-      const Got got = run(*row.table);
-      EXPECT_EQ(got.bytes, want.bytes) << row.table->isa;
-      for (size_t i = 0; i < want.pairs.size(); ++i) {
+      const auto got = run(*row.table);
+      for (size_t i = 0; i < want.size(); ++i) {
         // No sign is asked of padding and of what is exactly zero.
-        const int differ = got.pairs[i] ^ want.pairs[i];
-        ASSERT_EQ(differ & ((want.pairs[i] & 0x7fff) == 0 ? 0x7fff : 0xffff), 0)
+        const int differ = got[i] ^ want[i];
+        ASSERT_EQ(differ & ((want[i] & 0x7fff) == 0 ? 0x7fff : 0xffff), 0)
             << row.table->isa << " " << i;
       }
-      for (size_t i = 0; i < want.y.size(); ++i) {
-        ASSERT_NEAR(got.y[i], want.y[i], 1e-6 * std::abs(want.y[i]) + 1e-3) << row.table->isa;
+    }
+  }
+}
+
+// Rows [n, padded_in] of `T` as tiles of 16 rows and 64 bytes.
+template <class T>
+std::vector<T> to_tiles(const std::vector<T>& rows, int64_t width) {
+  constexpr int64_t kInputs = 64 / sizeof(T);
+  const int64_t n = static_cast<int64_t>(rows.size()) / width;
+  std::vector<T> tiles((n + 15) / 16 * 16 * width);
+  for (int64_t r = 0; r < n; ++r) {
+    for (int64_t k = 0; k < width; ++k) {
+      const int64_t tile = r / 16 * (width / kInputs) + k / kInputs;
+      tiles[(tile * 16 + r % 16) * kInputs + k % kInputs] = rows[r * width + k];
+    }
+  }
+  return tiles;
+}
+
+// Passes of several hundred rows and thousands of inputs, groups that are cut, odd numbers of
+// tiles.
+TEST(Kernels, TileProductsEqualTheReference) {
+  Random random(11);
+  struct Case {
+    PackedShape shape;
+    int64_t rows;
+  };
+  const Case cases[] = {
+      {{.out = 45, .in = 256, .group = 128, .bits = 4}, 17},
+      {{.out = 32, .in = 64, .group = 64, .bits = 4}, 1},
+      {{.out = 70, .in = 1344, .group = 192, .bits = 4}, 40},
+      {{.out = 33, .in = 4736, .group = 128, .bits = 4}, 530},
+      {{.out = 64, .in = 2240, .group = 2240, .bits = 8}, 33},
+      {{.out = 7, .in = 640, .group = 128, .bits = 8}, 64},
+  };
+  for (const auto& [shape, n] : cases) {
+    const PackedCase c = random_packed(random, shape);
+    const int64_t groups = shape.num_groups();
+    const int64_t padded_rows = (n + 15) / 16 * 16;
+    const int64_t ldy = shape.out + 3;
+    std::vector<float> x(n * shape.in);
+    for (float& value : x) value = static_cast<float>(random.normal());
+    std::vector<int8_t> q(n * shape.in);
+    std::vector<float> scales(n * groups), tile_scales(groups * padded_rows);
+    std::vector<int32_t> sums(n * groups), tile_sums(groups * padded_rows);
+    std::vector<uint16_t> halves(n * shape.in);
+    std::vector<float> rounded(n * shape.in), rounded_sums(n * groups);
+    for (int64_t r = 0; r < n; ++r) {
+      reference_kernels().quantize_row(shape, &x[r * shape.in], &q[r * shape.in],
+                                       &scales[r * groups], &sums[r * groups]);
+      for (int64_t g = 0; g < groups; ++g) {
+        tile_scales[g * padded_rows + r] = scales[r * groups + g];
+        tile_sums[g * padded_rows + r] = sums[r * groups + g];
       }
+      for (int64_t k = 0; k < shape.in; ++k) {
+        const int64_t at = r * shape.in + k;
+        halves[at] = static_cast<uint16_t>(std::bit_cast<uint32_t>(x[at]) >> 16);
+        rounded[at] = std::bit_cast<float>(uint32_t{halves[at]} << 16);
+        rounded_sums[r * groups + k / shape.group] += rounded[at];
+      }
+    }
+    std::vector<float> want_int8(n * ldy, -1.0f), want_bf16(n * ldy, -1.0f);
+    const int64_t blocks = shape.num_row_blocks();
+    reference_kernels().packed_int8(shape, c.w.data(), 0, blocks,
+                                    {q.data(), scales.data(), sums.data(), n}, want_int8.data(),
+                                    ldy);
+    reference_kernels().packed_float(shape, c.w.data(), 0, blocks,
+                                     {rounded.data(), rounded_sums.data(), n}, want_bf16.data(),
+                                     ldy);
+    const auto q_tiles = to_tiles(q, shape.in);
+    const auto bf16_tiles = to_tiles(halves, shape.in);
+    for (const IsaRow& row : isa_rows()) {
+      if (!row.supported || row.table->tiles == nullptr) continue;
+      std::vector<float> got_int8(n * ldy, -1.0f), got_bf16(n * ldy, -1.0f);
+      row.table->tiles->int8(shape, c.w.data(), 0, blocks,
+                             {q_tiles.data(), tile_scales.data(), tile_sums.data(), n},
+                             got_int8.data(), ldy);
+      row.table->tiles->bf16(shape, c.w.data(), 0, blocks, {bf16_tiles.data(), n}, got_bf16.data(),
+                             ldy);
+      double error = 0, size = 0;
+      for (size_t i = 0; i < want_int8.size(); ++i) {
+        ASSERT_NEAR(got_int8[i], want_int8[i], 2e-6 * double(shape.in))
+            << row.table->isa << " " << i;
+        error += std::pow(double(got_bf16[i]) - want_bf16[i], 2);
+        size += std::pow(double(want_bf16[i]), 2);
+      }
+      // Weights rounded to 8 bits of mantissa.
+      EXPECT_LE(std::sqrt(error / size), 3e-3) << row.table->isa;
     }
   }
 }

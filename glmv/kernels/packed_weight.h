@@ -61,4 +61,16 @@ struct FloatRows {
   int64_t num_rows = 0;
 };
 
+// Activations as tiles of 16 rows and 64 bytes, rows that do not exist 0: for products by tiles.
+struct Int8Tiles {
+  const int8_t* q = nullptr;      // [row tiles, padded_in / 64, 16, 64]
+  const float* scales = nullptr;  // [groups, 16 * row tiles]
+  const int32_t* sums = nullptr;  // the same
+  int64_t num_rows = 0;
+};
+struct Bf16Tiles {
+  const uint16_t* x = nullptr;  // [row tiles, padded_in / 32, 16, 32]
+  int64_t num_rows = 0;
+};
+
 }  // namespace glmv::kernels

@@ -59,16 +59,6 @@ void packed_float(const PackedShape& shape, const std::byte* w, int64_t begin, i
   packed_sums(shape, w, begin, end, x.num_rows, x_at, y, ldy);
 }
 
-void block_to_bytes(const PackedShape& shape, const std::byte* block, int8_t* out) {
-  const auto* steps = reinterpret_cast<const uint8_t*>(block) + kPackHeaderBytes;
-  for (int64_t k = 0; k < shape.padded_group(); ++k) {
-    for (int r = 0; r < kPackRows; ++r) {
-      const uint8_t byte = steps[k / 8 * 128 + r * 4 + k % 4];
-      out[k / 4 * 128 + r * 4 + k % 4] = static_cast<int8_t>(k % 8 < 4 ? byte & 15 : byte >> 4);
-    }
-  }
-}
-
 void block_to_pairs(const PackedShape& shape, const std::byte* block, uint16_t* out) {
   PackedShape one = shape;
   one.in = shape.group;
@@ -80,21 +70,6 @@ void block_to_pairs(const PackedShape& shape, const std::byte* block, uint16_t* 
       const auto bits = std::bit_cast<uint32_t>(value);
       out[k / 2 * 2 * kPackRows + r * 2 + k % 2] =
           static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    }
-  }
-}
-
-void add_group(const PackedShape& shape, const std::byte* block, int64_t group, const Int8Rows& x,
-               int64_t first, int64_t num_rows, const int32_t* sums, float* y) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(block);
-  for (int64_t r = 0; r < num_rows; ++r) {
-    const int64_t at = (first + r) * shape.num_groups() + group;
-    for (int o = 0; o < kPackRows; ++o) {
-      float scale;
-      std::memcpy(&scale, bytes + 4 * o, sizeof scale);
-      const int64_t zero = bytes[kPackZeroOffset + o] - (shape.bits == 8 ? 128 : 0);
-      const auto centred = static_cast<double>(sums[r * kPackRows + o] - zero * x.sums[at]);
-      y[r * kPackRows + o] += static_cast<float>(centred * x.scales[at] * scale);
     }
   }
 }
@@ -117,7 +92,7 @@ void quantize_row(const PackedShape& shape, const float* x, int8_t* q, float* sc
 }
 
 constexpr KernelTable kReference = {"reference", gemv_bf16, packed_int8, packed_float,
-                                    block_to_bytes, block_to_pairs, add_group, quantize_row};
+                                    block_to_pairs, quantize_row};
 
 }  // namespace
 

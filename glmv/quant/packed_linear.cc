@@ -16,7 +16,7 @@ using kernels::PackedShape;
 // Rows that are read at once: AWQ's words of 8 columns then fill a cache line.
 constexpr int64_t kReadRows = 4 * kPackRows;
 
-// From so many rows on, unpacking a block for tile products costs less than it saves.
+// From so many rows on, making operands of a block for tile products costs less than it saves.
 constexpr int64_t kTileRows = 16;
 
 at::Tensor pack(const QuantizedWeight& weight) {
@@ -56,10 +56,16 @@ class PackedLinear final : public LinearMethod {
     if (order_.defined()) rows = rows.index_select(1, order_);
     const at::Tensor y = at::empty({rows.size(0), shape_.out}, at::kFloat);
     if (rows.size(0) > 0) {
-      if (multiplies_bf16_tiles(rows)) {
-        multiply_bf16_tiles(shape_, data(), padded(rows.contiguous()), y);
-      } else if (activations_ == Activations::kInt8) {
-        multiply_int8(rows.to(at::kFloat).contiguous(), y);
+      const bool many = rows.size(0) >= kTileRows;
+      if (activations_ == Activations::kInt8) {
+        const at::Tensor floats = rows.to(at::kFloat).contiguous();
+        if (many && has_int8_tiles(shape_)) {
+          multiply_int8_tiles(shape_, data(), floats, y);
+        } else {
+          multiply_int8(floats, y);
+        }
+      } else if (many && rows.scalar_type() == at::kBFloat16 && has_bf16_tiles(shape_)) {
+        multiply_bf16_tiles(shape_, data(), rows, y);
       } else {
         multiply_float(rows.to(at::kFloat).contiguous(), y);
       }
@@ -94,11 +100,6 @@ class PackedLinear final : public LinearMethod {
     });
   }
 
-  bool multiplies_bf16_tiles(const at::Tensor& rows) const {
-    if (rows.scalar_type() != at::kBFloat16 || rows.size(0) < kTileRows) return false;
-    return activations_ == Activations::kInt8 ? bf16_tiles_beat_int8(shape_) : has_bf16_products();
-  }
-
   // Rows [n, in] with every group padded to whole steps.
   at::Tensor padded(const at::Tensor& rows) const {
     const int64_t more = shape_.padded_group() - shape_.group;
@@ -125,11 +126,7 @@ class PackedLinear final : public LinearMethod {
       }
     });
     const kernels::Int8Rows quantised = {px, ps, pt, n};
-    if (n >= kTileRows && int8_tiles_beat_int8(shape_)) {
-      multiply_int8_tiles(shape_, data(), quantised, y);
-    } else {
-      multiply(table.packed_int8, quantised, y);
-    }
+    multiply(table.packed_int8, quantised, y);
   }
 
   void multiply_float(const at::Tensor& rows, const at::Tensor& y) const {

@@ -47,18 +47,16 @@ void for_blocks(const PackedShape& shape, int64_t num_rows, const MakeWork& make
   });
 }
 
-}  // namespace
-
-bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
-bool bf16_tiles_beat_int8(const PackedShape& shape) {
-  return kernels::has_tiles() && has_bf16_products() && shape.num_groups() > 1;
-}
-bool int8_tiles_beat_int8(const PackedShape& shape) {
-  return kernels::has_tiles() && cpublas::could_pack(at::kChar) && shape.num_groups() == 1;
+// Rows [n, in] with every group padded to whole steps.
+at::Tensor padded(const PackedShape& shape, const at::Tensor& rows) {
+  const int64_t more = shape.padded_group() - shape.group;
+  if (more == 0) return rows;
+  const at::Tensor grouped = rows.view({rows.size(0), shape.num_groups(), shape.group});
+  return at::constant_pad_nd(grouped, {0, more}).view({rows.size(0), shape.padded_in()});
 }
 
-void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
-                         const at::Tensor& y) {
+void multiply_by_brgemm(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
+                        const at::Tensor& y) {
   const auto* px = x.const_data_ptr<at::BFloat16>();
   auto* py = y.mutable_data_ptr<float>();
   const int64_t padded_in = shape.padded_in();
@@ -84,32 +82,99 @@ void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at:
   });
 }
 
-void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const kernels::Int8Rows& x,
-                         const at::Tensor& y) {
-  auto* py = y.mutable_data_ptr<float>();
+constexpr int64_t kTileRows = 16;
+constexpr int64_t kTileBytes = 64;  // of a row
+
+bool has_tiles(const PackedShape& shape, int64_t inputs) {
+  return kernels::kernels().tiles != nullptr && shape.padded_group() % inputs == 0;
+}
+
+int64_t num_row_tiles(int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
+
+// The activations of Int8Tiles and their memory.
+struct OwnedInt8Tiles {
+  at::Tensor q, scales, sums;
+  kernels::Int8Tiles view;
+};
+
+OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
+  const int64_t n = rows.size(0);
+  const int64_t row_tiles = num_row_tiles(n);
+  const int64_t groups = shape.num_groups();
   const int64_t padded_in = shape.padded_in();
-  const int64_t group = shape.padded_group();
-  for_blocks(shape, x.num_rows, [&] {
-    std::vector<int8_t> bytes(shape.bits == 4 ? group * kPackRows : 0);
-    std::vector<int32_t> products(kRowsAtOnce * kPackRows);
-    std::vector<float> sums(kRowsAtOnce * kPackRows);
-    return [&, bytes, products, sums](int64_t block, int64_t first, int64_t num_rows) mutable {
-      std::fill(sums.begin(), sums.end(), 0.0f);
-      const std::byte* at = w + block * shape.row_block_bytes();
-      for (int64_t g = 0; g < shape.num_groups(); ++g, at += shape.block_bytes()) {
-        const auto* operand = reinterpret_cast<const int8_t*>(at + kernels::kPackHeaderBytes);
-        if (shape.bits == 4) {
-          kernels::kernels().block_to_bytes(shape, at, bytes.data());
-          operand = bytes.data();
+  const int64_t padded_rows = row_tiles * kTileRows;
+  OwnedInt8Tiles tiles{.q = at::empty({padded_rows * padded_in}, at::kChar),
+                       .scales = at::zeros({groups, padded_rows}, at::kFloat),
+                       .sums = at::zeros({groups, padded_rows}, at::kInt)};
+  auto* q = tiles.q.mutable_data_ptr<int8_t>();
+  auto* scales = tiles.scales.mutable_data_ptr<float>();
+  auto* sums = tiles.sums.mutable_data_ptr<int32_t>();
+  const float* x = rows.const_data_ptr<float>();
+  at::parallel_for(0, padded_rows, 4, [&](int64_t begin, int64_t end) {
+    std::vector<int8_t> row(padded_in);
+    std::vector<float> row_scales(groups);
+    std::vector<int32_t> row_sums(groups);
+    for (int64_t r = begin; r < end; ++r) {
+      if (r < n) {
+        kernels::kernels().quantize_row(shape, x + r * shape.in, row.data(), row_scales.data(),
+                                        row_sums.data());
+        for (int64_t g = 0; g < groups; ++g) {
+          scales[g * padded_rows + r] = row_scales[g];
+          sums[g * padded_rows + r] = row_sums[g];
         }
-        cpublas::brgemm(num_rows, kPackRows, group, padded_in, kPackRows, kPackRows, false,
-                        x.q + first * padded_in + g * group, operand, products.data());
-        kernels::kernels().add_group(shape, at, g, x, first, num_rows, products.data(),
-                                     sums.data());
+      } else {
+        std::fill(row.begin(), row.end(), int8_t{0});
       }
-      store_block(shape, block, sums.data(), first, num_rows, py);
-    };
+      int8_t* to = q + r / kTileRows * kTileRows * padded_in + r % kTileRows * kTileBytes;
+      for (int64_t k = 0; k < padded_in; k += kTileBytes, to += kTileRows * kTileBytes) {
+        std::copy_n(row.data() + k, kTileBytes, to);
+      }
+    }
   });
+  tiles.view = {q, scales, sums, n};
+  return tiles;
+}
+
+// [row tiles, padded_in / 32, 16, 32]
+at::Tensor to_bf16_tiles(const at::Tensor& rows) {
+  constexpr int64_t kInputs = kTileBytes / 2;
+  const int64_t row_tiles = num_row_tiles(rows.size(0));
+  const int64_t missing = row_tiles * kTileRows - rows.size(0);
+  const at::Tensor whole = missing == 0 ? rows : at::constant_pad_nd(rows, {0, 0, 0, missing});
+  return whole.view({row_tiles, kTileRows, rows.size(1) / kInputs, kInputs})
+      .permute({0, 2, 1, 3})
+      .contiguous();
+}
+
+// All blocks on all threads.
+template <class Product, class Tiles>
+void multiply(const Product& product, const PackedShape& shape, const std::byte* w, const Tiles& x,
+              const at::Tensor& y) {
+  at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
+    product(shape, w, begin, end, x, y.mutable_data_ptr<float>(), shape.out);
+  });
+}
+
+}  // namespace
+
+bool has_int8_tiles(const PackedShape& shape) { return has_tiles(shape, kTileBytes); }
+bool has_bf16_tiles(const PackedShape& shape) {
+  return has_tiles(shape, kTileBytes / 2) || cpublas::could_pack(at::kBFloat16);
+}
+
+void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
+                         const at::Tensor& y) {
+  const at::Tensor rows = padded(shape, x.contiguous());
+  if (!has_tiles(shape, kTileBytes / 2)) return multiply_by_brgemm(shape, w, rows, y);
+  const at::Tensor tiles = to_bf16_tiles(rows);
+  const auto* data = reinterpret_cast<const uint16_t*>(tiles.const_data_ptr<at::BFloat16>());
+  multiply(kernels::kernels().tiles->bf16, shape, w, kernels::Bf16Tiles{data, x.size(0)}, y);
+}
+
+void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
+                         const at::Tensor& y) {
+  const OwnedInt8Tiles tiles = to_int8_tiles(shape, x.contiguous());
+  multiply(kernels::kernels().tiles->int8, shape, w, tiles.view, y);
 }
 
 }  // namespace glmv::quant

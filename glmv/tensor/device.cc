@@ -21,11 +21,20 @@ struct DTypeRow {
 };
 
 constexpr DTypeRow kDTypes[] = {
-    {DType::kBool, at::kBool},   {DType::kU8, at::kByte},      {DType::kI8, at::kChar},
-    {DType::kI16, at::kShort},   {DType::kU16, at::kUInt16},   {DType::kI32, at::kInt},
-    {DType::kU32, at::kUInt32},  {DType::kI64, at::kLong},     {DType::kU64, at::kUInt64},
-    {DType::kF16, at::kHalf},    {DType::kBF16, at::kBFloat16}, {DType::kF32, at::kFloat},
-    {DType::kF64, at::kDouble},  {DType::kF8E4M3, at::kFloat8_e4m3fn},
+    {DType::kBool, at::kBool},
+    {DType::kU8, at::kByte},
+    {DType::kI8, at::kChar},
+    {DType::kI16, at::kShort},
+    {DType::kU16, at::kUInt16},
+    {DType::kI32, at::kInt},
+    {DType::kU32, at::kUInt32},
+    {DType::kI64, at::kLong},
+    {DType::kU64, at::kUInt64},
+    {DType::kF16, at::kHalf},
+    {DType::kBF16, at::kBFloat16},
+    {DType::kF32, at::kFloat},
+    {DType::kF64, at::kDouble},
+    {DType::kF8E4M3, at::kFloat8_e4m3fn},
     {DType::kF8E5M2, at::kFloat8_e5m2},
 };
 
@@ -39,22 +48,24 @@ Result<void> load_cuda() {
     return std::string(text != nullptr ? text : "libtorch_cuda.so cannot be loaded");
   }();
   if (problem.empty()) return {};
-  return unsupported("device \"cuda\": libtorch_cuda could not be loaded ({}); build with torch's CUDA "
-                     "wheel and its libraries (docs/devices.md), or use --device cpu",
-                     problem);
+  return unsupported(
+      "device \"cuda\": libtorch_cuda could not be loaded ({}); build with torch's CUDA "
+      "wheel and its libraries (docs/devices.md), or use --device cpu",
+      problem);
 }
 
 Result<at::Device> cuda_device(const std::string& name, int index) {
   GLMV_RETURN_IF_ERROR(load_cuda());
   const int count = at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
   if (count == 0) {
-    return unsupported("device \"{}\": no CUDA device is usable here (nvidia-smi shows those that "
-                       "the driver knows); use --device cpu",
-                       name);
+    return unsupported(
+        "device \"{}\": no CUDA device is usable here (nvidia-smi shows those that "
+        "the driver knows); use --device cpu",
+        name);
   }
   if (index >= count) {
-    return unsupported("device \"{}\": this machine has {} CUDA device{}, the last is cuda:{}", name,
-                       count, count == 1 ? "" : "s", count - 1);
+    return unsupported("device \"{}\": this machine has {} CUDA device{}, the last is cuda:{}",
+                       name, count, count == 1 ? "" : "s", count - 1);
   }
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }

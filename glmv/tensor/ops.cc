@@ -9,6 +9,8 @@
 
 #include "glmv/base/check.h"
 #include "glmv/kernels/kernel_table.h"
+#include "glmv/tensor/fused_ops.h"
+#include "glmv/tensor/tile_attention.h"
 
 namespace glmv::tensor {
 namespace {
@@ -123,16 +125,26 @@ void set_training_ops(const TrainingOps* ops) { installed_ops = ops; }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   if (const TrainingOps* ops = training_ops(x)) return ops->rms_norm(x, weight, eps);
+  if (takes_fused(x) && weight.scalar_type() == x.scalar_type()) {
+    return fused_rms_norm(x, weight, eps);
+  }
   const at::Tensor x32 = x.to(at::kFloat);
   const at::Tensor scale = x32.square().mean(-1, true).add(eps).rsqrt();
   return weight * (x32 * scale).to(x.scalar_type());
 }
 
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
+at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
+  if (takes_fused(gate) && takes_fused(up) && gate.scalar_type() == at::kBFloat16) {
+    return fused_swiglu(gate, up);
+  }
+  return at::silu(gate) * up;
+}
 
 at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin,
                       bool interleaved) {
   if (const TrainingOps* ops = training_ops(x)) return ops->apply_rope(x, cos, sin, interleaved);
+  const bool same = cos.scalar_type() == x.scalar_type() || cos.scalar_type() == at::kFloat;
+  if (takes_fused(x) && same) return fused_rope(x, cos, sin, interleaved);
   const int64_t half = cos.size(-1);
   const int64_t rest = x.size(-1) - 2 * half;
   const at::Tensor c = cos.unsqueeze(1);  // [N, 1, R/2]
@@ -151,15 +163,34 @@ at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tens
   return rest == 0 ? out : at::cat({out, parts[1]}, -1);
 }
 
+namespace {
+
+at::Tensor tile_attention_runs(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                               std::span<const int64_t> lengths, bool causal, double scale) {
+  std::vector<at::Tensor> parts;
+  int64_t begin = 0;
+  for (const int64_t n : lengths) {
+    parts.push_back(tile_attention(q.narrow(0, begin, n), k.narrow(0, begin, n),
+                                   v.narrow(0, begin, n), causal, scale));
+    begin += n;
+  }
+  return parts.size() == 1 ? parts[0] : at::cat(parts, 0);
+}
+
+}  // namespace
+
 at::Tensor attention_runs(const at::Tensor& q, const at::Tensor& k_in, const at::Tensor& v_in,
                           std::span<const int64_t> lengths, bool causal, double scale) {
   const int64_t group = q.size(1) / k_in.size(1);
-  const at::Tensor k = repeat_heads_of_rows(k_in, group);
-  const at::Tensor v = repeat_heads_of_rows(v_in, group);
   const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
   GLMV_CHECK(total == q.size(0), "runs of {} tokens, but {} rows", total, q.size(0));
   if (lengths.empty()) return at::zeros_like(q);
+  if (takes_tile_attention(q, k_in)) {
+    return tile_attention_runs(q, k_in, v_in, lengths, causal, scale);
+  }
 
+  const at::Tensor k = repeat_heads_of_rows(k_in, group);
+  const at::Tensor v = repeat_heads_of_rows(v_in, group);
   const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
   const int64_t num_runs = static_cast<int64_t>(lengths.size());
   const bool equal = longest * num_runs == total;
@@ -197,6 +228,9 @@ at::Tensor attention_cached(const at::Tensor& q, const at::Tensor& keys, const a
     const at::Tensor rows = q.view({kv_heads, group, head_dim}).unsqueeze(0);
     return sdpa(rows, keys.unsqueeze(0), values.unsqueeze(0), std::nullopt, false, scale)
         .reshape({1, num_heads, head_dim});
+  }
+  if (takes_tile_attention(q, keys)) {
+    return tile_attention(q, keys.transpose(0, 1), values.transpose(0, 1), true, scale);
   }
   const at::Tensor rows = q.transpose(0, 1).unsqueeze(0);  // [1, H, n, E]
   const at::Tensor k = repeat_heads(keys, group).unsqueeze(0);

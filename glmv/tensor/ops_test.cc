@@ -168,5 +168,59 @@ TEST(Ops, LinearRecordsTheGraphWhenTraining) {
   EXPECT_TRUE(y.requires_grad());
 }
 
+// The fused operations against what they replace.
+TEST(FusedOps, EqualTheCompositions) {
+  at::manual_seed(5);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor x = at::randn({37, 6, 40}, at::kFloat).to(dtype);
+    const at::Tensor w = at::randn({40}, at::kFloat).to(dtype);
+    const at::Tensor scaled = x.to(at::kFloat);
+    const at::Tensor norm =
+        w * (scaled * scaled.square().mean(-1, true).add(1e-5).rsqrt()).to(dtype);
+    // A sum in another order may round the other way: one step of bf16.
+    const double step = dtype == at::kFloat ? 2e-6 : 0.02;
+    const c10::InferenceMode no_grad;
+    EXPECT_LE(max_abs(rms_norm(x, w, 1e-5), norm), step);
+    const at::Tensor gate = at::randn({9, 80}, at::kFloat).mul(8).to(dtype);
+    const std::vector<at::Tensor> halves = gate.chunk(2, -1);  // rows that are not contiguous
+    EXPECT_LE(max_abs(swiglu(halves[0], halves[1]), at::silu(halves[0]) * halves[1]),
+              dtype == at::kFloat ? 0.0 : 0.25);
+    for (const at::ScalarType angles : {at::kFloat, dtype}) {
+      const at::Tensor cos = at::rand({37, 16}, at::kFloat).to(angles);
+      const at::Tensor sin = at::rand({37, 16}, at::kFloat).to(angles);
+      for (const bool interleaved : {true, false}) {
+        const at::Tensor got = apply_rope(x.transpose(0, 1).contiguous().transpose(0, 1), cos, sin,
+                                          interleaved);
+        const at::Tensor a = interleaved ? x.narrow(2, 0, 32).unflatten(-1, {16, 2}).select(-1, 0)
+                                         : x.narrow(2, 0, 16);
+        const at::Tensor b = interleaved ? x.narrow(2, 0, 32).unflatten(-1, {16, 2}).select(-1, 1)
+                                         : x.narrow(2, 16, 16);
+        const at::Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
+        const at::Tensor first = (a.to(angles) * c - b.to(angles) * s).to(dtype);
+        const at::Tensor second = (b.to(angles) * c + a.to(angles) * s).to(dtype);
+        const at::Tensor want =
+            at::cat({interleaved ? at::stack({first, second}, -1).flatten(-2)
+                                 : at::cat({first, second}, -1),
+                     x.narrow(2, 32, 8)}, -1);
+        // In bf16 every product is rounded as ATen's are.
+        EXPECT_LE(max_abs(got, want), dtype == at::kFloat ? 1e-6 : 0.0);
+      }
+    }
+  }
+}
+
+TEST(FusedOps, NotANumberStaysOne) {
+  const c10::InferenceMode no_grad;
+  at::Tensor x = at::ones({2, 32}, at::kBFloat16);
+  x[1][3] = NAN;
+  const at::Tensor w = at::ones({32}, at::kBFloat16);
+  EXPECT_TRUE(rms_norm(x, w, 1e-5)[1].isnan().all().item<bool>());
+  EXPECT_TRUE(swiglu(x, x)[1][3].isnan().item<bool>());
+  EXPECT_FALSE(swiglu(x, x)[0].isnan().any().item<bool>());
+  const at::Tensor large = at::full({1, 3}, 300.0, at::kBFloat16);
+  EXPECT_TRUE(at::equal(swiglu(large, w.narrow(0, 0, 3).unsqueeze(0)), large));
+  EXPECT_NEAR(swiglu(large.neg(), large)[0][0].item<float>(), 0.0f, 1e-20);
+}
+
 }  // namespace
 }  // namespace glmv::tensor

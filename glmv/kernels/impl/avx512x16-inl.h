@@ -49,8 +49,6 @@ struct Avx512x16 {
     return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(rounded(a), 16), rounded(b));
   }
   static Int flip(Int w) { return _mm512_xor_si512(w, _mm512_set1_epi8(-128)); }
-  static Int load_ints(const int32_t* p) { return _mm512_loadu_si512(p); }
-  static void store_bytes(int8_t* p, Int w) { _mm512_storeu_si512(p, w); }
   static void store_words(uint16_t* p, Int w) { _mm512_storeu_si512(p, w); }
   static void store(float* p, Float v, int n) {
     if (n <= 0) return;

@@ -121,15 +121,13 @@ struct Avx2x16 {
     const __m256i sign = _mm256_set1_epi8(-128);
     return {_mm256_xor_si256(w.a, sign), _mm256_xor_si256(w.b, sign)};
   }
-  static Int load_ints(const int32_t* p) { return load(reinterpret_cast<const uint8_t*>(p)); }
   static Float load_floats(const float* p) {
     return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
   }
-  static void store_bytes(int8_t* p, Int w) {
+  static void store_words(uint16_t* p, Int w) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), w.a);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), w.b);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 16), w.b);
   }
-  static void store_words(uint16_t* p, Int w) { store_bytes(reinterpret_cast<int8_t*>(p), w); }
   static void store(float* p, Float v, int n) {
     if (n >= 16) {
       _mm256_storeu_ps(p, v.a);
@@ -148,7 +146,7 @@ struct Avx2x16 {
 const KernelTable kAvx2Kernels = {
     "avx2", gemv_bf16<Avx2>,
     packed_product<Avx2x16, Int8Rows>, packed_product<Avx2x16, FloatRows>,
-    block_to_bytes<Avx2x16>, block_to_pairs<Avx2x16>, add_group<Avx2x16>,
+    block_to_pairs<Avx2x16>,
     quantize_row};
 
 }  // namespace glmv::kernels

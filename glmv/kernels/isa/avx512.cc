@@ -52,7 +52,7 @@ struct Avx512Dot : Avx512x16 {
 const KernelTable kAvx512Kernels = {
     "avx512", gemv_bf16<Avx512>,
     packed_product<Avx512Dot, Int8Rows>, packed_product<Avx512Dot, FloatRows>,
-    block_to_bytes<Avx512Dot>, block_to_pairs<Avx512Dot>, add_group<Avx512Dot>,
+    block_to_pairs<Avx512Dot>,
     quantize_row};
 
 }  // namespace glmv::kernels

@@ -114,13 +114,9 @@ struct Scalar16 {
   static Int flip(Int w) {
     return each<Int>([&](int i) { return w.v[i] ^ static_cast<int32_t>(0x80808080); });
   }
-  static Int load_ints(const int32_t* p) {
-    return each<Int>([p](int i) { return p[i]; });
-  }
   static Float load_floats(const float* p) {
     return each<Float>([p](int i) { return p[i]; });
   }
-  static void store_bytes(int8_t* p, Int w) { std::memcpy(p, w.v, sizeof w.v); }
   static void store_words(uint16_t* p, Int w) { std::memcpy(p, w.v, sizeof w.v); }
   static void store(float* p, Float a, int n) {
     for (int i = 0; i < std::min(n, 16); ++i) p[i] = a.v[i];
@@ -132,7 +128,7 @@ struct Scalar16 {
 const KernelTable kScalarKernels = {
     "scalar", gemv_bf16<Scalar>,
     packed_product<Scalar16, Int8Rows>, packed_product<Scalar16, FloatRows>,
-    block_to_bytes<Scalar16>, block_to_pairs<Scalar16>, add_group<Scalar16>,
+    block_to_pairs<Scalar16>,
     quantize_row};
 
 }  // namespace glmv::kernels

@@ -9,5 +9,7 @@ extern const KernelTable kScalarKernels;
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512Bf16Kernels;
+extern const TileProducts kAmxProducts;
+extern const TileAttention kAmxAttention;
 
 }  // namespace glmv::kernels

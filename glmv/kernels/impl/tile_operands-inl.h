@@ -1,0 +1,76 @@
+#pragma once
+// The weights of packed_weight.h as operands of AMX tile products, AVX-512: tiles of 16 lines of 64
+// bytes for 16 outputs, one behind the other: [inputs / (64 or 32)][rows 0-15, rows 16-31][16][64].
+// A line holds 4 inputs (bytes) or 2 (bf16) of each of the 16 outputs.
+// Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "glmv/kernels/packed_weight.h"
+
+namespace glmv::kernels {
+namespace {
+
+constexpr int64_t kTileBytes = 1024;
+constexpr int kByteInputs = 64;  // per tile
+constexpr int kPairInputs = 32;
+
+// Inputs [first, first + n) of one group as signed bytes q - zero (4 bits) or q - 128 (8 bits).
+template <int kBits>
+void to_byte_tiles(const std::byte* block, int64_t first, int64_t n, int8_t* tiles) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(block);
+  for (int h = 0; h < 2; ++h) {
+    const uint8_t* steps = bytes + kPackHeaderBytes + 64 * h + first / (32 / kBits) * 128;
+    int8_t* out = tiles + h * kTileBytes;
+    if constexpr (kBits == 8) {
+      for (int64_t line = 0; line < n / 4; ++line, steps += 128) {
+        _mm512_storeu_si512(out + line / 16 * 2 * kTileBytes + line % 16 * 64,
+                            _mm512_loadu_si512(steps));
+      }
+    } else {
+      // The zero point of an output in all four bytes of its lane.
+      const __m512i zero32 = _mm512_cvtepu8_epi32(
+          _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + kPackZeroOffset + 16 * h)));
+      const __m512i zero = _mm512_mullo_epi32(zero32, _mm512_set1_epi32(0x01010101));
+      const __m512i mask = _mm512_set1_epi8(15);
+      for (int64_t line = 0; line < n / 4; line += 2, steps += 128) {
+        const __m512i w = _mm512_loadu_si512(steps);
+        int8_t* at = out + line / 16 * 2 * kTileBytes + line % 16 * 64;
+        _mm512_storeu_si512(at, _mm512_sub_epi8(_mm512_and_si512(w, mask), zero));
+        const __m512i high = _mm512_and_si512(_mm512_srli_epi16(w, 4), mask);
+        _mm512_storeu_si512(at + 64, _mm512_sub_epi8(high, zero));
+      }
+    }
+  }
+}
+
+// The same as bf16 (q - zero) * scale, rounded to nearest even.
+template <class V, int kBits>
+void to_pair_tiles(const std::byte* block, int64_t first, int64_t n, uint16_t* tiles) {
+  constexpr int kInputs = 32 / kBits;
+  constexpr int64_t kTile = kTileBytes / 2;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(block);
+  for (int h = 0; h < 2; ++h) {
+    const __m512 scale = V::load_floats(bytes + 64 * h);
+    const __m512 zero = V::to_float(V::load_bytes(bytes + kPackZeroOffset + 16 * h));
+    const uint8_t* steps = bytes + kPackHeaderBytes + 64 * h + first / kInputs * 128;
+    uint16_t* out = tiles + h * kTile;
+    for (int64_t line = 0; line < n / 2; line += kInputs / 2, steps += 128) {
+      const __m512i w = kBits == 8 ? V::flip(V::load(steps)) : V::load(steps);
+      const auto value = [&](int j) {
+        const int shift = 8 * (j % 4) + 4 * (j / 4);
+        return V::mul(V::sub(V::template field<kBits>(w, shift), zero), scale);
+      };
+      uint16_t* at = out + line / 16 * 2 * kTile + line % 16 * 32;
+#pragma GCC unroll 4
+      for (int j = 0; j < kInputs; j += 2, at += 32) {
+        V::store_words(at, V::pairs(value(j), value(j + 1)));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace glmv::kernels

@@ -1,0 +1,337 @@
+// Products of packed weights by AMX tiles of 16 rows of activations and 16 outputs. A block of 32
+// outputs is turned into operands of a few hundred inputs in the first-level cache and multiplied
+// by all rows, whose tiles come from the second level; sums of 32 outputs stay there too.
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+#include "glmv/kernels/impl/tile_operands-inl.h"
+#include "glmv/kernels/impl/tile_scope-inl.h"
+#include "glmv/kernels/impl/vnni_dot-inl.h"
+#include "glmv/kernels/isa/tables.h"
+
+namespace glmv::kernels {
+namespace {
+
+// Inputs whose operands lie in the first-level cache: 16 KiB of bytes, 32 KiB of bf16.
+constexpr int64_t kInputsAtOnce = 512;
+// Activations that a pass over the weights uses: with operands and sums they fit the second level.
+constexpr int64_t kActivationBytes = int64_t{1} << 20;
+constexpr int64_t kMaxRowsAtOnce = 512;
+
+// What rows and inputs one pass takes.
+struct Pass {
+  int64_t first_row, num_rows;      // multiples of 16
+  int64_t first_input, num_inputs;  // multiples of kInputsAtOnce but for the last
+};
+
+template <class Work>
+void for_passes(int64_t num_rows, int64_t num_inputs, int64_t element_bytes, const Work& work) {
+  const int64_t rows = (num_rows + 15) / 16 * 16;
+  const int64_t row_passes = (rows + kMaxRowsAtOnce - 1) / kMaxRowsAtOnce;
+  const int64_t at_once = ((rows + row_passes - 1) / row_passes + 31) / 32 * 32;
+  const int64_t inputs_at_once = std::max(
+      kInputsAtOnce, kActivationBytes / (at_once * element_bytes) / kInputsAtOnce * kInputsAtOnce);
+  for (int64_t row = 0; row < rows; row += at_once) {
+    for (int64_t input = 0; input < num_inputs; input += inputs_at_once) {
+      work(Pass{row, std::min(at_once, rows - row), input,
+                std::min(inputs_at_once, num_inputs - input)});
+    }
+  }
+}
+
+// Adds (or writes, from the first inputs) the sums of a block to y.
+void put_sums(const PackedShape& shape, int64_t block, const Pass& pass, int64_t num_rows,
+              const float* sums, float* y, int64_t ldy) {
+  const int64_t column = block * kPackRows;
+  const int64_t n = std::min<int64_t>(kPackRows, shape.out - column);
+  const auto mask = static_cast<__mmask16>(n >= 16 ? 0xffff : (1u << n) - 1);
+  const auto upper = static_cast<__mmask16>(n >= 32 ? 0xffff : n > 16 ? (1u << (n - 16)) - 1 : 0);
+  const int64_t rows = std::min(pass.num_rows, num_rows - pass.first_row);
+  for (int64_t r = 0; r < rows; ++r) {
+    float* out = y + (pass.first_row + r) * ldy + column;
+    __m512 low = _mm512_loadu_ps(sums + r * kPackRows);
+    __m512 high = _mm512_loadu_ps(sums + r * kPackRows + 16);
+    if (pass.first_input > 0) {
+      low = _mm512_add_ps(low, _mm512_maskz_loadu_ps(mask, out));
+      high = _mm512_add_ps(high, _mm512_maskz_loadu_ps(upper, out + 16));
+    }
+    _mm512_mask_storeu_ps(out, mask, low);
+    _mm512_mask_storeu_ps(out + 16, upper, high);
+  }
+}
+
+// Tiles 0 to 3 hold the products of two tiles of rows (4, 5) with the two halves of a block (6, 7);
+// without kBoth only those of the first.
+template <bool kBoth>
+void zero_products() {
+  _tile_zero(0);
+  _tile_zero(1);
+  if constexpr (kBoth) {
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+}
+
+template <bool kBoth>
+void store_products(void* to, int64_t stride_bytes) {
+  auto* bytes = static_cast<std::byte*>(to);
+  _tile_stored(0, bytes, stride_bytes);
+  _tile_stored(1, bytes + 64, stride_bytes);
+  if constexpr (kBoth) {
+    _tile_stored(2, bytes + 16 * stride_bytes, stride_bytes);
+    _tile_stored(3, bytes + 16 * stride_bytes + 64, stride_bytes);
+  }
+}
+
+template <bool kBoth>
+void load_products(const void* from, int64_t stride_bytes) {
+  const auto* bytes = static_cast<const std::byte*>(from);
+  _tile_loadd(0, bytes, stride_bytes);
+  _tile_loadd(1, bytes + 64, stride_bytes);
+  if constexpr (kBoth) {
+    _tile_loadd(2, bytes + 16 * stride_bytes, stride_bytes);
+    _tile_loadd(3, bytes + 16 * stride_bytes + 64, stride_bytes);
+  }
+}
+
+// `x`: tiles of the first rows; those of the next 16 rows lie `row_tile_bytes` behind.
+template <bool kBoth, bool kBytes>
+void multiply_tiles(const std::byte* x, int64_t row_tile_bytes, const std::byte* w,
+                    int64_t num_tiles) {
+  for (int64_t t = 0; t < num_tiles; ++t, x += kTileBytes, w += 2 * kTileBytes) {
+    _tile_loadd(4, x, 64);
+    _tile_loadd(6, w, 64);
+    if constexpr (kBytes) _tile_dpbssd(0, 4, 6);
+    if constexpr (!kBytes) _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, w + kTileBytes, 64);
+    if constexpr (kBytes) _tile_dpbssd(1, 4, 7);
+    if constexpr (!kBytes) _tile_dpbf16ps(1, 4, 7);
+    if constexpr (kBoth) {
+      _tile_loadd(5, x + row_tile_bytes, 64);
+      if constexpr (kBytes) _tile_dpbssd(2, 5, 6);
+      if constexpr (!kBytes) _tile_dpbf16ps(2, 5, 6);
+      if constexpr (kBytes) _tile_dpbssd(3, 5, 7);
+      if constexpr (!kBytes) _tile_dpbf16ps(3, 5, 7);
+    }
+  }
+}
+
+// Runs work(first row tile, whether a second one follows) over the rows of a pass.
+template <class Work>
+void for_row_tiles(int64_t num_rows, const Work& work) {
+  for (int64_t row = 0; row < num_rows; row += 32) work(row, row + 16 < num_rows);
+}
+
+// sums[r, 32] += products[r, 32] * scale of the row * scale of the output, for 16 or 32 rows.
+void add_scaled(const int32_t* products, const float* x_scales, const std::byte* block, int rows,
+                float* sums) {
+  const __m512 low = _mm512_loadu_ps(block);
+  const __m512 high = _mm512_loadu_ps(block + 64);
+  for (int r = 0; r < rows; ++r, products += kPackRows, sums += kPackRows) {
+    const __m512 scale = _mm512_set1_ps(x_scales[r]);
+    const __m512 a = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(products)), scale);
+    const __m512 b = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(products + 16)), scale);
+    _mm512_store_ps(sums, _mm512_fmadd_ps(a, low, _mm512_load_ps(sums)));
+    _mm512_store_ps(sums + 16, _mm512_fmadd_ps(b, high, _mm512_load_ps(sums + 16)));
+  }
+}
+
+// 8 bits with zero points other than 128: what is missing is (128 - zero) * sum of the row.
+void add_zero_points(const std::byte* block, const float* x_scales, const int32_t* x_sums,
+                     int64_t rows, float* sums) {
+  const auto* zeros = reinterpret_cast<const uint8_t*>(block) + kPackZeroOffset;
+  if (std::all_of(zeros, zeros + kPackRows, [](uint8_t zero) { return zero == 128; })) return;
+  float scales[kPackRows];
+  _mm512_storeu_ps(scales, _mm512_loadu_ps(block));
+  _mm512_storeu_ps(scales + 16, _mm512_loadu_ps(block + 64));
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int o = 0; o < kPackRows; ++o) {
+      sums[r * kPackRows + o] += static_cast<float>(128 - zeros[o]) *
+                                 static_cast<float>(x_sums[r]) * x_scales[r] * scales[o];
+    }
+  }
+}
+
+// A stretch of inputs of one group, small enough for the operands' buffer.
+struct Piece {
+  const std::byte* block;  // its header has the scales
+  int64_t group;
+  int64_t first_tile;  // in the buffer
+  int64_t num_tiles;
+};
+
+struct Pieces {
+  Piece items[kInputsAtOnce / kByteInputs];
+  int count = 0;
+};
+
+// The pieces of inputs [first, first + n) of a row block; operands into `tiles`.
+template <int kBits>
+void make_byte_operands(const PackedShape& shape, const std::byte* row_block, int64_t first,
+                        int64_t n, int8_t* tiles, Pieces& pieces) {
+  pieces.count = 0;
+  const int64_t group = shape.padded_group();
+  for (int64_t done = 0; done < n;) {
+    const int64_t g = (first + done) / group;
+    const int64_t in_group = (first + done) % group;
+    const int64_t take = std::min(group - in_group, n - done);
+    const std::byte* block = row_block + g * shape.block_bytes();
+    to_byte_tiles<kBits>(block, in_group, take, tiles + done * kPackRows);
+    pieces.items[pieces.count++] = {block, g, done / kByteInputs, take / kByteInputs};
+    done += take;
+  }
+}
+
+struct Int8Work {
+  const PackedShape& shape;
+  const Int8Tiles& x;
+  int64_t padded_rows;
+  Lines<int8_t> tiles{kInputsAtOnce * kPackRows};
+  Lines<float> sums{kMaxRowsAtOnce * kPackRows};
+  Lines<int32_t> products{2 * 32 * kPackRows};
+  Pieces pieces;
+
+  // All pieces times all rows of the pass. The tile unit works on the next products while the
+  // vector unit scales the last ones.
+  void multiply(const Pass& pass, int64_t first_input) {
+    const int64_t row_tile_bytes = shape.padded_in() / kByteInputs * kTileBytes;
+    const auto* w = reinterpret_cast<const std::byte*>(tiles.data());
+    struct Waiting {
+      const Piece* piece = nullptr;
+      int64_t row = 0;
+      int rows = 0;
+      const int32_t* products = nullptr;
+    } last;
+    const auto scale_last = [&] {
+      if (last.piece == nullptr) return;
+      add_scaled(last.products,
+                 x.scales + last.piece->group * padded_rows + pass.first_row + last.row,
+                 last.piece->block, last.rows, sums.data() + last.row * kPackRows);
+    };
+    int turn = 0;
+    for_row_tiles(pass.num_rows, [&](int64_t row, bool both) {
+      const auto* rows = reinterpret_cast<const std::byte*>(x.q) +
+                         (pass.first_row + row) / 16 * row_tile_bytes +
+                         first_input / kByteInputs * kTileBytes;
+      for (int i = 0; i < pieces.count; ++i) {
+        const Piece& piece = pieces.items[i];
+        const std::byte* a = rows + piece.first_tile * kTileBytes;
+        const std::byte* b = w + piece.first_tile * 2 * kTileBytes;
+        int32_t* to = products.data() + turn * 32 * kPackRows;
+        if (both) {
+          zero_products<true>();
+          multiply_tiles<true, true>(a, row_tile_bytes, b, piece.num_tiles);
+          scale_last();
+          store_products<true>(to, 4 * kPackRows);
+        } else {
+          zero_products<false>();
+          multiply_tiles<false, true>(a, row_tile_bytes, b, piece.num_tiles);
+          scale_last();
+          store_products<false>(to, 4 * kPackRows);
+        }
+        last = {&piece, row, both ? 32 : 16, to};
+        turn ^= 1;
+      }
+    });
+    scale_last();
+  }
+};
+
+template <int kBits>
+void byte_block(Int8Work& work, const std::byte* row_block, const Pass& pass) {
+  std::fill_n(work.sums.data(), pass.num_rows * kPackRows, 0.0f);
+  for (int64_t done = 0; done < pass.num_inputs; done += kInputsAtOnce) {
+    const int64_t n = std::min(kInputsAtOnce, pass.num_inputs - done);
+    make_byte_operands<kBits>(work.shape, row_block, pass.first_input + done, n, work.tiles.data(),
+                              work.pieces);
+    work.multiply(pass, pass.first_input + done);
+  }
+  if (kBits == 4) return;
+  const int64_t group = work.shape.padded_group();
+  for (int64_t g = 0; g < work.shape.num_groups(); ++g) {
+    // Once for every group, in the pass that begins it.
+    if (g * group < pass.first_input || g * group >= pass.first_input + pass.num_inputs) continue;
+    const int64_t at = g * work.padded_rows + pass.first_row;
+    add_zero_points(row_block + g * work.shape.block_bytes(), work.x.scales + at, work.x.sums + at,
+                    pass.num_rows, work.sums.data());
+  }
+}
+
+void tile_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+               const Int8Tiles& x, float* y, int64_t ldy) {
+  const TileScope scope;
+  Int8Work work{shape, x, (x.num_rows + 15) / 16 * 16};
+  for_passes(x.num_rows, shape.padded_in(), 1, [&](const Pass& pass) {
+    for (int64_t b = begin; b < end; ++b) {
+      const std::byte* row_block = w + b * shape.row_block_bytes();
+      if (shape.bits == 4) {
+        byte_block<4>(work, row_block, pass);
+      } else {
+        byte_block<8>(work, row_block, pass);
+      }
+      put_sums(shape, b, pass, x.num_rows, work.sums.data(), y, ldy);
+    }
+  });
+}
+
+template <int kBits>
+void make_pair_operands(const PackedShape& shape, const std::byte* row_block, int64_t first,
+                        int64_t n, uint16_t* tiles) {
+  const int64_t group = shape.padded_group();
+  for (int64_t done = 0; done < n;) {
+    const int64_t in_group = (first + done) % group;
+    const int64_t take = std::min(group - in_group, n - done);
+    to_pair_tiles<VnniDot, kBits>(row_block + (first + done) / group * shape.block_bytes(),
+                                  in_group, take, tiles + done * kPackRows);
+    done += take;
+  }
+}
+
+void tile_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+               const Bf16Tiles& x, float* y, int64_t ldy) {
+  const TileScope scope;
+  Lines<uint16_t> tiles(kInputsAtOnce * kPackRows);
+  Lines<float> sums(kMaxRowsAtOnce * kPackRows);
+  const int64_t row_tile_bytes = shape.padded_in() / kPairInputs * kTileBytes;
+  const auto* operand = reinterpret_cast<const std::byte*>(tiles.data());
+  constexpr int64_t kLine = 4 * kPackRows;
+  for_passes(x.num_rows, shape.padded_in(), 2, [&](const Pass& pass) {
+    for (int64_t b = begin; b < end; ++b) {
+      const std::byte* row_block = w + b * shape.row_block_bytes();
+      std::fill_n(sums.data(), pass.num_rows * kPackRows, 0.0f);
+      for (int64_t done = 0; done < pass.num_inputs; done += kInputsAtOnce) {
+        const int64_t n = std::min(kInputsAtOnce, pass.num_inputs - done);
+        const int64_t first = pass.first_input + done;
+        if (shape.bits == 4) {
+          make_pair_operands<4>(shape, row_block, first, n, tiles.data());
+        } else {
+          make_pair_operands<8>(shape, row_block, first, n, tiles.data());
+        }
+        for_row_tiles(pass.num_rows, [&](int64_t row, bool both) {
+          const auto* rows = reinterpret_cast<const std::byte*>(x.x) +
+                             (pass.first_row + row) / 16 * row_tile_bytes +
+                             first / kPairInputs * kTileBytes;
+          float* to = sums.data() + row * kPackRows;
+          if (both) {
+            load_products<true>(to, kLine);
+            multiply_tiles<true, false>(rows, row_tile_bytes, operand, n / kPairInputs);
+            store_products<true>(to, kLine);
+          } else {
+            load_products<false>(to, kLine);
+            multiply_tiles<false, false>(rows, row_tile_bytes, operand, n / kPairInputs);
+            store_products<false>(to, kLine);
+          }
+        });
+      }
+      put_sums(shape, b, pass, x.num_rows, sums.data(), y, ldy);
+    }
+  });
+}
+
+}  // namespace
+
+const TileProducts kAmxProducts = {tile_int8, tile_bf16};
+
+}  // namespace glmv::kernels
