@@ -35,7 +35,8 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                      "none, int8 or int4: round BF16 weights while loading")
       ->capture_default_str()->group(group);
   command.add_option("--act", flags.engine.activations,
-                     "activations of quantised weights: bf16 (exact) or int8 (faster)")
+                     "activations of quantised weights: bf16 (exact), int8 (faster) or fp8 (as on "
+                     "GPUs; fp8 weights only)")
       ->capture_default_str()->group(group);
   command.add_option("--threads", flags.engine.num_threads, "0: all cores")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);

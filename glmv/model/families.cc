@@ -46,6 +46,13 @@ Result<void> check_quantized_use(const LoadOptions& options,
     return invalid_argument("weights can be quantised to 4 or 8 bits, not {}",
                             options.quantize_bits);
   }
+  const bool fp8 = quantization.method == checkpoint::QuantMethod::kFp8;
+  if (options.activations == checkpoint::Activations::kFp8 && !fp8) {
+    return invalid_argument("fp8 activations need a checkpoint with fp8 weights; use bf16 or int8");
+  }
+  if (options.activations == checkpoint::Activations::kInt8 && fp8) {
+    return invalid_argument("int8 activations do not go with fp8 weights; use bf16 or fp8");
+  }
   if (packed && options.for_training) {
     return unsupported("quantised weights cannot be trained; train the BF16 checkpoint");
   }
@@ -77,7 +84,7 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
                                .own_memory = options.for_training, .dummy = dummy,
                                .dummy_seed = options.dummy_seed, .quantization = *quantization,
                                .quantize_bits = options.quantize_bits,
-                               .int8_activations = options.int8_activations});
+                               .activations = options.activations});
 
   LoadedModel loaded;
   for (const FamilyRow& row : kFamilies) {

@@ -19,6 +19,7 @@
 #include "glmv/base/grid.h"
 #include "glmv/base/result.h"
 #include "glmv/checkpoint/hf_config.h"
+#include "glmv/checkpoint/quant_config.h"
 
 namespace glmv::model {
 
@@ -107,7 +108,8 @@ struct LoadOptions {
   std::string load_format = "auto";  // auto | dummy
   uint64_t dummy_seed = 0;
   int quantize_bits = 0;          // 4, 8: float Linears of the decoder are rounded so while loading
-  bool int8_activations = false;  // of quantised Linears: rounded to int8 per token, faster
+  // kFp8 needs weights in float8, kInt8 is not for them.
+  checkpoint::Activations activations = checkpoint::Activations::kFloat;
   // Training updates weights in place: they must own their memory (no views of the file map).
   bool for_training = false;
 };

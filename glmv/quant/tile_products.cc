@@ -112,4 +112,44 @@ void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const ker
   });
 }
 
+at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x) {
+  // The weight's rows are the left operand: decoded, they lie as the product wants them, and it is x
+  // that is laid out in pairs of inputs, once. Rows in sixteens: odd numbers have slow kernels.
+  const int64_t n = (x.size(0) + 15) / 16 * 16;
+  const int64_t in = (w.in + 1) / 2 * 2;
+  const at::Tensor rows = at::constant_pad_nd(x, {0, in - w.in, 0, n - x.size(0)}).contiguous();
+  const at::Tensor pairs = rows.view(at::kInt).t().contiguous();  // [in / 2, n]
+  const auto* px = static_cast<const at::BFloat16*>(pairs.const_data_ptr());
+  const at::Tensor y = at::empty({out, n}, at::kFloat);
+  auto* py = y.mutable_data_ptr<float>();
+  const bool one_scale = w.num_blocks() == 1;
+  const int64_t num_tasks = (out + kPackRows - 1) / kPackRows;
+  at::parallel_for(0, num_tasks, 1, [&](int64_t begin, int64_t end) {
+    std::vector<at::BFloat16> block(kPackRows * in);
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t first = task * kPackRows;
+      const int64_t num_rows = std::min<int64_t>(kPackRows, out - first);
+      for (int64_t r = 0; r < num_rows; ++r) {
+        auto* to = reinterpret_cast<uint16_t*>(block.data() + r * in);
+        const uint8_t* codes = w.codes + (first + r) * w.in;
+        const float* scales = w.scales + (first + r) * w.num_blocks();
+        for (int64_t i = 0; i < w.in; i += w.block) {
+          kernels::kernels().fp8_to_bf16(codes + i, std::min(w.block, w.in - i),
+                                         one_scale ? 1.0f : scales[i / w.block], to + i);
+        }
+      }
+      for (int64_t b = 0; b < n; b += kRowsAtOnce) {
+        cpublas::brgemm(num_rows, std::min(kRowsAtOnce, n - b), in, in, n, n, false, block.data(),
+                        px + 2 * b, py + first * n + b);
+      }
+      if (!one_scale) continue;
+      for (int64_t r = first; r < first + num_rows; ++r) {
+        for (int64_t b = 0; b < n; ++b) py[r * n + b] *= w.scales[r];
+      }
+    }
+    cpublas::brgemm_release();
+  });
+  return y.narrow(1, 0, x.size(0)).t();
+}
+
 }  // namespace glmv::quant

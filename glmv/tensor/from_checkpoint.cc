@@ -161,7 +161,7 @@ Result<at::Tensor> WeightSource::take_stacked(const std::string& stacked, int64_
 
 Result<at::Tensor> WeightSource::take_stored(const std::string& name,
                                              std::initializer_list<at::ScalarType> dtypes,
-                                             int64_t dim) {
+                                             std::optional<int64_t> dim) {
   if (weights_ == nullptr) return missing(name);
   const auto it = weights_->tensors.find(name);
   if (it == weights_->tensors.end()) return missing(name);
@@ -171,9 +171,9 @@ Result<at::Tensor> WeightSource::take_stored(const std::string& name,
     return invalid_argument("tensor \"{}\" has dtype {}, which its format does not use", name,
                             checkpoint::dtype_name(it->second.dtype));
   }
-  if (tensor.dim() != dim) {
+  if (dim && tensor.dim() != *dim) {
     return invalid_argument("tensor \"{}\" has shape {}, expected {} dimension{}", name,
-                            shape_text(tensor.sizes()), dim, dim == 1 ? "" : "s");
+                            shape_text(tensor.sizes()), *dim, *dim == 1 ? "" : "s");
   }
   return tensor;
 }

@@ -121,14 +121,18 @@ glmv::Result<void> forward(const glmv::processing::Processor& processor,
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool int8 = argc == 5 && std::string(argv[4]) == "int8";
-  if (argc != 4 && !int8) {
-    std::fprintf(stderr, "usage: glmv_forward MODEL_DIR DTYPE OUT_DIR [int8] < PROMPTS\n");
+  using glmv::checkpoint::Activations;
+  const std::string rounding = argc == 5 ? argv[4] : "";
+  if (argc < 4 || argc > 5 || (argc == 5 && rounding != "int8" && rounding != "fp8")) {
+    std::fprintf(stderr, "usage: glmv_forward MODEL_DIR DTYPE OUT_DIR [int8|fp8] < PROMPTS\n");
     return 2;
   }
+  const Activations activations = rounding == "int8"  ? Activations::kInt8
+                                  : rounding == "fp8" ? Activations::kFp8
+                                                      : Activations::kFloat;
   const c10::InferenceMode no_grad;
   const auto processor = glmv::processing::Processor::load(argv[1]);
-  const auto loaded = glmv::model::load_model(argv[1], {.dtype = argv[2], .int8_activations = int8});
+  const auto loaded = glmv::model::load_model(argv[1], {.dtype = argv[2], .activations = activations});
   if (!processor || !loaded) {
     std::cerr << (processor ? loaded.error() : processor.error()).message << "\n";
     return 1;
