@@ -10,6 +10,7 @@ enum class QuantMethod {
   kAwq,
   kPackQuantized,
   kFp8,
+  kGguf,  // never in a config.json: the files are GGUF
 };
 
 struct QuantConfig {

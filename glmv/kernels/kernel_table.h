@@ -48,9 +48,9 @@ using AddGroup = void (*)(const PackedShape& shape, const std::byte* block, int6
 using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q, float* scales,
                              int32_t* sums);
 
-// y[b, o] = sum_i w[o, i] * x[b, i] for o in [row_begin, row_end), fp32 sums block by block. x: fp32
-// [num_rows, in], any number of rows; y: fp32, rows `ldy` apart, y[., 0] belonging to row_begin. Each
-// y depends on its own row of x only.
+// y[b, o] = sum_i w[o, i] * x[b, i] for o in [row_begin, row_end), fp32 sums block by block. x:
+// fp32 [num_rows, in], any number of rows; y: fp32, rows `ldy` apart, y[., 0] belonging to
+// row_begin. Each y depends on its own row of x only.
 using Fp8Product = void (*)(const Fp8Matrix& w, int64_t row_begin, int64_t row_end, const float* x,
                             int64_t num_rows, float* y, int64_t ldy);
 // n codes times `scale` as bf16, rounded to nearest even: exact where the scale is a power of two.

@@ -106,6 +106,7 @@ struct LoadOptions {
   std::string dtype = "auto";        // auto | float32 | bfloat16 | float16
   std::string device = "cpu";
   std::string load_format = "auto";  // auto | dummy
+  std::string gguf;                  // name of the GGUF file of the folder to take, if several
   uint64_t dummy_seed = 0;
   int quantize_bits = 0;          // 4, 8: float Linears of the decoder are rounded so while loading
   // kFp8 needs weights in float8, kInt8 is not for them.

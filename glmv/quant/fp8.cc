@@ -1,6 +1,7 @@
-// float8 (e4m3fn), as compressed-tensors' "float-quantized" and Hugging Face's "fp8" store it: weight
-// [out, in], weight_scale (or weight_scale_inv, also a factor) for all of it, per row, per row and
-// group of inputs, or per block of rows and inputs; input_scale where activations have a static one.
+// float8 (e4m3fn), as compressed-tensors' "float-quantized" and Hugging Face's "fp8" store it:
+// weight [out, in], weight_scale (or weight_scale_inv, also a factor) for all of it, per row, per
+// row and group of inputs, or per block of rows and inputs; input_scale where activations have a
+// static one.
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>

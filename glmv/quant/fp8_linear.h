@@ -7,10 +7,10 @@
 
 namespace glmv::quant {
 
-// CPU only. `bias` may be undefined. Activations: kFloat is exact but for bf16 products of block-wise
-// weights, which round the weight to bf16; kFp8 rounds every row of x to e4m3 with the scale
-// max|x| / 448 (per token, per group, or the static one that the weight has) before the product.
-// tensors() gives the dequantised weight in bf16.
+// CPU only. `bias` may be undefined. Activations: kFloat is exact but for bf16 products of
+// block-wise weights, which round the weight to bf16; kFp8 rounds every row of x to e4m3 with the
+// scale max|x| / 448 (per token, per group, or the static one that the weight has) before the
+// product. tensors() gives the dequantised weight in bf16.
 Linear make_fp8(std::string name, Fp8Weight weight, at::Tensor bias,
                 checkpoint::Activations activations);
 

@@ -1,6 +1,6 @@
 #pragma once
-// A float8 weight of one Linear: bytes as the file holds them (a view of its map where nothing had to
-// be joined), scales in the one form that the kernels read (glmv/kernels/fp8_matrix.h).
+// A float8 weight of one Linear: bytes as the file holds them (a view of its map where nothing had
+// to be joined), scales in the one form that the kernels read (glmv/kernels/fp8_matrix.h).
 
 #include <ATen/core/Tensor.h>
 

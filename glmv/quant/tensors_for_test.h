@@ -21,6 +21,7 @@ class Tensors {
                               {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()},
                               nullptr};
   }
+  void mark_gguf() { weights_.is_gguf = true; }
   tensor::WeightSource source(
       checkpoint::QuantMethod method = checkpoint::QuantMethod::kNone, int bits = 0,
       int quantize_bits = 0) const {

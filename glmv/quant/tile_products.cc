@@ -113,8 +113,8 @@ void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const ker
 }
 
 at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x) {
-  // The weight's rows are the left operand: decoded, they lie as the product wants them, and it is x
-  // that is laid out in pairs of inputs, once. Rows in sixteens: odd numbers have slow kernels.
+  // The weight's rows are the left operand: decoded, they lie as the product wants them, and it is
+  // x that is laid out in pairs of inputs, once. Rows in sixteens: odd numbers have slow kernels.
   const int64_t n = (x.size(0) + 15) / 16 * 16;
   const int64_t in = (w.in + 1) / 2 * 2;
   const at::Tensor rows = at::constant_pad_nd(x, {0, in - w.in, 0, n - x.size(0)}).contiguous();

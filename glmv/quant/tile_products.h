@@ -28,8 +28,8 @@ void multiply_bf16_tiles(const kernels::PackedShape& shape, const std::byte* w, 
 void multiply_int8_tiles(const kernels::PackedShape& shape, const std::byte* w,
                          const kernels::Int8Rows& x, const at::Tensor& y);
 
-// x w^T in fp32 [rows, out], column after column. `x`: bf16 [rows, in]. Weights with one scale a row
-// are exact (the sums are scaled), others are rounded to bf16.
+// x w^T in fp32 [rows, out], column after column. `x`: bf16 [rows, in]. Weights with one scale a
+// row are exact (the sums are scaled), others are rounded to bf16.
 at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x);
 
 }  // namespace glmv::quant

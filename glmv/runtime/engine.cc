@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "glmv/checkpoint/gguf_weights.h"
 #include "glmv/checkpoint/quant_config.h"
 #include "glmv/model/vlm.h"
 #include "glmv/runtime/engine_internal.h"
@@ -165,8 +166,11 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   GLMV_ASSIGN(const int bits, quantize_bits(options));
   GLMV_ASSIGN(const checkpoint::Activations rounding, activations(options));
   if (options.check_memory) {
-    GLMV_RETURN_IF_ERROR(
-        check_fits(options, config, stored.bits != 0 ? stored.bits : bits, max_context_tokens));
+    int held_bits = stored.bits != 0 ? stored.bits : bits;
+    if (!options.gguf.empty() || checkpoint::has_only_gguf(options.model_dir)) {
+      GLMV_ASSIGN(held_bits, checkpoint::gguf_linear_bits(options.model_dir, options.gguf));
+    }
+    GLMV_RETURN_IF_ERROR(check_fits(options, config, held_bits, max_context_tokens));
   }
   GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
               checkpoint::read_generation_config(options.model_dir, config));
@@ -174,6 +178,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
               model::load_model(options.model_dir.string(), {.dtype = options.dtype,
                                                              .device = options.device,
                                                              .load_format = options.load_format,
+                                                             .gguf = options.gguf,
                                                              .quantize_bits = bits,
                                                              .activations = rounding}));
   EngineSetup setup{.options = options,

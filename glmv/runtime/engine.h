@@ -18,6 +18,7 @@ namespace glmv::runtime {
 
 struct EngineOptions {
   std::filesystem::path model_dir;
+  std::string gguf;                  // name of the GGUF file of model_dir to take, if several
   std::string dtype = "auto";        // auto (as in the checkpoint) | float32 | bfloat16
   std::string device = "cpu";        // cpu | cuda[:i] | npu[:i]
   std::string load_format = "auto";  // auto | dummy (random weights of the config's shapes)

@@ -42,8 +42,8 @@ class WeightSource {
   Result<at::Tensor> take(const std::string& name, at::IntArrayRef shape);
   // The same, kept in fp32 in every load dtype.
   Result<at::Tensor> take_fp32(const std::string& name, at::IntArrayRef shape);
-  // A tensor as the file has it: one of `dtypes`, with `dim` dimensions (any without). Not counted in
-  // num_bytes().
+  // A tensor as the file has it: one of `dtypes`, with `dim` dimensions (any without). Not counted
+  // in num_bytes().
   Result<at::Tensor> take_stored(const std::string& name,
                                  std::initializer_list<at::ScalarType> dtypes,
                                  std::optional<int64_t> dim = std::nullopt);
@@ -77,6 +77,8 @@ class WeightSource {
   at::Tensor convert(const at::Tensor& raw, at::ScalarType dtype);
   at::Tensor random(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
   Result<at::Tensor> raw(const std::string& name);
+  // A tensor that a GGUF file holds in blocks, as floats.
+  Result<at::Tensor> from_blocks(const std::string& name);
 
   const checkpoint::Weights* weights_;
   Options options_;

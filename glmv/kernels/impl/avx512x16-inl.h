@@ -1,5 +1,6 @@
 #pragma once
-// 16 rows in one AVX-512 register, for packed-inl.h and fp8-inl.h. The integer dot product is the derived type's.
+// 16 rows in one AVX-512 register, for packed-inl.h and fp8-inl.h. The integer dot product is the
+// derived type's.
 
 #include <immintrin.h>
 

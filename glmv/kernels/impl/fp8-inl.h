@@ -4,9 +4,9 @@
 //   V::fp8(p)          16 codes as fp32, each value / kFp8Unit
 //   V::store_bf16(p, v)  16 bf16, rounded to nearest even
 //   V::sum(v)          of the 16 lanes
-// A code shifted into place is the fp16 number of the same value / 256 (exponent bias 15, not 7), also
-// where it has no implied bit: the conversion from fp16 is what decodes, and the scale takes the 256.
-// Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
+// A code shifted into place is the fp16 number of the same value / 256 (exponent bias 15, not 7),
+// also where it has no implied bit: the conversion from fp16 is what decodes, and the scale takes
+// the 256. Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
 
 #include <algorithm>
 #include <cstdint>
