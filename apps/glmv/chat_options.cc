@@ -54,7 +54,7 @@ Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
   GLMV_ASSIGN(options.model_dir, model_folder(flags.model));
   std::error_code error;
   if (options.model_dir.extension() == ".gguf" &&
-      std::filesystem::is_regular_file(options.model_dir, error)) {
+      !std::filesystem::is_directory(options.model_dir, error)) {
     options.gguf = options.model_dir.filename().string();
     options.model_dir = std::filesystem::absolute(options.model_dir).parent_path();
   }
