@@ -25,8 +25,8 @@ Result<std::pair<int32_t, double>> parse_bias(const std::string& text) {
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   const std::string group = "Model";
-  command.add_option("-m,--model", flags.model, "checkpoint folder (default: the embedded model)")
-      ->group(group);
+  command.add_option("-m,--model", flags.model,
+                     "checkpoint folder, or a GGUF file (default: the embedded model)")->group(group);
   command.add_option("--dtype", flags.engine.dtype, "auto, float32 or bfloat16")
       ->capture_default_str()->group(group);
   command.add_option("--device", flags.engine.device, "cpu, cuda[:i] or npu[:i]")
@@ -35,7 +35,8 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                      "none, int8 or int4: round BF16 weights while loading")
       ->capture_default_str()->group(group);
   command.add_option("--act", flags.engine.activations,
-                     "activations of quantised weights: bf16 (exact) or int8 (faster)")
+                     "activations of quantised weights: bf16 (exact), int8 (faster) or fp8 (as on "
+                     "GPUs; fp8 weights only)")
       ->capture_default_str()->group(group);
   command.add_option("--threads", flags.engine.num_threads, "0: all cores")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
@@ -51,6 +52,12 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
   runtime::EngineOptions options = flags.engine;
   GLMV_ASSIGN(options.model_dir, model_folder(flags.model));
+  std::error_code error;
+  if (options.model_dir.extension() == ".gguf" &&
+      !std::filesystem::is_directory(options.model_dir, error)) {
+    options.gguf = options.model_dir.filename().string();
+    options.model_dir = std::filesystem::absolute(options.model_dir).parent_path();
+  }
   return options;
 }
 

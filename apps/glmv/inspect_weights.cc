@@ -9,6 +9,7 @@
 #include "apps/glmv/inspect_report.h"
 #include "apps/glmv/model_parts.h"
 #include "apps/glmv/tensor_audit.h"
+#include "glmv/checkpoint/gguf_weights.h"
 #include "glmv/checkpoint/quant_config.h"
 #include "glmv/runtime/memory_check.h"
 
@@ -190,8 +191,12 @@ void describe_files(const Weights& weights, InspectReport& report) {
 
 // Hugging Face's name of the dtype that "auto" computes in.
 std::string compute_dtype(const ModelConfig& config, const Weights& weights) {
-  if (!config.quantization.is_null()) return "bfloat16";
+  if (!config.quantization.is_null() && !weights.is_gguf) return "bfloat16";
   const auto it = weights.tensors.find("model.language_model.embed_tokens.weight");
+  if (weights.is_gguf) {
+    const bool fp32 = it != weights.tensors.end() && it->second.dtype == checkpoint::DType::kF32;
+    return fp32 ? "float32" : "bfloat16";
+  }
   if (it == weights.tensors.end()) return config.dtype.empty() ? "bfloat16" : config.dtype;
   switch (it->second.dtype) {
     case checkpoint::DType::kBF16: return "bfloat16";
@@ -201,11 +206,13 @@ std::string compute_dtype(const ModelConfig& config, const Weights& weights) {
   }
 }
 
-void describe_memory(const ModelConfig& config, const std::string& dtype, InspectReport& report) {
+void describe_memory(const std::filesystem::path& dir, bool is_gguf, const ModelConfig& config,
+                     const std::string& dtype, InspectReport& report) {
   const int64_t element_bytes = dtype == "float64" ? 8 : dtype == "float32" ? 4 : 2;
   const int64_t context = config.text.max_position_embeddings;
   const auto quantization = checkpoint::parse_quant_config(config.quantization);
-  const int bits = quantization ? quantization->bits : 0;
+  const int bits = is_gguf ? checkpoint::gguf_linear_bits(dir, {}).value_or(0)
+                           : quantization ? quantization->bits : 0;
   const auto need = runtime::memory_need(config, element_bytes, context, bits);
   const auto step = runtime::memory_need(config, element_bytes, kCacheStepTokens, bits);
   const auto available = runtime::available_memory_bytes();
@@ -232,9 +239,10 @@ void inspect_weights(const std::filesystem::path& dir, const std::optional<Model
   describe_parts(config, weights, report);
   if (!config) return;
   const std::string dtype = compute_dtype(*config, weights);
-  describe_memory(*config, dtype, report);
+  describe_memory(dir, weights.is_gguf, *config, dtype, report);
   if (weights.tensors.empty()) return;
-  if (config->quantization.is_null() && !config->dtype.empty() && config->dtype != dtype) {
+  const bool is_float = config->quantization.is_null() && !weights.is_gguf;
+  if (is_float && !config->dtype.empty() && config->dtype != dtype) {
     report.warning(fmt::format("config.json says {}, but the weights are {}; computed in {} unless "
                                "--dtype says otherwise", config->dtype, dtype, dtype));
   }

@@ -86,7 +86,8 @@ class Audit {
     if (linear.empty()) return found;
     for (const std::string_view suffix :
          {".qweight", ".qzeros", ".scales", ".weight_packed", ".weight_scale",
-          ".weight_zero_point", ".weight_shape", ".weight_g_idx"}) {
+          ".weight_scale_inv", ".weight_zero_point", ".weight_shape", ".weight_g_idx",
+          ".input_scale", ".weight_q4_0", ".weight_q8_0", ".weight_q4_k", ".weight_q6_k"}) {
       std::string tensor = linear + std::string(suffix);
       if (weights_.tensors.contains(tensor)) found.push_back(std::move(tensor));
     }
@@ -114,9 +115,9 @@ class Audit {
   void check(const Wanted& wanted, bool optional) {
     if (!seen_.insert(wanted.name).second) return;  // a stack stands for many experts
     const auto it = weights_.tensors.find(wanted.name);
+    const std::vector<std::string> quantised = quantised_tensors(wanted.name);
+    seen_.insert(quantised.begin(), quantised.end());
     if (it == weights_.tensors.end()) {
-      const std::vector<std::string> quantised = quantised_tensors(wanted.name);
-      seen_.insert(quantised.begin(), quantised.end());
       if (quantised.empty() && !optional) audit_.missing.push_back(wanted.name);
       return;
     }
@@ -126,6 +127,7 @@ class Audit {
                                          wanted.name, fmt::join(view.shape, ", "),
                                          fmt::join(wanted.shape, ", ")));
     }
+    if (view.dtype == DType::kF8E4M3 && !quantised.empty()) return;
     if (view.dtype != DType::kBF16 && view.dtype != DType::kF16 && view.dtype != DType::kF32 &&
         view.dtype != DType::kF64) {
       audit_.wrong.push_back(fmt::format("tensor \"{}\" has dtype {}, expected BF16, F16 or F32",

@@ -5,6 +5,7 @@
 
 #include "glmv/checkpoint/config_checks.h"
 #include "glmv/checkpoint/config_fields.h"
+#include "glmv/checkpoint/gguf_weights.h"
 
 namespace glmv::checkpoint {
 namespace {
@@ -295,6 +296,7 @@ Result<ModelConfig> parse_model_config(const Json& json) {
 
 Result<ModelConfig> read_model_config(const std::filesystem::path& dir) {
   const std::filesystem::path path = dir / "config.json";
+  if (has_only_gguf(dir)) GLMV_RETURN_IF_ERROR(check_gguf_side_files(dir));
   GLMV_ASSIGN(const Json json, read_json_file(path, kMaxConfigBytes));
   auto config = parse_model_config(json);
   if (!config) return in_context(path.string(), config.error());

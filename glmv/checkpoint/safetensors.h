@@ -15,12 +15,14 @@
 
 namespace glmv::checkpoint {
 
-// A tensor inside a mapped file. `file` keeps the map alive as long as any view of it.
+// A tensor inside a mapped file, or in memory of its own where it had to be put together. `file` or
+// `memory` keeps the bytes alive as long as any view of them.
 struct TensorView {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;
   std::span<const std::byte> data;
   std::shared_ptr<const MappedFile> file;
+  std::shared_ptr<const std::vector<std::byte>> memory;
 
   int64_t numel() const;
 };

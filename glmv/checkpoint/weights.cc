@@ -3,7 +3,9 @@
 #include <set>
 
 #include "glmv/base/files.h"
+#include "glmv/checkpoint/gguf_weights.h"
 #include "glmv/checkpoint/safetensors_sax.h"
+#include "glmv/checkpoint/weights_builder.h"
 
 namespace glmv::checkpoint {
 namespace {
@@ -42,43 +44,13 @@ Result<ShardIndex> read_index(const std::filesystem::path& path) {
   return shards;
 }
 
-class WeightsBuilder {
- public:
-  explicit WeightsBuilder(const ModelConfig& config) : config_(config) {}
-
-  Result<void> add_file(const SafetensorsFile& file) {
-    weights_.files.push_back(file.path);
-    for (const auto& [name, view] : file.tensors) {
-      std::string canonical = canonical_name(name, config_);
-      if (canonical.empty()) {
-        weights_.ignored.push_back(name);
-        continue;
-      }
-      const auto [source, is_first] = sources_.try_emplace(canonical, Source{name, file.path});
-      if (!is_first) {
-        return invalid_argument(
-            "tensor \"{}\" is there twice: as \"{}\" in {} and as \"{}\" in {}; remove one",
-            shown_name(canonical), shown_name(source->second.name), source->second.path.string(),
-            shown_name(name), file.path.string());
-      }
-      weights_.total_bytes += static_cast<int64_t>(view.data.size());
-      weights_.tensors.emplace(std::move(canonical), view);
-    }
-    return {};
+Result<void> add_tensors(const SafetensorsFile& file, WeightsBuilder& builder) {
+  builder.add_file(file.path);
+  for (const auto& [name, view] : file.tensors) {
+    GLMV_RETURN_IF_ERROR(builder.add(name, name, view, file.path));
   }
-
-  Weights take() { return std::move(weights_); }
-
- private:
-  struct Source {
-    std::string name;
-    std::filesystem::path path;
-  };
-
-  const ModelConfig& config_;
-  Weights weights_;
-  std::map<std::string, Source> sources_;
-};
+  return {};
+}
 
 Result<Weights> open_sharded(const std::filesystem::path& dir, const ModelConfig& config) {
   GLMV_ASSIGN(const ShardIndex shards, read_index(dir / kIndexFile));
@@ -96,24 +68,46 @@ Result<Weights> open_sharded(const std::filesystem::path& dir, const ModelConfig
                                 shown_name(tensor), (dir / name).string());
       }
     }
-    GLMV_RETURN_IF_ERROR(builder.add_file(*file));
+    GLMV_RETURN_IF_ERROR(add_tensors(*file, builder));
   }
   return builder.take();
 }
 
 }  // namespace
 
-Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig& config) {
+Result<void> WeightsBuilder::add(const std::string& name, const std::string& shown,
+                                 const TensorView& view, const std::filesystem::path& path) {
+  std::string canonical = canonical_name(name, config_);
+  if (canonical.empty()) {
+    weights_.ignored.push_back(shown);
+    return {};
+  }
+  const auto [source, is_first] = sources_.try_emplace(canonical, Source{shown, path});
+  if (!is_first) {
+    return invalid_argument(
+        "tensor \"{}\" is there twice: as \"{}\" in {} and as \"{}\" in {}; remove one",
+        shown_name(canonical), shown_name(source->second.name), source->second.path.string(),
+        shown_name(shown), path.string());
+  }
+  weights_.total_bytes += static_cast<int64_t>(view.data.size());
+  weights_.tensors.emplace(std::move(canonical), view);
+  return {};
+}
+
+Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig& config,
+                             const std::filesystem::path& gguf) {
   std::error_code error;
+  if (!gguf.empty()) return open_gguf_weights(dir, gguf, config);
   if (std::filesystem::exists(dir / kSingleFile, error)) {
     GLMV_ASSIGN(const SafetensorsFile file, open_safetensors(dir / kSingleFile));
     WeightsBuilder builder(config);
-    GLMV_RETURN_IF_ERROR(builder.add_file(file));
+    GLMV_RETURN_IF_ERROR(add_tensors(file, builder));
     return builder.take();
   }
   if (std::filesystem::exists(dir / kIndexFile, error)) return open_sharded(dir, config);
-  return not_found("{} holds neither {} nor {}; name the folder of a downloaded checkpoint",
-                   dir.string(), kSingleFile, kIndexFile);
+  if (has_only_gguf(dir)) return open_gguf_weights(dir, {}, config);
+  return not_found("{} holds neither {} nor {} nor GGUF files; name the folder of a downloaded "
+                   "checkpoint", dir.string(), kSingleFile, kIndexFile);
 }
 
 }  // namespace glmv::checkpoint

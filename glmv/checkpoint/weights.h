@@ -28,12 +28,15 @@ struct Weights {
   std::vector<std::string> ignored;   // known and skipped (MTP, inv_freq)
   std::vector<std::filesystem::path> files;
   int64_t total_bytes = 0;
+  bool is_gguf = false;  // quantised tensors are there as blocks (ggml_blocks.h)
 };
 
 // Opens model.safetensors, or the shards of model.safetensors.index.json (paths that leave the
 // folder, missing shards and tensors that are not where the index says are errors). Two tensors
-// with one canonical name are an error.
-Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig& config);
+// with one canonical name are an error. A folder without those, or with `gguf`, the name of one
+// such file in it, is read as GGUF (gguf_weights.h).
+Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig& config,
+                             const std::filesystem::path& gguf = {});
 
 // The canonical spelling of a tensor name, or "" when the tensor is known and skipped.
 std::string canonical_name(const std::string& name, const ModelConfig& config);

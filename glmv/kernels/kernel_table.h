@@ -9,6 +9,7 @@
 
 #include "glmv/base/result.h"
 #include "glmv/kernels/attention.h"
+#include "glmv/kernels/fp8_matrix.h"
 #include "glmv/kernels/packed_weight.h"
 
 namespace glmv::kernels {
@@ -41,6 +42,14 @@ using BlockToPairs = void (*)(const PackedShape& shape, const std::byte* block, 
 using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q, float* scales,
                              int32_t* sums);
 
+// y[b, o] = sum_i w[o, i] * x[b, i] for o in [row_begin, row_end), fp32 sums block by block. x:
+// fp32 [num_rows, in], any number of rows; y: fp32, rows `ldy` apart, y[., 0] belonging to
+// row_begin. Each y depends on its own row of x only.
+using Fp8Product = void (*)(const Fp8Matrix& w, int64_t row_begin, int64_t row_end, const float* x,
+                            int64_t num_rows, float* y, int64_t ldy);
+// n codes times `scale` as bf16, rounded to nearest even: exact where the scale is a power of two.
+using Fp8ToBf16 = void (*)(const uint8_t* codes, int64_t n, float scale, uint16_t* out);
+
 // Products by tiles (AMX), of many rows: as packed_int8, for padded groups of a multiple of 64
 // inputs,
 using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
@@ -61,6 +70,8 @@ struct KernelTable {
   PackedFloatProduct packed_float;
   BlockToPairs block_to_pairs;
   QuantizeRow quantize_row;
+  Fp8Product fp8_product;
+  Fp8ToBf16 fp8_to_bf16;
   const TileProducts* tiles = nullptr;       // null: none
   const TileAttention* attention = nullptr;  // null: none
 };

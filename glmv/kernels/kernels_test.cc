@@ -299,6 +299,80 @@ TEST(Kernels, PackedProductsOfExtremes) {
   }
 }
 
+TEST(Kernels, Fp8CodesDecodeExactly) {
+  // Known values of e4m3fn: zero, the smallest, the largest without the implied bit, one, the
+  // largest.
+  EXPECT_EQ(fp8_value(0x00), 0.0f);
+  EXPECT_EQ(fp8_value(0x01), std::ldexp(1.0f, -9));
+  EXPECT_EQ(fp8_value(0x07), std::ldexp(7.0f, -9));
+  EXPECT_EQ(fp8_value(0x38), 1.0f);
+  EXPECT_EQ(fp8_value(0xfe), -448.0f);
+  std::vector<uint8_t> codes(256);
+  for (int i = 0; i < 256; ++i) codes[i] = static_cast<uint8_t>(i);
+  for (const IsaRow& row : isa_rows()) {
+    if (!row.supported) continue;
+    for (const float scale : {1.0f, 0.0123f, -3e-5f}) {
+      for (const int64_t n : {256, 255, 129, 16, 1}) {  // the codes from the end
+        const uint8_t* from = codes.data() + 256 - n;
+        std::vector<uint16_t> got(n + 1, 7), want(n + 1, 7);
+        row.table->fp8_to_bf16(from, n, scale, got.data());
+        reference_kernels().fp8_to_bf16(from, n, scale, want.data());
+        for (int64_t i = 0; i <= n; ++i) {
+          const bool nan = i < n && (from[i] & 0x7f) == 0x7f;
+          EXPECT_TRUE(nan ? (got[i] & 0x7fff) > 0x7f80 : got[i] == want[i])
+              << row.table->isa << " " << scale << " " << i << ": " << got[i] << " " << want[i];
+        }
+      }
+    }
+  }
+}
+
+TEST(Kernels, Fp8ProductsEqualTheReference) {
+  Random random(11);
+  struct Case {
+    int64_t in, block;
+  };
+  for (const auto& [in, block] : {Case{256, 256}, Case{200, 128}, Case{37, 37}, Case{96, 10},
+                                  Case{1, 1}, Case{130, 128}}) {
+    const int64_t out = 11;
+    const Fp8Matrix shape{.in = in, .block = block};
+    std::vector<uint8_t> codes(out * in);
+    std::vector<float> scales(out * shape.num_blocks());
+    for (uint8_t& code : codes) {
+      do code = static_cast<uint8_t>(random.below(256));
+      while ((code & 0x7f) == 0x7f);
+    }
+    for (float& scale : scales) scale = static_cast<float>(0.01 * random.normal());
+    const Fp8Matrix w{codes.data(), scales.data(), in, block};
+    for (const int64_t rows : {1, 2, 3, 4, 9}) {
+      std::vector<float> x(rows * in);
+      for (float& value : x) value = static_cast<float>(random.normal());
+      const int64_t begin = 2, ldy = out + 3;
+      std::vector<float> want(rows * ldy, -1.0f);
+      reference_kernels().fp8_product(w, begin, out, x.data(), rows, want.data(), ldy);
+      for (const IsaRow& row : isa_rows()) {
+        if (!row.supported) continue;
+        std::vector<float> got(rows * ldy, -1.0f);
+        row.table->fp8_product(w, begin, out, x.data(), rows, got.data(), ldy);
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got[i], want[i], 4e-6 * double(in)) << row.table->isa << " " << in;
+        }
+        std::vector<float> one(out);
+        row.table->fp8_product(w, begin, out, x.data() + (rows - 1) * in, 1, one.data(), ldy);
+        for (int64_t o = 0; o < out - begin; ++o) EXPECT_EQ(one[o], got[(rows - 1) * ldy + o]);
+      }
+    }
+    codes[5 * in] = 0xff;  // NaN reaches its own row only
+    for (const IsaRow& row : isa_rows()) {
+      if (!row.supported) continue;
+      const std::vector<float> x(in, 1.0f);
+      std::vector<float> y(out);
+      row.table->fp8_product(w, 0, out, x.data(), 1, y.data(), out);
+      for (int64_t o = 0; o < out; ++o) EXPECT_EQ(std::isnan(y[o]), o == 5) << row.table->isa;
+    }
+  }
+}
+
 TEST(Kernels, TheForcedSetIsTheOneThatRuns) {
   for (const IsaRow& row : isa_rows()) {
     const auto chosen = choose_kernels(row.table->isa);

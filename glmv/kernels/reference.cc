@@ -91,8 +91,29 @@ void quantize_row(const PackedShape& shape, const float* x, int8_t* q, float* sc
   }
 }
 
+void fp8_product(const Fp8Matrix& w, int64_t begin, int64_t end, const float* x, int64_t num_rows,
+                 float* y, int64_t ldy) {
+  for (int64_t r = 0; r < num_rows; ++r) {
+    for (int64_t o = begin; o < end; ++o) {
+      double sum = 0;
+      for (int64_t i = 0; i < w.in; ++i) {
+        sum += double(fp8_value(w.codes[o * w.in + i])) *
+               double(w.scales[o * w.num_blocks() + i / w.block]) * double(x[r * w.in + i]);
+      }
+      y[r * ldy + (o - begin)] = static_cast<float>(sum);
+    }
+  }
+}
+
+void fp8_to_bf16(const uint8_t* codes, int64_t n, float scale, uint16_t* out) {
+  for (int64_t i = 0; i < n; ++i) {
+    const auto bits = std::bit_cast<uint32_t>(fp8_value(codes[i]) * scale);
+    out[i] = static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  }
+}
+
 constexpr KernelTable kReference = {"reference", gemv_bf16, packed_int8, packed_float,
-                                    block_to_pairs, quantize_row};
+                                    block_to_pairs, quantize_row, fp8_product, fp8_to_bf16};
 
 }  // namespace
 

@@ -32,8 +32,11 @@ Result<at::ScalarType> choose_dtype(const LoadOptions& options,
   if (!config.quantization.is_null()) return at::kBFloat16;
   if (const auto it = weights.tensors.find("model.language_model.embed_tokens.weight");
       it != weights.tensors.end()) {
-    return tensor::to_scalar_type(it->second.dtype);
+    const at::ScalarType dtype = tensor::to_scalar_type(it->second.dtype);
+    // Neither is the fp16 of a GGUF file.
+    if (!weights.is_gguf || dtype == at::kFloat) return dtype;
   }
+  if (weights.is_gguf) return at::kBFloat16;
   return tensor::parse_compute_dtype(config.dtype.empty() ? "bfloat16" : config.dtype);
 }
 
@@ -45,6 +48,13 @@ Result<void> check_quantized_use(const LoadOptions& options,
   if (options.quantize_bits != 0 && options.quantize_bits != 4 && options.quantize_bits != 8) {
     return invalid_argument("weights can be quantised to 4 or 8 bits, not {}",
                             options.quantize_bits);
+  }
+  const bool fp8 = quantization.method == checkpoint::QuantMethod::kFp8;
+  if (options.activations == checkpoint::Activations::kFp8 && !fp8) {
+    return invalid_argument("fp8 activations need a checkpoint with fp8 weights; use bf16 or int8");
+  }
+  if (options.activations == checkpoint::Activations::kInt8 && fp8) {
+    return invalid_argument("int8 activations do not go with fp8 weights; use bf16 or fp8");
   }
   if (packed && options.for_training) {
     return unsupported("quantised weights cannot be trained; train the BF16 checkpoint");
@@ -59,7 +69,7 @@ Result<void> check_quantized_use(const LoadOptions& options,
 
 Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& options) {
   GLMV_ASSIGN(const checkpoint::ModelConfig config, checkpoint::read_model_config(dir));
-  const auto quantization = checkpoint::parse_quant_config(config.quantization);
+  auto quantization = checkpoint::parse_quant_config(config.quantization);
   if (!quantization) return in_context(dir, quantization.error());
   if (options.load_format != "auto" && options.load_format != "dummy") {
     return invalid_argument("unknown load format \"{}\"; known: auto, dummy", options.load_format);
@@ -67,8 +77,9 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
   const bool dummy = options.load_format == "dummy";
   checkpoint::Weights weights;
   if (!dummy) {
-    GLMV_ASSIGN(weights, checkpoint::open_weights(dir, config));
+    GLMV_ASSIGN(weights, checkpoint::open_weights(dir, config, options.gguf));
   }
+  if (weights.is_gguf) quantization = checkpoint::QuantConfig{checkpoint::QuantMethod::kGguf};
   GLMV_ASSIGN(const at::ScalarType dtype, choose_dtype(options, config, weights));
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
   GLMV_RETURN_IF_ERROR(check_quantized_use(options, *quantization, device));
@@ -77,7 +88,7 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
                                .own_memory = options.for_training, .dummy = dummy,
                                .dummy_seed = options.dummy_seed, .quantization = *quantization,
                                .quantize_bits = options.quantize_bits,
-                               .int8_activations = options.int8_activations});
+                               .activations = options.activations});
 
   LoadedModel loaded;
   for (const FamilyRow& row : kFamilies) {

@@ -19,6 +19,7 @@
 #include "glmv/base/grid.h"
 #include "glmv/base/result.h"
 #include "glmv/checkpoint/hf_config.h"
+#include "glmv/checkpoint/quant_config.h"
 
 namespace glmv::model {
 
@@ -105,9 +106,11 @@ struct LoadOptions {
   std::string dtype = "auto";        // auto | float32 | bfloat16 | float16
   std::string device = "cpu";
   std::string load_format = "auto";  // auto | dummy
+  std::string gguf;                  // name of the GGUF file of the folder to take, if several
   uint64_t dummy_seed = 0;
   int quantize_bits = 0;          // 4, 8: float Linears of the decoder are rounded so while loading
-  bool int8_activations = false;  // of quantised Linears: rounded to int8 per token, faster
+  // kFp8 needs weights in float8, kInt8 is not for them.
+  checkpoint::Activations activations = checkpoint::Activations::kFloat;
   // Training updates weights in place: they must own their memory (no views of the file map).
   bool for_training = false;
 };

@@ -67,7 +67,7 @@ class AwqWeight final : public QuantizedWeight {
 
 }  // namespace
 
-Result<QuantizedWeightPtr> read_awq(tensor::WeightSource& source, const std::string& name, int) {
+Result<QuantizedWeightPtr> read_awq(tensor::WeightSource& source, const std::string& name) {
   GLMV_ASSIGN(const at::Tensor qweight, source.take_stored(name + ".qweight", {at::kInt}, 2));
   GLMV_ASSIGN(const at::Tensor qzeros, source.take_stored(name + ".qzeros", {at::kInt}, 2));
   GLMV_ASSIGN(const at::Tensor scales, source.take_stored(

@@ -87,7 +87,8 @@ Result<std::vector<int64_t>> order_of(const at::Tensor& g_idx, int64_t group,
 }  // namespace
 
 Result<QuantizedWeightPtr> read_pack_quantized(tensor::WeightSource& source,
-                                               const std::string& name, int bits) {
+                                               const std::string& name) {
+  const int bits = source.options().quantization.bits;
   const auto floats = {at::kHalf, at::kBFloat16, at::kFloat};
   GLMV_ASSIGN(const at::Tensor packed, source.take_stored(name + ".weight_packed", {at::kInt}, 2));
   GLMV_ASSIGN(const at::Tensor scales, source.take_stored(name + ".weight_scale", floats, 2));

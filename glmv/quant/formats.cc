@@ -4,9 +4,7 @@
 
 #include <ATen/ATen.h>
 
-#include <optional>
-
-#include "glmv/quant/packed_linear.h"
+#include <type_traits>
 
 namespace glmv::quant {
 namespace {
@@ -14,45 +12,62 @@ namespace {
 using checkpoint::QuantMethod;
 using tensor::WeightSource;
 
-struct FormatRow {
-  QuantMethod method;
-  std::string_view suffix;  // a Linear with this tensor is in the format
-  Result<QuantizedWeightPtr> (*read)(WeightSource& source, const std::string& name, int bits);
-};
-
-constexpr FormatRow kFormats[] = {
-    {QuantMethod::kAwq, ".qweight", read_awq},
-    {QuantMethod::kPackQuantized, ".weight_packed", read_pack_quantized},
-};
-
-// The weight of `spec` in the format, under whichever of its spellings the file has; null when it
-// has none.
-Result<QuantizedWeightPtr> read_spelling(WeightSource& source, const LinearSpec& spec,
-                                         const FormatRow& row) {
-  const std::string suffix(row.suffix);
-  const int bits = source.options().quantization.bits;
-  if (source.has(spec.name + suffix)) return row.read(source, spec.name, bits);
+// The weight of `spec`, read under whichever of its spellings the file has with `suffix`.
+template <auto kRead>
+Result<StoredWeight> read_spelling(WeightSource& source, const LinearSpec& spec,
+                                   const std::string& suffix) {
+  if (source.has(spec.name + suffix)) return kRead(source, spec.name);
   if (!spec.pieces.empty() && source.has(spec.pieces.front() + suffix)) {
-    std::vector<QuantizedWeightPtr> parts;
+    std::vector<typename decltype(kRead(source, spec.name))::value_type> parts;
     for (size_t i = 0; i < spec.pieces.size(); ++i) {
-      GLMV_ASSIGN(QuantizedWeightPtr part, row.read(source, spec.pieces[i], bits));
-      if (part->shape().out != spec.piece_rows[i]) {
+      GLMV_ASSIGN(auto part, kRead(source, spec.pieces[i]));
+      if (part->out() != spec.piece_rows[i]) {
         return invalid_argument("\"{}\" has {} rows, config.json implies {}", spec.pieces[i],
-                                part->shape().out, spec.piece_rows[i]);
+                                part->out(), spec.piece_rows[i]);
       }
       parts.push_back(std::move(part));
     }
     return join_rows(std::move(parts), spec.name);
   }
   if (!spec.sliced_from.empty() && source.has(spec.sliced_from + suffix)) {
-    GLMV_ASSIGN(QuantizedWeightPtr whole, row.read(source, spec.sliced_from, bits));
-    if (whole->shape().out < spec.slice_begin + spec.out) {
+    GLMV_ASSIGN(auto whole, kRead(source, spec.sliced_from));
+    if (whole->out() < spec.slice_begin + spec.out) {
       return invalid_argument("\"{}\" has {} rows, config.json implies at least {}",
-                              spec.sliced_from, whole->shape().out, spec.slice_begin + spec.out);
+                              spec.sliced_from, whole->out(), spec.slice_begin + spec.out);
     }
     return slice_rows(std::move(whole), spec.slice_begin, spec.out);
   }
-  return QuantizedWeightPtr();
+  return StoredWeight();
+}
+
+struct FormatRow {
+  QuantMethod method;
+  std::string_view suffix;  // a Linear with this tensor is in the format
+  Result<StoredWeight> (*read)(WeightSource& source, const LinearSpec& spec,
+                               const std::string& suffix);
+};
+
+constexpr FormatRow kFormats[] = {
+    {QuantMethod::kAwq, ".qweight", read_spelling<read_awq>},
+    {QuantMethod::kPackQuantized, ".weight_packed", read_spelling<read_pack_quantized>},
+    {QuantMethod::kFp8, ".weight_scale", read_spelling<read_fp8>},
+    {QuantMethod::kFp8, ".weight_scale_inv", read_spelling<read_fp8>},
+    {QuantMethod::kGguf, ".weight_q4_0", read_spelling<read_q4_0>},
+    {QuantMethod::kGguf, ".weight_q8_0", read_spelling<read_q8_0>},
+    {QuantMethod::kGguf, ".weight_q6_k", read_spelling<read_q6_k>},
+};
+
+// (out, in).
+std::pair<int64_t, int64_t> shape_of(const StoredWeight& weight) {
+  return std::visit(
+      [](const auto& held) -> std::pair<int64_t, int64_t> {
+        if constexpr (std::is_same_v<decltype(held), const std::monostate&>) {
+          return {0, 0};
+        } else {
+          return {held->out(), held->in()};
+        }
+      },
+      weight);
 }
 
 }  // namespace
@@ -63,19 +78,19 @@ Result<void> check_finite(const at::Tensor& values, const std::string& name) {
                           "was written by a failed quantiser", name);
 }
 
-Result<QuantizedWeightPtr> read_quantized(WeightSource& source, const LinearSpec& spec) {
+Result<StoredWeight> read_quantized(WeightSource& source, const LinearSpec& spec) {
   for (const FormatRow& row : kFormats) {
     if (row.method != source.options().quantization.method) continue;
-    GLMV_ASSIGN(QuantizedWeightPtr weight, read_spelling(source, spec, row));
-    if (weight == nullptr) break;
-    const kernels::PackedShape& shape = weight->shape();
-    if (shape.in != spec.in || shape.out != spec.out) {
+    GLMV_ASSIGN(StoredWeight weight, row.read(source, spec, std::string(row.suffix)));
+    if (std::holds_alternative<std::monostate>(weight)) continue;
+    const auto [out, in] = shape_of(weight);
+    if (in != spec.in || out != spec.out) {
       return invalid_argument("\"{}\" is quantised as [{}, {}], but config.json implies [{}, {}]",
-                              spec.name, shape.out, shape.in, spec.out, spec.in);
+                              spec.name, out, in, spec.out, spec.in);
     }
     return weight;
   }
-  return QuantizedWeightPtr();
+  return StoredWeight();
 }
 
 }  // namespace glmv::quant

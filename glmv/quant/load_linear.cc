@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "glmv/quant/formats.h"
+#include "glmv/quant/fp8_linear.h"
 #include "glmv/quant/packed_linear.h"
 
 namespace glmv::quant {
@@ -36,8 +37,16 @@ int bits_at_load(const tensor::WeightSource& source, const std::string& name, in
   return bits == 4 && in % kRoundedGroup != 0 ? 8 : bits;
 }
 
-Activations activations_of(const tensor::WeightSource& source) {
-  return source.options().int8_activations ? Activations::kInt8 : Activations::kFloat;
+Linear make_stored(tensor::WeightSource& source, const std::string& name, StoredWeight stored,
+                   at::Tensor bias) {
+  const checkpoint::Activations activations = source.options().activations;
+  if (auto* fp8 = std::get_if<Fp8WeightPtr>(&stored)) {
+    source.add_bytes((*fp8)->num_bytes());
+    return make_fp8(name, std::move(**fp8), std::move(bias), activations);
+  }
+  const QuantizedWeight& weight = *std::get<QuantizedWeightPtr>(stored);
+  source.add_bytes(weight.shape().num_bytes());
+  return make_packed(name, weight, std::move(bias), activations);
 }
 
 }  // namespace
@@ -50,28 +59,27 @@ Linear make_linear(tensor::WeightSource& source, std::string name, at::Tensor we
   const int64_t group = bits == 8 ? weight.size(1) : kRoundedGroup;
   const QuantizedWeightPtr rounded = round_to_nearest(std::move(weight), bits, group);
   source.add_bytes(rounded->shape().num_bytes());
-  return make_packed(std::move(name), *rounded, std::move(bias), activations_of(source));
+  return make_packed(std::move(name), *rounded, std::move(bias), source.options().activations);
 }
 
 Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec) {
-  GLMV_ASSIGN(const QuantizedWeightPtr stored, read_quantized(source, spec));
+  GLMV_ASSIGN(StoredWeight stored, read_quantized(source, spec));
+  const bool is_float = std::holds_alternative<std::monostate>(stored);
   at::Tensor weight, bias;
-  if (stored == nullptr) {
+  if (is_float) {
     GLMV_ASSIGN(weight, take(source, spec, ".weight", {spec.out, spec.in}));
   }
   if (spec.bias) {
     GLMV_ASSIGN(bias, take(source, spec, ".bias", {spec.out}));
   }
-  if (stored == nullptr && bits_at_load(source, spec.name, spec.in) == 0) {
+  if (is_float && bits_at_load(source, spec.name, spec.in) == 0) {
     return make_unquantized(spec.name, std::move(weight), std::move(bias));
   }
-  Linear linear;
-  if (stored == nullptr) {
-    linear = make_linear(source, spec.name, std::move(weight), std::move(bias));
-  } else {
-    linear = make_packed(spec.name, *stored, std::move(bias), activations_of(source));
-    source.add_bytes(stored->shape().num_bytes());
-  }
+  const bool is_copy = !std::holds_alternative<Fp8WeightPtr>(stored);
+  const Linear linear =
+      is_float ? make_linear(source, spec.name, std::move(weight), std::move(bias))
+               : make_stored(source, spec.name, std::move(stored), std::move(bias));
+  if (!is_copy) return linear;
   // Packed is a copy: the file's pages are not read again.
   source.drop_pages(spec.name);
   for (const std::string& piece : spec.pieces) source.drop_pages(piece);

@@ -16,9 +16,6 @@ using kernels::PackedShape;
 // Rows that are read at once: AWQ's words of 8 columns then fill a cache line.
 constexpr int64_t kReadRows = 4 * kPackRows;
 
-// From so many rows on, making operands of a block for tile products costs less than it saves.
-constexpr int64_t kTileRows = 16;
-
 at::Tensor pack(const QuantizedWeight& weight) {
   const PackedShape& shape = weight.shape();
   at::Tensor packed = at::empty({shape.num_bytes()}, at::kByte);

@@ -10,7 +10,7 @@
 #include "glmv/quant/formats.h"
 #include "glmv/quant/pack.h"
 #include "glmv/quant/packed_linear.h"
-#include "glmv/tensor/device.h"
+#include "glmv/quant/tensors_for_test.h"
 
 namespace glmv::quant {
 namespace {
@@ -19,38 +19,9 @@ using checkpoint::QuantMethod;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Tensors as if read from a file.
-class Tensors {
- public:
-  void add(const std::string& name, const at::Tensor& tensor) {
-    kept_.push_back(tensor.contiguous());
-    const at::Tensor& t = kept_.back();
-    weights_.tensors[name] = {tensor::from_scalar_type(t.scalar_type()), t.sizes().vec(),
-                              {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()},
-                              nullptr};
-  }
-  tensor::WeightSource source(QuantMethod method = QuantMethod::kNone, int bits = 0,
-                              int quantize_bits = 0) {
-    return {&weights_, {.dtype = at::kFloat, .quantization = {method, bits},
-                        .quantize_bits = quantize_bits}};
-  }
-
- private:
-  std::vector<at::Tensor> kept_;
-  checkpoint::Weights weights_;
-};
-
 at::Tensor ints(std::initializer_list<int64_t> words, at::IntArrayRef shape) {
   return at::tensor(at::ArrayRef<int64_t>(words.begin(), words.size()), at::kLong)
       .to(at::kInt).view(shape);
-}
-
-at::Tensor dequantised(const Linear& linear) {
-  return linear.method().tensors().front().second.to(at::kFloat);
-}
-
-double relative_error(const at::Tensor& got, const at::Tensor& want) {
-  return (got - want).norm().item<double>() / want.norm().item<double>();
 }
 
 TEST(Awq, WordsHoldTheirColumnsInTheKnownOrder) {
@@ -59,7 +30,7 @@ TEST(Awq, WordsHoldTheirColumnsInTheKnownOrder) {
   tensors.add("l.qzeros", ints({0}, {1, 1}));
   tensors.add("l.scales", at::ones({1, 8}, at::kHalf));
   auto source = tensors.source(QuantMethod::kAwq, 4);
-  const auto weight = read_awq(source, "l", 4);
+  const auto weight = read_awq(source, "l");
   ASSERT_TRUE(weight) << weight.error().message;
   EXPECT_EQ((*weight)->shape().group, 2);
   QuantizedRows rows;
@@ -83,14 +54,14 @@ TEST(PackQuantized, WordsAndZeroPointsAsPublished) {
   tensors.add("z.weight_shape", at::tensor({3, 4}, at::kLong));
   tensors.add("z.weight_zero_point", ints({0x00000980, 0x000007FB}, {1, 2}));
   auto source = tensors.source(QuantMethod::kPackQuantized, 4);
-  const auto weight = read_pack_quantized(source, "l", 4);
+  const auto weight = read_pack_quantized(source, "l");
   ASSERT_TRUE(weight) << weight.error().message;
   QuantizedRows rows;
   (*weight)->read(0, 1, rows);
   std::vector<int> values;
   for (const uint8_t q : rows.q) values.push_back(q - rows.zeros[0]);
   EXPECT_THAT(values, ElementsAre(-8, -7, -1, 0, 1, 2, 6, 7, 3));
-  const auto zeros = read_pack_quantized(source, "z", 4);
+  const auto zeros = read_pack_quantized(source, "z");
   ASSERT_TRUE(zeros) << zeros.error().message;
   (*zeros)->read(0, 3, rows);
   values.clear();

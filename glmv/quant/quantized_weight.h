@@ -29,6 +29,8 @@ class QuantizedWeight {
   virtual ~QuantizedWeight() = default;
 
   const kernels::PackedShape& shape() const { return shape_; }
+  int64_t out() const { return shape_.out; }
+  int64_t in() const { return shape_.in; }
   // Position of a column -> input it multiplies (activation order); empty: the same.
   const std::vector<int64_t>& input_order() const { return input_order_; }
   // Rows [begin, begin + n), n <= 128; the vectors of `rows` are resized.

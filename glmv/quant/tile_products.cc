@@ -82,14 +82,14 @@ void multiply_by_brgemm(const PackedShape& shape, const std::byte* w, const at::
   });
 }
 
-constexpr int64_t kTileRows = 16;
+constexpr int64_t kRowsOfTile = 16;
 constexpr int64_t kTileBytes = 64;  // of a row
 
 bool has_tiles(const PackedShape& shape, int64_t inputs) {
   return kernels::kernels().tiles != nullptr && shape.padded_group() % inputs == 0;
 }
 
-int64_t num_row_tiles(int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
+int64_t num_row_tiles(int64_t rows) { return (rows + kRowsOfTile - 1) / kRowsOfTile; }
 
 // The activations of Int8Tiles and their memory.
 struct OwnedInt8Tiles {
@@ -102,7 +102,7 @@ OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   const int64_t row_tiles = num_row_tiles(n);
   const int64_t groups = shape.num_groups();
   const int64_t padded_in = shape.padded_in();
-  const int64_t padded_rows = row_tiles * kTileRows;
+  const int64_t padded_rows = row_tiles * kRowsOfTile;
   OwnedInt8Tiles tiles{.q = at::empty({padded_rows * padded_in}, at::kChar),
                        .scales = at::zeros({groups, padded_rows}, at::kFloat),
                        .sums = at::zeros({groups, padded_rows}, at::kInt)};
@@ -125,8 +125,8 @@ OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
       } else {
         std::fill(row.begin(), row.end(), int8_t{0});
       }
-      int8_t* to = q + r / kTileRows * kTileRows * padded_in + r % kTileRows * kTileBytes;
-      for (int64_t k = 0; k < padded_in; k += kTileBytes, to += kTileRows * kTileBytes) {
+      int8_t* to = q + r / kRowsOfTile * kRowsOfTile * padded_in + r % kRowsOfTile * kTileBytes;
+      for (int64_t k = 0; k < padded_in; k += kTileBytes, to += kRowsOfTile * kTileBytes) {
         std::copy_n(row.data() + k, kTileBytes, to);
       }
     }
@@ -139,9 +139,9 @@ OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
 at::Tensor to_bf16_tiles(const at::Tensor& rows) {
   constexpr int64_t kInputs = kTileBytes / 2;
   const int64_t row_tiles = num_row_tiles(rows.size(0));
-  const int64_t missing = row_tiles * kTileRows - rows.size(0);
+  const int64_t missing = row_tiles * kRowsOfTile - rows.size(0);
   const at::Tensor whole = missing == 0 ? rows : at::constant_pad_nd(rows, {0, 0, 0, missing});
-  return whole.view({row_tiles, kTileRows, rows.size(1) / kInputs, kInputs})
+  return whole.view({row_tiles, kRowsOfTile, rows.size(1) / kInputs, kInputs})
       .permute({0, 2, 1, 3})
       .contiguous();
 }
@@ -157,9 +157,10 @@ void multiply(const Product& product, const PackedShape& shape, const std::byte*
 
 }  // namespace
 
+bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
 bool has_int8_tiles(const PackedShape& shape) { return has_tiles(shape, kTileBytes); }
 bool has_bf16_tiles(const PackedShape& shape) {
-  return has_tiles(shape, kTileBytes / 2) || cpublas::could_pack(at::kBFloat16);
+  return has_tiles(shape, kTileBytes / 2) || has_bf16_products();
 }
 
 void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
@@ -175,6 +176,46 @@ void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const at:
                          const at::Tensor& y) {
   const OwnedInt8Tiles tiles = to_int8_tiles(shape, x.contiguous());
   multiply(kernels::kernels().tiles->int8, shape, w, tiles.view, y);
+}
+
+at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x) {
+  // The weight's rows are the left operand: decoded, they lie as the product wants them, and it is
+  // x that is laid out in pairs of inputs, once. Rows in sixteens: odd numbers have slow kernels.
+  const int64_t n = (x.size(0) + 15) / 16 * 16;
+  const int64_t in = (w.in + 1) / 2 * 2;
+  const at::Tensor rows = at::constant_pad_nd(x, {0, in - w.in, 0, n - x.size(0)}).contiguous();
+  const at::Tensor pairs = rows.view(at::kInt).t().contiguous();  // [in / 2, n]
+  const auto* px = static_cast<const at::BFloat16*>(pairs.const_data_ptr());
+  const at::Tensor y = at::empty({out, n}, at::kFloat);
+  auto* py = y.mutable_data_ptr<float>();
+  const bool one_scale = w.num_blocks() == 1;
+  const int64_t num_tasks = (out + kPackRows - 1) / kPackRows;
+  at::parallel_for(0, num_tasks, 1, [&](int64_t begin, int64_t end) {
+    std::vector<at::BFloat16> block(kPackRows * in);
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t first = task * kPackRows;
+      const int64_t num_rows = std::min<int64_t>(kPackRows, out - first);
+      for (int64_t r = 0; r < num_rows; ++r) {
+        auto* to = reinterpret_cast<uint16_t*>(block.data() + r * in);
+        const uint8_t* codes = w.codes + (first + r) * w.in;
+        const float* scales = w.scales + (first + r) * w.num_blocks();
+        for (int64_t i = 0; i < w.in; i += w.block) {
+          kernels::kernels().fp8_to_bf16(codes + i, std::min(w.block, w.in - i),
+                                         one_scale ? 1.0f : scales[i / w.block], to + i);
+        }
+      }
+      for (int64_t b = 0; b < n; b += kRowsAtOnce) {
+        cpublas::brgemm(num_rows, std::min(kRowsAtOnce, n - b), in, in, n, n, false, block.data(),
+                        px + 2 * b, py + first * n + b);
+      }
+      if (!one_scale) continue;
+      for (int64_t r = first; r < first + num_rows; ++r) {
+        for (int64_t b = 0; b < n; ++b) py[r * n + b] *= w.scales[r];
+      }
+    }
+    cpublas::brgemm_release();
+  });
+  return y.narrow(1, 0, x.size(0)).t();
 }
 
 }  // namespace glmv::quant

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "glmv/checkpoint/gguf_weights.h"
 #include "glmv/checkpoint/quant_config.h"
 #include "glmv/model/vlm.h"
 #include "glmv/runtime/engine_internal.h"
@@ -110,10 +111,11 @@ Result<int> quantize_bits(const EngineOptions& options) {
                           "as they are", options.quantize);
 }
 
-Result<bool> int8_activations(const EngineOptions& options) {
-  if (options.activations == "int8") return true;
-  if (options.activations == "bf16") return false;
-  return invalid_argument("activations of quantised weights can be bf16 or int8, not \"{}\"",
+Result<checkpoint::Activations> activations(const EngineOptions& options) {
+  if (options.activations == "bf16") return checkpoint::Activations::kFloat;
+  if (options.activations == "int8") return checkpoint::Activations::kInt8;
+  if (options.activations == "fp8") return checkpoint::Activations::kFp8;
+  return invalid_argument("activations of quantised weights can be bf16, int8 or fp8, not \"{}\"",
                           options.activations);
 }
 
@@ -162,10 +164,13 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   GLMV_ASSIGN(const checkpoint::QuantConfig stored,
               checkpoint::parse_quant_config(config.quantization));
   GLMV_ASSIGN(const int bits, quantize_bits(options));
-  GLMV_ASSIGN(const bool int8, int8_activations(options));
+  GLMV_ASSIGN(const checkpoint::Activations rounding, activations(options));
   if (options.check_memory) {
-    GLMV_RETURN_IF_ERROR(
-        check_fits(options, config, stored.bits != 0 ? stored.bits : bits, max_context_tokens));
+    int held_bits = stored.bits != 0 ? stored.bits : bits;
+    if (!options.gguf.empty() || checkpoint::has_only_gguf(options.model_dir)) {
+      GLMV_ASSIGN(held_bits, checkpoint::gguf_linear_bits(options.model_dir, options.gguf));
+    }
+    GLMV_RETURN_IF_ERROR(check_fits(options, config, held_bits, max_context_tokens));
   }
   GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
               checkpoint::read_generation_config(options.model_dir, config));
@@ -173,8 +178,9 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
               model::load_model(options.model_dir.string(), {.dtype = options.dtype,
                                                              .device = options.device,
                                                              .load_format = options.load_format,
+                                                             .gguf = options.gguf,
                                                              .quantize_bits = bits,
-                                                             .int8_activations = int8}));
+                                                             .activations = rounding}));
   EngineSetup setup{.options = options,
                     .token_bytes = std::move(token_bytes),
                     .eos_ids = to_ids(generation.eos_token_ids),

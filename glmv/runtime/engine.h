@@ -18,11 +18,13 @@ namespace glmv::runtime {
 
 struct EngineOptions {
   std::filesystem::path model_dir;
+  std::string gguf;                  // name of the GGUF file of model_dir to take, if several
   std::string dtype = "auto";        // auto (as in the checkpoint) | float32 | bfloat16
   std::string device = "cpu";        // cpu | cuda[:i] | npu[:i]
   std::string load_format = "auto";  // auto | dummy (random weights of the config's shapes)
   std::string quantize = "none";     // none | int8 | int4: round float weights while loading
-  std::string activations = "bf16";  // of quantised Linears: bf16 (exact) | int8 (faster)
+  // Of quantised Linears: bf16 (exact) | int8 (faster) | fp8 (float8 weights, as on GPUs).
+  std::string activations = "bf16";
   int num_threads = 0;               // 0: all cores
   int64_t max_context_tokens = 0;    // 0: the model's max_position_embeddings
   int64_t prefill_chunk_tokens = 512;

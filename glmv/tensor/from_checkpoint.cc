@@ -1,14 +1,18 @@
 #include "glmv/tensor/from_checkpoint.h"
 
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
 #include "glmv/base/check.h"
 #include "glmv/base/mmap.h"
+#include "glmv/checkpoint/ggml_blocks.h"
 #include "glmv/tensor/device.h"
 
 namespace glmv::tensor {
@@ -24,6 +28,11 @@ bool is_float(at::ScalarType dtype) {
 std::unexpected<Status> missing(const std::string& name) {
   return not_found("the checkpoint has no tensor \"{}\"; is the folder complete and does "
                    "config.json belong to it?", name);
+}
+
+std::unexpected<Status> not_finite(const std::string& name) {
+  return invalid_argument("tensor \"{}\" holds scales that are no numbers; the file is damaged or "
+                          "was written by a failed quantiser", name);
 }
 
 std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
@@ -45,10 +54,10 @@ at::Tensor as_tensor(const checkpoint::TensorView& view) {
     std::memcpy(copy.mutable_data_ptr(), view.data.data(), view.data.size());
     return copy;
   }
-  auto file = view.file;
+  auto owner = std::pair(view.file, view.memory);
   // The map is read-only; at::from_blob wants a mutable pointer but nothing writes through it.
   void* data = const_cast<std::byte*>(view.data.data());
-  return at::from_blob(data, view.shape, [file](void*) {}, options);
+  return at::from_blob(data, view.shape, [owner](void*) {}, options);
 }
 
 WeightSource::WeightSource(const checkpoint::Weights* weights, Options options)
@@ -61,9 +70,43 @@ bool WeightSource::has(const std::string& name, bool dummy_answer) const {
   return weights_->tensors.contains(name);
 }
 
+Result<at::Tensor> WeightSource::from_blocks(const std::string& name) {
+  if (!weights_->is_gguf) return missing(name);
+  for (const checkpoint::GgmlRow& row : checkpoint::ggml_rows()) {
+    const std::string stored = name + std::string(row.ending);
+    const auto it = weights_->tensors.find(stored);
+    if (row.ending.empty() || it == weights_->tensors.end()) continue;
+    taken_.insert(stored);
+    const checkpoint::TensorView& view = it->second;
+    const int64_t num_blocks = view.shape[1] / row.bytes;
+    const int64_t in = num_blocks * row.elements;
+    const at::Tensor tensor =
+        at::empty({view.shape[0], in}, options_.dtype == at::kFloat ? at::kFloat : at::kBFloat16);
+    const bool is_fp32 = tensor.scalar_type() == at::kFloat;
+    void* data = tensor.mutable_data_ptr();
+    std::atomic<bool> finite = true;
+    at::parallel_for(0, view.shape[0], 16, [&](int64_t begin, int64_t end) {
+      std::vector<float> values(in);
+      for (int64_t r = begin; r < end; ++r) {
+        const std::byte* blocks = view.data.data() + r * view.shape[1];
+        if (!checkpoint::has_finite_scales(row.type, blocks, num_blocks)) finite = false;
+        checkpoint::dequantise_blocks(row.type, blocks, num_blocks, values.data());
+        if (is_fp32) {
+          std::copy(values.begin(), values.end(), static_cast<float*>(data) + r * in);
+        } else {
+          std::copy(values.begin(), values.end(), static_cast<at::BFloat16*>(data) + r * in);
+        }
+      }
+    });
+    if (!finite) return not_finite(name);
+    return tensor;
+  }
+  return missing(name);
+}
+
 Result<at::Tensor> WeightSource::raw(const std::string& name) {
   const auto it = weights_->tensors.find(name);
-  if (it == weights_->tensors.end()) return missing(name);
+  if (it == weights_->tensors.end()) return from_blocks(name);
   taken_.insert(name);
   at::Tensor tensor = as_tensor(it->second);
   if (!is_float(tensor.scalar_type())) {
@@ -161,7 +204,7 @@ Result<at::Tensor> WeightSource::take_stacked(const std::string& stacked, int64_
 
 Result<at::Tensor> WeightSource::take_stored(const std::string& name,
                                              std::initializer_list<at::ScalarType> dtypes,
-                                             int64_t dim) {
+                                             std::optional<int64_t> dim) {
   if (weights_ == nullptr) return missing(name);
   const auto it = weights_->tensors.find(name);
   if (it == weights_->tensors.end()) return missing(name);
@@ -171,9 +214,9 @@ Result<at::Tensor> WeightSource::take_stored(const std::string& name,
     return invalid_argument("tensor \"{}\" has dtype {}, which its format does not use", name,
                             checkpoint::dtype_name(it->second.dtype));
   }
-  if (tensor.dim() != dim) {
+  if (dim && tensor.dim() != *dim) {
     return invalid_argument("tensor \"{}\" has shape {}, expected {} dimension{}", name,
-                            shape_text(tensor.sizes()), dim, dim == 1 ? "" : "s");
+                            shape_text(tensor.sizes()), *dim, *dim == 1 ? "" : "s");
   }
   return tensor;
 }
@@ -183,6 +226,7 @@ void WeightSource::drop_pages(const std::string& name) const {
   const std::string prefix = name + ".";
   for (auto it = weights_->tensors.lower_bound(prefix);
        it != weights_->tensors.end() && it->first.starts_with(prefix); ++it) {
+    if (it->second.file == nullptr) continue;  // what is not mapped would be lost
     drop_file_pages(it->second.data.data(), it->second.data.size());
   }
 }

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ class WeightSource {
     uint64_t dummy_seed = 0;
     checkpoint::QuantConfig quantization;  // of the file
     int quantize_bits = 0;                 // 4, 8: float Linears of the decoder are packed so
-    bool int8_activations = false;         // of packed Linears
+    checkpoint::Activations activations = checkpoint::Activations::kFloat;  // of quantised Linears
   };
 
   // `weights` may be null with options.dummy.
@@ -41,9 +42,11 @@ class WeightSource {
   Result<at::Tensor> take(const std::string& name, at::IntArrayRef shape);
   // The same, kept in fp32 in every load dtype.
   Result<at::Tensor> take_fp32(const std::string& name, at::IntArrayRef shape);
-  // A tensor as the file has it: one of `dtypes`, with `dim` dimensions. Not counted in num_bytes().
+  // A tensor as the file has it: one of `dtypes`, with `dim` dimensions (any without). Not counted
+  // in num_bytes().
   Result<at::Tensor> take_stored(const std::string& name,
-                                 std::initializer_list<at::ScalarType> dtypes, int64_t dim);
+                                 std::initializer_list<at::ScalarType> dtypes,
+                                 std::optional<int64_t> dim = std::nullopt);
   // `name` if the file has it, else its `pieces` (each with its rows) concatenated along dim 0.
   Result<at::Tensor> take_fused(const std::string& name, const std::vector<std::string>& pieces,
                                 const std::vector<int64_t>& piece_rows, at::IntArrayRef shape);
@@ -74,6 +77,8 @@ class WeightSource {
   at::Tensor convert(const at::Tensor& raw, at::ScalarType dtype);
   at::Tensor random(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
   Result<at::Tensor> raw(const std::string& name);
+  // A tensor that a GGUF file holds in blocks, as floats.
+  Result<at::Tensor> from_blocks(const std::string& name);
 
   const checkpoint::Weights* weights_;
   Options options_;

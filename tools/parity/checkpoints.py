@@ -49,10 +49,10 @@ def make_by_transformers(source, folder):
     AutoProcessor.from_pretrained(source).save_pretrained(folder)
 
 
-def load(folder, dtype=torch.float32):
+def load(folder, dtype=torch.float32, **options):
     """(model, processor, names of keys that did not fit)"""
     model, info = AutoModelForImageTextToText.from_pretrained(
-        folder, dtype=dtype, attn_implementation="eager", output_loading_info=True)
+        folder, dtype=dtype, attn_implementation="eager", output_loading_info=True, **options)
     misfits = [f"{kind} {key}" for kind in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
                for key in info[kind]]
     return model.eval(), AutoProcessor.from_pretrained(folder), misfits

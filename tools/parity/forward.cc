@@ -1,9 +1,9 @@
-// glmv_forward MODEL_DIR DTYPE OUT_DIR [int8]: for line i of the input writes OUT_DIR/i.safetensors with
+// glmv_forward MODEL_DIR DTYPE OUT_DIR [int8|fp8]: for line i of the input writes OUT_DIR/i.safetensors with
 // input_ids [N], position_ids [3, N], rope_delta [1], vision_rows [M, D] (none without pictures) and
 // logits [N, V] of all tokens, floats in fp32. A line is {"messages": [...], "trust": bool} and, at
 // will: "continuation", ids behind the prompt; "chunk", tokens per step over a KV cache (none: one
 // step without cache); "routing", a file with layer.i.router_indices and _weights [N, K], which adds
-// pinned_logits, those experts taken instead of the router's. int8: activations of quantised weights.
+// pinned_logits, those experts taken instead of the router's. int8, fp8: activations of quantised weights.
 // Used by tools/parity/{stages,model,quant}.py.
 
 #include <ATen/ATen.h>
@@ -121,14 +121,19 @@ glmv::Result<void> forward(const glmv::processing::Processor& processor,
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool int8 = argc == 5 && std::string(argv[4]) == "int8";
-  if (argc != 4 && !int8) {
-    std::fprintf(stderr, "usage: glmv_forward MODEL_DIR DTYPE OUT_DIR [int8] < PROMPTS\n");
+  using glmv::checkpoint::Activations;
+  const std::string rounding = argc == 5 ? argv[4] : "";
+  if (argc < 4 || argc > 5 || (argc == 5 && rounding != "int8" && rounding != "fp8")) {
+    std::fprintf(stderr, "usage: glmv_forward MODEL_DIR DTYPE OUT_DIR [int8|fp8] < PROMPTS\n");
     return 2;
   }
+  const Activations activations = rounding == "int8"  ? Activations::kInt8
+                                  : rounding == "fp8" ? Activations::kFp8
+                                                      : Activations::kFloat;
   const c10::InferenceMode no_grad;
   const auto processor = glmv::processing::Processor::load(argv[1]);
-  const auto loaded = glmv::model::load_model(argv[1], {.dtype = argv[2], .int8_activations = int8});
+  const auto loaded =
+      glmv::model::load_model(argv[1], {.dtype = argv[2], .activations = activations});
   if (!processor || !loaded) {
     std::cerr << (processor ? loaded.error() : processor.error()).message << "\n";
     return 1;

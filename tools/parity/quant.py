@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Quantised checkpoints beside transformers on the dequantised weights, tiny models, live.
 
-usage: quant.py GLMV GLMV_FORWARD [--prompts 12] [--seed 1]
+usage: quant.py GLMV GLMV_FORWARD [--prompts 12] [--seed 1] [--cases fp8]
 
 Every Linear of the decoder is quantised here, written in the published layout and, dequantised, as a plain
 checkpoint for the reference. glmv's logits of the first must equal the reference's of the second: in fp32
-within rounding, in bf16 and with int8 activations within the gates below. Folders that `glmv quantize` writes
-as compressed-tensors are also loaded by transformers itself, with logits equal to glmv's.
+within rounding, in bf16 and with rounded activations within the gates below. Folders that `glmv quantize`
+writes as compressed-tensors are also loaded by transformers itself, with logits equal to glmv's, and those in
+FP8, with logits near them.
 """
 import argparse
 import json
@@ -21,6 +22,7 @@ import reference  # noqa: E402,F401  (must come before transformers)
 
 import safetensors.torch  # noqa: E402
 import torch  # noqa: E402
+from transformers import CompressedTensorsConfig  # noqa: E402
 
 import checkpoints  # noqa: E402
 from prompt_inputs import GRIDS, reference_inputs  # noqa: E402
@@ -29,8 +31,11 @@ from stages import prompt_lines, relative_l2, run_glmv, run_reference  # noqa: E
 
 NIBBLE_OF_COLUMN = [0, 4, 1, 5, 2, 6, 3, 7]
 GATES = {"float32": 1e-5, "bfloat16": 5e-2, "bfloat16 int8": 5e-2}
+FP8_READ_GATE = 1e-2  # transformers dequantises in bf16, the dtype of the scales
+FP8_GATES = {"float32": 1e-5, "bfloat16": 5e-2, "bfloat16 fp8": 0.2}
 EXPERTS_GATE = 0.1  # of bf16: rounding decides which expert is taken, in the reference as well
 # name -> (family, method, bits, group or None for one per row, symmetric, activation order, halves of MLPs apart)
+# method "fp8": group None for one scale per row, 0 for one of all, (rows, columns) for blocks
 CASES = {
     "awq": ("glm4v", "awq", 4, 32, False, False, False),
     "awq-split": ("glm4v", "awq", 4, 16, False, False, True),
@@ -40,6 +45,10 @@ CASES = {
     "int4-ordered": ("glm4v", "pack", 4, 32, True, True, False),
     "int8-channel": ("glm_ocr", "pack", 8, None, True, False, False),
     "int8-experts": ("glm4v_moe", "pack", 8, 32, False, False, False),
+    "fp8-channel": ("glm4v", "fp8", 8, None, True, False, False),
+    "fp8-tensor-split": ("glm46v", "fp8", 8, 0, True, False, True),
+    "fp8-block": ("glm_ocr", "fp8", 8, (32, 16), True, False, False),
+    "fp8-experts": ("glm4v_moe", "fp8", 8, None, True, False, False),
 }
 
 
@@ -62,6 +71,29 @@ def quantise(weight, bits, group, symmetric, scale_dtype, group_of):
     s, z = scales.float()[:, group_of], zeros[:, group_of]
     q = ((weight / s).round() + z).clamp(0, top)
     return q.int(), scales, zeros.int(), (q - z) * s
+
+
+def quantise_fp8(weight, group):
+    """(float8 values, scales as stored, dequantised)"""
+    out, columns = weight.shape
+    rows, width = group or (1 if group is None else out, columns)
+    padded = torch.nn.functional.pad(weight, (0, -columns % width, 0, -out % rows))
+    blocks = padded.view(padded.shape[0] // rows, rows, padded.shape[1] // width, width)
+    scales = (blocks.abs().amax((1, 3)) / 448).to(torch.bfloat16)
+    spread = scales.float().repeat_interleave(rows, 0).repeat_interleave(width, 1)[:out, :columns]
+    values = (weight / spread).clamp(-448, 448).to(torch.float8_e4m3fn)
+    return values, scales.flatten() if group == 0 else scales, values.float() * spread
+
+
+def fp8_config(group):
+    strategy = "channel" if group is None else "block" if group else "tensor"
+    weights = {"num_bits": 8, "type": "float", "symmetric": True, "dynamic": False, "strategy": strategy,
+               "block_structure": list(group) if group else None}
+    inputs = {"num_bits": 8, "type": "float", "symmetric": True, "dynamic": True, "strategy": "token"}
+    return {"quant_method": "compressed-tensors", "format": "float-quantized", "quantization_status": "compressed",
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": inputs,
+                                          "output_activations": None}},
+            "ignore": ["lm_head", "re:.*visual.*", "re:.*mlp[.]gate$"], "kv_cache_scheme": None}
 
 
 def pack_words(values, bits):
@@ -96,6 +128,8 @@ def stored(method, bits, q, scales, zeros, shape, group_of, symmetric, ordered):
 
 
 def quantization_config(method, bits, group, symmetric, ordered):
+    if method == "fp8":
+        return fp8_config(group)
     if method == "awq":
         return {"quant_method": "awq", "bits": bits, "group_size": group, "zero_point": True, "version": "gemm",
                 "modules_to_not_convert": ["visual"]}
@@ -126,6 +160,10 @@ def write_case(source, case, work, seed):
         if not is_quantised(name):
             quantised[name] = plain[name] = tensor
             continue
+        if method == "fp8":
+            quantised[name], scales, plain[name] = quantise_fp8(tensor.float(), group)
+            quantised[name + "_scale"] = scales
+            continue
         out, columns = tensor.shape
         size = group or columns
         size = size if columns % size == 0 else columns
@@ -155,9 +193,9 @@ def write_case(source, case, work, seed):
     return folders
 
 
-def reference_logits(folder, prompts):
+def reference_logits(folder, prompts, **options):
     """Logits [N, V] of each prompt; None where the reference does not take it (pictures beside videos)"""
-    model, processor, misfits = checkpoints.load(folder)
+    model, processor, misfits = checkpoints.load(folder, **options)
     if misfits:
         sys.exit(f"{folder.name}: {misfits}")
     wanted = []
@@ -171,7 +209,7 @@ def reference_logits(folder, prompts):
 
 def compare_logits(arguments, case, folder, mode, gate, prompts, wanted, work):
     """Prints a row; whether glmv's logits are further from `wanted` than `gate`"""
-    out = work / f"{folder.name}-{mode.replace(' ', '-')}"
+    out = work / f"{case}-{folder.name}-{mode}".replace(" ", "-")
     dtype, *more = mode.split()
     run_glmv(arguments.forward, folder, dtype, prompt_lines(prompts, [None] * len(prompts)), out, *more)
     distances = [relative_l2(safetensors.torch.load_file(out / f"{i}.safetensors")["logits"], want)
@@ -202,6 +240,7 @@ def main():
     parser.add_argument("forward")
     parser.add_argument("--prompts", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cases", default="", help="only those whose name begins so")
     arguments = parser.parse_args()
     failures = 0
     with tempfile.TemporaryDirectory() as name:
@@ -211,15 +250,25 @@ def main():
         sources = {}
         print(f"{'case':<18} {'glmv':<16} {'prompts':>7} {'worst relative L2':>18} {'gate':>8}")
         for case, (family, *_) in CASES.items():
+            if not case.startswith(arguments.cases):
+                continue
             if family not in sources:
                 sources[family] = work / family
                 checkpoints.make_by_glmv(arguments.glmv, family, sources[family], arguments.seed)
             quantised, plain = write_case(sources[family], case, work, arguments.seed)
             wanted = reference_logits(plain, prompts)
-            for mode, gate in GATES.items():
-                gate = EXPERTS_GATE if "moe" in family and mode != "float32" else gate
+            is_fp8 = case.startswith("fp8")
+            for mode, gate in (FP8_GATES if is_fp8 else GATES).items():
+                gate = max(gate, EXPERTS_GATE) if "moe" in family and mode != "float32" else gate
                 failures += compare_logits(arguments, case, quantised, mode, gate, prompts, wanted, work)
-        failures += compare_written(arguments, sources, prompts, work)
+            if is_fp8 and not CASES[case][6]:  # transformers has halves of MLPs in one
+                dequantise = CompressedTensorsConfig(dequantize=True)
+                wanted = reference_logits(quantised, prompts, quantization_config=dequantise)
+                gate = EXPERTS_GATE if "moe" in family else FP8_READ_GATE
+                failures += compare_logits(arguments, f"{case} read", quantised, "float32", gate, prompts, wanted,
+                                           work)
+        if not arguments.cases:
+            failures += compare_written(arguments, sources, prompts, work)
     sys.exit(1 if failures else 0)
 
 

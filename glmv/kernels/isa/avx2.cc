@@ -1,5 +1,6 @@
 #include <immintrin.h>
 
+#include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
@@ -139,6 +140,24 @@ struct Avx2x16 {
     _mm256_storeu_ps(buffer + 8, v.b);
     for (int i = 0; i < n; ++i) p[i] = buffer[i];
   }
+  static Float fp8(const uint8_t* p) {
+    const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    // The sign is there twice after widening; its lower copy makes room for a carry that only NaN
+    // has, which sets the exponent of fp16 to all ones.
+    const __m256i shifted = _mm256_slli_epi16(_mm256_cvtepi8_epi16(codes), 7);
+    const __m256i half = _mm256_and_si256(shifted, _mm256_set1_epi16(static_cast<short>(0xbfff)));
+    const __m256i carry = _mm256_and_si256(_mm256_add_epi16(half, _mm256_set1_epi16(0x80)),
+                                           _mm256_set1_epi16(0x4000));
+    const __m256i bits = _mm256_or_si256(half, carry);
+    return {_mm256_cvtph_ps(_mm256_castsi256_si128(bits)),
+            _mm256_cvtph_ps(_mm256_extracti128_si256(bits, 1))};
+  }
+  static void store_bf16(uint16_t* p, Float v) {
+    const __m256i words = _mm256_packus_epi32(_mm256_srli_epi32(rounded(v.a), 16),
+                                              _mm256_srli_epi32(rounded(v.b), 16));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+  }
+  static float sum(Float v) { return Avx2::sum({v.a, v.b}); }
 };
 
 }  // namespace
@@ -147,6 +166,6 @@ const KernelTable kAvx2Kernels = {
     "avx2", gemv_bf16<Avx2>,
     packed_product<Avx2x16, Int8Rows>, packed_product<Avx2x16, FloatRows>,
     block_to_pairs<Avx2x16>,
-    quantize_row};
+    quantize_row, fp8_product<Avx2x16>, fp8_to_bf16<Avx2x16>};
 
 }  // namespace glmv::kernels

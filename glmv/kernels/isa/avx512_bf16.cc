@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/impl/vnni_dot-inl.h"
@@ -32,6 +33,6 @@ const KernelTable kAvx512Bf16Kernels = {
     "avx512_bf16", gemv_bf16<Avx512Bf16>,
     packed_product<VnniDot, Int8Rows>, packed_product<VnniDot, FloatRows>,
     block_to_pairs<VnniDot>,
-    quantize_row};
+    quantize_row, fp8_product<VnniDot>, fp8_to_bf16<VnniDot>};
 
 }  // namespace glmv::kernels

@@ -2,6 +2,7 @@
 #include <bit>
 #include <cstring>
 
+#include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
@@ -121,6 +122,18 @@ struct Scalar16 {
   static void store(float* p, Float a, int n) {
     for (int i = 0; i < std::min(n, 16); ++i) p[i] = a.v[i];
   }
+  static Float fp8(const uint8_t* p) {
+    return each<Float>([p](int i) { return fp8_value(p[i]) / kFp8Unit; });
+  }
+  static void store_bf16(uint16_t* p, Float a) {
+    const Int halves = pairs(a, zero_float());
+    for (int i = 0; i < 16; ++i) p[i] = static_cast<uint16_t>(halves.v[i]);
+  }
+  static float sum(Float a) {
+    float total = 0;
+    for (const float value : a.v) total += value;
+    return total;
+  }
 };
 
 }  // namespace
@@ -129,6 +142,6 @@ const KernelTable kScalarKernels = {
     "scalar", gemv_bf16<Scalar>,
     packed_product<Scalar16, Int8Rows>, packed_product<Scalar16, FloatRows>,
     block_to_pairs<Scalar16>,
-    quantize_row};
+    quantize_row, fp8_product<Scalar16>, fp8_to_bf16<Scalar16>};
 
 }  // namespace glmv::kernels
