@@ -1,5 +1,7 @@
 #include <immintrin.h>
 
+#include "glmv/kernels/impl/attend-inl.h"
+#include "glmv/kernels/impl/avx512_attend-inl.h"
 #include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
@@ -53,6 +55,7 @@ const KernelTable kAvx512Kernels = {
     "avx512", gemv_bf16<Avx512>,
     packed_product<Avx512Dot, Int8Rows>, packed_product<Avx512Dot, FloatRows>,
     block_to_bytes<Avx512Dot>, block_to_pairs<Avx512Dot>, add_group<Avx512Dot>,
-    quantize_row};
+    quantize_row,
+    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>};
 
 }  // namespace glmv::kernels

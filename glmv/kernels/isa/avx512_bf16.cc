@@ -3,6 +3,8 @@
 #include <array>
 #include <bit>
 
+#include "glmv/kernels/impl/attend-inl.h"
+#include "glmv/kernels/impl/avx512_attend-inl.h"
 #include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
@@ -54,6 +56,7 @@ const KernelTable kAvx512Bf16Kernels = {
     "avx512_bf16", gemv_bf16<Avx512Bf16>,
     packed_product<VnniDot, Int8Rows>, packed_product<VnniDot, FloatRows>,
     block_to_bytes<VnniDot>, block_to_pairs<VnniDot>, add_group<VnniDot>,
-    quantize_row};
+    quantize_row,
+    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>};
 
 }  // namespace glmv::kernels
