@@ -22,9 +22,11 @@ bool has_tiles() {
 }
 
 std::span<const IsaRow> isa_rows() {
+  static const bool bf16 = has_avx512() && __builtin_cpu_supports("avx512vnni") &&
+                           __builtin_cpu_supports("avx512bf16");
   static const IsaRow rows[] = {
-      {&kAvx512Bf16Kernels, has_avx512() && __builtin_cpu_supports("avx512vnni") &&
-                                __builtin_cpu_supports("avx512bf16")},
+      {&amx_kernels(), bf16 && has_tiles() && may_use_tiles()},
+      {&kAvx512Bf16Kernels, bf16},
       {&kAvx512Kernels, has_avx512()},
       {&kAvx2Kernels, has_avx2()},
       {&kScalarKernels, true},
