@@ -38,10 +38,34 @@ struct TileScope {
   ~TileScope() { _tile_release(); }
 };
 
+// Asks for the keys and values of the next block a few lines at a time, all through the work on this
+// one: a core has few places for lines that are on their way, and memory is never idle so.
+class Ahead {
+ public:
+  static constexpr int64_t kLine = 32;  // bf16 of a cache line
+
+  Ahead() = default;
+  Ahead(const uint16_t* keys, const uint16_t* values, int64_t size)
+      : next_(keys), end_(keys + size), values_(values), size_(size) {}
+  void ask(int lines) {
+    for (int i = 0; i < lines && next_ < end_; ++i, next_ += kLine) __builtin_prefetch(next_, 0, 2);
+    if (next_ < end_ || values_ == nullptr) return;
+    next_ = values_;
+    end_ = values_ + size_;
+    values_ = nullptr;
+  }
+
+ private:
+  const uint16_t* next_ = nullptr;
+  const uint16_t* end_ = nullptr;
+  const uint16_t* values_ = nullptr;
+  int64_t size_ = 0;
+};
+
 // scores [64, 16 heads] = keys * q. Keys are rows as they lie; `q` holds pairs of dimensions:
 // [head_dim / 2, 16 heads, 2].
 void score_tiles(const uint16_t* keys, int64_t head_dim, int64_t num_keys, const uint16_t* q,
-                 float* scores) {
+                 float* scores, Ahead& ahead) {
   const int64_t stride = head_dim * 2;
   for (int64_t k = 0; k < num_keys; k += 2 * kTile) {
     _tile_zero(0);
@@ -52,6 +76,7 @@ void score_tiles(const uint16_t* keys, int64_t head_dim, int64_t num_keys, const
       _tile_dpbf16ps(0, 2, 4);
       _tile_loadd(3, keys + (k + kTile) * head_dim + e, stride);
       _tile_dpbf16ps(1, 3, 4);
+      ahead.ask(16);
     }
     _tile_stored(0, scores + k * kTile, 64);
     _tile_stored(1, scores + (k + kTile) * kTile, 64);
@@ -134,10 +159,12 @@ void weight_tiles(const float* p, uint16_t* coarse, uint16_t* fine) {
 
 // Values [num_keys, head_dim] as pairs of keys, [head_dim / 16][32 pairs][16 dims, 2]; keys behind the
 // last are zeros, whatever the memory holds.
-void value_tiles(const uint16_t* values, int64_t head_dim, int64_t num_keys, uint16_t* out) {
+void value_tiles(const uint16_t* values, int64_t head_dim, int64_t num_keys, uint16_t* out,
+                 Ahead& ahead) {
   const __m512i first = in_turn(0);
   const __m512i second = in_turn(1);
   for (int64_t j = 0; j < 32; ++j) {
+    ahead.ask(4);
     const uint16_t* a = values + 2 * j * head_dim;
     for (int64_t e = 0; e < head_dim; e += 32) {
       const __m512i zero = _mm512_setzero_si512();
@@ -201,19 +228,18 @@ void attend_heads(const PagedHead& kv, int64_t begin, int64_t end, const uint16_
     const int64_t num_keys = std::min(kv.block_tokens, end - t);
     const auto* base = static_cast<const uint16_t*>(kv.blocks[t / kv.block_tokens]);
     const uint16_t* values = base + kv.value_offset;
-    for (int64_t i = 0; i < num_keys * head_dim; i += 32) __builtin_prefetch(values + i, 0, 3);
-    score_tiles(base + kv.key_offset, head_dim, num_keys, s.q, s.scores);
+    Ahead ahead;
     if (t + kv.block_tokens < end) {
       const auto* next = static_cast<const uint16_t*>(kv.blocks[t / kv.block_tokens + 1]);
-      for (int64_t i = 0; i < kv.block_tokens * head_dim; i += 32) {
-        __builtin_prefetch(next + kv.key_offset + i, 0, 2);
-      }
+      ahead = Ahead(next + kv.key_offset, next + kv.value_offset, kv.block_tokens * head_dim);
     }
+    score_tiles(base + kv.key_offset, head_dim, num_keys, s.q, s.scores, ahead);
     __m512 higher = top;
     for (int64_t k = 0; k < num_keys; ++k) {
       const __m512 score = _mm512_mul_ps(V::load(s.scores + k * kTile), V::set(scale));
       V::store(s.scores + k * kTile, score);
       higher = V::max(score, higher);
+      ahead.ask(2);
     }
     if (_mm512_cmp_ps_mask(higher, top, _CMP_NEQ_UQ) != 0) {
       const __m512 factor = V::exp(V::sub(top, higher));
@@ -232,10 +258,11 @@ void attend_heads(const PagedHead& kv, int64_t begin, int64_t end, const uint16_
       const __m512 p = V::exp(V::sub(V::load(s.scores + k * kTile), top));
       V::store(s.scores + k * kTile, p);
       total = V::add(total, p);
+      ahead.ask(2);
     }
     std::fill(s.scores + num_keys * kTile, s.scores + kMaxBlockTokens * kTile, 0.0f);
     weight_tiles(s.scores, s.coarse, s.fine);
-    value_tiles(values, head_dim, num_keys, s.values);
+    value_tiles(values, head_dim, num_keys, s.values, ahead);
     weigh_tiles(s.coarse, s.fine, s.values, head_dim, s.out);
   }
   std::copy(s.out, s.out + heads * head_dim, out);
