@@ -47,8 +47,9 @@ class ThreadedEngine final : public Engine {
     }
     const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
                                    .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
-    thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options]() mutable {
-      EngineLoop(std::move(inbox), std::move(runner), options).run();
+    const bool check = setup_.check_integrity;
+    thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, check]() mutable {
+      EngineLoop(std::move(inbox), std::move(runner), options, check).run();
     });
   }
 

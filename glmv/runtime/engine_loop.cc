@@ -88,8 +88,11 @@ void Inbox::set_metrics(const EngineMetrics& metrics) {
 }
 
 EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
-                       SchedulerOptions options)
-    : inbox_(std::move(inbox)), runner_(std::move(runner)), scheduler_(options) {}
+                       SchedulerOptions options, bool check_integrity)
+    : inbox_(std::move(inbox)),
+      runner_(std::move(runner)),
+      scheduler_(options),
+      check_integrity_(check_integrity) {}
 
 void EngineLoop::run() {
   runner_->attach_thread();
@@ -99,6 +102,10 @@ void EngineLoop::run() {
     Step step = scheduler_.next_step();
     try {
       do_step(step);
+      if (check_integrity_) {
+        scheduler_.check_integrity();
+        runner_->check_integrity(scheduler_.sequences());
+      }
     } catch (const std::exception& error) {
       fail(step.sequences, error);
     }

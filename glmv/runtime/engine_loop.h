@@ -45,7 +45,7 @@ class Inbox {
 class EngineLoop {
  public:
   EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
-             SchedulerOptions options);
+             SchedulerOptions options, bool check_integrity);
 
   // Until the inbox is stopped; then every open request ends as cancelled.
   void run();
@@ -73,6 +73,7 @@ class EngineLoop {
   std::unique_ptr<ModelRunner> runner_;
   Scheduler scheduler_;
   EngineMetrics metrics_;
+  bool check_integrity_;
 };
 
 }  // namespace glmv::runtime

@@ -42,7 +42,7 @@ checkpoint::ModelConfig test_config() {
 
 struct TestEngine {
   explicit TestEngine(EngineOptions options = {.prefill_chunk_tokens = 5}) {
-    EngineSetup setup{.options = options, .config = test_config(), .eos_ids = {kEos}};
+    EngineSetup setup{.options = options, .config = test_config(), .eos_ids = {kEos}, .check_integrity = true};
     setup.token_bytes = [](int32_t id) {
       return id < 90 ? "<" + std::to_string(id) + ">" : std::string();
     };

@@ -263,13 +263,14 @@ TEST(GoldenEngine, ACachedPrefixGivesTheSameTokensAndEncodesNoPicture) {
 TEST(GoldenEngine, PreemptedRequestsEndAsTheyWouldAlone) {
   for (const bool prefix_cache : {false, true}) {
     for (const std::string& model : kModels) {
-      const auto engine = *Engine::load({.model_dir = golden_dir(model),
-                                         .device = tensor::test_device(),
-                                         .num_threads = 1,
-                                         .prefill_chunk_tokens = 32,
-                                         .kv_cache_tokens = 5 * 64,
-                                         .prefix_cache = prefix_cache},
-                                        {});
+      auto loaded = model::load_model(golden_dir(model).string(), {.device = tensor::test_device()});
+      ASSERT_TRUE(loaded) << loaded.error().message;
+      const auto engine = *make_engine(std::shared_ptr<const model::Vlm>(std::move(loaded->model)),
+                                       EngineSetup{.options = {.num_threads = 1,
+                                                               .prefill_chunk_tokens = 32,
+                                                               .kv_cache_tokens = 5 * 64,
+                                                               .prefix_cache = prefix_cache},
+                                                   .check_integrity = true});
       const auto roomy = load(model, 32);
       std::vector<std::unique_ptr<TokenStream>> streams;
       for (int i = 0; i < 4; ++i) {

@@ -50,6 +50,9 @@ class ModelRunner {
   virtual std::vector<float> decode(std::span<Sequence* const> sequences) = 0;
 
   virtual CacheUse cache_use() const { return {}; }
+
+  // Throws InternalError where the cache is not what these sequences, all there are, hold.
+  virtual void check_integrity(std::span<Sequence* const> /*sequences*/) const {}
 };
 
 }  // namespace glmv::runtime

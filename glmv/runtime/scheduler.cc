@@ -8,7 +8,8 @@
 namespace glmv::runtime {
 
 Scheduler::Scheduler(SchedulerOptions options) : options_(options) {
-  GLMV_CHECK(options_.max_running > 0 && options_.prefill_chunk_tokens > 0);
+  GLMV_CHECK(options_.max_running > 0 && options_.prefill_chunk_tokens > 0 &&
+             options_.busy_chunk_tokens > 0);
 }
 
 void Scheduler::add(std::unique_ptr<Sequence> sequence) {
@@ -47,7 +48,9 @@ Step Scheduler::next_step() {
   if (oldest->state == SequenceState::kEncoding) {
     return {.kind = Step::Kind::kEncodeMedium, .sequences = {oldest}};
   }
-  const int64_t chunk = options_.prefill_chunk_tokens;
+  const int64_t chunk =
+      decode.sequences.empty() ? options_.prefill_chunk_tokens
+                               : std::min(options_.prefill_chunk_tokens, options_.busy_chunk_tokens);
   return {.kind = Step::Kind::kPrefill,
           .sequences = {oldest},
           .num_tokens = std::min(chunk - oldest->num_computed % chunk,

@@ -26,6 +26,8 @@ namespace glmv::runtime {
 struct SchedulerOptions {
   int64_t max_running = 8;
   int64_t prefill_chunk_tokens = 512;
+  // At most so many while others decode: they wait for the chunk before their next token.
+  int64_t busy_chunk_tokens = 128;
 };
 
 struct Step {

@@ -93,6 +93,17 @@ TEST(Scheduler, ChunksEndAtMultiplesOfTheirSizeBehindACachedPrefix) {
   EXPECT_THAT(done, testing::ElementsAre("s1", "p1:2", "p1:4", "d1"));
 }
 
+TEST(Scheduler, ChunksAreShorterWhileOthersDecode) {
+  Scheduler scheduler({.max_running = 2, .prefill_chunk_tokens = 8, .busy_chunk_tokens = 3});
+  scheduler.add(make_sequence(1, 9));
+  scheduler.add(make_sequence(2, 10));
+  std::vector<std::string> done;
+  for (int i = 0; i < 8; ++i) done.push_back(perform(scheduler, scheduler.next_step()));
+  EXPECT_THAT(done, testing::ElementsAre("s1", "p1:8", "p1:1", "d1", "s2", "p2:3", "d1", "p2:3"));
+  scheduler.remove(1);
+  EXPECT_EQ(perform(scheduler, scheduler.next_step()), "p2:2");
+}
+
 TEST(Scheduler, APreemptedSequenceReadsItsTokensAgainWhenAnotherHasLeft) {
   Scheduler scheduler({.max_running = 2, .prefill_chunk_tokens = 8});
   scheduler.add(make_sequence(1, 3));

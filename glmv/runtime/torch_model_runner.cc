@@ -166,6 +166,26 @@ class TorchModelRunner final : public ModelRunner {
             .cached_blocks = pool_->blocks().num_cached()};
   }
 
+  void check_integrity(std::span<Sequence* const> sequences) const override {
+    const model::BlockPool& blocks = pool_->blocks();
+    blocks.check_integrity();
+    std::vector<int64_t> references(blocks.capacity(), 0);
+    for (Sequence* sequence : sequences) {
+      if (!sequence->runner_state) continue;
+      const model::KvCache& cache = state_of(*sequence).cache;
+      cache.check_integrity();
+      const bool started = sequence->state != SequenceState::kWaiting &&
+                           sequence->state != SequenceState::kStarting;
+      GLMV_CHECK(cache.length() == (started ? sequence->num_computed : 0),
+                 "the cache of request {} holds {} tokens", sequence->handle->id, cache.length());
+      for (const model::BlockId block : cache.blocks()) ++references[block];
+    }
+    for (size_t i = 0; i < references.size(); ++i) {
+      GLMV_CHECK(references[i] == blocks.num_references(static_cast<model::BlockId>(i)),
+                 "block {} is held by {} requests", i, references[i]);
+    }
+  }
+
  private:
   std::unique_ptr<TorchState> new_state(const processing::ModelInput& input) const {
     auto state = std::make_unique<TorchState>(pool_);
