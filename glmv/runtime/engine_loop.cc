@@ -164,8 +164,6 @@ void EngineLoop::make_room(Step& step) {
 }
 
 void EngineLoop::start(Sequence& sequence) {
-  const bool first = sequence.runner_state == nullptr;
-  if (first) sequence.timings.queue_ms = ms_since(sequence.submitted);
   std::optional<ModelRunner::Start> start = runner_->start(sequence);
   if (!start) {
     if (scheduler_.num_running() == 1) {
@@ -175,7 +173,10 @@ void EngineLoop::start(Sequence& sequence) {
     while (sequence.state != SequenceState::kWaiting) preempt();
     return;
   }
-  if (sequence.num_generated() == 0) {
+  // After a preemption a sequence finds what it computed itself.
+  if (!sequence.started) {
+    sequence.started = true;
+    sequence.timings.queue_ms = ms_since(sequence.submitted);
     sequence.num_cached = start->num_cached;
     metrics_.cached_tokens += start->num_cached;
   }
