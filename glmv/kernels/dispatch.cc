@@ -1,3 +1,6 @@
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -21,11 +24,25 @@ bool has_tiles() {
          __builtin_cpu_supports("amx-int8");
 }
 
+// Tiles belong to a process only once it has asked for them.
+static bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of arch_prctl
+  constexpr long kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 std::span<const IsaRow> isa_rows() {
+  // As for bf16, but for the attention.
+  static const KernelTable amx = [] {
+    KernelTable table = kAvx512Bf16Kernels;
+    table.isa = "amx";
+    table.attend_bf16 = kAmxAttend;
+    return table;
+  }();
   static const bool bf16 = has_avx512() && __builtin_cpu_supports("avx512vnni") &&
                            __builtin_cpu_supports("avx512bf16");
   static const IsaRow rows[] = {
-      {&amx_kernels(), bf16 && has_tiles() && may_use_tiles()},
+      {&amx, bf16 && has_tiles() && may_use_tiles()},
       {&kAvx512Bf16Kernels, bf16},
       {&kAvx512Kernels, has_avx512()},
       {&kAvx2Kernels, has_avx2()},

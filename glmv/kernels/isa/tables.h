@@ -9,9 +9,6 @@ extern const KernelTable kScalarKernels;
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512Bf16Kernels;
-const KernelTable& amx_kernels();
-
-// Whether the system lets this process use tiles: it must be asked, once.
-bool may_use_tiles();
+extern const AttendPaged kAmxAttend;
 
 }  // namespace glmv::kernels

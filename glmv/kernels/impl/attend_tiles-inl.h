@@ -1,16 +1,18 @@
-// CPUs that multiply tiles: decode attention by tile products, the rest as in avx512_bf16.cc.
+#pragma once
+// Attention of one query token over bf16 keys and values in blocks by tile products (AMX), for up to 16
+// heads at once: scores of 16 keys by 16 heads are one tile. Weights go into the products as two bf16
+// numbers each. What does not suit a tile goes the way of attend-inl.h.
 
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 
 #include "glmv/kernels/impl/attend-inl.h"
 #include "glmv/kernels/impl/avx512_attend-inl.h"
-#include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
 namespace {
@@ -288,21 +290,4 @@ void attend_tiles(const PagedHead& kv, int64_t begin, int64_t end, const void* q
 }
 
 }  // namespace
-
-const KernelTable& amx_kernels() {
-  static const KernelTable table = [] {
-    KernelTable t = kAvx512Bf16Kernels;
-    t.isa = "amx";
-    t.attend_bf16 = attend_tiles;
-    return t;
-  }();
-  return table;
-}
-
-bool may_use_tiles() {
-  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of arch_prctl
-  constexpr long kTileData = 18;
-  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-
 }  // namespace glmv::kernels
