@@ -44,6 +44,11 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str()->group(group);
   command.add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens,
                      "prompt tokens per step")->capture_default_str()->group(group);
+  command.add_option("--kv-cache-tokens", flags.engine.kv_cache_tokens,
+                     "limit of the key/value cache (0: by the free memory)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  command.add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
+                   "read every prompt from its first token")->group(group);
   command.add_option("--load-format", flags.engine.load_format,
                      "auto, or dummy: random weights of the config's shapes")
       ->capture_default_str()->group(group);

@@ -225,7 +225,7 @@ std::string loaded_dtype(const BenchFlags& flags, int64_t weight_bytes, int64_t 
 }
 
 Result<int> run_bench_command(const BenchFlags& flags) {
-  GLMV_ASSIGN(const runtime::EngineOptions options, engine_options(flags.model));
+  GLMV_ASSIGN(runtime::EngineOptions options, engine_options(flags.model));
   GLMV_ASSIGN(const ModelConfig config, checkpoint::read_model_config(options.model_dir));
   GLMV_ASSIGN(const processing::ProcessorConfig processor,
               processing::read_processor_config(options.model_dir));
@@ -236,6 +236,7 @@ Result<int> run_bench_command(const BenchFlags& flags) {
   GLMV_RETURN_IF_ERROR(check_flags(flags, config, context, measured.picture));
   catch_interrupts();
   {
+    options.prefix_cache = false;  // every run reads its prompt
     GLMV_ASSIGN(const auto engine, runtime::Engine::load(options, {}));
     measured.load_ms = engine->load_ms();
     measured.weight_bytes = engine->weight_bytes();

@@ -18,6 +18,7 @@ Json short_number(double value) {
 
 Json to_json(const ChatUsage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},
+          {"cached_tokens", usage.cached_tokens},
           {"image_tokens", usage.image_tokens},
           {"completion_tokens", usage.completion_tokens},
           {"reasoning_tokens", usage.reasoning_tokens},

@@ -73,6 +73,7 @@ struct ChatTimings {
 
 struct ChatUsage {
   int64_t prompt_tokens = 0, image_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;
+  int64_t cached_tokens = 0;  // of the prompt, computed for an earlier request
 };
 
 // A piece of a streamed reply. Progress events carry no text.

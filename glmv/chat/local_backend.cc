@@ -104,6 +104,7 @@ Result<api::ChatReply> LocalBackend::chat(
   reply.finish_reason = wanted ? wire_name(event.finish) : "cancelled";
   reply.usage.completion_tokens =
       wanted ? event.usage.completion_tokens : static_cast<int64_t>(reply.output_ids.size());
+  reply.usage.cached_tokens = event.usage.cached_tokens;
   reply.timings.load_ms = engine_->load_ms();
   reply.timings.queue_ms = event.timings.queue_ms;
   reply.timings.vision_ms = event.timings.vision_ms;

@@ -48,6 +48,7 @@ std::span<const IsaRow> isa_rows() {
     table.isa = "amx";
     table.tiles = &kAmxProducts;
     table.attention = &kAmxAttention;
+    table.attend_bf16 = kAmxAttend;
     return table;
   }();
   static const IsaRow rows[] = {

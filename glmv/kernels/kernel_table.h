@@ -42,6 +42,26 @@ using BlockToPairs = void (*)(const PackedShape& shape, const std::byte* block, 
 using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q, float* scales,
                              int32_t* sums);
 
+// Keys and values of one sequence and one key/value head, in blocks of block_tokens tokens: token t is
+// in the block that starts at blocks[t / block_tokens]; the block's keys [block_tokens, head_dim] lie
+// key_offset elements behind that, its values value_offset.
+struct PagedHead {
+  const void* const* blocks = nullptr;
+  int64_t key_offset = 0;
+  int64_t value_offset = 0;
+  int64_t block_tokens = 0;  // a multiple of 16, at most kMaxBlockTokens; all of them are readable
+  int64_t head_dim = 0;      // a multiple of 16, at most kMaxHeadDim
+};
+inline constexpr int64_t kMaxBlockTokens = 64;
+inline constexpr int64_t kMaxHeadDim = 256;
+
+// Attention of one token's query heads q [group, head_dim], which share one key/value head, over the
+// tokens [begin, end); begin is the first of a block and below end. With s_t = scale * q . k_t:
+// max [group] = max s_t, sum [group] = sum exp(s_t - max), out [group, head_dim] = sum
+// exp(s_t - max) v_t. Sums in fp32. Parts of a context are joined by their max and sum.
+using AttendPaged = void (*)(const PagedHead& kv, int64_t begin, int64_t end, const void* q,
+                             int64_t group, float scale, float* out, float* max, float* sum);
+
 // y[b, o] = sum_i w[o, i] * x[b, i] for o in [row_begin, row_end), fp32 sums block by block. x:
 // fp32 [num_rows, in], any number of rows; y: fp32, rows `ldy` apart, y[., 0] belonging to
 // row_begin. Each y depends on its own row of x only.
@@ -72,6 +92,8 @@ struct KernelTable {
   QuantizeRow quantize_row;
   Fp8Product fp8_product;
   Fp8ToBf16 fp8_to_bf16;
+  AttendPaged attend_bf16;   // q, keys and values bf16
+  AttendPaged attend_float;  // and fp32
   const TileProducts* tiles = nullptr;       // null: none
   const TileAttention* attention = nullptr;  // null: none
 };

@@ -112,8 +112,46 @@ void fp8_to_bf16(const uint8_t* codes, int64_t n, float scale, uint16_t* out) {
   }
 }
 
+double widen(float value) { return value; }
+
+template <class T>
+void attend(const PagedHead& kv, int64_t begin, int64_t end, const void* q_in, int64_t group,
+            float scale, float* out, float* max, float* sum) {
+  const T* q = static_cast<const T*>(q_in);
+  const auto row = [&](int64_t t, int64_t offset) {
+    return static_cast<const T*>(kv.blocks[t / kv.block_tokens]) + offset +
+           t % kv.block_tokens * kv.head_dim;
+  };
+  for (int64_t h = 0; h < group; ++h) {
+    std::vector<double> scores;
+    for (int64_t t = begin; t < end; ++t) {
+      const T* key = row(t, kv.key_offset);
+      double dot = 0;
+      for (int64_t e = 0; e < kv.head_dim; ++e) {
+        dot += widen(q[h * kv.head_dim + e]) * widen(key[e]);
+      }
+      scores.push_back(dot * scale);
+    }
+    const double top = *std::max_element(scores.begin(), scores.end());
+    std::vector<double> row_sum(kv.head_dim);
+    double total = 0;
+    for (int64_t t = begin; t < end; ++t) {
+      const double p = std::exp(scores[t - begin] - top);
+      const T* value = row(t, kv.value_offset);
+      for (int64_t e = 0; e < kv.head_dim; ++e) row_sum[e] += p * widen(value[e]);
+      total += p;
+    }
+    max[h] = static_cast<float>(top);
+    sum[h] = static_cast<float>(total);
+    for (int64_t e = 0; e < kv.head_dim; ++e) {
+      out[h * kv.head_dim + e] = static_cast<float>(row_sum[e]);
+    }
+  }
+}
+
 constexpr KernelTable kReference = {"reference", gemv_bf16, packed_int8, packed_float,
-                                    block_to_pairs, quantize_row, fp8_product, fp8_to_bf16};
+                                    block_to_pairs, quantize_row, fp8_product, fp8_to_bf16,
+                                    attend<uint16_t>, attend<float>};
 
 }  // namespace
 

@@ -144,7 +144,8 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
           hidden = at::cat({hidden, model_->embed(token)}, 0);
         }
       } else {
-        KvCache cache(model_->config().text, at::kFloat, model_->device(), 4);
+        KvCache cache(std::make_shared<KvPool>(model_->config().text, at::kFloat,
+                                               model_->device(), 2 * kBlockTokens));
         at::Tensor out;
         for (int64_t begin = 0; begin < length; begin += chunk) {
           const int64_t n = std::min(chunk, length - begin);

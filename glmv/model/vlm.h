@@ -13,43 +13,15 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "glmv/base/grid.h"
 #include "glmv/base/result.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/checkpoint/quant_config.h"
+#include "glmv/model/kv/kv_cache.h"
 
 namespace glmv::model {
-
-// Keys and values of one sequence. Filled by forward_text; length grows by the tokens given.
-class KvCache {
- public:
-  // Room for `capacity` tokens now; grows by reallocation when more come.
-  KvCache(const checkpoint::TextConfig& config, at::ScalarType dtype, at::Device device,
-          int64_t capacity);
-
-  int64_t length() const { return length_; }
-  // Forgets all tokens from `length` on.
-  void truncate(int64_t length);
-
-  // Appends keys, values [n, kv_heads, head_dim] of one layer behind length(); returns all keys and
-  // values [kv_heads, length + n, head_dim] as views. advance() after the last layer.
-  std::pair<at::Tensor, at::Tensor> append(int64_t layer, const at::Tensor& keys,
-                                           const at::Tensor& values);
-  void advance(int64_t n) { length_ += n; }
-
- private:
-  struct Layer {
-    at::Tensor keys;    // [kv_heads, capacity, head_dim]
-    at::Tensor values;  // [kv_heads, capacity, head_dim]
-  };
-  static void grow(at::Tensor& store, int64_t used, int64_t needed);
-
-  std::vector<Layer> layers_;
-  int64_t length_ = 0;
-};
 
 // A run of tokens of one sequence inside a batch. Attention is causal inside the sequence and
 // never crosses sequences, so packed training rows are simply several slices.
@@ -91,7 +63,9 @@ class Vlm {
   virtual at::Tensor embed(const at::Tensor& input_ids, const at::Tensor& image_rows = {},
                            const at::Tensor& image_positions = {}) const = 0;
 
-  // -> final-norm hidden states [N, D]. Caches are appended to.
+  // -> final-norm hidden states [N, D] of all tokens. Caches are appended to; a slice of several
+  // tokens behind a cache verifies them at once, and truncate() then drops the rejected ones. Who
+  // runs near the limit of the pool calls KvCache::reserve() before; without room this throws.
   virtual at::Tensor forward_text(const TextBatch& batch) const = 0;
 
   // Hidden rows [K, D] -> logits [K, V] in the model dtype.

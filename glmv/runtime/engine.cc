@@ -48,8 +48,9 @@ class ThreadedEngine final : public Engine {
     }
     const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
                                    .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
-    thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options]() mutable {
-      EngineLoop(std::move(inbox), std::move(runner), options).run();
+    const bool check = setup_.check_integrity;
+    thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, check]() mutable {
+      EngineLoop(std::move(inbox), std::move(runner), options, check).run();
     });
   }
 
@@ -59,6 +60,14 @@ class ThreadedEngine final : public Engine {
   }
 
   Result<std::unique_ptr<TokenStream>> submit(Request request) override {
+    const auto num_prompt = static_cast<int64_t>(request.input.input_ids.size());
+    const int64_t cache_tokens = setup_.options.kv_cache_tokens;
+    if (cache_tokens > 0 && num_prompt + 1 > cache_tokens) {
+      return resource_exhausted(
+          "the prompt has {} tokens, the key/value cache holds {} including the answer: shorten the "
+          "prompt, send fewer or smaller pictures, free memory, or raise --kv-cache-tokens",
+          num_prompt, cache_tokens);
+    }
     GLMV_ASSIGN(const int64_t max_tokens,
                 check_request(request, setup_.config, max_context_tokens_,
                               static_cast<bool>(context_.token_bytes)));
@@ -98,6 +107,19 @@ Result<int64_t> resolve_context(const EngineOptions& options,
   return options.max_context_tokens == 0 ? limit : options.max_context_tokens;
 }
 
+Result<void> check_limits(const EngineOptions& options) {
+  if (options.max_running_requests <= 0 || options.prefill_chunk_tokens <= 0) {
+    return invalid_argument("max_running_requests is {} and prefill_chunk_tokens {}: both must be "
+                            "positive",
+                            options.max_running_requests, options.prefill_chunk_tokens);
+  }
+  if (options.kv_cache_tokens < 0) {
+    return invalid_argument("a key/value cache of {} tokens was asked for; 0 is for as many as the "
+                            "memory allows", options.kv_cache_tokens);
+  }
+  return {};
+}
+
 std::vector<int32_t> to_ids(const std::vector<int64_t>& ids) {
   return std::vector<int32_t>(ids.begin(), ids.end());
 }
@@ -119,15 +141,43 @@ Result<checkpoint::Activations> activations(const EngineOptions& options) {
                           options.activations);
 }
 
+std::optional<int64_t> available_bytes(const at::Device& device) {
+  return device.is_cpu() ? available_memory_bytes() : tensor::free_memory_bytes(device);
+}
+
+// The setup with the limit of its cache decided. `available`: before `weight_bytes` were loaded.
+Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
+                                     std::optional<int64_t> available, int64_t weight_bytes) {
+  EngineOptions& options = setup.options;
+  GLMV_RETURN_IF_ERROR(check_limits(options));
+  GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
+  if (options.kv_cache_tokens == 0) {
+    const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
+    MemoryNeed need = memory_need(model.config(), element_bytes, 1);
+    need.weights_bytes = weight_bytes;
+    options.kv_cache_tokens = default_cache_tokens(need, available, max_context_tokens,
+                                                   options.max_running_requests);
+  }
+  return setup;
+}
+
+std::unique_ptr<ModelRunner> make_runner(std::shared_ptr<const model::Vlm> model,
+                                         const EngineOptions& options) {
+  return make_model_runner(std::move(model), {.num_threads = options.num_threads,
+                                              .cache_tokens = options.kv_cache_tokens,
+                                              .prefix_cache = options.prefix_cache});
+}
+
 Result<void> check_fits(const EngineOptions& options, const checkpoint::ModelConfig& config,
                         int bits, int64_t max_context_tokens) {
   const std::string& dtype = options.dtype == "auto" ? config.dtype : options.dtype;
   const bool fp32 = dtype == "float32" || dtype == "fp32" || dtype.empty();
-  const MemoryNeed need =
-      memory_need(config, fp32 ? 4 : 2, std::min(max_context_tokens, kMinimumCacheTokens), bits);
+  const int64_t cache_tokens = options.kv_cache_tokens > 0
+                                   ? options.kv_cache_tokens
+                                   : std::min(max_context_tokens, kMinimumCacheTokens);
+  const MemoryNeed need = memory_need(config, fp32 ? 4 : 2, cache_tokens, bits);
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
-  const std::optional<int64_t> available =
-      device.is_cpu() ? available_memory_bytes() : tensor::free_memory_bytes(device);
+  const std::optional<int64_t> available = available_bytes(device);
   if (!available) return {};
   return check_memory(need, *available, options.model_dir.string());
 }
@@ -136,13 +186,12 @@ Result<void> check_fits(const EngineOptions& options, const checkpoint::ModelCon
 
 Result<std::unique_ptr<Engine>> make_engine(std::unique_ptr<ModelRunner> runner,
                                             EngineSetup setup) {
-  if (setup.options.max_running_requests <= 0 || setup.options.prefill_chunk_tokens <= 0) {
-    return invalid_argument("max_running_requests is {} and prefill_chunk_tokens {}: both must be "
-                            "positive",
-                            setup.options.max_running_requests,
-                            setup.options.prefill_chunk_tokens);
+  GLMV_RETURN_IF_ERROR(check_limits(setup.options));
+  GLMV_ASSIGN(int64_t max_context_tokens, resolve_context(setup.options, setup.config));
+  // One request alone always fits, so the oldest can never be stuck.
+  if (const int64_t limit = setup.options.kv_cache_tokens; limit > 0) {
+    max_context_tokens = std::min(max_context_tokens, limit);
   }
-  GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(setup.options, setup.config));
   return std::make_unique<ThreadedEngine>(std::move(runner), std::move(setup),
                                           max_context_tokens);
 }
@@ -151,8 +200,10 @@ Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> mo
                                             EngineSetup setup) {
   setup.config = model->config();
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
-  const int num_threads = setup.options.num_threads;
-  return make_engine(make_model_runner(std::move(model), num_threads), std::move(setup));
+  const auto available = available_bytes(model->device());
+  GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, 0));
+  auto runner = make_runner(std::move(model), setup.options);
+  return make_engine(std::move(runner), std::move(setup));
 }
 
 Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
@@ -172,6 +223,9 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
     }
     GLMV_RETURN_IF_ERROR(check_fits(options, config, held_bits, max_context_tokens));
   }
+  GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
+  // Mapped weights are counted in full, though they take memory only when they are read.
+  const std::optional<int64_t> available = available_bytes(device);
   GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
               checkpoint::read_generation_config(options.model_dir, config));
   GLMV_ASSIGN(model::LoadedModel loaded,
@@ -184,11 +238,15 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   EngineSetup setup{.options = options,
                     .token_bytes = std::move(token_bytes),
                     .eos_ids = to_ids(generation.eos_token_ids),
+                    .load_ms = ms_since(start),
                     .weight_bytes = loaded.weight_bytes,
                     .warnings = std::move(loaded.warnings)};
-  setup.load_ms = ms_since(start);
-  return make_engine(std::shared_ptr<const model::Vlm>(std::move(loaded.model)),
-                     std::move(setup));
+  const std::shared_ptr<const model::Vlm> model = std::move(loaded.model);
+  setup.config = model->config();
+  if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
+  GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, loaded.weight_bytes));
+  auto runner = make_runner(model, setup.options);
+  return make_engine(std::move(runner), std::move(setup));
 }
 
 }  // namespace glmv::runtime

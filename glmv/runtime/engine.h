@@ -29,6 +29,10 @@ struct EngineOptions {
   int64_t max_context_tokens = 0;    // 0: the model's max_position_embeddings
   int64_t prefill_chunk_tokens = 512;
   int64_t max_running_requests = 8;  // later ones wait in the queue
+  // Limit of the key/value cache of all requests together. It grows with use. 0: by the memory that
+  // is free beside the weights. A request can use no more, whatever the context limit.
+  int64_t kv_cache_tokens = 0;
+  bool prefix_cache = true;          // requests that begin alike share what was computed
   bool check_memory = true;          // refuse to load when the model cannot fit in memory
 };
 

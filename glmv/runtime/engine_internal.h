@@ -23,13 +23,15 @@ struct EngineSetup {
   double load_ms = 0;
   int64_t weight_bytes = 0;
   std::vector<std::string> warnings;
+  bool check_integrity = false;    // of scheduler and cache after every step: for tests
 };
 
 // Errors: invalid_argument for limits that contradict the model.
 Result<std::unique_ptr<Engine>> make_engine(std::unique_ptr<ModelRunner> runner,
                                             EngineSetup setup);
 
-// The config is taken from the model; eos_ids, when empty, from its config.json.
+// The config is taken from the model; eos_ids, when empty, from its config.json. What the engine has
+// cached is worth nothing once the weights change: make another, or leave prefix_cache off.
 Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> model,
                                             EngineSetup setup);
 

@@ -1,5 +1,6 @@
 #include "glmv/runtime/engine_loop.h"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <string_view>
@@ -27,6 +28,15 @@ Status status_of(const std::exception& error) {
                         text)};
   }
   return {Code::kInternal, fmt::format("the model failed: {}", text)};
+}
+
+// With one running sequence nobody else holds blocks, and submit() refuses what cannot fit: the
+// system has less memory than the cache was promised.
+Status cache_full(const Sequence& sequence) {
+  return {Code::kResourceExhausted,
+          fmt::format("no memory is left for the cache of this request at {} tokens: use a shorter "
+                      "prompt or smaller pictures (--max-pixels), or free memory",
+                      sequence.num_tokens())};
 }
 
 }  // namespace
@@ -78,17 +88,24 @@ void Inbox::set_metrics(const EngineMetrics& metrics) {
 }
 
 EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
-                       SchedulerOptions options)
-    : inbox_(std::move(inbox)), runner_(std::move(runner)), scheduler_(options) {}
+                       SchedulerOptions options, bool check_integrity)
+    : inbox_(std::move(inbox)),
+      runner_(std::move(runner)),
+      scheduler_(options),
+      check_integrity_(check_integrity) {}
 
 void EngineLoop::run() {
   runner_->attach_thread();
   while (!inbox_->stopped()) {
     accept(scheduler_.empty());
     end_cancelled();
-    const Step step = scheduler_.next_step();
+    Step step = scheduler_.next_step();
     try {
       do_step(step);
+      if (check_integrity_) {
+        scheduler_.check_integrity();
+        runner_->check_integrity(scheduler_.sequences());
+      }
     } catch (const std::exception& error) {
       fail(step.sequences, error);
     }
@@ -111,25 +128,68 @@ void EngineLoop::end_cancelled() {
   }
 }
 
-void EngineLoop::do_step(const Step& step) {
+void EngineLoop::do_step(Step& step) {
   switch (step.kind) {
     case Step::Kind::kIdle: return;
+    case Step::Kind::kStart: return start(*step.sequences[0]);
     case Step::Kind::kEncodeMedium: return encode_medium(*step.sequences[0]);
     case Step::Kind::kPrefill: return prefill(*step.sequences[0], step.num_tokens);
-    case Step::Kind::kDecode: return decode(step.sequences);
+    case Step::Kind::kDecode:
+      make_room(step);
+      return decode(step.sequences);
   }
 }
 
-void EngineLoop::begin(Sequence& sequence) {
-  if (sequence.runner_state) return;
-  sequence.timings.queue_ms = ms_since(sequence.submitted);
-  runner_->start(sequence);
+void EngineLoop::preempt() {
+  runner_->preempt(scheduler_.preempt_youngest());
+  ++metrics_.num_preempted;
+}
+
+void EngineLoop::make_room(Step& step) {
+  // Oldest first; the youngest are put back, so that the oldest always gets on.
+  for (size_t i = 0; i < step.sequences.size();) {
+    Sequence& sequence = *step.sequences[i];
+    if (runner_->reserve(sequence)) {
+      ++i;
+      continue;
+    }
+    if (scheduler_.num_running() == 1) {
+      step.sequences.clear();
+      return finish(sequence, {.finish = FinishReason::kError, .error = cache_full(sequence)});
+    }
+    preempt();
+    std::erase_if(step.sequences,
+                  [](const Sequence* s) { return s->state == SequenceState::kWaiting; });
+  }
+}
+
+void EngineLoop::start(Sequence& sequence) {
+  std::optional<ModelRunner::Start> start = runner_->start(sequence);
+  if (!start) {
+    if (scheduler_.num_running() == 1) {
+      return finish(sequence, {.finish = FinishReason::kError, .error = cache_full(sequence)});
+    }
+    // Older ones hold the cache: this one waits, and those behind it with it.
+    while (sequence.state != SequenceState::kWaiting) preempt();
+    return;
+  }
+  // After a preemption a sequence finds what it computed itself.
+  if (!sequence.started) {
+    sequence.started = true;
+    sequence.timings.queue_ms = ms_since(sequence.submitted);
+    sequence.num_cached = start->num_cached;
+    metrics_.cached_tokens += start->num_cached;
+  }
+  sequence.num_patches_done = sequence.num_patches;
+  for (const size_t i : start->media_left) {
+    sequence.num_patches_done -= sequence.request.input.media[i].grid.num_patches();
+  }
+  scheduler_.started(sequence, start->num_cached, std::move(start->media_left));
 }
 
 void EngineLoop::encode_medium(Sequence& sequence) {
-  begin(sequence);
   const int64_t num_patches =
-      sequence.request.input.media[sequence.num_encoded].grid.num_patches();
+      sequence.request.input.media[sequence.media_left[0]].grid.num_patches();
   const auto on_progress = [&](double fraction) {
     send_progress(sequence, Phase::kEncodingMedia,
                   sequence.num_patches_done +
@@ -149,21 +209,27 @@ void EngineLoop::encode_medium(Sequence& sequence) {
 }
 
 void EngineLoop::prefill(Sequence& sequence, int64_t num_tokens) {
-  begin(sequence);
-  if (sequence.num_computed == 0) send_progress(sequence, Phase::kPrefill, 0, sequence.num_prompt);
+  const bool again = sequence.num_generated() > 0;  // after a preemption
+  if (!again && !sequence.reading) {
+    sequence.reading = true;
+    send_progress(sequence, Phase::kPrefill, sequence.num_computed, sequence.num_prompt);
+  }
   const auto start = Sequence::Clock::now();
   std::vector<float> logits = runner_->prefill(sequence, num_tokens);
   sequence.timings.prefill_ms += ms_since(start);
   scheduler_.prefilled(sequence, num_tokens);
   metrics_.prompt_tokens += num_tokens;
-  send_progress(sequence, Phase::kPrefill, sequence.num_computed, sequence.num_prompt);
-  if (sequence.num_computed < sequence.num_prompt) return;
-  sequence.timings.time_to_first_token_ms = ms_since(sequence.submitted);
-  sequence.decode_started = Sequence::Clock::now();
+  if (!again) send_progress(sequence, Phase::kPrefill, sequence.num_computed, sequence.num_prompt);
+  if (sequence.num_computed < sequence.num_tokens()) return;
+  if (!again) {
+    sequence.timings.time_to_first_token_ms = ms_since(sequence.submitted);
+    sequence.decode_started = Sequence::Clock::now();
+  }
   add_token(sequence, logits);
 }
 
 void EngineLoop::decode(const std::vector<Sequence*>& sequences) {
+  if (sequences.empty()) return;
   std::vector<float> logits = runner_->decode(sequences);
   const auto vocab_size = static_cast<size_t>(runner_->vocab_size());
   GLMV_CHECK(logits.size() == sequences.size() * vocab_size);
@@ -205,9 +271,11 @@ void EngineLoop::finish(Sequence& sequence, TokenEvent last) {
   }
   last.timings = sequence.timings;
   last.usage = {.prompt_tokens = sequence.num_prompt,
+                .cached_tokens = sequence.num_cached,
                 .image_tokens = sequence.num_image_tokens,
                 .completion_tokens = sequence.generation->num_tokens(),
                 .reasoning_tokens = sequence.generation->num_reasoning_tokens()};
+  sequence.runner_state.reset();
   inbox_->forget(sequence.handle->id);
   // Before the consumer learns of the end, so that a snapshot taken then includes this request.
   publish();
@@ -226,6 +294,7 @@ void EngineLoop::fail(const std::vector<Sequence*>& sequences, const std::except
 void EngineLoop::publish() {
   metrics_.num_waiting = scheduler_.num_waiting();
   metrics_.num_running = scheduler_.num_running();
+  metrics_.cache = runner_->cache_use();
   inbox_->set_metrics(metrics_);
 }
 

@@ -45,7 +45,7 @@ class Inbox {
 class EngineLoop {
  public:
   EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
-             SchedulerOptions options);
+             SchedulerOptions options, bool check_integrity);
 
   // Until the inbox is stopped; then every open request ends as cancelled.
   void run();
@@ -53,11 +53,15 @@ class EngineLoop {
  private:
   void accept(bool wait);
   void end_cancelled();
-  void do_step(const Step& step);
+  void do_step(Step& step);
+  // Puts younger sequences back until every sequence of the step has room for its next token.
+  // Sequences that were put back themselves leave the step.
+  void make_room(Step& step);
+  void preempt();
+  void start(Sequence& sequence);
   void encode_medium(Sequence& sequence);
   void prefill(Sequence& sequence, int64_t num_tokens);
   void decode(const std::vector<Sequence*>& sequences);
-  void begin(Sequence& sequence);
   void add_token(Sequence& sequence, std::span<float> logits);
   void send_progress(Sequence& sequence, Phase phase, int64_t done, int64_t total);
   // Takes the sequence out of the scheduler and sends its last event.
@@ -69,6 +73,7 @@ class EngineLoop {
   std::unique_ptr<ModelRunner> runner_;
   Scheduler scheduler_;
   EngineMetrics metrics_;
+  bool check_integrity_;
 };
 
 }  // namespace glmv::runtime

@@ -42,7 +42,7 @@ checkpoint::ModelConfig test_config() {
 
 struct TestEngine {
   explicit TestEngine(EngineOptions options = {.prefill_chunk_tokens = 5}) {
-    EngineSetup setup{.options = options, .config = test_config(), .eos_ids = {kEos}};
+    EngineSetup setup{.options = options, .config = test_config(), .eos_ids = {kEos}, .check_integrity = true};
     setup.token_bytes = [](int32_t id) {
       return id < 90 ? "<" + std::to_string(id) + ">" : std::string();
     };
@@ -275,6 +275,65 @@ TEST(Engine, AFailedStepEndsItsBatchOnlyAndTheEngineGoesOn) {
   EXPECT_EQ(receive(*test.submit(greedy(prompt, 5))).tokens, ScriptedRunner::expected(prompt, 5));
   EXPECT_EQ(test.engine->metrics().num_failed, 4);
   EXPECT_TRUE(all_states_gone(*test.shared));
+}
+
+TEST(Engine, AFullCachePutsTheYoungestBackAndAllEndAsAlone) {
+  TestEngine test({.prefill_chunk_tokens = 4, .max_running_requests = 4});
+  test.shared->cache_tokens = 60;
+  test.shared->step_ms = 1;
+  std::vector<std::unique_ptr<TokenStream>> streams;
+  for (int i = 0; i < 8; ++i) streams.push_back(test.submit(greedy(prompt_of(i, 6 + i), 30)));
+  streams.push_back(test.submit(with_picture(21, 30)));
+  for (int i = 0; i < 8; ++i) {
+    const Received received = receive(*streams[i]);
+    EXPECT_EQ(received.tokens, ScriptedRunner::expected(prompt_of(i, 6 + i), 30)) << i;
+    EXPECT_EQ(received.last.usage.prompt_tokens, 6 + i);
+    EXPECT_EQ(received.last.usage.completion_tokens, 30);
+  }
+  EXPECT_EQ(receive(*streams[8]).tokens,
+            ScriptedRunner::expected({1, 2, 3, 4, 4, 4, 4, 5}, 30, {21}));
+  EXPECT_GT(test.engine->metrics().num_preempted, 3);
+  EXPECT_TRUE(all_states_gone(*test.shared));
+  EXPECT_EQ(test.shared->num_reserved, 0);
+}
+
+TEST(Engine, ARequestThatNeverFitsEndsWithItsReasonAndTheOthersGoOn) {
+  TestEngine test;
+  test.shared->cache_tokens = 20;  // less than the engine was promised
+  const Received prompt = receive(*test.submit(greedy(prompt_of(1, 21), 5)));
+  ASSERT_TRUE(prompt.last.error);
+  EXPECT_EQ(prompt.last.error->code, Code::kResourceExhausted);
+  const Received answer = receive(*test.submit(greedy(prompt_of(1, 15), 50)));
+  ASSERT_TRUE(answer.last.error);
+  EXPECT_EQ(answer.last.error->code, Code::kResourceExhausted);
+  EXPECT_EQ(answer.tokens.size(), 6u);
+  EXPECT_EQ(receive(*test.submit(greedy(prompt_of(2, 9), 5))).tokens,
+            ScriptedRunner::expected(prompt_of(2, 9), 5));
+}
+
+TEST(Engine, APromptLargerThanTheCacheIsRefused) {
+  TestEngine test({.kv_cache_tokens = 64});
+  const auto refused = test.engine->submit(greedy(prompt_of(1, 64), 5));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  EXPECT_THAT(refused.error().message, HasSubstr("64 tokens, the key/value cache holds 64"));
+  // What fits is answered up to the last token that does.
+  const Received received = receive(*test.submit(greedy(prompt_of(1, 60), 50)));
+  EXPECT_EQ(received.tokens.size(), 4u);
+  EXPECT_EQ(received.last.finish, FinishReason::kLength);
+}
+
+TEST(Engine, CachedTokensAreReportedAndNotReadAgain) {
+  TestEngine test;
+  test.shared->prefix_tokens = 8;
+  const auto prompt = prompt_of(3, 13);
+  const Received received = receive(*test.submit(greedy(prompt, 5)));
+  EXPECT_EQ(received.tokens, ScriptedRunner::expected(prompt, 5));
+  EXPECT_EQ(received.last.usage.cached_tokens, 8);
+  EXPECT_EQ(received.last.usage.prompt_tokens, 13);
+  const EngineMetrics metrics = test.engine->metrics();
+  EXPECT_EQ(metrics.prompt_tokens, 5);
+  EXPECT_EQ(metrics.cached_tokens, 8);
 }
 
 TEST(Engine, CancelEndsInEveryState) {

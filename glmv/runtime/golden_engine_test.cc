@@ -209,6 +209,85 @@ TEST(GoldenEngine, LogprobsAreThoseOfTheModel) {
   }
 }
 
+// The golden prompt with pictures, and text behind it so that it fills several blocks.
+Request long_request(const std::string& model, int64_t num_text, int64_t max_new_tokens) {
+  Request request = read_case(model, "2img").request;
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < num_text; ++i) ids.push_back(static_cast<int32_t>(10 + i * 7 % 200));
+  request.input.append_text(ids);
+  request.stop.max_new_tokens = max_new_tokens;
+  return request;
+}
+
+TEST(GoldenEngine, ACachedPrefixGivesTheSameTokensAndEncodesNoPicture) {
+  for (const std::string& model : kModels) {
+    const auto engine = load(model);
+    const auto uncached = *Engine::load({.model_dir = golden_dir(model),
+                                         .device = tensor::test_device(),
+                                         .num_threads = 1,
+                                         .prefix_cache = false},
+                                        {});
+    const Request request = long_request(model, 150, 40);
+    const auto num_prompt = static_cast<int64_t>(request.input.input_ids.size());
+    const auto want = tokens_of(*submit(*uncached, request));
+    TokenEvent last;
+    EXPECT_EQ(tokens_of(*submit(*engine, request), &last), want) << model;
+    EXPECT_EQ(last.usage.cached_tokens, 0);
+    EXPECT_EQ(tokens_of(*submit(*engine, request), &last), want) << model;
+    EXPECT_EQ(last.usage.cached_tokens, (num_prompt - 1) / 64 * 64);
+    EXPECT_EQ(last.timings.vision_ms, 0);
+
+    // The next turn: what was generated is known as well.
+    Request turn = request;
+    turn.input.append_text(want);
+    turn.input.append_text(std::vector<int32_t>{5, 6, 7});
+    const auto answer = tokens_of(*submit(*engine, turn), &last);
+    EXPECT_EQ(answer, tokens_of(*submit(*uncached, turn))) << model;
+    EXPECT_EQ(last.usage.cached_tokens, (num_prompt + 39) / 64 * 64);
+
+    // Another picture under the same ids.
+    Request other = request;
+    for (float& value : other.input.media[0].patches) value = -value;
+    const auto different = tokens_of(*submit(*engine, other), &last);
+    EXPECT_EQ(last.usage.cached_tokens, 0);
+    EXPECT_GT(last.timings.vision_ms, 0);
+    EXPECT_EQ(different, tokens_of(*submit(*uncached, other), &last)) << model;
+    EXPECT_EQ(last.usage.cached_tokens, 0);
+    EXPECT_EQ(uncached->metrics().cache.cached_blocks, 0);
+    EXPECT_GT(engine->metrics().cache.cached_blocks, 0);
+    EXPECT_EQ(engine->metrics().cache.used_blocks, 0);
+  }
+}
+
+// Five blocks for requests that grow to three each: most are put back on the way.
+TEST(GoldenEngine, PreemptedRequestsEndAsTheyWouldAlone) {
+  for (const bool prefix_cache : {false, true}) {
+    for (const std::string& model : kModels) {
+      auto loaded = model::load_model(golden_dir(model).string(), {.device = tensor::test_device()});
+      ASSERT_TRUE(loaded) << loaded.error().message;
+      const auto engine = *make_engine(std::shared_ptr<const model::Vlm>(std::move(loaded->model)),
+                                       EngineSetup{.options = {.num_threads = 1,
+                                                               .prefill_chunk_tokens = 32,
+                                                               .kv_cache_tokens = 5 * 64,
+                                                               .prefix_cache = prefix_cache},
+                                                   .check_integrity = true});
+      const auto roomy = load(model, 32);
+      std::vector<std::unique_ptr<TokenStream>> streams;
+      for (int i = 0; i < 4; ++i) {
+        streams.push_back(submit(*engine, long_request(model, 20 + 13 * i, 100)));
+      }
+      for (int i = 0; i < 4; ++i) {
+        EXPECT_EQ(tokens_of(*streams[i]),
+                  tokens_of(*submit(*roomy, long_request(model, 20 + 13 * i, 100))))
+            << model << " request " << i;
+      }
+      EXPECT_GT(engine->metrics().num_preempted, 0) << model;
+      EXPECT_EQ(engine->metrics().cache.max_blocks, 5);
+      EXPECT_EQ(engine->metrics().cache.used_blocks, 0);
+    }
+  }
+}
+
 TEST(MakeEngine, SharesALoadedModel) {
   auto loaded = model::load_model(golden_dir("glm_ocr").string());
   ASSERT_TRUE(loaded) << loaded.error().message;

@@ -16,6 +16,9 @@ namespace fs = std::filesystem;
 // Logits, one chunk of activations and the allocator's slack; small beside real weights.
 constexpr int64_t kWorkBytes = int64_t{64} << 20;
 
+// A request of this size is always tried.
+constexpr int64_t kShortCacheTokens = 1024;
+
 // Scales and zero points of packed weights in groups of 128: 6 bytes for 128 elements.
 constexpr int64_t kElementsPerScaleByte = 128 / 6;
 
@@ -103,6 +106,18 @@ MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_by
   need.cache_bytes = cache_tokens * text.num_hidden_layers * 2 * text.num_key_value_heads *
                      text.head_dim * element_bytes;
   return need;
+}
+
+int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> available_bytes,
+                             int64_t max_context_tokens, int64_t max_running) {
+  const int64_t most = max_context_tokens * max_running;
+  if (!available_bytes) return most;
+  const int64_t token_bytes = need.cache_bytes / need.cache_tokens;
+  const int64_t room =
+      std::max<int64_t>(0, *available_bytes - need.weights_bytes - need.work_bytes);
+  const int64_t bytes =
+      std::max(room / 2, std::min(room / 10 * 9, token_bytes * max_context_tokens));
+  return std::clamp(bytes / token_bytes, std::min(max_context_tokens, kShortCacheTokens), most);
 }
 
 std::optional<int64_t> available_memory_bytes(const fs::path& root) {

@@ -23,6 +23,13 @@ struct MemoryNeed {
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
                        int64_t cache_tokens, int linear_bits = 0);
 
+// The limit of the cache where none is asked for, in tokens: half of what `available_bytes` leaves
+// beside weights and work, or up to nine tenths where that is needed for one request of
+// `max_context_tokens`; no more than `max_running` of those need, no less than a short request.
+// `need` is memory_need() of one token.
+int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> available_bytes,
+                             int64_t max_context_tokens, int64_t max_running);
+
 // What this process may still take: MemAvailable of /proc/meminfo, or less where a control group
 // (v1 or v2) limits it. None when the system does not say. `root` replaces "/" in tests.
 std::optional<int64_t> available_memory_bytes(const std::filesystem::path& root = "/");

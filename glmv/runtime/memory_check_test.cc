@@ -62,6 +62,17 @@ TEST(AvailableMemory, GroupsOfVersionOne) {
   EXPECT_EQ(available_memory_bytes(root.path()), 5 * kMib);
 }
 
+TEST(DefaultCacheTokens, FollowsTheMemoryBesideTheWeights) {
+  const MemoryNeed need{.weights_bytes = 500 * kMib, .cache_bytes = kMib / 16, .work_bytes = 12 * kMib,
+                        .cache_tokens = 1};  // 16 tokens a MiB
+  EXPECT_EQ(default_cache_tokens(need, std::nullopt, 2000, 4), 8000);
+  EXPECT_EQ(default_cache_tokens(need, 9999 * kMib, 2000, 4), 8000);
+  EXPECT_EQ(default_cache_tokens(need, 1024 * kMib, 2000, 4), 256 * 16);  // half of the room
+  EXPECT_EQ(default_cache_tokens(need, 612 * kMib, 1400, 4), 87 * 16 + 8);  // one request: 87.5 MiB
+  EXPECT_EQ(default_cache_tokens(need, 100 * kMib, 2000, 4), 1024);  // tried all the same
+  EXPECT_EQ(default_cache_tokens(need, 100 * kMib, 300, 4), 300);
+}
+
 TEST(CheckMemory, SaysHowMuchIsNeeded) {
   const MemoryNeed need{.weights_bytes = 2048 * kMib, .cache_bytes = 512 * kMib,
                         .work_bytes = 512 * kMib, .cache_tokens = 8192};

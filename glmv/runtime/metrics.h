@@ -5,6 +5,13 @@
 
 namespace glmv::runtime {
 
+// Blocks of 64 tokens of the key/value cache.
+struct CacheUse {
+  int64_t max_blocks = 0;
+  int64_t used_blocks = 0;    // held by requests
+  int64_t cached_blocks = 0;  // held for later requests with the same beginning
+};
+
 struct EngineMetrics {
   int64_t num_waiting = 0;
   int64_t num_running = 0;
@@ -12,7 +19,10 @@ struct EngineMetrics {
   int64_t num_failed = 0;     // of these with kError
   int64_t prompt_tokens = 0;     // fed to the model
   int64_t generated_tokens = 0;
+  int64_t cached_tokens = 0;     // of prompts, found in the cache instead
+  int64_t num_preempted = 0;     // times a request was put back because the cache was full
   int64_t encoded_patches = 0;
+  CacheUse cache;
 };
 
 }  // namespace glmv::runtime

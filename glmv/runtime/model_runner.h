@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "glmv/runtime/metrics.h"
 #include "glmv/runtime/sequence.h"
 
 namespace glmv::runtime {
@@ -21,19 +23,36 @@ class ModelRunner {
 
   virtual int64_t vocab_size() const = 0;
 
-  // Creates sequence.runner_state; called once, when the sequence's first step begins.
-  virtual void start(Sequence& sequence) = 0;
+  struct Start {
+    int64_t num_cached = 0;           // tokens that need no computing, below sequence.num_tokens()
+    std::vector<size_t> media_left;   // indices of the media to encode, ascending
+  };
+  // Makes sequence.runner_state where there is none, looks up the longest known prefix and reserves
+  // the cache for all tokens of the sequence. None, and nothing is held, when the cache is full.
+  // Called when the sequence starts, and again after a preemption.
+  virtual std::optional<Start> start(Sequence& sequence) = 0;
 
-  // Encodes media[sequence.num_encoded]. `progress(fraction)` is called now and then with the done
+  // Makes room for one token more; false when the cache is full.
+  virtual bool reserve(Sequence& sequence) = 0;
+
+  // Gives the cache of the sequence back, nothing else.
+  virtual void preempt(Sequence& sequence) = 0;
+
+  // Encodes media[sequence.media_left[0]]. `progress(fraction)` is called now and then with the done
   // fraction in [0, 1]; when it returns false the work stops and the result is false.
   virtual bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) = 0;
 
-  // Feeds the next num_tokens prompt tokens. When they are the last ones: the logits [V] of the
+  // Feeds the next num_tokens of sequence.tokens. When they are the last ones: the logits [V] of the
   // last; else empty.
   virtual std::vector<float> prefill(Sequence& sequence, int64_t num_tokens) = 0;
 
   // Feeds the last token of each sequence in one batch; logits [sequences, V] row by row.
   virtual std::vector<float> decode(std::span<Sequence* const> sequences) = 0;
+
+  virtual CacheUse cache_use() const { return {}; }
+
+  // Throws InternalError where the cache is not what these sequences, all there are, hold.
+  virtual void check_integrity(std::span<Sequence* const> /*sequences*/) const {}
 };
 
 }  // namespace glmv::runtime

@@ -88,6 +88,7 @@ struct Timings {
 
 struct Usage {
   int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  // of these, found in the cache of earlier requests
   int64_t image_tokens = 0;
   int64_t completion_tokens = 0;
   int64_t reasoning_tokens = 0;

@@ -8,7 +8,8 @@
 namespace glmv::runtime {
 
 Scheduler::Scheduler(SchedulerOptions options) : options_(options) {
-  GLMV_CHECK(options_.max_running > 0 && options_.prefill_chunk_tokens > 0);
+  GLMV_CHECK(options_.max_running > 0 && options_.prefill_chunk_tokens > 0 &&
+             options_.busy_chunk_tokens > 0);
 }
 
 void Scheduler::add(std::unique_ptr<Sequence> sequence) {
@@ -17,10 +18,9 @@ void Scheduler::add(std::unique_ptr<Sequence> sequence) {
 }
 
 void Scheduler::admit() {
-  while (!waiting_.empty() && num_running() < options_.max_running) {
-    Sequence& sequence = *waiting_.front();
-    sequence.state = sequence.request.input.media.empty() ? SequenceState::kPrefill
-                                                          : SequenceState::kEncoding;
+  if (running_.empty()) admission_closed_ = false;
+  while (!admission_closed_ && !waiting_.empty() && num_running() < options_.max_running) {
+    waiting_.front()->state = SequenceState::kStarting;
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
@@ -41,26 +41,41 @@ Step Scheduler::next_step() {
     decode_turn_ = false;
     return decode.sequences.empty() ? Step{} : decode;
   }
+  if (oldest->state == SequenceState::kStarting) {
+    return {.kind = Step::Kind::kStart, .sequences = {oldest}};
+  }
   decode_turn_ = true;
   if (oldest->state == SequenceState::kEncoding) {
     return {.kind = Step::Kind::kEncodeMedium, .sequences = {oldest}};
   }
+  const int64_t chunk =
+      decode.sequences.empty() ? options_.prefill_chunk_tokens
+                               : std::min(options_.prefill_chunk_tokens, options_.busy_chunk_tokens);
   return {.kind = Step::Kind::kPrefill,
           .sequences = {oldest},
-          .num_tokens = std::min(options_.prefill_chunk_tokens,
-                                 oldest->num_prompt - oldest->num_computed)};
+          .num_tokens = std::min(chunk - oldest->num_computed % chunk,
+                                 oldest->num_tokens() - oldest->num_computed)};
+}
+
+void Scheduler::started(Sequence& sequence, int64_t num_computed,
+                        std::vector<size_t> media_left) {
+  GLMV_CHECK(sequence.state == SequenceState::kStarting && num_computed >= 0 &&
+             num_computed < sequence.num_tokens());
+  sequence.num_computed = num_computed;
+  sequence.media_left = std::move(media_left);
+  sequence.state =
+      sequence.media_left.empty() ? SequenceState::kPrefill : SequenceState::kEncoding;
 }
 
 void Scheduler::medium_encoded(Sequence& sequence) {
   GLMV_CHECK(sequence.state == SequenceState::kEncoding);
-  if (++sequence.num_encoded == sequence.request.input.media.size()) {
-    sequence.state = SequenceState::kPrefill;
-  }
+  sequence.media_left.erase(sequence.media_left.begin());
+  if (sequence.media_left.empty()) sequence.state = SequenceState::kPrefill;
 }
 
 void Scheduler::prefilled(Sequence& sequence, int64_t num_tokens) {
   GLMV_CHECK(sequence.state == SequenceState::kPrefill && num_tokens > 0 &&
-             sequence.num_computed + num_tokens <= sequence.num_prompt);
+             sequence.num_computed + num_tokens <= sequence.num_tokens());
   sequence.num_computed += num_tokens;
 }
 
@@ -75,6 +90,18 @@ void Scheduler::token_generated(Sequence& sequence, int32_t token_id) {
   sequence.tokens.push_back(token_id);
 }
 
+Sequence& Scheduler::preempt_youngest() {
+  GLMV_CHECK(!running_.empty());
+  waiting_.push_front(std::move(running_.back()));
+  running_.pop_back();
+  admission_closed_ = true;
+  Sequence& sequence = *waiting_.front();
+  sequence.state = SequenceState::kWaiting;
+  sequence.num_computed = 0;
+  sequence.media_left.clear();
+  return sequence;
+}
+
 std::unique_ptr<Sequence> Scheduler::remove(RequestId id) {
   const auto take = [id](auto& sequences) -> std::unique_ptr<Sequence> {
     const auto it =
@@ -84,7 +111,10 @@ std::unique_ptr<Sequence> Scheduler::remove(RequestId id) {
     sequences.erase(it);
     return sequence;
   };
-  if (auto sequence = take(running_)) return sequence;
+  if (auto sequence = take(running_)) {
+    admission_closed_ = false;
+    return sequence;
+  }
   return take(waiting_);
 }
 
@@ -103,27 +133,26 @@ void Scheduler::check_integrity() const {
     GLMV_CHECK(s.handle->id > last_id, "invariants 1 and 3: request {} after {}", s.handle->id,
                last_id);
     last_id = s.handle->id;
-    const size_t num_media = s.request.input.media.size();
     bool good = false;
     switch (s.state) {
       case SequenceState::kWaiting:
+      case SequenceState::kStarting:
+        good = s.num_computed == 0 && s.media_left.empty();
+        break;
       case SequenceState::kEncoding:
-        good = s.num_computed == 0 && s.num_generated() == 0 &&
-               (s.state == SequenceState::kWaiting ? s.num_encoded == 0
-                                                   : s.num_encoded < num_media);
+        good = s.num_computed >= 0 && s.num_computed < s.num_tokens() && !s.media_left.empty();
         break;
       case SequenceState::kPrefill:
-        good = s.num_encoded == num_media && s.num_computed >= 0 &&
-               s.num_computed < s.num_prompt && s.num_generated() == 0;
+        good = s.num_computed >= 0 && s.num_computed < s.num_tokens() && s.media_left.empty();
         break;
       case SequenceState::kDecode:
-        good = s.num_encoded == num_media && s.num_generated() > 0 &&
+        good = s.media_left.empty() && s.num_generated() > 0 &&
                s.num_computed == s.num_tokens() - 1;
         break;
     }
-    GLMV_CHECK(good, "invariant 4 or 5: request {} in state {}: {} of {} media, {} of {} tokens",
-               s.handle->id, sequence_state_name(s.state), s.num_encoded, num_media,
-               s.num_computed, s.num_tokens());
+    GLMV_CHECK(good, "invariant 4 or 5: request {} in state {}: {} media left, {} of {} tokens",
+               s.handle->id, sequence_state_name(s.state), s.media_left.size(), s.num_computed,
+               s.num_tokens());
   }
   for (const auto& s : running_) {
     GLMV_CHECK(s->state != SequenceState::kWaiting, "invariant 4");

@@ -4,12 +4,13 @@
 //
 // Invariants (check_integrity):
 //  1. Every sequence is in exactly one of waiting and running, and ids are unique.
-//  2. At most max_running sequences run; after next_step() some wait only when so many run.
+//  2. At most max_running sequences run; after next_step() some wait only when so many run, or when
+//     one was preempted and none has left since (then memory is short, and some run).
 //  3. First come, first served: ids grow through running, then waiting.
 //  4. A sequence is kWaiting exactly when it is in waiting, and then nothing of it is computed.
-//  5. kEncoding: some media are left to encode, no token is computed.
-//     kPrefill: all media are encoded, 0 <= num_computed < num_prompt, nothing generated.
-//     kDecode: all tokens but the last generated one are computed.
+//  5. kStarting: nothing is computed. kEncoding: some media are left to encode.
+//     kPrefill: no media are left, 0 <= num_computed < num_tokens.
+//     kDecode: no media are left, all tokens but the last generated one are computed.
 //  6. Fairness: two steps of encoding or prefill never follow each other while a sequence that was
 //     decoding before the first of them still waits for its next token.
 
@@ -25,10 +26,13 @@ namespace glmv::runtime {
 struct SchedulerOptions {
   int64_t max_running = 8;
   int64_t prefill_chunk_tokens = 512;
+  // At most so many while others decode: they wait for the chunk before their next token.
+  int64_t busy_chunk_tokens = 128;
 };
 
 struct Step {
-  enum class Kind { kIdle, kEncodeMedium, kPrefill, kDecode };
+  // kStart: the runner looks what is known of the sequence; it takes no time worth mentioning.
+  enum class Kind { kIdle, kStart, kEncodeMedium, kPrefill, kDecode };
   Kind kind = Kind::kIdle;
   std::vector<Sequence*> sequences;  // one, or for kDecode all that decode
   int64_t num_tokens = 0;            // kPrefill: size of the chunk
@@ -42,13 +46,21 @@ class Scheduler {
 
   // Admits waiting sequences, then picks: the next medium or prompt chunk of the oldest sequence
   // that is not decoding, in turn with one token for all that decode. Every step must be reported
-  // (or its sequences removed) before the next call.
+  // (or its sequences removed or preempted) before the next call. Chunks end at multiples of their
+  // size, whatever was found in the cache.
   Step next_step();
+
+  // The first `num_computed` tokens were found in the cache, these media are to be encoded.
+  void started(Sequence& sequence, int64_t num_computed, std::vector<size_t> media_left);
 
   void medium_encoded(Sequence& sequence);
   void prefilled(Sequence& sequence, int64_t num_tokens);
   // A generated token, after the last prefill chunk or a decode step.
   void token_generated(Sequence& sequence, int32_t token_id);
+
+  // Memory is short: the youngest running sequence goes back to the head of the queue and will be
+  // computed again. Returns it. Nobody is admitted until a running sequence has left.
+  Sequence& preempt_youngest();
 
   // Takes a sequence out in any state; null when there is none with this id.
   std::unique_ptr<Sequence> remove(RequestId id);
@@ -69,6 +81,7 @@ class Scheduler {
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;
   bool decode_turn_ = false;
+  bool admission_closed_ = false;  // since a preemption
 };
 
 }  // namespace glmv::runtime

@@ -28,6 +28,10 @@ class ScriptedRunner final : public ModelRunner {
     std::atomic<int> num_decodes = 0;
     std::atomic<int> largest_batch = 0;
     std::atomic<int> step_ms = 0;         // every decode step and picture block takes so long
+    int64_t cache_tokens = 1 << 20;       // of all sequences together; set before the engine starts
+    int64_t prefix_tokens = 0;            // every prompt finds so many of its tokens in the cache
+    int64_t num_reserved = 0;
+    std::atomic<int> num_preempted = 0;
   };
 
   explicit ScriptedRunner(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -48,8 +52,37 @@ class ScriptedRunner final : public ModelRunner {
 
   int64_t vocab_size() const override { return kVocabSize; }
 
-  void start(Sequence& sequence) override {
-    sequence.runner_state = std::make_unique<State>(shared_);
+  std::optional<Start> start(Sequence& sequence) override {
+    if (!sequence.runner_state) sequence.runner_state = std::make_unique<State>(shared_);
+    State& s = state(sequence);
+    EXPECT_EQ(s.length, 0);
+    EXPECT_EQ(s.reserved, 0);
+    const int64_t num_tokens = sequence.num_tokens();
+    if (!s.take(num_tokens)) return std::nullopt;
+    Start start;
+    const auto& media = sequence.request.input.media;
+    if (media.empty()) {
+      start.num_cached = std::min(shared_->prefix_tokens, num_tokens - 1);
+      for (int64_t i = 0; i < start.num_cached; ++i) add(sequence, sequence.tokens[i], 1);
+    }
+    // Encoded pictures survive a preemption.
+    for (int32_t picture : s.pictures) s.hash = feed(s.hash, picture);
+    for (size_t i = s.pictures.size(); i < media.size(); ++i) start.media_left.push_back(i);
+    return start;
+  }
+
+  bool reserve(Sequence& sequence) override {
+    State& s = state(sequence);
+    return s.length < s.reserved || s.take(1);
+  }
+
+  void preempt(Sequence& sequence) override {
+    if (!sequence.runner_state) return;
+    ++shared_->num_preempted;
+    State& s = state(sequence);
+    s.give_back();
+    s.hash = 1;
+    s.length = 0;
   }
 
   bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) override {
@@ -57,8 +90,9 @@ class ScriptedRunner final : public ModelRunner {
       pause();
       if (!progress(block / 4.0)) return false;
     }
-    const auto& medium = sequence.request.input.media[sequence.num_encoded];
+    const auto& medium = sequence.request.input.media[sequence.media_left[0]];
     add(sequence, static_cast<int32_t>(medium.patches[0]), 0);
+    state(sequence).pictures.push_back(static_cast<int32_t>(medium.patches[0]));
     return true;
   }
 
@@ -66,7 +100,7 @@ class ScriptedRunner final : public ModelRunner {
     for (int64_t i = 0; i < num_tokens; ++i) {
       add(sequence, sequence.tokens[sequence.num_computed + i], 1);
     }
-    if (state(sequence).length < sequence.num_prompt) return {};
+    if (state(sequence).length < sequence.num_tokens()) return {};
     return logits(sequence);
   }
 
@@ -87,10 +121,25 @@ class ScriptedRunner final : public ModelRunner {
  private:
   struct State final : RunnerState {
     explicit State(std::shared_ptr<Shared> s) : shared(std::move(s)) { ++shared->num_states; }
-    ~State() override { --shared->num_states; }
+    ~State() override {
+      give_back();
+      --shared->num_states;
+    }
+    bool take(int64_t n) {
+      if (shared->num_reserved + n > shared->cache_tokens) return false;
+      shared->num_reserved += n;
+      reserved += n;
+      return true;
+    }
+    void give_back() {
+      shared->num_reserved -= reserved;
+      reserved = 0;
+    }
     std::shared_ptr<Shared> shared;
     uint64_t hash = 1;
     int64_t length = 0;
+    int64_t reserved = 0;
+    std::vector<int32_t> pictures;
     bool nan = false;
   };
 

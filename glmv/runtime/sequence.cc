@@ -8,6 +8,7 @@ namespace glmv::runtime {
 std::string_view sequence_state_name(SequenceState state) {
   switch (state) {
     case SequenceState::kWaiting: return "waiting";
+    case SequenceState::kStarting: return "starting";
     case SequenceState::kEncoding: return "encoding";
     case SequenceState::kPrefill: return "prefill";
     case SequenceState::kDecode: return "decode";

@@ -15,13 +15,15 @@
 
 namespace glmv::runtime {
 
-//  kWaiting --admitted--> kEncoding --all media done--> kPrefill --whole prompt--> kDecode
-//                 \--no media-----------------------------^
-// A sequence leaves the scheduler from any state when it finishes, fails or is cancelled.
-enum class SequenceState { kWaiting, kEncoding, kPrefill, kDecode };
+//  kWaiting --admitted--> kStarting --media to encode--> kEncoding --all done--> kPrefill --> kDecode
+//      ^                      \------------- none to encode ------------------------^
+//      \------ preempted, from every other state: its cache is given to older sequences
+// A sequence leaves the scheduler from any state when it finishes, fails or is cancelled. In kPrefill
+// all its tokens are read: the prompt and, after a preemption, what was generated before.
+enum class SequenceState { kWaiting, kStarting, kEncoding, kPrefill, kDecode };
 std::string_view sequence_state_name(SequenceState state);
 
-// What a model runner keeps for a sequence (cache, encoded pictures).
+// What a model runner keeps for a sequence (cache, encoded pictures), across preemptions.
 class RunnerState {
  public:
   virtual ~RunnerState() = default;
@@ -52,8 +54,11 @@ struct Sequence {
   int64_t num_patches_done = 0;
 
   SequenceState state = SequenceState::kWaiting;
-  size_t num_encoded = 0;        // media
-  int64_t num_computed = 0;      // tokens in the cache
+  std::vector<size_t> media_left;  // indices of the media still to encode, set when it starts
+  int64_t num_computed = 0;        // tokens in the cache
+  bool started = false;            // at least once
+  bool reading = false;            // the consumer was told that the prompt is being read
+  int64_t num_cached = 0;          // of the prompt, found in the cache at the first start
 
   std::unique_ptr<RunnerState> runner_state;
   std::unique_ptr<Generation> generation;

@@ -4,26 +4,26 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "glmv/base/check.h"
 #include "glmv/model/vlm.h"
+#include "glmv/runtime/prefix_keys.h"
 #include "glmv/tensor/device.h"
 
 namespace glmv::runtime {
 namespace {
 
-// Room in a cache beyond the prompt before it must grow.
-constexpr int64_t kDecodeReserveTokens = 256;
-
 struct TorchState final : RunnerState {
-  TorchState(const model::Vlm& model, int64_t capacity)
-      : cache(model.config().text, model.dtype(), model.device(), capacity) {}
+  explicit TorchState(std::shared_ptr<model::KvPool> pool) : cache(std::move(pool)) {}
 
   model::KvCache cache;
-  std::vector<at::Tensor> medium_rows;  // one [M, D] per encoded medium, until the prompt is read
-  at::Tensor image_rows;                // all of them [M, D]
-  int64_t num_rows_used = 0;
+  std::optional<PrefixKeys> keys;         // with a prefix cache
+  std::vector<at::Tensor> medium_rows;    // [M, D] of each medium, undefined until encoded. They
+                                          // stay: a preempted sequence reads its prompt again
+  std::vector<int64_t> image_tokens;      // indices into the prompt
+  std::vector<int64_t> first_row;         // of each medium among all image rows, and the total
 };
 
 TorchState& state_of(Sequence& sequence) {
@@ -39,25 +39,56 @@ std::vector<float> to_floats(const at::Tensor& logits) {
 
 class TorchModelRunner final : public ModelRunner {
  public:
-  TorchModelRunner(std::shared_ptr<const model::Vlm> model, int num_threads)
-      : model_(std::move(model)), num_threads_(num_threads) {}
+  TorchModelRunner(std::shared_ptr<const model::Vlm> model, const ModelRunnerOptions& options)
+      : model_(std::move(model)),
+        options_(options),
+        pool_(std::make_shared<model::KvPool>(model_->config().text, model_->dtype(),
+                                              model_->device(), options.cache_tokens)) {}
 
   // The number of threads belongs to the calling thread in OpenMP.
   void attach_thread() override {
-    if (num_threads_ > 0) at::set_num_threads(num_threads_);
+    if (options_.num_threads > 0) at::set_num_threads(options_.num_threads);
   }
 
   int64_t vocab_size() const override { return model_->config().text.vocab_size; }
 
-  void start(Sequence& sequence) override {
+  std::optional<Start> start(Sequence& sequence) override {
     const c10::InferenceMode inference;
-    sequence.runner_state =
-        std::make_unique<TorchState>(*model_, sequence.num_prompt + kDecodeReserveTokens);
+    if (!sequence.runner_state) sequence.runner_state = new_state(sequence.request.input);
+    TorchState& state = state_of(sequence);
+    if (state.keys) {
+      // At least the last token is computed: its logits are needed.
+      const auto keys = state.keys->extend(sequence.request.input, sequence.tokens);
+      const auto num_blocks =
+          static_cast<size_t>((sequence.num_tokens() - 1) / model::kBlockTokens);
+      state.cache.adopt(keys.first(std::min(keys.size(), num_blocks)));
+    }
+    Start start{.num_cached = state.cache.length()};
+    if (!state.cache.reserve(sequence.num_tokens() - start.num_cached)) {
+      state.cache.truncate(0);
+      return std::nullopt;
+    }
+    for (size_t i = 0; i < state.medium_rows.size(); ++i) {
+      const int64_t last_token = state.image_tokens[state.first_row[i + 1] - 1];
+      if (last_token >= start.num_cached && !state.medium_rows[i].defined()) {
+        start.media_left.push_back(i);
+      }
+    }
+    return start;
+  }
+
+  bool reserve(Sequence& sequence) override {
+    const c10::InferenceMode inference;
+    return state_of(sequence).cache.reserve(1);
+  }
+
+  void preempt(Sequence& sequence) override {
+    if (sequence.runner_state) state_of(sequence).cache.truncate(0);
   }
 
   bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) override {
     const c10::InferenceMode inference;
-    processing::Medium& medium = sequence.request.input.media[sequence.num_encoded];
+    processing::Medium& medium = sequence.request.input.media[sequence.media_left[0]];
     const int64_t num_patches = medium.grid.num_patches();
     const at::Tensor patches =
         at::from_blob(medium.patches.data(), {num_patches, model_->config().vision.patch_dim()},
@@ -70,7 +101,7 @@ class TorchModelRunner final : public ModelRunner {
     at::Tensor rows = model_->encode_images(patches, std::span<const Grid>(&grid, 1), on_block);
     if (!rows.defined()) return false;
     tensor::synchronize(model_->device());  // the times of a request name the phase that took them
-    state_of(sequence).medium_rows.push_back(std::move(rows));
+    state_of(sequence).medium_rows[sequence.media_left[0]] = std::move(rows);
     std::vector<float>().swap(medium.patches);
     return true;
   }
@@ -78,35 +109,34 @@ class TorchModelRunner final : public ModelRunner {
   std::vector<float> prefill(Sequence& sequence, int64_t num_tokens) override {
     const c10::InferenceMode inference;
     TorchState& state = state_of(sequence);
-    if (!state.medium_rows.empty()) {
-      state.image_rows = at::cat(state.medium_rows);
-      state.medium_rows.clear();
-    }
     const int64_t begin = sequence.num_computed;
     const processing::ModelInput& input = sequence.request.input;
     std::vector<int64_t> ids(num_tokens), positions(3 * num_tokens), image_positions;
     for (int64_t i = 0; i < num_tokens; ++i) {
-      ids[i] = input.input_ids[begin + i];
+      const int64_t index = begin + i;
+      const bool in_prompt = index < sequence.num_prompt;
+      ids[i] = sequence.tokens[index];
       for (int axis = 0; axis < 3; ++axis) {
-        positions[axis * num_tokens + i] = input.position_ids[axis][begin + i];
+        positions[axis * num_tokens + i] =
+            in_prompt ? input.position_ids[axis][index] : index + input.rope_delta;
       }
-      if (input.mm_token_types[begin + i] != 0) image_positions.push_back(i);
+      if (in_prompt && input.mm_token_types[index] != 0) image_positions.push_back(i);
     }
     at::Tensor embedded;
     if (image_positions.empty()) {
       embedded = model_->embed(to_device(ids));
     } else {
-      const auto num_rows = static_cast<int64_t>(image_positions.size());
+      const auto first = std::ranges::lower_bound(state.image_tokens, begin);
       embedded = model_->embed(to_device(ids),
-                               state.image_rows.narrow(0, state.num_rows_used, num_rows),
+                               image_rows(state, first - state.image_tokens.begin(),
+                                          static_cast<int64_t>(image_positions.size())),
                                to_device(image_positions));
-      state.num_rows_used += num_rows;
     }
     const at::Tensor hidden_ND = model_->forward_text(
         {embedded, to_device(positions).view({3, num_tokens}), {{num_tokens, &state.cache}}});
     GLMV_CHECK(state.cache.length() == begin + num_tokens);
-    if (begin + num_tokens < sequence.num_prompt) return {};
-    state.image_rows = at::Tensor();
+    publish(sequence);
+    if (begin + num_tokens < sequence.num_tokens()) return {};
     return to_floats(model_->logits(hidden_ND.narrow(0, num_tokens - 1, 1)));
   }
 
@@ -125,24 +155,89 @@ class TorchModelRunner final : public ModelRunner {
         {model_->embed(to_device(ids)), position_ids_3N, std::move(slices)});
     for (Sequence* sequence : sequences) {
       GLMV_CHECK(state_of(*sequence).cache.length() == sequence->num_tokens());
+      publish(*sequence);
     }
     return to_floats(model_->logits(hidden_ND));
   }
 
+  CacheUse cache_use() const override {
+    return {.max_blocks = pool_->max_blocks(),
+            .used_blocks = pool_->blocks().num_used(),
+            .cached_blocks = pool_->blocks().num_cached()};
+  }
+
+  void check_integrity(std::span<Sequence* const> sequences) const override {
+    const model::BlockPool& blocks = pool_->blocks();
+    blocks.check_integrity();
+    std::vector<int64_t> references(blocks.capacity(), 0);
+    for (Sequence* sequence : sequences) {
+      if (!sequence->runner_state) continue;
+      const model::KvCache& cache = state_of(*sequence).cache;
+      cache.check_integrity();
+      const bool started = sequence->state != SequenceState::kWaiting &&
+                           sequence->state != SequenceState::kStarting;
+      GLMV_CHECK(cache.length() == (started ? sequence->num_computed : 0),
+                 "the cache of request {} holds {} tokens", sequence->handle->id, cache.length());
+      for (const model::BlockId block : cache.blocks()) ++references[block];
+    }
+    for (size_t i = 0; i < references.size(); ++i) {
+      GLMV_CHECK(references[i] == blocks.num_references(static_cast<model::BlockId>(i)),
+                 "block {} is held by {} requests", i, references[i]);
+    }
+  }
+
  private:
+  std::unique_ptr<TorchState> new_state(const processing::ModelInput& input) const {
+    auto state = std::make_unique<TorchState>(pool_);
+    const int64_t merge = model_->config().vision.spatial_merge_size;
+    if (options_.prefix_cache) state->keys.emplace(input, merge, model::kBlockTokens);
+    for (size_t i = 0; i < input.mm_token_types.size(); ++i) {
+      if (input.mm_token_types[i] != 0) state->image_tokens.push_back(static_cast<int64_t>(i));
+    }
+    state->medium_rows.resize(input.media.size());
+    state->first_row.push_back(0);
+    for (const processing::Medium& medium : input.media) {
+      state->first_row.push_back(state->first_row.back() +
+                                 medium.grid.num_patches() / (merge * merge));
+    }
+    return state;
+  }
+
+  // Rows [first, first + num) of all media end to end.
+  static at::Tensor image_rows(const TorchState& state, int64_t first, int64_t num) {
+    std::vector<at::Tensor> parts;
+    for (size_t i = 0; i < state.medium_rows.size(); ++i) {
+      const int64_t begin = std::max(first, state.first_row[i]);
+      const int64_t end = std::min(first + num, state.first_row[i + 1]);
+      if (begin >= end) continue;
+      parts.push_back(state.medium_rows[i].narrow(0, begin - state.first_row[i], end - begin));
+    }
+    return at::cat(parts);
+  }
+
+  // Lets later requests find what was computed.
+  static void publish(Sequence& sequence) {
+    TorchState& state = state_of(sequence);
+    if (!state.keys) return;
+    const auto keys = state.keys->extend(sequence.request.input, sequence.tokens);
+    const auto num_full = static_cast<size_t>(state.cache.length() / model::kBlockTokens);
+    state.cache.publish(keys.first(num_full));
+  }
+
   at::Tensor to_device(const std::vector<int64_t>& values) const {
     return at::tensor(values, at::TensorOptions().dtype(at::kLong)).to(model_->device());
   }
 
   std::shared_ptr<const model::Vlm> model_;
-  int num_threads_;
+  ModelRunnerOptions options_;
+  std::shared_ptr<model::KvPool> pool_;
 };
 
 }  // namespace
 
 std::unique_ptr<ModelRunner> make_model_runner(std::shared_ptr<const model::Vlm> model,
-                                               int num_threads) {
-  return std::make_unique<TorchModelRunner>(std::move(model), num_threads);
+                                               const ModelRunnerOptions& options) {
+  return std::make_unique<TorchModelRunner>(std::move(model), options);
 }
 
 }  // namespace glmv::runtime

@@ -12,8 +12,12 @@ class Vlm;
 
 namespace glmv::runtime {
 
-// `num_threads`: of the engine thread's tensor operations; 0 keeps the default (all cores).
+struct ModelRunnerOptions {
+  int num_threads = 0;       // of the engine thread's tensor operations; 0: the default (all cores)
+  int64_t cache_tokens = 0;  // limit of the key/value cache, positive
+  bool prefix_cache = true;
+};
 std::unique_ptr<ModelRunner> make_model_runner(std::shared_ptr<const model::Vlm> model,
-                                               int num_threads);
+                                               const ModelRunnerOptions& options);
 
 }  // namespace glmv::runtime

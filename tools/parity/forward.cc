@@ -62,7 +62,8 @@ at::Tensor logits_of(const glmv::model::Vlm& model, const at::Tensor& hidden,
                      const at::Tensor& positions, int64_t chunk) {
   const int64_t length = hidden.size(0);
   if (chunk <= 0) return model.logits(model.forward_text({hidden, positions, {{length, nullptr}}}));
-  glmv::model::KvCache cache(model.config().text, model.dtype(), model.device(), length);
+  glmv::model::KvCache cache(std::make_shared<glmv::model::KvPool>(
+      model.config().text, model.dtype(), model.device(), length));
   std::vector<at::Tensor> parts;
   for (int64_t begin = 0; begin < length; begin += chunk) {
     const int64_t n = std::min(chunk, length - begin);

@@ -1,5 +1,7 @@
 #include <immintrin.h>
 
+#include "glmv/kernels/impl/attend-inl.h"
+#include "glmv/kernels/impl/avx512_attend-inl.h"
 #include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
@@ -54,6 +56,7 @@ const KernelTable kAvx512Kernels = {
     "avx512", gemv_bf16<Avx512>,
     packed_product<Avx512Dot, Int8Rows>, packed_product<Avx512Dot, FloatRows>,
     block_to_pairs<Avx512Dot>,
-    quantize_row, fp8_product<Avx512Dot>, fp8_to_bf16<Avx512Dot>};
+    quantize_row, fp8_product<Avx512Dot>, fp8_to_bf16<Avx512Dot>,
+    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>};
 
 }  // namespace glmv::kernels

@@ -2,6 +2,9 @@
 
 #include <bit>
 
+#include "glmv/kernels/impl/attend-inl.h"
+#include "glmv/kernels/impl/avx512_attend-inl.h"
+#include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
@@ -33,6 +36,7 @@ const KernelTable kAvx512Bf16Kernels = {
     "avx512_bf16", gemv_bf16<Avx512Bf16>,
     packed_product<VnniDot, Int8Rows>, packed_product<VnniDot, FloatRows>,
     block_to_pairs<VnniDot>,
-    quantize_row, fp8_product<VnniDot>, fp8_to_bf16<VnniDot>};
+    quantize_row, fp8_product<VnniDot>, fp8_to_bf16<VnniDot>,
+    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>};
 
 }  // namespace glmv::kernels

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
+#include "glmv/kernels/impl/attend-inl.h"
 #include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
@@ -136,12 +138,57 @@ struct Scalar16 {
   }
 };
 
+// 4 floats in a plain array, for attend-inl.h.
+struct ScalarLanes {
+  static constexpr int kLanes = 4;
+  struct Float {
+    float v[kLanes];
+  };
+  template <class F>
+  static Float each(const F& f) {
+    Float out;
+    for (int i = 0; i < kLanes; ++i) out.v[i] = f(i);
+    return out;
+  }
+  static Float zero() { return {}; }
+  static Float set(float x) {
+    return each([x](int) { return x; });
+  }
+  static Float load(const float* p) {
+    return each([p](int i) { return p[i]; });
+  }
+  static void store(float* p, const Float& a) { std::memcpy(p, a.v, sizeof a.v); }
+  static Float widen(const float* p) { return load(p); }
+  static Float widen(const uint16_t* p) {
+    return each([p](int i) { return kernels::widen(p[i]); });
+  }
+  static Float mul_add(const Float& a, const Float& b, const Float& c) {
+    return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
+  }
+  static Float add(const Float& a, const Float& b) {
+    return each([&](int i) { return a.v[i] + b.v[i]; });
+  }
+  static Float sub(const Float& a, const Float& b) {
+    return each([&](int i) { return a.v[i] - b.v[i]; });
+  }
+  static Float max(const Float& a, const Float& b) {
+    return each([&](int i) { return std::max(a.v[i], b.v[i]); });
+  }
+  static Float exp(const Float& a) {
+    return each([&](int i) { return std::exp(a.v[i]); });
+  }
+  static Float sums(const Float* acc) {
+    return each([acc](int i) { return acc[i].v[0] + acc[i].v[1] + acc[i].v[2] + acc[i].v[3]; });
+  }
+};
+
 }  // namespace
 
 const KernelTable kScalarKernels = {
     "scalar", gemv_bf16<Scalar>,
     packed_product<Scalar16, Int8Rows>, packed_product<Scalar16, FloatRows>,
     block_to_pairs<Scalar16>,
-    quantize_row, fp8_product<Scalar16>, fp8_to_bf16<Scalar16>};
+    quantize_row, fp8_product<Scalar16>, fp8_to_bf16<Scalar16>,
+    attend_paged<ScalarLanes, uint16_t>, attend_paged<ScalarLanes, float>};
 
 }  // namespace glmv::kernels

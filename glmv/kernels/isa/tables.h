@@ -11,5 +11,6 @@ extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512Bf16Kernels;
 extern const TileProducts kAmxProducts;
 extern const TileAttention kAmxAttention;
+extern const AttendPaged kAmxAttend;
 
 }  // namespace glmv::kernels

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "glmv/base/check.h"
+#include "glmv/model/text/attention.h"
 #include "glmv/tensor/ops.h"
 
 namespace glmv::model {
@@ -12,9 +13,9 @@ namespace {
 
 constexpr char kPrefix[] = "model.language_model.";
 
-at::Tensor attend(const checkpoint::TextConfig& config, const Attention& attention,
-                  const at::Tensor& x, const RopeTable& rope, const TextBatch& batch,
-                  int64_t layer) {
+at::Tensor self_attention(const checkpoint::TextConfig& config, const Attention& attention,
+                          const at::Tensor& x, const RopeTable& rope, const TextBatch& batch,
+                          int64_t layer) {
   const int64_t n = x.size(0);
   const auto heads = [&](const at::Tensor& y, int64_t count) {
     return y.view({n, count, config.head_dim});
@@ -25,36 +26,7 @@ at::Tensor attend(const checkpoint::TextConfig& config, const Attention& attenti
                                           rope.cos, rope.sin, config.rope.interleaved);
   const at::Tensor v = heads(attention.v_proj(x), config.num_key_value_heads);
   const double scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim));
-
-  std::vector<at::Tensor> parts;
-  std::vector<int64_t> lengths;  // of the current run of slices without a cache
-  int64_t begin = 0;             // first token of that run
-  int64_t end = 0;
-  const auto flush = [&] {
-    if (lengths.empty()) return;
-    const int64_t rows = end - begin;
-    // The usual case, all rows, needs no slice (whose gradient would be a zero-filled copy).
-    const auto run = [&](const at::Tensor& t) { return rows == n ? t : t.narrow(0, begin, rows); };
-    parts.push_back(tensor::attention_runs(run(q), run(k), run(v), lengths, true, scale));
-    lengths.clear();
-  };
-  for (const SequenceSlice& slice : batch.sequences) {
-    if (slice.cache == nullptr) {
-      if (lengths.empty()) begin = end;
-      lengths.push_back(slice.num_tokens);
-    } else {
-      flush();
-      const auto [keys, values] =
-          slice.cache->append(layer, k.narrow(0, end, slice.num_tokens),
-                              v.narrow(0, end, slice.num_tokens));
-      parts.push_back(
-          tensor::attention_cached(q.narrow(0, end, slice.num_tokens), keys, values, scale));
-    }
-    end += slice.num_tokens;
-  }
-  flush();
-  GLMV_CHECK(end == n, "slices of {} tokens, but {} rows", end, n);
-  const at::Tensor out = parts.size() == 1 ? parts[0] : at::cat(parts, 0);
+  const at::Tensor out = model::attend(q, k, v, batch.sequences, layer, scale);
   return attention.o_proj(out.reshape({n, config.num_attention_heads * config.head_dim}));
 }
 
@@ -64,10 +36,15 @@ at::Tensor Decoder::forward(const TextBatch& batch, const LayerProbe& probe) con
   at::Tensor x = batch.hidden_ND;
   const RopeTable rope = text_rope(config.rope, batch.position_ids_3N, x.scalar_type());
   const double eps = config.rms_norm_eps;
+  for (const SequenceSlice& slice : batch.sequences) {
+    GLMV_CHECK(slice.cache == nullptr || slice.cache->reserve(slice.num_tokens),
+               "no block is left for {} tokens", slice.num_tokens);
+  }
   for (size_t i = 0; i < layers.size(); ++i) {
     const DecoderLayer& layer = layers[i];
-    at::Tensor y = attend(config, layer.self_attn, tensor::rms_norm(x, layer.input_layernorm, eps),
-                          rope, batch, static_cast<int64_t>(i));
+    at::Tensor y =
+        self_attention(config, layer.self_attn, tensor::rms_norm(x, layer.input_layernorm, eps),
+                       rope, batch, static_cast<int64_t>(i));
     if (layer.post_self_attn_layernorm.defined()) {
       y = tensor::rms_norm(y, layer.post_self_attn_layernorm, eps);
     }

@@ -1,0 +1,16 @@
+#pragma once
+// Attention of a batch: every slice over its own tokens and, where it has a cache, over those of the
+// cache.
+
+#include <ATen/core/Tensor.h>
+
+#include "glmv/model/vlm.h"
+
+namespace glmv::model {
+
+// q [N, H, E], k and v [N, G, E] of all slices -> [N, H, E]. Writes k and v into the caches behind
+// their length, where reserve() made room.
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                  const std::vector<SequenceSlice>& sequences, int64_t layer, double scale);
+
+}  // namespace glmv::model
