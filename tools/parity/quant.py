@@ -33,7 +33,7 @@ NIBBLE_OF_COLUMN = [0, 4, 1, 5, 2, 6, 3, 7]
 GATES = {"float32": 1e-5, "bfloat16": 5e-2, "bfloat16 int8": 5e-2}
 FP8_READ_GATE = 1e-2  # transformers dequantises in bf16, the dtype of the scales
 FP8_GATES = {"float32": 1e-5, "bfloat16": 5e-2, "bfloat16 fp8": 0.2}
-EXPERTS_GATE = 0.14  # of bf16, a cosine of 0.99: rounding decides which expert is taken, in the reference as well
+EXPERTS_READ_GATE = 0.1  # of the same with experts: rounding decides which are taken
 # name -> (family, method, bits, group or None for one per row, symmetric, activation order, halves of MLPs apart)
 # method "fp8": group None for one scale per row, 0 for one of all, (rows, columns) for blocks
 CASES = {
@@ -194,7 +194,8 @@ def write_case(source, case, work, seed):
 
 
 def reference_logits(folder, prompts, **options):
-    """Logits [N, V] of each prompt; None where the reference does not take it (pictures beside videos)"""
+    """(logits [N, V], chosen experts) of each prompt; None where the reference does not take it (pictures beside
+    videos)"""
     model, processor, misfits = checkpoints.load(folder, **options)
     if misfits:
         sys.exit(f"{folder.name}: {misfits}")
@@ -203,17 +204,26 @@ def reference_logits(folder, prompts, **options):
         inputs = reference_inputs(processor, prompt)
         inputs.pop("token_type_ids", None)
         both = all(key in inputs for key in GRIDS)
-        wanted.append(None if both else run_reference(model, inputs)[0])
+        logits, _, experts = (None, None, None) if both else run_reference(model, inputs)
+        wanted.append(None if both else (logits, experts))
     return wanted
 
 
 def compare_logits(arguments, case, folder, mode, gate, prompts, wanted, work):
-    """Prints a row; whether glmv's logits are further from `wanted` than `gate`"""
+    """Prints a row; whether glmv's logits are further from `wanted` than `gate`. Beyond fp32, rounding decides which
+    experts a router takes: glmv is given the reference's then."""
     out = work / f"{case}-{folder.name}-{mode}".replace(" ", "-")
     dtype, *more = mode.split()
-    run_glmv(arguments.forward, folder, dtype, prompt_lines(prompts, [None] * len(prompts)), out, *more)
-    distances = [relative_l2(safetensors.torch.load_file(out / f"{i}.safetensors")["logits"], want)
-                 for i, want in enumerate(wanted) if want is not None]
+    pinned = dtype != "float32" and any(want and want[1] for want in wanted)
+    routing = [None] * len(prompts)
+    for i, want in enumerate(wanted if pinned else []):
+        if want:
+            routing[i] = work / f"{case}-{i}-experts.safetensors"
+            safetensors.torch.save_file(want[1], routing[i])
+    run_glmv(arguments.forward, folder, dtype, prompt_lines(prompts, routing), out, *more)
+    name = "pinned_logits" if pinned else "logits"
+    distances = [relative_l2(safetensors.torch.load_file(out / f"{i}.safetensors")[name], want[0])
+                 for i, want in enumerate(wanted) if want]
     bad = max(distances) > gate
     print(f"{case:<18} {mode:<16} {len(distances):>7} {max(distances):>18.3g} {gate:>8.0e}{'  BAD' if bad else ''}",
           flush=True)
@@ -259,12 +269,11 @@ def main():
             wanted = reference_logits(plain, prompts)
             is_fp8 = case.startswith("fp8")
             for mode, gate in (FP8_GATES if is_fp8 else GATES).items():
-                gate = max(gate, EXPERTS_GATE) if "moe" in family and mode != "float32" else gate
                 failures += compare_logits(arguments, case, quantised, mode, gate, prompts, wanted, work)
             if is_fp8 and not CASES[case][6]:  # transformers has halves of MLPs in one
                 dequantise = CompressedTensorsConfig(dequantize=True)
                 wanted = reference_logits(quantised, prompts, quantization_config=dequantise)
-                gate = EXPERTS_GATE if "moe" in family else FP8_READ_GATE
+                gate = EXPERTS_READ_GATE if "moe" in family else FP8_READ_GATE
                 failures += compare_logits(arguments, f"{case} read", quantised, "float32", gate, prompts, wanted,
                                            work)
         if not arguments.cases:
