@@ -7,6 +7,7 @@
 
 namespace glmv::kernels {
 
+inline constexpr int64_t kMaxHeadDim = 256;  // of all attention kernels
 inline constexpr int64_t kQueriesAtOnce = 32;
 inline constexpr int64_t kKeyTile = 32;  // keys are packed by so many, those that do not exist 0
 
@@ -27,7 +28,7 @@ struct AttendedQueries {
   int64_t num_queries = 0;           // 1 to kQueriesAtOnce
   const uint16_t* keys = nullptr;    // packed
   const uint16_t* values = nullptr;  // packed
-  int64_t head_dim = 0;              // a multiple of 32, at most 256
+  int64_t head_dim = 0;              // a multiple of 32, at most kMaxHeadDim
   int64_t num_keys = 0;              // that the last query sees, at least num_queries with causal
   bool causal = false;               // query i sees num_keys - (num_queries - 1 - i) keys
   float scale = 1;

@@ -53,7 +53,6 @@ struct PagedHead {
   int64_t head_dim = 0;      // a multiple of 16, at most kMaxHeadDim
 };
 inline constexpr int64_t kMaxBlockTokens = 64;
-inline constexpr int64_t kMaxHeadDim = 256;
 
 // Attention of one token's query heads q [group, head_dim], which share one key/value head, over the
 // tokens [begin, end); begin is the first of a block and below end. With s_t = scale * q . k_t:

@@ -30,8 +30,8 @@ int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 bool takes_tile_attention(const at::Tensor& q, const at::Tensor& keys) {
   const int64_t head_dim = q.size(-1);
   return !c10::GradMode::is_enabled() && kernels::kernels().attention != nullptr &&
-         is_bf16_rows(q) && is_bf16_rows(keys) && head_dim % 32 == 0 && head_dim <= 256 &&
-         q.size(0) >= kLeastQueries;
+         is_bf16_rows(q) && is_bf16_rows(keys) && head_dim % 32 == 0 &&
+         head_dim <= kernels::kMaxHeadDim && q.size(0) >= kLeastQueries;
 }
 
 at::Tensor tile_attention(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values_in,

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "glmv/kernels/impl/fp8_halves-inl.h"
+
 namespace glmv::kernels {
 namespace {
 
@@ -55,15 +57,7 @@ struct Avx512x16 {
     if (n <= 0) return;
     _mm512_mask_storeu_ps(p, n >= 16 ? 0xffff : (1u << n) - 1, v);
   }
-  static Float fp8(const uint8_t* p) {
-    const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    // As in avx2.cc: the carry is NaN's.
-    const __m256i shifted = _mm256_slli_epi16(_mm256_cvtepi8_epi16(codes), 7);
-    const __m256i half = _mm256_and_si256(shifted, _mm256_set1_epi16(static_cast<short>(0xbfff)));
-    const __m256i carry = _mm256_and_si256(_mm256_add_epi16(half, _mm256_set1_epi16(0x80)),
-                                           _mm256_set1_epi16(0x4000));
-    return _mm512_cvtph_ps(_mm256_or_si256(half, carry));
-  }
+  static Float fp8(const uint8_t* p) { return _mm512_cvtph_ps(fp8_halves(p)); }
   static void store_bf16(uint16_t* p, Float v) {
     const __m256i words = _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded(v), 16));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);

@@ -17,7 +17,6 @@ namespace {
 
 constexpr int64_t kTile = 512;        // bf16 elements
 constexpr int64_t kKeysAtOnce = 128;  // scores of 32 queries: 16 KiB
-constexpr int64_t kMaxHeadDim = 256;
 constexpr int64_t kRows = kQueriesAtOnce;
 
 void pack_keys(const uint16_t* rows, int64_t ld, int64_t begin, int64_t end, int64_t head_dim,

@@ -2,6 +2,7 @@
 
 #include "glmv/kernels/impl/attend-inl.h"
 #include "glmv/kernels/impl/fp8-inl.h"
+#include "glmv/kernels/impl/fp8_halves-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
@@ -142,16 +143,9 @@ struct Avx2x16 {
     for (int i = 0; i < n; ++i) p[i] = buffer[i];
   }
   static Float fp8(const uint8_t* p) {
-    const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    // The sign is there twice after widening; its lower copy makes room for a carry that only NaN
-    // has, which sets the exponent of fp16 to all ones.
-    const __m256i shifted = _mm256_slli_epi16(_mm256_cvtepi8_epi16(codes), 7);
-    const __m256i half = _mm256_and_si256(shifted, _mm256_set1_epi16(static_cast<short>(0xbfff)));
-    const __m256i carry = _mm256_and_si256(_mm256_add_epi16(half, _mm256_set1_epi16(0x80)),
-                                           _mm256_set1_epi16(0x4000));
-    const __m256i bits = _mm256_or_si256(half, carry);
-    return {_mm256_cvtph_ps(_mm256_castsi256_si128(bits)),
-            _mm256_cvtph_ps(_mm256_extracti128_si256(bits, 1))};
+    const __m256i halves = fp8_halves(p);
+    return {_mm256_cvtph_ps(_mm256_castsi256_si128(halves)),
+            _mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1))};
   }
   static void store_bf16(uint16_t* p, Float v) {
     const __m256i words = _mm256_packus_epi32(_mm256_srli_epi32(rounded(v.a), 16),
