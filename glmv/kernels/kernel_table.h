@@ -69,13 +69,21 @@ using Fp8Product = void (*)(const Fp8Matrix& w, int64_t row_begin, int64_t row_e
 // n codes times `scale` as bf16, rounded to nearest even: exact where the scale is a power of two.
 using Fp8ToBf16 = void (*)(const uint8_t* codes, int64_t n, float scale, uint16_t* out);
 
+// Where a product by tiles goes: y [num_rows, out], rows `ldy` apart.
+struct TileOutput {
+  void* y = nullptr;
+  bool is_bf16 = false;         // else fp32
+  int64_t ldy = 0;
+  const float* bias = nullptr;  // [out], added before rounding; null: none
+};
+
 // Products by tiles (AMX), of many rows: as packed_int8, for padded groups of a multiple of 64
 // inputs,
 using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
-                                 int64_t block_end, const Int8Tiles& x, float* y, int64_t ldy);
+                                 int64_t block_end, const Int8Tiles& x, const TileOutput& out);
 // and of bf16 activations with the weights rounded to bf16 and fp32 sums, of a multiple of 32.
 using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
-                                 int64_t block_end, const Bf16Tiles& x, float* y, int64_t ldy);
+                                 int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
 
 struct TileProducts {
   TileInt8Product int8;

@@ -258,9 +258,26 @@ TEST(Kernels, TileProductsEqualTheReference) {
       std::vector<float> got_int8(n * ldy, -1.0f), got_bf16(n * ldy, -1.0f);
       row.table->tiles->int8(shape, c.w.data(), 0, blocks,
                              {q_tiles.data(), tile_scales.data(), tile_sums.data(), n},
-                             got_int8.data(), ldy);
-      row.table->tiles->bf16(shape, c.w.data(), 0, blocks, {bf16_tiles.data(), n}, got_bf16.data(),
-                             ldy);
+                             {got_int8.data(), false, ldy});
+      row.table->tiles->bf16(shape, c.w.data(), 0, blocks, {bf16_tiles.data(), n},
+                             {got_bf16.data(), false, ldy});
+      // With a bias and rounded: the same but for the last step.
+      std::vector<uint16_t> got_half(n * ldy, 0xffff);
+      std::vector<float> bias(shape.out);
+      for (float& value : bias) value = static_cast<float>(random.normal());
+      row.table->tiles->int8(shape, c.w.data(), 0, blocks,
+                             {q_tiles.data(), tile_scales.data(), tile_sums.data(), n},
+                             {got_half.data(), true, ldy, bias.data()});
+      for (int64_t i = 0; i < n * ldy; ++i) {
+        const int64_t o = i % ldy;
+        if (o >= shape.out) {
+          ASSERT_EQ(got_half[i], 0xffff);
+          continue;
+        }
+        const float want = got_int8[i] + bias[o];
+        ASSERT_NEAR(std::bit_cast<float>(uint32_t{got_half[i]} << 16), want,
+                    std::abs(want) / 256 + 1e-30) << row.table->isa << " " << i;
+      }
       double error = 0, size = 0;
       for (size_t i = 0; i < want_int8.size(); ++i) {
         ASSERT_NEAR(got_int8[i], want_int8[i], 2e-6 * double(shape.in))

@@ -43,11 +43,15 @@ Result<at::ScalarType> choose_dtype(const LoadOptions& options,
 Result<void> check_quantized_use(const LoadOptions& options,
                                  const checkpoint::QuantConfig& quantization,
                                  const at::Device& device) {
-  const bool packed =
-      quantization.method != checkpoint::QuantMethod::kNone || options.quantize_bits != 0;
+  const bool packed = quantization.method != checkpoint::QuantMethod::kNone ||
+                      options.quantize_bits != 0 || options.quantize_vision_bits != 0;
   if (options.quantize_bits != 0 && options.quantize_bits != 4 && options.quantize_bits != 8) {
     return invalid_argument("weights can be quantised to 4 or 8 bits, not {}",
                             options.quantize_bits);
+  }
+  if (options.quantize_vision_bits != 0 && options.quantize_vision_bits != 8) {
+    return invalid_argument("the vision tower can be quantised to 8 bits, not {}",
+                            options.quantize_vision_bits);
   }
   const bool fp8 = quantization.method == checkpoint::QuantMethod::kFp8;
   if (options.activations == checkpoint::Activations::kFp8 && !fp8) {
@@ -88,6 +92,7 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
                                .own_memory = options.for_training, .dummy = dummy,
                                .dummy_seed = options.dummy_seed, .quantization = *quantization,
                                .quantize_bits = options.quantize_bits,
+                               .quantize_vision_bits = options.quantize_vision_bits,
                                .activations = options.activations});
 
   LoadedModel loaded;

@@ -83,6 +83,8 @@ struct LoadOptions {
   std::string gguf;                  // name of the GGUF file of the folder to take, if several
   uint64_t dummy_seed = 0;
   int quantize_bits = 0;          // 4, 8: float Linears of the decoder are rounded so while loading
+  // 8: those of the vision tower and its merger too, multiplied by int8 activations (one scale a row).
+  int quantize_vision_bits = 0;
   // kFp8 needs weights in float8, kInt8 is not for them.
   checkpoint::Activations activations = checkpoint::Activations::kFloat;
   // Training updates weights in place: they must own their memory (no views of the file map).

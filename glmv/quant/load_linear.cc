@@ -28,13 +28,22 @@ Result<at::Tensor> take(tensor::WeightSource& source, const LinearSpec& spec,
   return source.take(spec.name + suffix, shape);
 }
 
+// Whether a Linear belongs to the vision tower or its merger.
+bool in_tower(const std::string& name) { return name.starts_with("model.visual."); }
+
 // Bits for a float Linear when the weights are to be quantised while loading; 0: as it is. The
-// logits need finer steps than the layers, and the vision tower is worth too little memory.
+// logits need finer steps than the layers.
 int bits_at_load(const tensor::WeightSource& source, const std::string& name, int64_t in) {
+  if (in_tower(name)) return source.options().quantize_vision_bits;
   const int bits = source.options().quantize_bits;
   if (name == "lm_head") return bits == 0 ? 0 : 8;
   if (!name.starts_with("model.language_model.")) return 0;
   return bits == 4 && in % kRoundedGroup != 0 ? 8 : bits;
+}
+
+// The tower is quantised for its speed, so its activations are integers whatever the decoder's are.
+Activations activations_at_load(const tensor::WeightSource& source, const std::string& name) {
+  return in_tower(name) ? Activations::kInt8 : source.options().activations;
 }
 
 Linear make_stored(tensor::WeightSource& source, const std::string& name, StoredWeight stored,
@@ -59,7 +68,8 @@ Linear make_linear(tensor::WeightSource& source, std::string name, at::Tensor we
   const int64_t group = bits == 8 ? weight.size(1) : kRoundedGroup;
   const QuantizedWeightPtr rounded = round_to_nearest(std::move(weight), bits, group);
   source.add_bytes(rounded->shape().num_bytes());
-  return make_packed(std::move(name), *rounded, std::move(bias), source.options().activations);
+  const Activations activations = activations_at_load(source, name);
+  return make_packed(std::move(name), *rounded, std::move(bias), activations);
 }
 
 Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec) {

@@ -51,25 +51,9 @@ class PackedLinear final : public LinearMethod {
   at::Tensor apply(const at::Tensor& x) const override {
     at::Tensor rows = x.reshape({-1, shape_.in});
     if (order_.defined()) rows = rows.index_select(1, order_);
-    const at::Tensor y = at::empty({rows.size(0), shape_.out}, at::kFloat);
-    if (rows.size(0) > 0) {
-      const bool many = rows.size(0) >= kTileRows;
-      if (activations_ == Activations::kInt8) {
-        const at::Tensor floats = rows.to(at::kFloat).contiguous();
-        if (many && has_int8_tiles(shape_)) {
-          multiply_int8_tiles(shape_, data(), floats, y);
-        } else {
-          multiply_int8(floats, y);
-        }
-      } else if (many && rows.scalar_type() == at::kBFloat16 && has_bf16_tiles(shape_)) {
-        multiply_bf16_tiles(shape_, data(), rows, y);
-      } else {
-        multiply_float(rows.to(at::kFloat).contiguous(), y);
-      }
-    }
     std::vector<int64_t> sizes = x.sizes().vec();
     sizes.back() = shape_.out;
-    return (bias_.defined() ? y + bias_ : y).to(x.scalar_type()).view(sizes);
+    return (takes_tiles(rows) ? multiply_tiles(rows) : multiply_rows(rows)).view(sizes);
   }
 
   std::vector<std::pair<std::string, at::Tensor>> tensors() const override {
@@ -86,6 +70,38 @@ class PackedLinear final : public LinearMethod {
   }
 
  private:
+  bool takes_tiles(const at::Tensor& rows) const {
+    const bool half = rows.scalar_type() == at::kBFloat16;
+    if (rows.size(0) < kTileRows) return false;
+    return activations_ == Activations::kInt8
+               ? has_int8_tiles(shape_) && (half || rows.scalar_type() == at::kFloat)
+               : has_bf16_tiles(shape_) && half;
+  }
+
+  // Many rows [n, in] in one pass: what comes out has their dtype already.
+  at::Tensor multiply_tiles(const at::Tensor& rows) const {
+    at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options());
+    if (activations_ == Activations::kInt8) {
+      multiply_int8_tiles(shape_, data(), rows, bias_, y);
+    } else {
+      multiply_bf16_tiles(shape_, data(), rows, bias_, y);
+    }
+    return y;
+  }
+
+  at::Tensor multiply_rows(const at::Tensor& rows) const {
+    const at::Tensor y = at::empty({rows.size(0), shape_.out}, at::kFloat);
+    if (rows.size(0) > 0) {
+      const at::Tensor floats = rows.to(at::kFloat).contiguous();
+      if (activations_ == Activations::kInt8) {
+        multiply_int8(floats, y);
+      } else {
+        multiply_float(floats, y);
+      }
+    }
+    return (bias_.defined() ? y + bias_ : y).to(rows.scalar_type());
+  }
+
   const std::byte* data() const {
     return static_cast<const std::byte*>(packed_.const_data_ptr());
   }

@@ -5,8 +5,10 @@
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
+#include "glmv/base/every_isa.h"
 #include "glmv/kernels/kernel_table.h"
 
 namespace glmv::quant {
@@ -22,13 +24,31 @@ constexpr int64_t kRowsAtOnce = 512;
 // half as much again.
 constexpr int64_t kInputsAtOnce = 4096;
 
+kernels::TileOutput output_of(const PackedShape& shape, const at::Tensor& bias,
+                              const at::Tensor& y) {
+  return {.y = y.mutable_data_ptr(),
+          .is_bf16 = y.scalar_type() == at::kBFloat16,
+          .ldy = shape.out,
+          .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr};
+}
+
 // The sums of one block, fp32 [num_rows, 32], into y.
 void store_block(const PackedShape& shape, int64_t block, const float* sums, int64_t first,
-                 int64_t num_rows, float* y) {
+                 int64_t num_rows, const kernels::TileOutput& out) {
   const int64_t column = block * kPackRows;
   const int64_t n = std::min<int64_t>(kPackRows, shape.out - column);
-  for (int64_t r = 0; r < num_rows; ++r) {
-    std::copy_n(sums + r * kPackRows, n, y + (first + r) * shape.out + column);
+  const auto store = [&](auto* y) {
+    for (int64_t r = 0; r < num_rows; ++r, sums += kPackRows) {
+      for (int64_t o = 0; o < n; ++o) {
+        const float bias = out.bias == nullptr ? 0.0f : out.bias[column + o];
+        y[(first + r) * out.ldy + column + o] = sums[o] + bias;
+      }
+    }
+  };
+  if (out.is_bf16) {
+    store(static_cast<at::BFloat16*>(out.y));
+  } else {
+    store(static_cast<float*>(out.y));
   }
 }
 
@@ -56,9 +76,8 @@ at::Tensor padded(const PackedShape& shape, const at::Tensor& rows) {
 }
 
 void multiply_by_brgemm(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
-                        const at::Tensor& y) {
+                        const kernels::TileOutput& out) {
   const auto* px = x.const_data_ptr<at::BFloat16>();
-  auto* py = y.mutable_data_ptr<float>();
   const int64_t padded_in = shape.padded_in();
   const int64_t group = shape.padded_group();
   const int64_t groups_at_once = std::max<int64_t>(1, kInputsAtOnce / group);
@@ -77,7 +96,7 @@ void multiply_by_brgemm(const PackedShape& shape, const std::byte* w, const at::
         cpublas::brgemm(num_rows, kPackRows, n * group, padded_in, kPackRows, kPackRows, g > 0,
                         px + first * padded_in + g * group, pairs.data(), sums.data());
       }
-      store_block(shape, block, sums.data(), first, num_rows, py);
+      store_block(shape, block, sums.data(), first, num_rows, out);
     };
   });
 }
@@ -97,6 +116,11 @@ struct OwnedInt8Tiles {
   kernels::Int8Tiles view;
 };
 
+GLMV_EVERY_ISA void widen(const uint16_t* x, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = std::bit_cast<float>(uint32_t{x[i]} << 16);
+}
+
+// `rows`: fp32 or bf16 [n, in].
 OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   const int64_t n = rows.size(0);
   const int64_t row_tiles = num_row_tiles(n);
@@ -109,14 +133,21 @@ OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   auto* q = tiles.q.mutable_data_ptr<int8_t>();
   auto* scales = tiles.scales.mutable_data_ptr<float>();
   auto* sums = tiles.sums.mutable_data_ptr<int32_t>();
-  const float* x = rows.const_data_ptr<float>();
+  const bool is_bf16 = rows.scalar_type() == at::kBFloat16;
+  const void* x = rows.const_data_ptr();
   at::parallel_for(0, padded_rows, 4, [&](int64_t begin, int64_t end) {
+    std::vector<float> floats(is_bf16 ? shape.in : 0);
+    const auto row_of = [&](int64_t r) {
+      if (!is_bf16) return static_cast<const float*>(x) + r * shape.in;
+      widen(static_cast<const uint16_t*>(x) + r * shape.in, shape.in, floats.data());
+      return static_cast<const float*>(floats.data());
+    };
     std::vector<int8_t> row(padded_in);
     std::vector<float> row_scales(groups);
     std::vector<int32_t> row_sums(groups);
     for (int64_t r = begin; r < end; ++r) {
       if (r < n) {
-        kernels::kernels().quantize_row(shape, x + r * shape.in, row.data(), row_scales.data(),
+        kernels::kernels().quantize_row(shape, row_of(r), row.data(), row_scales.data(),
                                         row_sums.data());
         for (int64_t g = 0; g < groups; ++g) {
           scales[g * padded_rows + r] = row_scales[g];
@@ -149,9 +180,9 @@ at::Tensor to_bf16_tiles(const at::Tensor& rows) {
 // All blocks on all threads.
 template <class Product, class Tiles>
 void multiply(const Product& product, const PackedShape& shape, const std::byte* w, const Tiles& x,
-              const at::Tensor& y) {
+              const kernels::TileOutput& out) {
   at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
-    product(shape, w, begin, end, x, y.mutable_data_ptr<float>(), shape.out);
+    product(shape, w, begin, end, x, out);
   });
 }
 
@@ -164,18 +195,19 @@ bool has_bf16_tiles(const PackedShape& shape) {
 }
 
 void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
-                         const at::Tensor& y) {
+                         const at::Tensor& bias, const at::Tensor& y) {
   const at::Tensor rows = padded(shape, x.contiguous());
-  if (!has_tiles(shape, kTileBytes / 2)) return multiply_by_brgemm(shape, w, rows, y);
+  const kernels::TileOutput out = output_of(shape, bias, y);
+  if (!has_tiles(shape, kTileBytes / 2)) return multiply_by_brgemm(shape, w, rows, out);
   const at::Tensor tiles = to_bf16_tiles(rows);
   const auto* data = reinterpret_cast<const uint16_t*>(tiles.const_data_ptr<at::BFloat16>());
-  multiply(kernels::kernels().tiles->bf16, shape, w, kernels::Bf16Tiles{data, x.size(0)}, y);
+  multiply(kernels::kernels().tiles->bf16, shape, w, kernels::Bf16Tiles{data, x.size(0)}, out);
 }
 
 void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
-                         const at::Tensor& y) {
+                         const at::Tensor& bias, const at::Tensor& y) {
   const OwnedInt8Tiles tiles = to_int8_tiles(shape, x.contiguous());
-  multiply(kernels::kernels().tiles->int8, shape, w, tiles.view, y);
+  multiply(kernels::kernels().tiles->int8, shape, w, tiles.view, output_of(shape, bias, y));
 }
 
 at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x) {

@@ -17,13 +17,15 @@ bool has_bf16_products();
 bool has_int8_tiles(const kernels::PackedShape& shape);
 bool has_bf16_tiles(const kernels::PackedShape& shape);
 
-// y [rows, out] fp32 = x w^T. `x`: bf16 [rows, in]. The weights are rounded to bf16, sums are fp32.
+// y [rows, out], fp32 or bf16, = x w^T + bias. `x`: bf16 [rows, in]; `bias`: fp32 [out], or undefined.
+// The weights are rounded to bf16, sums are fp32.
 void multiply_bf16_tiles(const kernels::PackedShape& shape, const std::byte* w, const at::Tensor& x,
-                         const at::Tensor& y);
+                         const at::Tensor& bias, const at::Tensor& y);
 
-// The same with x [rows, in] fp32 rounded to int8 per row and group, and integer sums per group.
+// The same with x [rows, in], fp32 or bf16, rounded to int8 per row and group, and integer sums per
+// group.
 void multiply_int8_tiles(const kernels::PackedShape& shape, const std::byte* w, const at::Tensor& x,
-                         const at::Tensor& y);
+                         const at::Tensor& bias, const at::Tensor& y);
 
 // x w^T in fp32 [rows, out], column after column. `x`: bf16 [rows, in]. Weights with one scale a
 // row are exact (the sums are scaled), others are rounded to bf16.

@@ -133,6 +133,13 @@ Result<int> quantize_bits(const EngineOptions& options) {
                           "as they are", options.quantize);
 }
 
+Result<int> quantize_vision_bits(const EngineOptions& options) {
+  if (options.quantize_vision == "none") return 0;
+  if (options.quantize_vision == "int8") return 8;
+  return invalid_argument("the vision tower can be quantised to int8, not \"{}\"; none leaves it as "
+                          "it is", options.quantize_vision);
+}
+
 Result<checkpoint::Activations> activations(const EngineOptions& options) {
   if (options.activations == "bf16") return checkpoint::Activations::kFloat;
   if (options.activations == "int8") return checkpoint::Activations::kInt8;
@@ -215,6 +222,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   GLMV_ASSIGN(const checkpoint::QuantConfig stored,
               checkpoint::parse_quant_config(config.quantization));
   GLMV_ASSIGN(const int bits, quantize_bits(options));
+  GLMV_ASSIGN(const int vision_bits, quantize_vision_bits(options));
   GLMV_ASSIGN(const checkpoint::Activations rounding, activations(options));
   if (options.check_memory) {
     int held_bits = stored.bits != 0 ? stored.bits : bits;
@@ -234,6 +242,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
                                                              .load_format = options.load_format,
                                                              .gguf = options.gguf,
                                                              .quantize_bits = bits,
+                                                             .quantize_vision_bits = vision_bits,
                                                              .activations = rounding}));
   EngineSetup setup{.options = options,
                     .token_bytes = std::move(token_bytes),

@@ -23,6 +23,7 @@ struct EngineOptions {
   std::string device = "cpu";        // cpu | cuda[:i] | npu[:i]
   std::string load_format = "auto";  // auto | dummy (random weights of the config's shapes)
   std::string quantize = "none";     // none | int8 | int4: round float weights while loading
+  std::string quantize_vision = "none";  // none | int8, with int8 activations: of the vision tower
   // Of quantised Linears: bf16 (exact) | int8 (faster) | fp8 (float8 weights, as on GPUs).
   std::string activations = "bf16";
   int num_threads = 0;               // 0: all cores

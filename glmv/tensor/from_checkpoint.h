@@ -31,6 +31,7 @@ class WeightSource {
     uint64_t dummy_seed = 0;
     checkpoint::QuantConfig quantization;  // of the file
     int quantize_bits = 0;                 // 4, 8: float Linears of the decoder are packed so
+    int quantize_vision_bits = 0;          // 8: those of the vision tower too, int8 activations
     checkpoint::Activations activations = checkpoint::Activations::kFloat;  // of quantised Linears
   };
 

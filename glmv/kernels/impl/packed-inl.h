@@ -182,8 +182,18 @@ inline void quantize_row(const PackedShape& shape, const float* x, int8_t* q, fl
   for (int64_t g = 0; g < shape.num_groups(); ++g) {
     const float* in = x + g * shape.group;
     int8_t* out = q + g * shape.padded_group();
+    // Sixteen maxima side by side: one alone would keep the compiler from using vectors.
+    float lanes[16] = {};
+    int64_t done = 0;
+    for (; done + 16 <= shape.group; done += 16) {
+      for (int j = 0; j < 16; ++j) {
+        const float size = std::fabs(in[done + j]);
+        lanes[j] = size > lanes[j] ? size : lanes[j];
+      }
+    }
     float largest = 0;
-    for (int64_t k = 0; k < shape.group; ++k) largest = std::max(largest, std::fabs(in[k]));
+    for (const float size : lanes) largest = std::max(largest, size);
+    for (; done < shape.group; ++done) largest = std::max(largest, std::fabs(in[done]));
     const float scale = largest / 127.0f;
     const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
     int32_t sum = 0;

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "glmv/kernels/impl/tile_operands-inl.h"
 #include "glmv/kernels/impl/tile_scope-inl.h"
@@ -20,46 +21,73 @@ constexpr int64_t kInputsAtOnce = 512;
 constexpr int64_t kActivationBytes = int64_t{1} << 20;
 constexpr int64_t kMaxRowsAtOnce = 512;
 
+// Blocks whose sums are kept while the inputs are taken in turn: with 512 rows 4 MiB.
+constexpr int64_t kBlocksAtOnce = 64;
+
 // What rows and inputs one pass takes.
 struct Pass {
   int64_t first_row, num_rows;      // multiples of 16
   int64_t first_input, num_inputs;  // multiples of kInputsAtOnce but for the last
+  bool is_last;                     // of the inputs
 };
 
+// Calls work(block, pass, sums) for all blocks and passes; `sums`, of the pass's rows and the block,
+// are what the passes over earlier inputs left there (anything at the first).
 template <class Work>
-void for_passes(int64_t num_rows, int64_t num_inputs, int64_t element_bytes, const Work& work) {
+void for_passes(int64_t begin, int64_t end, int64_t num_rows, int64_t num_inputs,
+                int64_t element_bytes, const Work& work) {
   const int64_t rows = (num_rows + 15) / 16 * 16;
   const int64_t row_passes = (rows + kMaxRowsAtOnce - 1) / kMaxRowsAtOnce;
   const int64_t at_once = ((rows + row_passes - 1) / row_passes + 31) / 32 * 32;
   const int64_t inputs_at_once = std::max(
       kInputsAtOnce, kActivationBytes / (at_once * element_bytes) / kInputsAtOnce * kInputsAtOnce);
+  const int64_t kept = num_inputs > inputs_at_once ? std::min(kBlocksAtOnce, end - begin) : 1;
+  Lines<float> sums(kept * at_once * kPackRows);
   for (int64_t row = 0; row < rows; row += at_once) {
-    for (int64_t input = 0; input < num_inputs; input += inputs_at_once) {
-      work(Pass{row, std::min(at_once, rows - row), input,
-                std::min(inputs_at_once, num_inputs - input)});
+    for (int64_t first = begin; first < end; first += kept) {
+      for (int64_t input = 0; input < num_inputs; input += inputs_at_once) {
+        const Pass pass{row, std::min(at_once, rows - row), input,
+                        std::min(inputs_at_once, num_inputs - input),
+                        input + inputs_at_once >= num_inputs};
+        for (int64_t b = first; b < std::min(first + kept, end); ++b) {
+          work(b, pass, sums.data() + (b - first) * at_once * kPackRows);
+        }
+      }
     }
   }
 }
 
-// Adds (or writes, from the first inputs) the sums of a block to y.
-void put_sums(const PackedShape& shape, int64_t block, const Pass& pass, int64_t num_rows,
-              const float* sums, float* y, int64_t ldy) {
+// Writes value(r, half) of the rows of a pass, r from 0, as 16 outputs of each half of a block.
+template <class Value>
+void put_rows(const PackedShape& shape, int64_t block, const Pass& pass, int64_t num_rows,
+              const TileOutput& out, const Value& value) {
   const int64_t column = block * kPackRows;
-  const int64_t n = std::min<int64_t>(kPackRows, shape.out - column);
-  const auto mask = static_cast<__mmask16>(n >= 16 ? 0xffff : (1u << n) - 1);
-  const auto upper = static_cast<__mmask16>(n >= 32 ? 0xffff : n > 16 ? (1u << (n - 16)) - 1 : 0);
   const int64_t rows = std::min(pass.num_rows, num_rows - pass.first_row);
-  for (int64_t r = 0; r < rows; ++r) {
-    float* out = y + (pass.first_row + r) * ldy + column;
-    __m512 low = _mm512_loadu_ps(sums + r * kPackRows);
-    __m512 high = _mm512_loadu_ps(sums + r * kPackRows + 16);
-    if (pass.first_input > 0) {
-      low = _mm512_add_ps(low, _mm512_maskz_loadu_ps(mask, out));
-      high = _mm512_add_ps(high, _mm512_maskz_loadu_ps(upper, out + 16));
+  for (int half = 0; half < 2; ++half) {
+    const int64_t first = column + 16 * half;
+    const int64_t n = std::clamp<int64_t>(shape.out - first, 0, 16);
+    const auto mask = static_cast<__mmask16>((1u << n) - 1);
+    const __m512 bias = out.bias == nullptr ? _mm512_setzero_ps()
+                                            : _mm512_maskz_loadu_ps(mask, out.bias + first);
+    for (int64_t r = 0; r < rows; ++r) {
+      const __m512 sum = _mm512_add_ps(value(r, half), bias);
+      const int64_t at = (pass.first_row + r) * out.ldy + first;
+      if (out.is_bf16) {
+        const auto words = std::bit_cast<__m256i>(_mm512_cvtneps_pbh(sum));
+        _mm256_mask_storeu_epi16(static_cast<uint16_t*>(out.y) + at, mask, words);
+      } else {
+        _mm512_mask_storeu_ps(static_cast<float*>(out.y) + at, mask, sum);
+      }
     }
-    _mm512_mask_storeu_ps(out, mask, low);
-    _mm512_mask_storeu_ps(out + 16, upper, high);
   }
+}
+
+// The sums of a block as they are.
+void put_sums(const PackedShape& shape, int64_t block, const Pass& pass, int64_t num_rows,
+              const float* sums, const TileOutput& out) {
+  put_rows(shape, block, pass, num_rows, out, [&](int64_t r, int half) {
+    return _mm512_load_ps(sums + r * kPackRows + 16 * half);
+  });
 }
 
 // Tiles 0 to 3 hold the products of two tiles of rows (4, 5) with the two halves of a block (6, 7);
@@ -115,6 +143,28 @@ void multiply_tiles(const std::byte* x, int64_t row_tile_bytes, const std::byte*
       if constexpr (kBytes) _tile_dpbssd(3, 5, 7);
       if constexpr (!kBytes) _tile_dpbf16ps(3, 5, 7);
     }
+  }
+}
+
+// `sums` [16 or 32 rows, 32] = (unless `fresh`: themselves +) the products of num_tiles tiles of
+// inputs.
+template <bool kBytes, class Sum>
+void multiply_onto(const std::byte* x, int64_t row_tile_bytes, const std::byte* w,
+                   int64_t num_tiles, bool both, bool fresh, Sum* sums) {
+  constexpr int64_t kLine = 4 * kPackRows;
+  const auto run = [&]<bool kBoth>() {
+    if (fresh) {
+      zero_products<kBoth>();
+    } else {
+      load_products<kBoth>(sums, kLine);
+    }
+    multiply_tiles<kBoth, kBytes>(x, row_tile_bytes, w, num_tiles);
+    store_products<kBoth>(sums, kLine);
+  };
+  if (both) {
+    run.template operator()<true>();
+  } else {
+    run.template operator()<false>();
   }
 }
 
@@ -189,14 +239,19 @@ struct Int8Work {
   const Int8Tiles& x;
   int64_t padded_rows;
   Lines<int8_t> tiles{kInputsAtOnce * kPackRows};
-  Lines<float> sums{kMaxRowsAtOnce * kPackRows};
   Lines<int32_t> products{2 * 32 * kPackRows};
   Pieces pieces;
 
+  // The tiles of x that belong to a row of the pass.
+  const std::byte* rows_at(const Pass& pass, int64_t row, int64_t first_input) const {
+    return reinterpret_cast<const std::byte*>(x.q) + (pass.first_row + row) / 16 * row_tile_bytes() +
+           first_input / kByteInputs * kTileBytes;
+  }
+  int64_t row_tile_bytes() const { return shape.padded_in() / kByteInputs * kTileBytes; }
+
   // All pieces times all rows of the pass. The tile unit works on the next products while the
   // vector unit scales the last ones.
-  void multiply(const Pass& pass, int64_t first_input) {
-    const int64_t row_tile_bytes = shape.padded_in() / kByteInputs * kTileBytes;
+  void multiply(const Pass& pass, int64_t first_input, float* sums) {
     const auto* w = reinterpret_cast<const std::byte*>(tiles.data());
     struct Waiting {
       const Piece* piece = nullptr;
@@ -208,13 +263,11 @@ struct Int8Work {
       if (last.piece == nullptr) return;
       add_scaled(last.products,
                  x.scales + last.piece->group * padded_rows + pass.first_row + last.row,
-                 last.piece->block, last.rows, sums.data() + last.row * kPackRows);
+                 last.piece->block, last.rows, sums + last.row * kPackRows);
     };
     int turn = 0;
     for_row_tiles(pass.num_rows, [&](int64_t row, bool both) {
-      const auto* rows = reinterpret_cast<const std::byte*>(x.q) +
-                         (pass.first_row + row) / 16 * row_tile_bytes +
-                         first_input / kByteInputs * kTileBytes;
+      const std::byte* rows = rows_at(pass, row, first_input);
       for (int i = 0; i < pieces.count; ++i) {
         const Piece& piece = pieces.items[i];
         const std::byte* a = rows + piece.first_tile * kTileBytes;
@@ -222,12 +275,12 @@ struct Int8Work {
         int32_t* to = products.data() + turn * 32 * kPackRows;
         if (both) {
           zero_products<true>();
-          multiply_tiles<true, true>(a, row_tile_bytes, b, piece.num_tiles);
+          multiply_tiles<true, true>(a, row_tile_bytes(), b, piece.num_tiles);
           scale_last();
           store_products<true>(to, 4 * kPackRows);
         } else {
           zero_products<false>();
-          multiply_tiles<false, true>(a, row_tile_bytes, b, piece.num_tiles);
+          multiply_tiles<false, true>(a, row_tile_bytes(), b, piece.num_tiles);
           scale_last();
           store_products<false>(to, 4 * kPackRows);
         }
@@ -237,43 +290,95 @@ struct Int8Work {
     });
     scale_last();
   }
+
+  // The same with one group: integer sums go on from piece to piece and are scaled once, by
+  // put_whole().
+  void multiply_whole(const Pass& pass, int64_t first_input, int64_t num_inputs, int32_t* sums) {
+    const auto* w = reinterpret_cast<const std::byte*>(tiles.data());
+    for_row_tiles(pass.num_rows, [&](int64_t row, bool both) {
+      const std::byte* rows = rows_at(pass, row, first_input);
+      multiply_onto<true>(rows, row_tile_bytes(), w, num_inputs / kByteInputs, both,
+                          first_input == 0, sums + row * kPackRows);
+    });
+  }
 };
 
 template <int kBits>
-void byte_block(Int8Work& work, const std::byte* row_block, const Pass& pass) {
-  std::fill_n(work.sums.data(), pass.num_rows * kPackRows, 0.0f);
+void byte_block(Int8Work& work, const std::byte* row_block, const Pass& pass, float* sums) {
+  const bool whole = work.shape.num_groups() == 1;
+  if (!whole && pass.first_input == 0) std::fill_n(sums, pass.num_rows * kPackRows, 0.0f);
   for (int64_t done = 0; done < pass.num_inputs; done += kInputsAtOnce) {
     const int64_t n = std::min(kInputsAtOnce, pass.num_inputs - done);
-    make_byte_operands<kBits>(work.shape, row_block, pass.first_input + done, n, work.tiles.data(),
-                              work.pieces);
-    work.multiply(pass, pass.first_input + done);
+    const int64_t first = pass.first_input + done;
+    make_byte_operands<kBits>(work.shape, row_block, first, n, work.tiles.data(), work.pieces);
+    if (whole) {
+      work.multiply_whole(pass, first, n, reinterpret_cast<int32_t*>(sums));
+    } else {
+      work.multiply(pass, first, sums);
+    }
   }
-  if (kBits == 4) return;
+  if (kBits == 4 || whole) return;
   const int64_t group = work.shape.padded_group();
   for (int64_t g = 0; g < work.shape.num_groups(); ++g) {
     // Once for every group, in the pass that begins it.
     if (g * group < pass.first_input || g * group >= pass.first_input + pass.num_inputs) continue;
     const int64_t at = g * work.padded_rows + pass.first_row;
     add_zero_points(row_block + g * work.shape.block_bytes(), work.x.scales + at, work.x.sums + at,
-                    pass.num_rows, work.sums.data());
+                    pass.num_rows, sums);
   }
 }
 
+// Integer sums over all inputs: scaled, with what 8-bit zero points other than 128 leave to add.
+void put_whole(const Int8Work& work, int64_t block, const std::byte* row_block, const Pass& pass,
+               const int32_t* sums, const TileOutput& out) {
+  const float* x_scales = work.x.scales + pass.first_row;
+  const int32_t* x_sums = work.x.sums + pass.first_row;
+  const auto* zeros = reinterpret_cast<const uint8_t*>(row_block) + kPackZeroOffset;
+  const bool plain = work.shape.bits == 4 ||
+                     std::all_of(zeros, zeros + kPackRows, [](uint8_t z) { return z == 128; });
+  const __m512 scales[2] = {_mm512_loadu_ps(row_block), _mm512_loadu_ps(row_block + 64)};
+  const auto scaled = [&](__m512i sum, int64_t r, int half) {
+    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(x_scales[r]), scales[half]);
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+  };
+  const auto sum_of = [&](int64_t r, int half) {
+    return _mm512_load_si512(sums + r * kPackRows + 16 * half);
+  };
+  if (plain) {
+    put_rows(work.shape, block, pass, work.x.num_rows, out,
+             [&](int64_t r, int half) { return scaled(sum_of(r, half), r, half); });
+    return;
+  }
+  __m512i missing[2];
+  for (int half = 0; half < 2; ++half) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros + 16 * half));
+    missing[half] = _mm512_sub_epi32(_mm512_set1_epi32(128), _mm512_cvtepu8_epi32(bytes));
+  }
+  put_rows(work.shape, block, pass, work.x.num_rows, out, [&](int64_t r, int half) {
+    const __m512i more = _mm512_mullo_epi32(_mm512_set1_epi32(x_sums[r]), missing[half]);
+    return scaled(_mm512_add_epi32(sum_of(r, half), more), r, half);
+  });
+}
+
 void tile_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-               const Int8Tiles& x, float* y, int64_t ldy) {
+               const Int8Tiles& x, const TileOutput& out) {
   const TileScope scope;
   Int8Work work{shape, x, (x.num_rows + 15) / 16 * 16};
-  for_passes(x.num_rows, shape.padded_in(), 1, [&](const Pass& pass) {
-    for (int64_t b = begin; b < end; ++b) {
-      const std::byte* row_block = w + b * shape.row_block_bytes();
-      if (shape.bits == 4) {
-        byte_block<4>(work, row_block, pass);
-      } else {
-        byte_block<8>(work, row_block, pass);
-      }
-      put_sums(shape, b, pass, x.num_rows, work.sums.data(), y, ldy);
-    }
-  });
+  for_passes(begin, end, x.num_rows, shape.padded_in(), 1,
+             [&](int64_t b, const Pass& pass, float* sums) {
+               const std::byte* row_block = w + b * shape.row_block_bytes();
+               if (shape.bits == 4) {
+                 byte_block<4>(work, row_block, pass, sums);
+               } else {
+                 byte_block<8>(work, row_block, pass, sums);
+               }
+               if (!pass.is_last) return;
+               if (shape.num_groups() == 1) {
+                 put_whole(work, b, row_block, pass, reinterpret_cast<const int32_t*>(sums), out);
+               } else {
+                 put_sums(shape, b, pass, x.num_rows, sums, out);
+               }
+             });
 }
 
 template <int kBits>
@@ -290,44 +395,32 @@ void make_pair_operands(const PackedShape& shape, const std::byte* row_block, in
 }
 
 void tile_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-               const Bf16Tiles& x, float* y, int64_t ldy) {
+               const Bf16Tiles& x, const TileOutput& out) {
   const TileScope scope;
   Lines<uint16_t> tiles(kInputsAtOnce * kPackRows);
-  Lines<float> sums(kMaxRowsAtOnce * kPackRows);
   const int64_t row_tile_bytes = shape.padded_in() / kPairInputs * kTileBytes;
   const auto* operand = reinterpret_cast<const std::byte*>(tiles.data());
-  constexpr int64_t kLine = 4 * kPackRows;
-  for_passes(x.num_rows, shape.padded_in(), 2, [&](const Pass& pass) {
-    for (int64_t b = begin; b < end; ++b) {
-      const std::byte* row_block = w + b * shape.row_block_bytes();
-      std::fill_n(sums.data(), pass.num_rows * kPackRows, 0.0f);
-      for (int64_t done = 0; done < pass.num_inputs; done += kInputsAtOnce) {
-        const int64_t n = std::min(kInputsAtOnce, pass.num_inputs - done);
-        const int64_t first = pass.first_input + done;
-        if (shape.bits == 4) {
-          make_pair_operands<4>(shape, row_block, first, n, tiles.data());
-        } else {
-          make_pair_operands<8>(shape, row_block, first, n, tiles.data());
-        }
-        for_row_tiles(pass.num_rows, [&](int64_t row, bool both) {
-          const auto* rows = reinterpret_cast<const std::byte*>(x.x) +
-                             (pass.first_row + row) / 16 * row_tile_bytes +
-                             first / kPairInputs * kTileBytes;
-          float* to = sums.data() + row * kPackRows;
-          if (both) {
-            load_products<true>(to, kLine);
-            multiply_tiles<true, false>(rows, row_tile_bytes, operand, n / kPairInputs);
-            store_products<true>(to, kLine);
-          } else {
-            load_products<false>(to, kLine);
-            multiply_tiles<false, false>(rows, row_tile_bytes, operand, n / kPairInputs);
-            store_products<false>(to, kLine);
-          }
-        });
+  const auto multiply_block = [&](int64_t b, const Pass& pass, float* sums) {
+    const std::byte* row_block = w + b * shape.row_block_bytes();
+    for (int64_t done = 0; done < pass.num_inputs; done += kInputsAtOnce) {
+      const int64_t n = std::min(kInputsAtOnce, pass.num_inputs - done);
+      const int64_t first = pass.first_input + done;
+      if (shape.bits == 4) {
+        make_pair_operands<4>(shape, row_block, first, n, tiles.data());
+      } else {
+        make_pair_operands<8>(shape, row_block, first, n, tiles.data());
       }
-      put_sums(shape, b, pass, x.num_rows, sums.data(), y, ldy);
+      for_row_tiles(pass.num_rows, [&](int64_t row, bool both) {
+        const auto* rows = reinterpret_cast<const std::byte*>(x.x) +
+                           (pass.first_row + row) / 16 * row_tile_bytes +
+                           first / kPairInputs * kTileBytes;
+        multiply_onto<false>(rows, row_tile_bytes, operand, n / kPairInputs, both, first == 0,
+                             sums + row * kPackRows);
+      });
     }
-  });
+    if (pass.is_last) put_sums(shape, b, pass, x.num_rows, sums, out);
+  };
+  for_passes(begin, end, x.num_rows, shape.padded_in(), 2, multiply_block);
 }
 
 }  // namespace
