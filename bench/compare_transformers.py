@@ -2,10 +2,12 @@
 """Speed beside transformers at the 9B model's shapes, bf16, random weights.
 
 Runs `glmv bench` and the reference in turn, RUNS times each, on the same machine in one go, and
-prints minimum and median of: prefill of 512 tokens, decoding at 512 tokens, the vision tower on a
-1024x1024 picture. Needs the reference environment of ./x parity.
+prints minimum and median of: prefill of 512 tokens, decoding at 512 tokens, the vision tower on
+pictures of several sizes, also with --quant-vision int8 beside the same bf16 reference. Needs the
+reference environment of ./x parity.
 
     build/reference/bin/python bench/compare_transformers.py build/release/apps/glmv/glmv
+    ... --only-vision                     no text, and of the decoder only one small layer
     ... --device cuda --config FOLDER     on a GPU; another config.json (default: four decoder layers)
 """
 
@@ -25,10 +27,11 @@ from transformers import AutoConfig, Glm4vForConditionalGeneration  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "configs" / "glm41v_4layers"
+VISION_CONFIG = HERE / "configs" / "glm41v_vision"
 RUNS = 5
 PROMPT = 512
 DECODE = 16
-GRID = (1, 74, 74)  # a 1024x1024 picture after smart resize: 1036x1036
+PICTURES = {"1008x1008": (1, 72, 72), "448x448": (1, 32, 32)}  # with their grids
 
 
 class Reference:
@@ -47,7 +50,17 @@ class Reference:
         return time.perf_counter()
 
     @torch.inference_mode()
-    def run(self):
+    def run_vision(self):
+        times = {}
+        for name, grid in PICTURES.items():
+            pixels = torch.randn(grid[1] * grid[2], 1176, device=self.device).to(torch.bfloat16)
+            start = self.now()
+            self.model.model.visual(pixels, grid_thw=torch.tensor([grid], device=self.device))
+            times["vision " + name] = 1000 * (self.now() - start)
+        return times
+
+    @torch.inference_mode()
+    def run_text(self):
         model = self.model
         ids = torch.randint(0, 1000, (1, PROMPT), device=self.device)
         model.model.rope_deltas = None
@@ -62,45 +75,60 @@ class Reference:
             out = model(input_ids=token, past_key_values=cache, position_ids=position, use_cache=True)
             token = out.logits[:, -1:].argmax(-1)
         decode = self.now() - start
-        pixels = torch.randn(GRID[0] * GRID[1] * GRID[2], 1176, device=self.device).to(torch.bfloat16)
-        start = self.now()
-        model.model.visual(pixels, grid_thw=torch.tensor([GRID], device=self.device))
-        vision = self.now() - start
-        return {"prefill_tps": PROMPT / prefill, "decode_tps": DECODE / decode, "vision_ms": 1000 * vision}
+        return {"prefill_tps": PROMPT / prefill, "decode_tps": DECODE / decode}
+
+
+def bench(args, *flags):
+    text = subprocess.run(
+        [args.binary, "bench", "-m", args.config, "--load-format", "dummy", "--dtype", "bfloat16",
+         "--device", args.device, "--runs", "1", "--json", "-", *flags],
+        check=True, capture_output=True, text=True).stdout
+    return json.loads(text[text.index("{"):])
 
 
 def glmv(args):
-    text = subprocess.run(
-        [args.binary, "bench", "-m", args.config, "--load-format", "dummy", "--dtype", "bfloat16", "--device", args.device,
-         "--prompt", str(PROMPT), "--gen", str(DECODE), "--image", "1024x1024", "--runs", "1",
-         "--json", "-"],
-        check=True, capture_output=True, text=True).stdout
-    result = json.loads(text[text.index("{"):])
-    return {"prefill_tps": 1000 * PROMPT / result["prefill"]["ms_median"],
-            "decode_tps": 1000 * result["decoded_tokens"] / result["decode"]["ms_median"],
-            "vision_ms": result["vision"]["ms_median"]}
+    times = {}
+    if not args.only_vision:
+        result = bench(args, "--prompt", str(PROMPT), "--gen", str(DECODE), "--image", "none")
+        times["prefill_tps"] = 1000 * PROMPT / result["prefill"]["ms_median"]
+        times["decode_tps"] = 1000 * result["decoded_tokens"] / result["decode"]["ms_median"]
+    for name in PICTURES:
+        picture = ("--prompt", "16", "--gen", "2", "--image", name)
+        times["vision " + name] = bench(args, *picture)["vision"]["ms_median"]
+        if args.device == "cpu":
+            result = bench(args, *picture, "--quant-vision", "int8")
+            times[f"vision {name} int8"] = result["vision"]["ms_median"]
+    return times
+
+
+def reference_times(args, peer):
+    times = {} if args.only_vision else peer.run_text()
+    return times | peer.run_vision()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", nargs="?", default="build/release/apps/glmv/glmv")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--config", default=str(CONFIG))
+    parser.add_argument("--config")
+    parser.add_argument("--only-vision", action="store_true")
     args = parser.parse_args()
+    args.config = args.config or str(VISION_CONFIG if args.only_vision else CONFIG)
     peer = Reference(args.config, args.device)
-    peer.run()  # warm-up
+    reference_times(args, peer)  # warm-up
     ours, theirs = [], []
     for i in range(RUNS):
         ours.append(glmv(args))
-        theirs.append(peer.run())
+        theirs.append(reference_times(args, peer))
         print(f"run {i + 1} of {RUNS} done", file=sys.stderr)
-    print(f"{'figure':<12} {'glmv best':>10} {'median':>10} {'ref. best':>10} {'median':>10} {'ratio best':>11} {'median':>7}")
-    for name, higher in (("prefill_tps", True), ("decode_tps", True), ("vision_ms", False)):
+    print(f"{'figure':<22} {'glmv best':>10} {'median':>10} {'ref. best':>10} {'median':>10} {'ratio best':>11} {'median':>7}")
+    for name in ours[0]:
+        higher = name.endswith("_tps")
         best = max if higher else min
-        a, b = [r[name] for r in ours], [r[name] for r in theirs]
+        a, b = [r[name] for r in ours], [r[name.removesuffix(" int8")] for r in theirs]
         pairs = [(best(a), best(b)), (statistics.median(a), statistics.median(b))]
         ratios = [x / y if higher else y / x for x, y in pairs]
-        print(f"{name:<12} {pairs[0][0]:>10.2f} {pairs[1][0]:>10.2f} {pairs[0][1]:>10.2f} {pairs[1][1]:>10.2f} "
+        print(f"{name:<22} {pairs[0][0]:>10.2f} {pairs[1][0]:>10.2f} {pairs[0][1]:>10.2f} {pairs[1][1]:>10.2f} "
               f"{ratios[0]:>11.2f} {ratios[1]:>7.2f}")
 
 

@@ -43,7 +43,7 @@ struct Work {
 };
 
 Work work_of(const ModelConfig& config, int64_t weight_bytes, int64_t element_bytes,
-             int64_t num_prompt, const std::optional<BenchPicture>& picture) {
+             int64_t num_prompt, const std::optional<BenchPicture>& picture, bool int8_vision) {
   std::map<Part, PartSize> sizes = part_sizes(config);
   const auto active = double(active_text_parameters(config, sizes));
   const checkpoint::TextConfig& text = config.text;
@@ -54,11 +54,14 @@ Work work_of(const ModelConfig& config, int64_t weight_bytes, int64_t element_by
   const double attention = 2.0 * n * n * double(text.num_attention_heads * text.head_dim) *
                            double(text.num_hidden_layers);
   work.prefill_gflop = (2.0 * n * (active - head) + 2.0 * head + attention) / 1e9;
-  // What is held beside the weights of the decoder is never quantised.
-  const int64_t beside = sizes[Part::kVision].num_parameters +
-                         sizes[Part::kProjector].num_parameters +
-                         (text.tie_word_embeddings ? 0 : sizes[Part::kEmbeddings].num_parameters);
-  const double held = double(weight_bytes) - double(beside) * double(element_bytes);
+  // What is held beside the weights of the decoder, of which only the tower's may be quantised.
+  const int64_t tower =
+      sizes[Part::kVision].num_parameters + sizes[Part::kProjector].num_parameters;
+  const int64_t embeddings =
+      text.tie_word_embeddings ? 0 : sizes[Part::kEmbeddings].num_parameters;
+  const int64_t beside = tower + embeddings;
+  const double held = double(weight_bytes) - double(embeddings) * double(element_bytes) -
+                      double(tower) * (int8_vision ? 1.0 : double(element_bytes));
   work.token_bytes = held / double(std::max<int64_t>(num_parameters(sizes) - beside, 1)) * active;
   if (picture) {
     const double patches = double(picture->grid.num_patches());
@@ -248,7 +251,7 @@ Result<int> run_bench_command(const BenchFlags& flags) {
   measured.num_parameters = num_parameters(part_sizes(config));
   measured.dtype = loaded_dtype(flags, measured.weight_bytes, measured.num_parameters);
   measured.work = work_of(config, measured.weight_bytes, measured.dtype == "float32" ? 4 : 2,
-                          flags.num_prompt, measured.picture);
+                          flags.num_prompt, measured.picture, options.quantize_vision == "int8");
   GLMV_ASSIGN(measured.machine, measure_machine(options.num_threads, options.device));
   const Json json = to_json(flags, measured);
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -85,7 +85,14 @@ using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, i
 using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
                                  int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
 
+// The rows of the tiles [tile_begin, tile_end) of x [num_rows, in], fp32 or bf16, as Int8Tiles: as
+// quantize_row, for groups of a multiple of 64 inputs.
+using QuantizeTiles = void (*)(const PackedShape& shape, const void* x, bool is_bf16,
+                               int64_t num_rows, int64_t tile_begin, int64_t tile_end, int8_t* q,
+                               float* scales, int32_t* sums);
+
 struct TileProducts {
+  QuantizeTiles quantize;
   TileInt8Product int8;
   TileBf16Product bf16;
 };

@@ -261,6 +261,29 @@ TEST(Kernels, TileProductsEqualTheReference) {
                              {got_int8.data(), false, ldy});
       row.table->tiles->bf16(shape, c.w.data(), 0, blocks, {bf16_tiles.data(), n},
                              {got_bf16.data(), false, ldy});
+      std::vector<int8_t> got_q(q_tiles.size(), 99);
+      std::vector<float> got_scales(tile_scales.size(), -1.0f);
+      std::vector<int32_t> got_sums(tile_sums.size(), -1);
+      row.table->tiles->quantize(shape, x.data(), false, n, 0, padded_rows / 16, got_q.data(),
+                                 got_scales.data(), got_sums.data());
+      int differ = 0;
+      for (size_t i = 0; i < got_q.size(); ++i) differ += got_q[i] != q_tiles[i];
+      EXPECT_LE(differ, 3);  // a tie may fall to either side
+      for (size_t i = 0; i < got_scales.size(); ++i) {
+        EXPECT_NEAR(got_scales[i], tile_scales[i], 1e-7);
+        EXPECT_NEAR(got_sums[i], tile_sums[i], 2);
+      }
+      // bf16 rows as their values in fp32.
+      std::vector<int8_t> half_q(q_tiles.size(), 99);
+      row.table->tiles->quantize(shape, rounded.data(), false, n, 0, padded_rows / 16, got_q.data(),
+                                 got_scales.data(), got_sums.data());
+      std::vector<float> half_scales(tile_scales.size());
+      std::vector<int32_t> half_sums(tile_sums.size());
+      row.table->tiles->quantize(shape, halves.data(), true, n, 0, padded_rows / 16, half_q.data(),
+                                 half_scales.data(), half_sums.data());
+      EXPECT_EQ(half_q, got_q);
+      EXPECT_EQ(half_scales, got_scales);
+      EXPECT_EQ(half_sums, got_sums);
       // With a bias and rounded: the same but for the last step.
       std::vector<uint16_t> got_half(n * ldy, 0xffff);
       std::vector<float> bias(shape.out);

@@ -78,7 +78,7 @@ Image Canvas::to_image() const {
   cairo_surface_flush(surface_.get());
   const unsigned char* data = cairo_image_surface_get_data(surface_.get());
   const int stride = cairo_image_surface_get_stride(surface_.get());
-  Image image{width_, height_, std::vector<uint8_t>(static_cast<size_t>(width_) * height_ * 3)};
+  Image image{width_, height_, PixelBytes(static_cast<size_t>(width_) * height_ * 3)};
   for (int y = 0; y < height_; ++y) {
     const auto* row = reinterpret_cast<const uint32_t*>(data + static_cast<size_t>(y) * stride);
     uint8_t* to = image.pixel(0, y);

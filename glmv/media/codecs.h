@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "glmv/base/result.h"
+#include "glmv/media/decode.h"
 #include "glmv/media/format.h"
+#include "glmv/media/image.h"
 
 namespace glmv::media {
 
@@ -22,13 +24,14 @@ struct RawImage {
   int height = 0;
   PixelLayout layout = PixelLayout::kRgb;
   int orientation = 1;
-  std::vector<uint8_t> data;
+  PixelBytes data;
 };
 
 // invalid_argument for a side of 0, resource_exhausted above the limit.
 Result<void> check_size(int64_t width, int64_t height, int64_t max_pixels);
 
-Result<RawImage> decode_jpeg(std::string_view bytes, int64_t max_pixels);
+// options.reader gets the rows of a colour picture while they are decoded, unless it must be turned.
+Result<RawImage> decode_jpeg(std::string_view bytes, const DecodeOptions& options);
 Result<RawImage> decode_png(std::string_view bytes, int64_t max_pixels);
 Result<RawImage> decode_bmp(std::string_view bytes, int64_t max_pixels);
 // WebP, GIF, TIFF and AVIF through libvips.

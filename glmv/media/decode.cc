@@ -18,9 +18,11 @@ Result<void> check_size(int64_t width, int64_t height, int64_t max_pixels) {
 
 namespace {
 
-Result<RawImage> decode_raw(std::string_view bytes, ImageFormat format, int64_t max_pixels) {
+Result<RawImage> decode_raw(std::string_view bytes, ImageFormat format,
+                            const DecodeOptions& options) {
+  const int64_t max_pixels = options.max_pixels;
   switch (format) {
-    case ImageFormat::kJpeg: return decode_jpeg(bytes, max_pixels);
+    case ImageFormat::kJpeg: return decode_jpeg(bytes, options);
     case ImageFormat::kPng: return decode_png(bytes, max_pixels);
     case ImageFormat::kBmp: return decode_bmp(bytes, max_pixels);
     default: return decode_vips(bytes, format, max_pixels);
@@ -41,7 +43,7 @@ Result<DecodedImage> decode_image(std::string_view bytes, std::string_view name,
         "picture {}: not a picture but {}; give a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file",
         name, describe_content(bytes));
   }
-  Result<RawImage> raw = decode_raw(bytes, *format, options.max_pixels);
+  Result<RawImage> raw = decode_raw(bytes, *format, options);
   if (!raw) {
     return in_context(fmt::format("picture {} ({})", name, format_name(*format)), raw.error());
   }

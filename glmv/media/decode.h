@@ -11,6 +11,7 @@
 #include "glmv/base/result.h"
 #include "glmv/media/format.h"
 #include "glmv/media/image.h"
+#include "glmv/media/row_reader.h"
 
 namespace glmv::media {
 
@@ -24,6 +25,8 @@ struct DecodeOptions {
   int64_t max_pixels = 90'000'000;       // width * height as the header says, checked first
   AlphaMode alpha = AlphaMode::kOverWhite;
   bool apply_orientation = true;
+  // Gets the rows while they are decoded, where the format allows it: else start() is not called.
+  RowReader* reader = nullptr;
 };
 
 struct DecodedImage {

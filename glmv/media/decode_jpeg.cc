@@ -17,6 +17,8 @@ namespace {
 
 // A progressive file may hold any number of scans, each of which costs a pass over the picture.
 constexpr int kMaxScans = 500;
+// Rows between two reports to a reader.
+constexpr JDIMENSION kRowsAtOnce = 16;
 
 struct ErrorState {
   jpeg_error_mgr base;  // first: libjpeg hands it back as a jpeg_error_mgr*
@@ -70,9 +72,9 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() { jpeg_destroy_decompress(&info_); }
 
-  Result<RawImage> decode(std::string_view bytes, int64_t max_pixels) {
+  Result<RawImage> decode(std::string_view bytes, const DecodeOptions& options) {
     if (!read_header(bytes)) return invalid_argument("{}", errors_.message);
-    GLMV_RETURN_IF_ERROR(check_size(info_.image_width, info_.image_height, max_pixels));
+    GLMV_RETURN_IF_ERROR(check_size(info_.image_width, info_.image_height, options.max_pixels));
     switch (info_.num_components) {
       case 1:
         info_.out_color_space = JCS_GRAYSCALE;
@@ -94,7 +96,16 @@ class Decoder {
     image_.orientation = orientation();
     row_bytes_ = static_cast<size_t>(image_.width) * num_channels(image_.layout);
     image_.data.resize(row_bytes_ * image_.height);
-    if (!read_rows()) return invalid_argument("truncated or damaged: {}", errors_.message);
+    const bool upright = !options.apply_orientation || image_.orientation <= 1;
+    reader_ = image_.layout == PixelLayout::kRgb && upright ? options.reader : nullptr;
+    if (reader_ != nullptr) reader_->start({image_.width, image_.height, image_.data.data()});
+    if (!read_rows()) {
+      if (reader_ != nullptr) {
+        reader_->progress().fail();
+        reader_->stop();
+      }
+      return invalid_argument("truncated or damaged: {}", errors_.message);
+    }
     // Four-component files store inverted values (Adobe's convention).
     if (image_.layout == PixelLayout::kCmyk) {
       for (uint8_t& value : image_.data) value = 255 - value;
@@ -122,6 +133,10 @@ class Decoder {
         rows[i] = image_.data.data() + row_bytes_ * (info_.output_scanline + i);
       }
       jpeg_read_scanlines(&info_, rows, count);
+      const JDIMENSION done = info_.output_scanline;
+      if (reader_ != nullptr && (done % kRowsAtOnce < count || done == info_.output_height)) {
+        reader_->progress().set(static_cast<int>(done));
+      }
     }
     jpeg_finish_decompress(&info_);
     return true;
@@ -142,14 +157,15 @@ class Decoder {
   ErrorState errors_{};
   ScanLimit progress_{};
   RawImage image_;
+  RowReader* reader_ = nullptr;
   size_t row_bytes_ = 0;
 };
 
 }  // namespace
 
-Result<RawImage> decode_jpeg(std::string_view bytes, int64_t max_pixels) {
+Result<RawImage> decode_jpeg(std::string_view bytes, const DecodeOptions& options) {
   Decoder decoder;
-  return decoder.decode(bytes, max_pixels);
+  return decoder.decode(bytes, options);
 }
 
 }  // namespace glmv::media

@@ -201,7 +201,7 @@ TEST(Decode, SizeLimitsAreCheckedBeforeDecoding) {
 
 TEST(Decode, ExtremeShapes) {
   for (const auto& [width, height] : {std::pair{1, 1}, std::pair{1, 65535}, std::pair{65535, 1}}) {
-    Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * height * 3, 7)};
+    Image image{width, height, PixelBytes(static_cast<size_t>(width) * height * 3, 7)};
     const auto png = encode_png(image);
     ASSERT_TRUE(png);
     const auto decoded = decode_image(*png, "thin");
@@ -216,6 +216,45 @@ TEST(Decode, ZeroSidesAreRefused) {
   EXPECT_EQ(decode_image(bmp, "x").error().code, Code::kInvalidArgument);
   put_le32(bmp, 18, 0x80000000u);
   EXPECT_EQ(decode_image(bmp, "x").error().code, Code::kInvalidArgument);
+}
+
+class RecordingReader final : public RowReader {
+ public:
+  void start(const ImageView& picture) override {
+    ++starts;
+    size = {picture.width, picture.height};
+    pixels = picture.data;
+  }
+  void stop() override {
+    ++stops;
+    EXPECT_FALSE(progress().wait_for(1));
+  }
+  int starts = 0, stops = 0;
+  std::pair<int, int> size;
+  const uint8_t* pixels = nullptr;
+};
+
+TEST(Decode, ReadersGetTheRowsOfUprightColourJpegs) {
+  for (const char* file : {"rgb_420.jpg", "rgb_444.jpg", "progressive.jpg", "one_pixel.jpg"}) {
+    RecordingReader reader;
+    const auto decoded = decode_image(golden_bytes(file), file, {.reader = &reader});
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(reader.starts, 1) << file;
+    EXPECT_EQ(reader.stops, 0);
+    EXPECT_EQ(reader.pixels, decoded->image.data.data());
+    EXPECT_EQ(reader.size, std::pair(decoded->image.width, decoded->image.height));
+    EXPECT_TRUE(reader.progress().wait_for(decoded->image.height));
+  }
+  for (const char* file : {"grey.jpg", "cmyk.jpg", "exif_6.jpg", "rgb.png"}) {
+    RecordingReader reader;
+    EXPECT_TRUE(decode_image(golden_bytes(file), file, {.reader = &reader}));
+    EXPECT_EQ(reader.starts, 0) << file;
+  }
+  const std::string bytes = golden_bytes("rgb_420.jpg");
+  RecordingReader reader;
+  EXPECT_FALSE(decode_image(bytes.substr(0, bytes.size() * 3 / 4), "cut", {.reader = &reader}));
+  EXPECT_EQ(reader.starts, 1);
+  EXPECT_EQ(reader.stops, 1);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace glmv::media {
 namespace {
 
 Image grey(int width, int height) {
-  return {width, height, std::vector<uint8_t>(static_cast<size_t>(width) * height * 3, 128)};
+  return {width, height, PixelBytes(static_cast<size_t>(width) * height * 3, 128)};
 }
 
 bool changed(const Image& image, int x, int y) {

@@ -24,7 +24,7 @@ Image to_rgb(RawImage&& raw, AlphaMode alpha) {
   GLMV_CHECK(raw.data.size() == num_pixels * num_channels(raw.layout));
   if (raw.layout == PixelLayout::kRgb) return Image{raw.width, raw.height, std::move(raw.data)};
 
-  Image image{raw.width, raw.height, std::vector<uint8_t>(num_pixels * 3)};
+  Image image{raw.width, raw.height, PixelBytes(num_pixels * 3)};
   const uint8_t* in = raw.data.data();
   uint8_t* out = image.data.data();
   const bool blend = alpha == AlphaMode::kOverWhite;
@@ -59,7 +59,7 @@ Image apply_orientation(Image&& image, int orientation) {
   if (orientation <= 1 || orientation > 8) return std::move(image);
   const int w = image.width, h = image.height;
   const bool swap_sides = orientation >= 5;
-  Image out{swap_sides ? h : w, swap_sides ? w : h, std::vector<uint8_t>(image.data.size())};
+  Image out{swap_sides ? h : w, swap_sides ? w : h, PixelBytes(image.data.size())};
   for (int y = 0; y < out.height; ++y) {
     uint8_t* to = out.pixel(0, y);
     for (int x = 0; x < out.width; ++x, to += 3) {

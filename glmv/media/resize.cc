@@ -87,65 +87,74 @@ BicubicResizer::BicubicResizer(int input_width, int input_height, int width, int
   if (height != input_height) vertical_ = bicubic_weights(input_height, height, 2);
 }
 
-void BicubicResizer::resize_row(const uint8_t* in, bool last, uint8_t* out) const {
+void BicubicResizer::resize_row(const uint8_t* in, int y, uint8_t* out) const {
+  // Rows within the last bytes of the picture have no slack behind them.
+  const bool last = (static_cast<size_t>(input_height_) - 1 - y) * input_width_ * 3 < kSlack;
   if (!last) return resize_row_rgb(in, horizontal_, width_, out);
   std::vector<uint8_t> copy(static_cast<size_t>(input_width_) * 3 + kSlack);
   std::memcpy(copy.data(), in, static_cast<size_t>(input_width_) * 3);
   resize_row_rgb(copy.data(), horizontal_, width_, out);
 }
 
-void BicubicResizer::rows(const Image& image, int begin, int end, const RowSink& sink) const {
-  GLMV_CHECK(image.width == input_width_ && image.height == input_height_);
-  GLMV_CHECK(begin >= 0 && end <= height_);
-  const size_t row_bytes = static_cast<size_t>(width_) * 3;
-  const bool horizontal = width_ != input_width_;
-  const bool vertical = height_ != input_height_;
+int BicubicResizer::input_rows(int end) const {
+  if (end <= 0) return 0;
+  // Two more, as a row is read a few bytes too far and may be a single pixel wide.
+  const int rows = vertical_.num_taps > 0 ? vertical_.starts[end - 1] + vertical_.num_taps : end;
+  return std::min(rows + 2, input_height_);
+}
 
-  // Horizontally resized input rows; row y lives in slot y % ring_rows.
-  const int ring_rows = vertical ? vertical_.num_taps : 1;
-  std::vector<uint8_t> ring(horizontal ? ring_rows * row_bytes : 0);
-  int next = 0;  // first input row not yet in the ring
-  const auto input_row = [&](int y) -> const uint8_t* {
-    if (!horizontal) return image.pixel(0, y);
-    uint8_t* slot = ring.data() + (y % ring_rows) * row_bytes;
-    if (y >= next) {
-      // Rows within the last bytes of the picture have no slack behind them.
-      const bool last = (static_cast<size_t>(input_height_) - 1 - y) * input_width_ * 3 < kSlack;
-      resize_row(image.pixel(0, y), last, slot);
-      next = y + 1;
-    }
-    return slot;
-  };
+RowResizer::RowResizer(const BicubicResizer& resizer, const ImageView& picture)
+    : resizer_(resizer),
+      picture_(picture),
+      ring_rows_(std::max(1, resizer.vertical_.num_taps)),
+      taps_(resizer.vertical_.num_taps + 1),
+      weights_(resizer.vertical_.num_taps + 1) {
+  GLMV_CHECK(picture.width == resizer.input_width_ && picture.height == resizer.input_height_);
+  const bool both = resizer.horizontal_.num_taps > 0 && resizer.vertical_.num_taps > 0;
+  ring_.resize(both ? static_cast<size_t>(ring_rows_) * resizer.width_ * 3 : 0);
+}
 
-  std::vector<uint8_t> out(row_bytes);
-  std::vector<const uint8_t*> taps(vertical_.num_taps + 1);
-  std::vector<int16_t> weights(vertical_.num_taps + 1);
-  for (int y = begin; y < end; ++y) {
-    if (!vertical) {
-      sink(y, input_row(y));
+const uint8_t* RowResizer::input_row(int y) {
+  if (ring_.empty()) return picture_.row(y);
+  uint8_t* slot = ring_.data() + static_cast<size_t>(y % ring_rows_) * resizer_.width_ * 3;
+  if (y >= next_) {
+    resizer_.resize_row(picture_.row(y), y, slot);
+    next_ = y + 1;
+  }
+  return slot;
+}
+
+void RowResizer::rows(int begin, int end, uint8_t* out) {
+  GLMV_CHECK(begin >= 0 && end <= resizer_.height_);
+  const AxisWeights& vertical = resizer_.vertical_;
+  const size_t row_bytes = static_cast<size_t>(resizer_.width_) * 3;
+  for (int y = begin; y < end; ++y, out += row_bytes) {
+    if (vertical.num_taps == 0) {
+      if (resizer_.horizontal_.num_taps == 0) {
+        std::memcpy(out, picture_.row(y), row_bytes);
+      } else {
+        resizer_.resize_row(picture_.row(y), y, out);
+      }
       continue;
     }
-    const int start = vertical_.starts[y];
-    next = std::max(next, start);
-    for (int k = 0; k < vertical_.num_taps; ++k) {
-      taps[k] = input_row(start + k);
-      weights[k] = vertical_.weights[static_cast<size_t>(y) * vertical_.num_taps + k];
+    const int start = vertical.starts[y];
+    next_ = std::max(next_, start);
+    for (int k = 0; k < vertical.num_taps; ++k) {
+      taps_[k] = input_row(start + k);
+      weights_[k] = vertical.weights[static_cast<size_t>(y) * vertical.num_taps + k];
     }
     // An odd number of taps (inputs too short to pad) gets one more of weight zero.
-    taps[vertical_.num_taps] = taps[0];
-    weights[vertical_.num_taps] = 0;
-    blend_rows(taps.data(), weights.data(), (vertical_.num_taps + 1) / 2 * 2, vertical_.precision,
-               static_cast<int>(row_bytes), out.data());
-    sink(y, out.data());
+    taps_[vertical.num_taps] = taps_[0];
+    weights_[vertical.num_taps] = 0;
+    blend_rows(taps_.data(), weights_.data(), (vertical.num_taps + 1) / 2 * 2, vertical.precision,
+               static_cast<int>(row_bytes), out);
   }
 }
 
 Image resize_bicubic(const Image& image, int width, int height) {
   const BicubicResizer resizer(image.width, image.height, width, height);
-  Image out{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * height * 3)};
-  resizer.rows(image, 0, height, [&](int y, const uint8_t* row) {
-    std::memcpy(out.pixel(0, y), row, static_cast<size_t>(width) * 3);
-  });
+  Image out{width, height, PixelBytes(static_cast<size_t>(width) * height * 3)};
+  RowResizer(resizer, image).rows(0, height, out.data.data());
   return out;
 }
 

@@ -5,7 +5,6 @@
 // weights, horizontal pass first with an 8-bit intermediate.
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "glmv/media/image.h"
@@ -23,22 +22,21 @@ struct AxisWeights {
 // input, output >= 1. `multiple`: num_taps is rounded up to it where the input is long enough.
 AxisWeights bicubic_weights(int input, int output, int multiple);
 
-// Resamples row by row, so that nothing larger than a few rows is buffered and the rows can be
-// shared out to threads. Immutable, thread-safe.
+// The weights of one size to another. Immutable, thread-safe.
 class BicubicResizer {
  public:
-  using RowSink = std::function<void(int y, const uint8_t* row)>;  // row: width * 3 bytes
-
   BicubicResizer(int input_width, int input_height, int width, int height);
 
   int width() const { return width_; }
   int height() const { return height_; }
-
-  // Output rows [begin, end) in order. `image` has the input size given above.
-  void rows(const Image& image, int begin, int end, const RowSink& sink) const;
+  // The first rows of the input that output rows [0, end) need to be there.
+  int input_rows(int end) const;
 
  private:
-  void resize_row(const uint8_t* in, bool last, uint8_t* out) const;
+  friend class RowResizer;
+
+  // Row y of the input.
+  void resize_row(const uint8_t* in, int y, uint8_t* out) const;
 
   int input_width_;
   int input_height_;
@@ -46,6 +44,30 @@ class BicubicResizer {
   int height_;
   AxisWeights horizontal_;
   AxisWeights vertical_;
+};
+
+// Resamples ranges of rows of a picture, downwards: nothing larger than a few rows is kept, and the
+// ranges can be shared out to threads, each with its own RowResizer. `resizer` and the pixels must
+// outlive it.
+class RowResizer {
+ public:
+  // `picture` has the input size of `resizer`.
+  RowResizer(const BicubicResizer& resizer, const ImageView& picture);
+
+  // Output rows [begin, end) to out [end - begin, width * 3]. begin is no less than the end before.
+  void rows(int begin, int end, uint8_t* out);
+
+ private:
+  const uint8_t* input_row(int y);
+
+  const BicubicResizer& resizer_;
+  ImageView picture_;
+  // Horizontally resized input rows; row y lives in slot y % ring_rows_.
+  int ring_rows_;
+  std::vector<uint8_t> ring_;
+  int next_ = 0;  // first input row not yet in the ring
+  std::vector<const uint8_t*> taps_;
+  std::vector<int16_t> weights_;
 };
 
 // width, height >= 1.

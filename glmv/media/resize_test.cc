@@ -11,7 +11,7 @@ namespace glmv::media {
 namespace {
 
 Image test_picture(int width, int height) {
-  Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * height * 3)};
+  Image image{width, height, PixelBytes(static_cast<size_t>(width) * height * 3)};
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       for (int c = 0; c < 3; ++c) {
@@ -24,7 +24,7 @@ Image test_picture(int width, int height) {
 
 Image noise(int width, int height, uint64_t seed) {
   Random random(seed);
-  Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * height * 3)};
+  Image image{width, height, PixelBytes(static_cast<size_t>(width) * height * 3)};
   for (uint8_t& value : image.data) value = static_cast<uint8_t>(random.below(256));
   return image;
 }
@@ -44,7 +44,7 @@ Image plain_resize(const Image& image, int width, int height) {
   const auto pass = [](const Image& in, int out_w, int out_h, bool horizontal) {
     const AxisWeights axis = horizontal ? bicubic_weights(in.width, out_w, 1)
                                         : bicubic_weights(in.height, out_h, 1);
-    Image out{out_w, out_h, std::vector<uint8_t>(static_cast<size_t>(out_w) * out_h * 3)};
+    Image out{out_w, out_h, PixelBytes(static_cast<size_t>(out_w) * out_h * 3)};
     for (int y = 0; y < out_h; ++y) {
       for (int x = 0; x < out_w; ++x) {
         for (int c = 0; c < 3; ++c) {
@@ -107,18 +107,28 @@ TEST(Resize, RowsCanBeSharedOut) {
   const Image whole = resize_bicubic(in, 84, 56);
   const BicubicResizer resizer(120, 90, 84, 56);
   for (const auto& [begin, end] : {std::pair{0, 13}, std::pair{13, 55}, std::pair{55, 56}}) {
-    int expected_y = begin;
-    resizer.rows(in, begin, end, [&](int y, const uint8_t* row) {
-      EXPECT_EQ(y, expected_y++);
-      EXPECT_TRUE(std::equal(row, row + 84 * 3, whole.pixel(0, y)));
-    });
-    EXPECT_EQ(expected_y, end);
+    std::vector<uint8_t> rows((end - begin) * 84 * 3);
+    RowResizer(resizer, in).rows(begin, end, rows.data());
+    EXPECT_TRUE(std::equal(rows.begin(), rows.end(), whole.pixel(0, begin)));
+  }
+  // One after the other, with and without gaps, from no more rows than are said to be needed.
+  RowResizer in_turn(resizer, in);
+  for (const auto& [begin, end] : {std::pair{0, 7}, std::pair{7, 8}, std::pair{20, 40}, std::pair{41, 56}}) {
+    const int needed = resizer.input_rows(end);
+    EXPECT_EQ(needed == 90, end == 56);
+    Image part = in;
+    std::fill(part.data.begin() + static_cast<ptrdiff_t>(needed) * 120 * 3, part.data.end(), 0);
+    std::vector<uint8_t> rows((end - begin) * 84 * 3), from_part(rows.size());
+    in_turn.rows(begin, end, rows.data());
+    RowResizer(resizer, part).rows(begin, end, from_part.data());
+    EXPECT_TRUE(std::equal(rows.begin(), rows.end(), whole.pixel(0, begin))) << begin;
+    EXPECT_EQ(rows, from_part) << begin;
   }
 }
 
 TEST(Resize, ConstantPicturesStayConstant) {
   for (int value : {0, 1, 128, 255}) {
-    const Image in{37, 53, std::vector<uint8_t>(37 * 53 * 3, static_cast<uint8_t>(value))};
+    const Image in{37, 53, PixelBytes(37 * 53 * 3, static_cast<uint8_t>(value))};
     for (const auto& [w, h] : {std::pair{28, 28}, std::pair{84, 112}}) {
       for (uint8_t v : resize_bicubic(in, w, h).data) ASSERT_EQ(v, value);
     }

@@ -1,12 +1,9 @@
 #include "glmv/processing/image_processor.h"
 
 #include <algorithm>
-#include <cstring>
 #include <thread>
 
 #include "glmv/base/check.h"
-#include "glmv/base/mmap.h"
-#include "glmv/media/resize.h"
 
 namespace glmv::processing {
 namespace {
@@ -17,97 +14,27 @@ constexpr int64_t kMaxPatchFloats = int64_t{1} << 31;
 constexpr int64_t kPixelsPerThread = 256 * 1024;
 constexpr int64_t kMaxThreads = 8;
 
-// Where the values of one frame go inside its temporal slice.
-struct PatchLayout {
-  int64_t patch_size;
-  int64_t merge_size;
-  int64_t temporal_size;
-  int64_t grid_w;
-  int64_t tau_begin;  // the frame fills these positions on the temporal axis of the patch
-  int64_t tau_end;
-
-  int64_t block_side() const { return patch_size * merge_size; }
-  int64_t patch_dim() const { return 3 * temporal_size * patch_size * patch_size; }
-};
-
-// One row of blocks: `rows` holds block_side() pixel rows of row_bytes each; `out` its patches in
-// order (block, row in block, column in block).
-void write_block_row(const uint8_t* rows, size_t row_bytes, const NormalizeTable& table,
-                     const PatchLayout& layout, float* out) {
-  const int64_t p = layout.patch_size, m = layout.merge_size;
-  const int64_t plane = p * p;
-  for (int64_t block = 0; block < layout.grid_w / m; ++block) {
-    for (int64_t a = 0; a < m; ++a) {
-      for (int64_t b = 0; b < m; ++b, out += layout.patch_dim()) {
-        const uint8_t* corner = rows + a * p * row_bytes + (block * m + b) * p * 3;
-        float* planes[3];
-        for (int64_t c = 0; c < 3; ++c) {
-          planes[c] = out + (c * layout.temporal_size + layout.tau_begin) * plane;
-        }
-        for (int64_t y = 0; y < p; ++y) {
-          const uint8_t* in = corner + y * row_bytes;
-          for (int64_t x = 0; x < p; ++x, in += 3) {
-            planes[0][y * p + x] = table[0][in[0]];
-            planes[1][y * p + x] = table[1][in[1]];
-            planes[2][y * p + x] = table[2][in[2]];
-          }
-        }
-        for (int64_t tau = layout.tau_begin + 1; tau < layout.tau_end; ++tau) {
-          for (float* first : planes) {
-            std::memcpy(first + (tau - layout.tau_begin) * plane, first, plane * sizeof(float));
-          }
-        }
-      }
-    }
-  }
+// Threads beside the calling one that are worth starting.
+int64_t num_helpers(int64_t pixels, int64_t block_rows) {
+  const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
+  return std::clamp<int64_t>(std::min({pixels / kPixelsPerThread, cores, kMaxThreads, block_rows}),
+                             1, kMaxThreads) - 1;
 }
 
-// Block rows [begin, end) of a frame; `slice` is the start of the frame's temporal slice.
-void write_block_rows(const media::Image& frame, const media::BicubicResizer& resizer,
-                      const NormalizeTable& table, const PatchLayout& layout, int64_t begin,
-                      int64_t end, float* slice) {
-  const int64_t side = layout.block_side();
-  const size_t row_bytes = static_cast<size_t>(resizer.width()) * 3;
-  const int64_t band_floats = layout.grid_w * layout.merge_size * layout.patch_dim();
-  std::vector<uint8_t> band(row_bytes * side);
-  resizer.rows(frame, static_cast<int>(begin * side), static_cast<int>(end * side),
-               [&](int y, const uint8_t* row) {
-                 const int64_t in_band = y % side;
-                 std::memcpy(band.data() + in_band * row_bytes, row, row_bytes);
-                 if (in_band == side - 1) {
-                   write_block_row(band.data(), row_bytes, table, layout,
-                                   slice + y / side * band_floats);
-                 }
-               });
+std::vector<std::jthread> start_helpers(FramePatches& patches, int64_t num,
+                                        const media::RowProgress* progress = nullptr) {
+  std::vector<std::jthread> threads;
+  for (int64_t i = 0; i < num; ++i) {
+    threads.emplace_back([&patches, progress] { patches.work(progress); });
+  }
+  return threads;
 }
 
 }  // namespace
 
-NormalizeTable make_normalize_table(const MediaConfig& config) {
-  NormalizeTable table;
-  const float scale = static_cast<float>(1.0 / config.rescale_factor);
-  for (size_t c = 0; c < 3; ++c) {
-    float mean = static_cast<float>(config.mean[c]);
-    float std = static_cast<float>(config.std[c]);
-    if (config.do_rescale) {
-      mean *= scale;
-      std *= scale;
-    }
-    for (int v = 0; v < 256; ++v) {
-      const float value = static_cast<float>(v);
-      if (config.do_normalize) {
-        table[c][v] = (value - mean) / std;
-      } else {
-        table[c][v] = config.do_rescale ? value * static_cast<float>(config.rescale_factor) : value;
-      }
-    }
-  }
-  return table;
-}
-
 PatchBuilder::PatchBuilder(const MediaConfig& config, int64_t num_frames, FrameSize size)
     : config_(config),
-      table_(make_normalize_table(config)),
+      normalizer_(config),
       num_frames_(num_frames),
       size_(size) {}
 
@@ -143,15 +70,11 @@ Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind k
   builder.medium_.grid = grid;
   builder.medium_.width = width;
   builder.medium_.height = height;
-  // 100 MB and more for a large picture.
-  std::vector<float>& patches = builder.medium_.patches;
-  patches.reserve(grid.num_patches() * config.patch_dim());
-  advise_huge_pages(patches.data(), patches.capacity() * sizeof(float));
   builder.medium_.patches.resize(grid.num_patches() * config.patch_dim());
   return builder;
 }
 
-Result<void> PatchBuilder::add(const media::Image& frame) {
+Result<std::unique_ptr<FramePatches>> PatchBuilder::next_frame(const media::ImageView& frame) {
   GLMV_CHECK(num_added_ < num_frames_);
   if (frame.width != medium_.width || frame.height != medium_.height) {
     return invalid_argument("frame {} has {} x {} pixels, the first one {} x {}; give frames of one"
@@ -162,33 +85,65 @@ Result<void> PatchBuilder::add(const media::Image& frame) {
   const int64_t tau = num_added_ % temporal;
   // The last frame also fills what is missing of its slice.
   const bool last = num_added_ + 1 == num_frames_;
-  const PatchLayout layout{config_.patch_size, config_.merge_size, temporal, medium_.grid.w, tau,
+  const Grid& grid = medium_.grid;
+  const PatchLayout layout{config_.patch_size, config_.merge_size, temporal, grid.h, grid.w, tau,
                            last ? temporal : tau + 1};
-  float* slice = medium_.patches.data() +
-                 num_added_ / temporal * medium_.grid.h * medium_.grid.w * layout.patch_dim();
-  const media::BicubicResizer resizer(frame.width, frame.height, static_cast<int>(size_.width),
-                                      static_cast<int>(size_.height));
+  float* slice = medium_.patches.data() + num_added_ / temporal * grid.h * grid.w *
+                 layout.patch_dim();
   ++num_added_;
+  return std::make_unique<FramePatches>(frame, normalizer_, layout, slice);
+}
 
-  const int64_t block_rows = medium_.grid.h / config_.merge_size;
-  const int64_t by_work = size_.width * size_.height / kPixelsPerThread;
-  const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
-  const int64_t num_threads = std::clamp<int64_t>(
-      std::min({by_work, cores, kMaxThreads, block_rows}), 1, kMaxThreads);
-  std::vector<std::jthread> threads;
-  for (int64_t i = 1; i < num_threads; ++i) {
-    threads.emplace_back([&, i] {
-      write_block_rows(frame, resizer, table_, layout, block_rows * i / num_threads,
-                       block_rows * (i + 1) / num_threads, slice);
-    });
-  }
-  write_block_rows(frame, resizer, table_, layout, 0, block_rows / num_threads, slice);
+Result<void> PatchBuilder::add(const media::Image& frame) {
+  GLMV_ASSIGN(const auto patches, next_frame(frame));
+  const auto threads = start_helpers(
+      *patches, num_helpers(size_.width * size_.height, medium_.grid.h / config_.merge_size));
+  patches->work();
   return {};
 }
 
 Medium PatchBuilder::finish() && {
   GLMV_CHECK(num_added_ == num_frames_, "{} of {} frames", num_added_, num_frames_);
   return std::move(medium_);
+}
+
+PictureReader::PictureReader(const MediaConfig& config, int64_t max_pixels)
+    : config_(config), max_pixels_(max_pixels) {}
+
+PictureReader::~PictureReader() { stop(); }
+
+void PictureReader::start(const media::ImageView& picture) {
+  auto builder = PatchBuilder::create(config_, MediaKind::kImage, 1, picture.width, picture.height,
+                                      max_pixels_);
+  if (!builder) return;  // finish() says why
+  const FrameSize size = builder->size();
+  const int64_t block_rows = size.height / (config_.patch_size * config_.merge_size);
+  const int64_t helpers = num_helpers(size.width * size.height, block_rows);
+  if (helpers == 0) return;
+  builder_.emplace(std::move(*builder));
+  patches_ = std::move(*builder_->next_frame(picture));
+  threads_ = start_helpers(*patches_, helpers, &progress());
+}
+
+void PictureReader::stop() {
+  if (threads_.empty()) return;
+  progress().fail();
+  threads_.clear();
+  patches_.reset();
+  builder_.reset();
+}
+
+Result<Medium> PictureReader::finish(const media::Image& picture) {
+  if (builder_) {
+    patches_->work(&progress());
+    threads_.clear();
+    return std::move(*builder_).finish();
+  }
+  GLMV_ASSIGN(PatchBuilder builder,
+              PatchBuilder::create(config_, MediaKind::kImage, 1, picture.width, picture.height,
+                                   max_pixels_));
+  GLMV_RETURN_IF_ERROR(builder.add(picture));
+  return std::move(builder).finish();
 }
 
 }  // namespace glmv::processing

@@ -14,7 +14,7 @@ namespace {
 using testing::HasSubstr;
 
 media::Image test_picture(int width, int height, int frame = 0) {
-  media::Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * height * 3)};
+  media::Image image{width, height, media::PixelBytes(static_cast<size_t>(width) * height * 3)};
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       for (int c = 0; c < 3; ++c) {
@@ -126,6 +126,76 @@ TEST(PatchBuilder, LargeFramesOnThreadsEqualTheSmallPath) {
         for (int tau = 0; tau < 2; ++tau) {
           const size_t column = ((c * 2 + tau) * 14 + y % 14) * 14 + x % 14;
           EXPECT_EQ(medium.patches[row * 1176 + column], table[c][picture.pixel(x, y)[c]]);
+        }
+      }
+    }
+  }
+}
+
+// A decoder in small: the rows come in pieces, on another thread or before finish() at the latest.
+TEST(PictureReader, PatchesOfAPictureThatIsBeingDecoded) {
+  const MediaConfig config;
+  for (const auto& [width, height] : {std::pair{1400, 1000}, std::pair{850, 3000}, std::pair{90, 60}}) {
+    const media::Image picture = test_picture(width, height);
+    const Medium want = build(config, MediaKind::kImage, {picture});
+    media::Image arriving{width, height, media::PixelBytes(picture.data.size(), 0)};
+    PictureReader reader(config, 0);
+    reader.start(arriving);
+    for (int y = 0; y < height; y += 16) {
+      const int end = std::min(y + 16, height);
+      std::copy(picture.pixel(0, y), picture.pixel(0, y) + (end - y) * width * 3, arriving.pixel(0, y));
+      reader.progress().set(end);
+    }
+    const auto got = reader.finish(arriving);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->grid, want.grid);
+    EXPECT_EQ(got->patches, want.patches);
+  }
+}
+
+TEST(PictureReader, EndsWithABrokenPicture) {
+  media::Image picture = test_picture(1400, 1400);
+  for (const int rows : {0, 700}) {
+    PictureReader reader({}, 0);
+    reader.start(picture);
+    reader.progress().set(rows);
+    reader.progress().fail();
+    reader.stop();
+    std::fill(picture.data.begin(), picture.data.end(), 0);  // nobody reads it any more
+  }
+  {
+    PictureReader forgotten({}, 0);
+    forgotten.start(picture);
+  }
+  PictureReader reader({}, 0);
+  EXPECT_FALSE(reader.finish(media::Image{1, 65535, media::PixelBytes(3 * 65535, 0)}));
+}
+
+TEST(PatchBuilder, OtherPatchSizesAndSteps) {
+  // 16 x 16 patches are looked up, 14 x 14 computed: both are the table's values.
+  for (const int64_t side : {14, 16}) {
+    for (const bool normalizes : {true, false}) {
+      MediaConfig config;
+      config.patch_size = side;
+      config.do_normalize = normalizes;
+      config.do_resize = false;
+      const media::Image picture = test_picture(static_cast<int>(side) * 4, static_cast<int>(side) * 2);
+      const Medium medium = build(config, MediaKind::kImage, {picture});
+      const NormalizeTable table = make_normalize_table(config);
+      const auto at = [&](int64_t patch, int c, int tau, int64_t y, int64_t x) {
+        return medium.patches[(((patch * 3 + c) * 2 + tau) * side + y) * side + x];
+      };
+      for (int64_t patch = 0; patch < 8; ++patch) {
+        const int64_t px = patch / 4 * 2 + patch % 2, py = patch / 2 % 2;
+        for (int64_t y = 0; y < side; ++y) {
+          for (int64_t x = 0; x < side; ++x) {
+            const uint8_t* pixel =
+                picture.pixel(static_cast<int>(px * side + x), static_cast<int>(py * side + y));
+            for (int c = 0; c < 3; ++c) {
+              ASSERT_EQ(at(patch, c, 0, y, x), table[c][pixel[c]]);
+              ASSERT_EQ(at(patch, c, 1, y, x), table[c][pixel[c]]);
+            }
+          }
         }
       }
     }

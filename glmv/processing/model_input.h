@@ -7,17 +7,21 @@
 #include <vector>
 
 #include "glmv/base/grid.h"
+#include "glmv/base/kept_memory.h"
 
 namespace glmv::processing {
 
 enum class MediaKind : uint8_t { kImage = 1, kVideo = 2 };
+
+// Not initialised by resize().
+using PatchValues = std::vector<float, KeptAllocator<float>>;
 
 // One picture or video of the prompt. `patches` are rows of pixel_values [num_patches, patch_dim]
 // in block order: the four patches of a merged token lie together, blocks row by row.
 struct Medium {
   MediaKind kind = MediaKind::kImage;
   Grid grid;                    // patches: t = 1 for images
-  std::vector<float> patches;   // [grid.num_patches() * patch_dim]
+  PatchValues patches;          // [grid.num_patches() * patch_dim]
   int64_t width = 0;            // of the original picture, after EXIF rotation, in pixels
   int64_t height = 0;
   std::vector<double> timestamps_s;  // videos: one per temporal slice

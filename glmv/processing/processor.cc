@@ -87,10 +87,11 @@ struct Processor::Impl {
   }
 
   Result<Medium> load_image(const text::ContentPart& part, int64_t max_pixels) const {
-    GLMV_ASSIGN(const media::DecodedImage decoded, media::load_image(part.source));
-    std::optional<PatchBuilder> builder;
-    GLMV_RETURN_IF_ERROR(add_frame(builder, MediaKind::kImage, 1, decoded.image, max_pixels));
-    return finish(builder, {});
+    // The reader is gone before the pixels that it reads.
+    media::DecodedImage decoded;
+    PictureReader reader(config.image, max_pixels);
+    GLMV_ASSIGN(decoded, media::load_image(part.source, {}, {.reader = &reader}));
+    return reader.finish(decoded.image);
   }
 
   Result<Medium> load_video(const text::ContentPart& part, int64_t max_pixels) const {

@@ -125,7 +125,7 @@ TEST_F(ProcessorTest, DecodedMediaGiveTheSameInput) {
   const auto from_file = processor.process(messages, {});
   ASSERT_TRUE(from_file);
   DecodedMedium medium;
-  medium.frames.push_back({37, 29, std::vector<uint8_t>(37 * 29 * 3, 200)});
+  medium.frames.push_back({37, 29, media::PixelBytes(37 * 29 * 3, 200)});
   const auto decoded = processor.process_decoded(messages, std::vector{medium}, {});
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(decoded->input_ids, from_file->input_ids);

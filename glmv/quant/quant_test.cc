@@ -232,5 +232,29 @@ TEST(LoadLinear, RoundsTheDecoderAndLeavesTheRest) {
   EXPECT_EQ(bytes("model.visual.blocks.0.attn.qkv"), 40 * 256 * 4);
 }
 
+TEST(LoadLinear, TheTowerIsRoundedOnRequest) {
+  Tensors tensors;
+  const at::Tensor weight = at::randn({40, 256}), bias = at::randn({40});
+  tensors.add("model.visual.blocks.0.attn.qkv.weight", weight);
+  tensors.add("model.visual.blocks.0.attn.qkv.bias", bias);
+  tensors.add("lm_head.weight", weight);
+  auto source = tensors.source({.dtype = at::kBFloat16, .quantize_vision_bits = 8});
+  const auto qkv = load_linear(source, {.name = "model.visual.blocks.0.attn.qkv", .in = 256,
+                                        .out = 40, .bias = true});
+  ASSERT_TRUE(qkv);
+  EXPECT_EQ(source.num_bytes(), 2 * (192 + 256 * 32) + 40 * 2);
+  for (const int64_t n : {1, 15, 40}) {
+    // Rows of odd strides too.
+    const at::Tensor x = at::randn({n, 512}).to(at::kBFloat16).narrow(1, 3, 256);
+    const at::Tensor want = at::linear(x.to(at::kFloat), weight, bias);
+    const at::Tensor got = (*qkv)(x);
+    EXPECT_EQ(got.scalar_type(), at::kBFloat16);
+    EXPECT_LT(relative_error(got.to(at::kFloat), want), 0.015) << n;
+  }
+  const auto head = load_linear(source, {.name = "lm_head", .in = 256, .out = 40});
+  ASSERT_TRUE(head);
+  EXPECT_EQ(source.num_bytes(), 2 * (192 + 256 * 32) + 40 * 2 + 40 * 256 * 2);
+}
+
 }  // namespace
 }  // namespace glmv::quant

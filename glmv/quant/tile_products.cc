@@ -5,10 +5,8 @@
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
-#include <bit>
 #include <vector>
 
-#include "glmv/base/every_isa.h"
 #include "glmv/kernels/kernel_table.h"
 
 namespace glmv::quant {
@@ -116,10 +114,6 @@ struct OwnedInt8Tiles {
   kernels::Int8Tiles view;
 };
 
-GLMV_EVERY_ISA void widen(const uint16_t* x, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = std::bit_cast<float>(uint32_t{x[i]} << 16);
-}
-
 // `rows`: fp32 or bf16 [n, in].
 OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   const int64_t n = rows.size(0);
@@ -128,39 +122,15 @@ OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   const int64_t padded_in = shape.padded_in();
   const int64_t padded_rows = row_tiles * kRowsOfTile;
   OwnedInt8Tiles tiles{.q = at::empty({padded_rows * padded_in}, at::kChar),
-                       .scales = at::zeros({groups, padded_rows}, at::kFloat),
-                       .sums = at::zeros({groups, padded_rows}, at::kInt)};
+                       .scales = at::empty({groups, padded_rows}, at::kFloat),
+                       .sums = at::empty({groups, padded_rows}, at::kInt)};
   auto* q = tiles.q.mutable_data_ptr<int8_t>();
   auto* scales = tiles.scales.mutable_data_ptr<float>();
   auto* sums = tiles.sums.mutable_data_ptr<int32_t>();
   const bool is_bf16 = rows.scalar_type() == at::kBFloat16;
   const void* x = rows.const_data_ptr();
-  at::parallel_for(0, padded_rows, 4, [&](int64_t begin, int64_t end) {
-    std::vector<float> floats(is_bf16 ? shape.in : 0);
-    const auto row_of = [&](int64_t r) {
-      if (!is_bf16) return static_cast<const float*>(x) + r * shape.in;
-      widen(static_cast<const uint16_t*>(x) + r * shape.in, shape.in, floats.data());
-      return static_cast<const float*>(floats.data());
-    };
-    std::vector<int8_t> row(padded_in);
-    std::vector<float> row_scales(groups);
-    std::vector<int32_t> row_sums(groups);
-    for (int64_t r = begin; r < end; ++r) {
-      if (r < n) {
-        kernels::kernels().quantize_row(shape, row_of(r), row.data(), row_scales.data(),
-                                        row_sums.data());
-        for (int64_t g = 0; g < groups; ++g) {
-          scales[g * padded_rows + r] = row_scales[g];
-          sums[g * padded_rows + r] = row_sums[g];
-        }
-      } else {
-        std::fill(row.begin(), row.end(), int8_t{0});
-      }
-      int8_t* to = q + r / kRowsOfTile * kRowsOfTile * padded_in + r % kRowsOfTile * kTileBytes;
-      for (int64_t k = 0; k < padded_in; k += kTileBytes, to += kRowsOfTile * kTileBytes) {
-        std::copy_n(row.data() + k, kTileBytes, to);
-      }
-    }
+  at::parallel_for(0, row_tiles, 1, [&](int64_t begin, int64_t end) {
+    kernels::kernels().tiles->quantize(shape, x, is_bf16, n, begin, end, q, scales, sums);
   });
   tiles.view = {q, scales, sums, n};
   return tiles;
@@ -189,7 +159,9 @@ void multiply(const Product& product, const PackedShape& shape, const std::byte*
 }  // namespace
 
 bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
-bool has_int8_tiles(const PackedShape& shape) { return has_tiles(shape, kTileBytes); }
+bool has_int8_tiles(const PackedShape& shape) {
+  return has_tiles(shape, kTileBytes) && shape.group % kTileBytes == 0;
+}
 bool has_bf16_tiles(const PackedShape& shape) {
   return has_tiles(shape, kTileBytes / 2) || has_bf16_products();
 }

@@ -102,7 +102,7 @@ class TorchModelRunner final : public ModelRunner {
     if (!rows.defined()) return false;
     tensor::synchronize(model_->device());  // the times of a request name the phase that took them
     state_of(sequence).medium_rows[sequence.media_left[0]] = std::move(rows);
-    std::vector<float>().swap(medium.patches);
+    processing::PatchValues().swap(medium.patches);
     return true;
   }
 

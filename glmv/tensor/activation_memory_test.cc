@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "glmv/base/kept_memory.h"
+
 namespace glmv::tensor {
 namespace {
 
@@ -15,8 +17,8 @@ at::Tensor bytes(int64_t n) { return at::empty({n}, at::kByte); }
 class ActivationMemory : public testing::Test {
  protected:
   static void SetUpTestSuite() { keep_activation_memory(); }
-  void SetUp() override { release_activation_memory(); }
-  void TearDown() override { release_activation_memory(); }
+  void SetUp() override { release_kept_memory(); }
+  void TearDown() override { release_kept_memory(); }
 };
 
 TEST_F(ActivationMemory, LargeBlocksAreUsedAgain) {
@@ -25,18 +27,18 @@ TEST_F(ActivationMemory, LargeBlocksAreUsedAgain) {
     const at::Tensor a = bytes(40 * kMegabyte);
     first = a.const_data_ptr();
   }
-  EXPECT_EQ(kept_activation_bytes(), 40 * kMegabyte);
+  EXPECT_EQ(kept_bytes(), 40 * kMegabyte);
   // Of about the same size, but not of half.
   const at::Tensor half = bytes(20 * kMegabyte);
   EXPECT_NE(half.const_data_ptr(), first);
   const at::Tensor again = bytes(39 * kMegabyte);
   EXPECT_EQ(again.const_data_ptr(), first);
-  EXPECT_EQ(kept_activation_bytes(), 0);
+  EXPECT_EQ(kept_bytes(), 0);
 }
 
 TEST_F(ActivationMemory, SmallTensorsAreNotKept) {
   { const at::Tensor a = bytes(kMegabyte); }
-  EXPECT_EQ(kept_activation_bytes(), 0);
+  EXPECT_EQ(kept_bytes(), 0);
 }
 
 TEST_F(ActivationMemory, KeepsNoMoreThanItsLimit) {
@@ -44,8 +46,8 @@ TEST_F(ActivationMemory, KeepsNoMoreThanItsLimit) {
     std::vector<at::Tensor> all;
     for (int i = 0; i < 5; ++i) all.push_back(bytes(300 * kMegabyte));
   }
-  EXPECT_LE(kept_activation_bytes(), kKeptBytes);
-  EXPECT_EQ(kept_activation_bytes(), 900 * kMegabyte);
+  EXPECT_LE(kept_bytes(), kKeptBytes);
+  EXPECT_EQ(kept_bytes(), 900 * kMegabyte);
 }
 
 TEST_F(ActivationMemory, ThreadsShareIt) {

@@ -26,7 +26,7 @@ constexpr const char* kNoPicture =
 class DatasetTest : public testing::Test {
  protected:
   DatasetTest() {
-    media::Image image{.width = 3, .height = 2, .data = std::vector<uint8_t>(18, 200)};
+    media::Image image{.width = 3, .height = 2, .data = media::PixelBytes(18, 200)};
     EXPECT_TRUE(media::write_png(folder_.path() / "dot.png", image));
   }
   fs::path write(const std::string& name, const std::string& text) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "glmv/kernels/impl/quantize_tiles-inl.h"
 #include "glmv/kernels/impl/tile_operands-inl.h"
 #include "glmv/kernels/impl/tile_scope-inl.h"
 #include "glmv/kernels/impl/vnni_dot-inl.h"
@@ -15,8 +16,9 @@
 namespace glmv::kernels {
 namespace {
 
-// Inputs whose operands lie in the first-level cache: 16 KiB of bytes, 32 KiB of bf16.
-constexpr int64_t kInputsAtOnce = 512;
+// Inputs whose operands lie in the first-level cache, 32 KiB: bytes and pairs of bf16.
+constexpr int64_t kBytesAtOnce = 1024;
+constexpr int64_t kPairsAtOnce = 512;
 // Activations that a pass over the weights uses: with operands and sums they fit the second level.
 constexpr int64_t kActivationBytes = int64_t{1} << 20;
 constexpr int64_t kMaxRowsAtOnce = 512;
@@ -27,7 +29,7 @@ constexpr int64_t kBlocksAtOnce = 64;
 // What rows and inputs one pass takes.
 struct Pass {
   int64_t first_row, num_rows;      // multiples of 16
-  int64_t first_input, num_inputs;  // multiples of kInputsAtOnce but for the last
+  int64_t first_input, num_inputs;  // multiples of what operands hold but for the last
   bool is_last;                     // of the inputs
 };
 
@@ -35,12 +37,14 @@ struct Pass {
 // are what the passes over earlier inputs left there (anything at the first).
 template <class Work>
 void for_passes(int64_t begin, int64_t end, int64_t num_rows, int64_t num_inputs,
-                int64_t element_bytes, const Work& work) {
+                int64_t operand_inputs, const Work& work) {
   const int64_t rows = (num_rows + 15) / 16 * 16;
   const int64_t row_passes = (rows + kMaxRowsAtOnce - 1) / kMaxRowsAtOnce;
   const int64_t at_once = ((rows + row_passes - 1) / row_passes + 31) / 32 * 32;
-  const int64_t inputs_at_once = std::max(
-      kInputsAtOnce, kActivationBytes / (at_once * element_bytes) / kInputsAtOnce * kInputsAtOnce);
+  // Activations of as many inputs as one operand holds take this many bytes a row.
+  constexpr int64_t kRowBytes = kBytesAtOnce;
+  const int64_t inputs_at_once =
+      std::max<int64_t>(1, kActivationBytes / (at_once * kRowBytes)) * operand_inputs;
   const int64_t kept = num_inputs > inputs_at_once ? std::min(kBlocksAtOnce, end - begin) : 1;
   Lines<float> sums(kept * at_once * kPackRows);
   for (int64_t row = 0; row < rows; row += at_once) {
@@ -57,27 +61,30 @@ void for_passes(int64_t begin, int64_t end, int64_t num_rows, int64_t num_inputs
   }
 }
 
-// Writes value(r, half) of the rows of a pass, r from 0, as 16 outputs of each half of a block.
+// Writes rows [first, first + n) of a block of 32 outputs: value(r, half) is 16 of them, r from 0.
 template <class Value>
-void put_rows(const PackedShape& shape, int64_t block, const Pass& pass, int64_t num_rows,
+void put_rows(const PackedShape& shape, int64_t block, int64_t first, int64_t n,
               const TileOutput& out, const Value& value) {
   const int64_t column = block * kPackRows;
-  const int64_t rows = std::min(pass.num_rows, num_rows - pass.first_row);
-  for (int half = 0; half < 2; ++half) {
-    const int64_t first = column + 16 * half;
-    const int64_t n = std::clamp<int64_t>(shape.out - first, 0, 16);
-    const auto mask = static_cast<__mmask16>((1u << n) - 1);
-    const __m512 bias = out.bias == nullptr ? _mm512_setzero_ps()
-                                            : _mm512_maskz_loadu_ps(mask, out.bias + first);
-    for (int64_t r = 0; r < rows; ++r) {
-      const __m512 sum = _mm512_add_ps(value(r, half), bias);
-      const int64_t at = (pass.first_row + r) * out.ldy + first;
-      if (out.is_bf16) {
-        const auto words = std::bit_cast<__m256i>(_mm512_cvtneps_pbh(sum));
-        _mm256_mask_storeu_epi16(static_cast<uint16_t*>(out.y) + at, mask, words);
-      } else {
-        _mm512_mask_storeu_ps(static_cast<float*>(out.y) + at, mask, sum);
-      }
+  const int64_t width = std::min<int64_t>(kPackRows, shape.out - column);
+  const auto mask = static_cast<__mmask32>(width == 32 ? ~0u : (1u << width) - 1);
+  const auto low = static_cast<__mmask16>(mask), high = static_cast<__mmask16>(mask >> 16);
+  __m512 bias[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  if (out.bias != nullptr) {
+    bias[0] = _mm512_maskz_loadu_ps(low, out.bias + column);
+    bias[1] = _mm512_maskz_loadu_ps(high, out.bias + column + 16);
+  }
+  const int64_t at = first * out.ldy + column;
+  for (int64_t r = 0; r < n; ++r) {
+    const __m512 a = _mm512_add_ps(value(r, 0), bias[0]);
+    const __m512 b = _mm512_add_ps(value(r, 1), bias[1]);
+    if (out.is_bf16) {
+      _mm512_mask_storeu_epi16(static_cast<uint16_t*>(out.y) + at + r * out.ldy, mask,
+                               std::bit_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a)));
+    } else {
+      float* y = static_cast<float*>(out.y) + at + r * out.ldy;
+      _mm512_mask_storeu_ps(y, low, a);
+      _mm512_mask_storeu_ps(y + 16, high, b);
     }
   }
 }
@@ -85,7 +92,8 @@ void put_rows(const PackedShape& shape, int64_t block, const Pass& pass, int64_t
 // The sums of a block as they are.
 void put_sums(const PackedShape& shape, int64_t block, const Pass& pass, int64_t num_rows,
               const float* sums, const TileOutput& out) {
-  put_rows(shape, block, pass, num_rows, out, [&](int64_t r, int half) {
+  const int64_t rows = std::min(pass.num_rows, num_rows - pass.first_row);
+  put_rows(shape, block, pass.first_row, rows, out, [&](int64_t r, int half) {
     return _mm512_load_ps(sums + r * kPackRows + 16 * half);
   });
 }
@@ -146,20 +154,22 @@ void multiply_tiles(const std::byte* x, int64_t row_tile_bytes, const std::byte*
   }
 }
 
-// `sums` [16 or 32 rows, 32] = (unless `fresh`: themselves +) the products of num_tiles tiles of
-// inputs.
-template <bool kBytes, class Sum>
+// `to` [16 or 32 rows, 32] = `from` (null: 0) + the products of num_tiles tiles of inputs. The vector
+// unit does `meanwhile()` while the tile unit multiplies.
+template <bool kBytes, class Sum, class Meanwhile>
 void multiply_onto(const std::byte* x, int64_t row_tile_bytes, const std::byte* w,
-                   int64_t num_tiles, bool both, bool fresh, Sum* sums) {
+                   int64_t num_tiles, bool both, const Sum* from, Sum* to,
+                   const Meanwhile& meanwhile) {
   constexpr int64_t kLine = 4 * kPackRows;
   const auto run = [&]<bool kBoth>() {
-    if (fresh) {
+    if (from == nullptr) {
       zero_products<kBoth>();
     } else {
-      load_products<kBoth>(sums, kLine);
+      load_products<kBoth>(from, kLine);
     }
     multiply_tiles<kBoth, kBytes>(x, row_tile_bytes, w, num_tiles);
-    store_products<kBoth>(sums, kLine);
+    meanwhile();
+    store_products<kBoth>(to, kLine);
   };
   if (both) {
     run.template operator()<true>();
@@ -213,7 +223,7 @@ struct Piece {
 };
 
 struct Pieces {
-  Piece items[kInputsAtOnce / kByteInputs];
+  Piece items[kBytesAtOnce / kByteInputs];
   int count = 0;
 };
 
@@ -238,7 +248,7 @@ struct Int8Work {
   const PackedShape& shape;
   const Int8Tiles& x;
   int64_t padded_rows;
-  Lines<int8_t> tiles{kInputsAtOnce * kPackRows};
+  Lines<int8_t> tiles{kBytesAtOnce * kPackRows};
   Lines<int32_t> products{2 * 32 * kPackRows};
   Pieces pieces;
 
@@ -291,94 +301,123 @@ struct Int8Work {
     scale_last();
   }
 
-  // The same with one group: integer sums go on from piece to piece and are scaled once, by
-  // put_whole().
-  void multiply_whole(const Pass& pass, int64_t first_input, int64_t num_inputs, int32_t* sums) {
+  // The same with one group: integer sums go on from piece to piece. put(row, rows, sums) gets those
+  // of the last one, from another place.
+  template <class Put>
+  void multiply_whole(const Pass& pass, int64_t first_input, int64_t num_inputs, int32_t* sums,
+                      bool is_last, const Put& put) {
     const auto* w = reinterpret_cast<const std::byte*>(tiles.data());
+    int64_t waiting_row = 0;
+    int waiting = 0;  // rows
+    const int32_t* waiting_sums = nullptr;
+    const auto put_waiting = [&] {
+      if (waiting > 0) put(waiting_row, waiting, waiting_sums);
+    };
+    int turn = 0;
     for_row_tiles(pass.num_rows, [&](int64_t row, bool both) {
-      const std::byte* rows = rows_at(pass, row, first_input);
-      multiply_onto<true>(rows, row_tile_bytes(), w, num_inputs / kByteInputs, both,
-                          first_input == 0, sums + row * kPackRows);
+      int32_t* own = sums + row * kPackRows;
+      int32_t* to = is_last ? products.data() + turn * 32 * kPackRows : own;
+      multiply_onto<true>(rows_at(pass, row, first_input), row_tile_bytes(), w,
+                          num_inputs / kByteInputs, both, first_input == 0 ? nullptr : own, to,
+                          put_waiting);
+      if (!is_last) return;
+      waiting_row = row;
+      waiting = both ? 32 : 16;
+      waiting_sums = to;
+      turn ^= 1;
     });
+    put_waiting();
   }
 };
 
 template <int kBits>
-void byte_block(Int8Work& work, const std::byte* row_block, const Pass& pass, float* sums) {
-  const bool whole = work.shape.num_groups() == 1;
-  if (!whole && pass.first_input == 0) std::fill_n(sums, pass.num_rows * kPackRows, 0.0f);
-  for (int64_t done = 0; done < pass.num_inputs; done += kInputsAtOnce) {
-    const int64_t n = std::min(kInputsAtOnce, pass.num_inputs - done);
+void byte_block(Int8Work& work, int64_t block, const std::byte* row_block, const Pass& pass,
+                float* sums, const TileOutput& out) {
+  if (pass.first_input == 0) std::fill_n(sums, pass.num_rows * kPackRows, 0.0f);
+  for (int64_t done = 0; done < pass.num_inputs; done += kBytesAtOnce) {
+    const int64_t n = std::min(kBytesAtOnce, pass.num_inputs - done);
     const int64_t first = pass.first_input + done;
     make_byte_operands<kBits>(work.shape, row_block, first, n, work.tiles.data(), work.pieces);
-    if (whole) {
-      work.multiply_whole(pass, first, n, reinterpret_cast<int32_t*>(sums));
-    } else {
-      work.multiply(pass, first, sums);
+    work.multiply(pass, first, sums);
+  }
+  if (kBits == 8) {
+    const int64_t group = work.shape.padded_group();
+    for (int64_t g = 0; g < work.shape.num_groups(); ++g) {
+      // Once for every group, in the pass that begins it.
+      if (g * group < pass.first_input || g * group >= pass.first_input + pass.num_inputs) continue;
+      const int64_t at = g * work.padded_rows + pass.first_row;
+      add_zero_points(row_block + g * work.shape.block_bytes(), work.x.scales + at,
+                      work.x.sums + at, pass.num_rows, sums);
     }
   }
-  if (kBits == 4 || whole) return;
-  const int64_t group = work.shape.padded_group();
-  for (int64_t g = 0; g < work.shape.num_groups(); ++g) {
-    // Once for every group, in the pass that begins it.
-    if (g * group < pass.first_input || g * group >= pass.first_input + pass.num_inputs) continue;
-    const int64_t at = g * work.padded_rows + pass.first_row;
-    add_zero_points(row_block + g * work.shape.block_bytes(), work.x.scales + at, work.x.sums + at,
-                    pass.num_rows, sums);
-  }
+  if (pass.is_last) put_sums(work.shape, block, pass, work.x.num_rows, sums, out);
 }
 
-// Integer sums over all inputs: scaled, with what 8-bit zero points other than 128 leave to add.
-void put_whole(const Int8Work& work, int64_t block, const std::byte* row_block, const Pass& pass,
-               const int32_t* sums, const TileOutput& out) {
-  const float* x_scales = work.x.scales + pass.first_row;
-  const int32_t* x_sums = work.x.sums + pass.first_row;
-  const auto* zeros = reinterpret_cast<const uint8_t*>(row_block) + kPackZeroOffset;
-  const bool plain = work.shape.bits == 4 ||
-                     std::all_of(zeros, zeros + kPackRows, [](uint8_t z) { return z == 128; });
+// One group: integer sums over all inputs, scaled when they are written, with what 8-bit zero points
+// other than 128 leave to add.
+template <int kBits>
+void whole_block(Int8Work& work, int64_t block, const std::byte* row_block, const Pass& pass,
+                 int32_t* sums, const TileOutput& out) {
   const __m512 scales[2] = {_mm512_loadu_ps(row_block), _mm512_loadu_ps(row_block + 64)};
-  const auto scaled = [&](__m512i sum, int64_t r, int half) {
-    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(x_scales[r]), scales[half]);
-    return _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
-  };
-  const auto sum_of = [&](int64_t r, int half) {
-    return _mm512_load_si512(sums + r * kPackRows + 16 * half);
-  };
-  if (plain) {
-    put_rows(work.shape, block, pass, work.x.num_rows, out,
-             [&](int64_t r, int half) { return scaled(sum_of(r, half), r, half); });
-    return;
-  }
+  const auto* zeros = reinterpret_cast<const uint8_t*>(row_block) + kPackZeroOffset;
   __m512i missing[2];
   for (int half = 0; half < 2; ++half) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros + 16 * half));
     missing[half] = _mm512_sub_epi32(_mm512_set1_epi32(128), _mm512_cvtepu8_epi32(bytes));
   }
-  put_rows(work.shape, block, pass, work.x.num_rows, out, [&](int64_t r, int half) {
-    const __m512i more = _mm512_mullo_epi32(_mm512_set1_epi32(x_sums[r]), missing[half]);
-    return scaled(_mm512_add_epi32(sum_of(r, half), more), r, half);
-  });
+  const bool plain =
+      kBits == 4 || _mm512_test_epi32_mask(_mm512_or_si512(missing[0], missing[1]),
+                                           _mm512_set1_epi32(-1)) == 0;
+  const auto put = [&](int64_t row, int rows, const int32_t* from) {
+    const int64_t first = pass.first_row + row;
+    const auto scaled = [&](__m512i sum, int64_t r, int half) {
+      const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(work.x.scales[first + r]), scales[half]);
+      return _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+    };
+    const int64_t n = std::min<int64_t>(rows, work.x.num_rows - first);
+    if (plain) {
+      put_rows(work.shape, block, first, n, out, [&](int64_t r, int half) {
+        return scaled(_mm512_load_si512(from + r * kPackRows + 16 * half), r, half);
+      });
+      return;
+    }
+    put_rows(work.shape, block, first, n, out, [&](int64_t r, int half) {
+      const __m512i sum = _mm512_load_si512(from + r * kPackRows + 16 * half);
+      const __m512i of_row = _mm512_set1_epi32(work.x.sums[first + r]);
+      return scaled(_mm512_add_epi32(sum, _mm512_mullo_epi32(of_row, missing[half])), r, half);
+    });
+  };
+  for (int64_t done = 0; done < pass.num_inputs; done += kBytesAtOnce) {
+    const int64_t n = std::min(kBytesAtOnce, pass.num_inputs - done);
+    const int64_t first = pass.first_input + done;
+    to_byte_tiles<kBits>(row_block, first, n, work.tiles.data());
+    work.multiply_whole(pass, first, n, sums, pass.is_last && done + n == pass.num_inputs, put);
+  }
+}
+
+template <int kBits>
+void int8_blocks(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                 const Int8Tiles& x, const TileOutput& out) {
+  Int8Work work{shape, x, (x.num_rows + 15) / 16 * 16};
+  for_passes(begin, end, x.num_rows, shape.padded_in(), kBytesAtOnce,
+             [&](int64_t b, const Pass& pass, float* sums) {
+               const std::byte* row_block = w + b * shape.row_block_bytes();
+               if (shape.num_groups() == 1) {
+                 whole_block<kBits>(work, b, row_block, pass, reinterpret_cast<int32_t*>(sums), out);
+               } else {
+                 byte_block<kBits>(work, b, row_block, pass, sums, out);
+               }
+             });
 }
 
 void tile_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                const Int8Tiles& x, const TileOutput& out) {
   const TileScope scope;
-  Int8Work work{shape, x, (x.num_rows + 15) / 16 * 16};
-  for_passes(begin, end, x.num_rows, shape.padded_in(), 1,
-             [&](int64_t b, const Pass& pass, float* sums) {
-               const std::byte* row_block = w + b * shape.row_block_bytes();
-               if (shape.bits == 4) {
-                 byte_block<4>(work, row_block, pass, sums);
-               } else {
-                 byte_block<8>(work, row_block, pass, sums);
-               }
-               if (!pass.is_last) return;
-               if (shape.num_groups() == 1) {
-                 put_whole(work, b, row_block, pass, reinterpret_cast<const int32_t*>(sums), out);
-               } else {
-                 put_sums(shape, b, pass, x.num_rows, sums, out);
-               }
-             });
+  if (shape.bits == 4) {
+    int8_blocks<4>(shape, w, begin, end, x, out);
+  } else {
+    int8_blocks<8>(shape, w, begin, end, x, out);
+  }
 }
 
 template <int kBits>
@@ -397,13 +436,13 @@ void make_pair_operands(const PackedShape& shape, const std::byte* row_block, in
 void tile_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                const Bf16Tiles& x, const TileOutput& out) {
   const TileScope scope;
-  Lines<uint16_t> tiles(kInputsAtOnce * kPackRows);
+  Lines<uint16_t> tiles(kPairsAtOnce * kPackRows);
   const int64_t row_tile_bytes = shape.padded_in() / kPairInputs * kTileBytes;
   const auto* operand = reinterpret_cast<const std::byte*>(tiles.data());
   const auto multiply_block = [&](int64_t b, const Pass& pass, float* sums) {
     const std::byte* row_block = w + b * shape.row_block_bytes();
-    for (int64_t done = 0; done < pass.num_inputs; done += kInputsAtOnce) {
-      const int64_t n = std::min(kInputsAtOnce, pass.num_inputs - done);
+    for (int64_t done = 0; done < pass.num_inputs; done += kPairsAtOnce) {
+      const int64_t n = std::min(kPairsAtOnce, pass.num_inputs - done);
       const int64_t first = pass.first_input + done;
       if (shape.bits == 4) {
         make_pair_operands<4>(shape, row_block, first, n, tiles.data());
@@ -414,17 +453,18 @@ void tile_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int6
         const auto* rows = reinterpret_cast<const std::byte*>(x.x) +
                            (pass.first_row + row) / 16 * row_tile_bytes +
                            first / kPairInputs * kTileBytes;
-        multiply_onto<false>(rows, row_tile_bytes, operand, n / kPairInputs, both, first == 0,
-                             sums + row * kPackRows);
+        float* own = sums + row * kPackRows;
+        multiply_onto<false>(rows, row_tile_bytes, operand, n / kPairInputs, both,
+                             first == 0 ? nullptr : own, own, [] {});
       });
     }
     if (pass.is_last) put_sums(shape, b, pass, x.num_rows, sums, out);
   };
-  for_passes(begin, end, x.num_rows, shape.padded_in(), 2, multiply_block);
+  for_passes(begin, end, x.num_rows, shape.padded_in(), kPairsAtOnce, multiply_block);
 }
 
 }  // namespace
 
-const TileProducts kAmxProducts = {tile_int8, tile_bf16};
+const TileProducts kAmxProducts = {quantize_tiles, tile_int8, tile_bf16};
 
 }  // namespace glmv::kernels

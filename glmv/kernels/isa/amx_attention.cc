@@ -91,43 +91,54 @@ class Block {
   }
 
   void run() {
+    constexpr int64_t kParts = kKeysAtOnce / kKeyTile;
+    for (int64_t t = 0; t < num_tiles(0); ++t) scores(0, t);
     for (int64_t first = 0; first < in_.num_keys; first += kKeysAtOnce) {
-      const int64_t n = std::min(kKeysAtOnce, in_.num_keys - first);
-      const int64_t tiles = (n + kKeyTile - 1) / kKeyTile;
-      scores(first, tiles);
-      softmax(first, tiles * kKeyTile);
+      float* const ready = score_;
+      std::swap(score_, other_score_);
+      const int64_t next = first + kKeysAtOnce;
+      const int64_t tiles = num_tiles(first), next_tiles = num_tiles(next);
+      // The tile unit multiplies the next keys while the vector unit works on the scores of these.
+      for (int64_t part = 0; part < kParts; ++part) {
+        if (part < next_tiles) scores(next, part);
+        softmax(ready, first, tiles * kKeyTile, kRows / kParts * part);
+      }
       add_values(first, tiles);
     }
     write();
   }
 
  private:
-  // score_[32, keys] = q k^T for `tiles` of 32 keys.
-  void scores(int64_t first, int64_t tiles) {
-    for (int64_t t = 0; t < tiles; ++t) {
-      const uint16_t* low = in_.keys + (first + t * kKeyTile) * dim_;
-      const uint16_t* high = low + 16 * dim_;
-      _tile_zero(0);
-      _tile_zero(1);
-      _tile_zero(2);
-      _tile_zero(3);
-      for (int64_t s = 0; s < steps_; ++s) {
-        _tile_loadd(4, q_ + s * kTile, 64);
-        _tile_loadd(6, low + s * kTile, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, high + s * kTile, 64);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, q_ + (steps_ + s) * kTile, 64);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-      }
-      float* to = score_ + t * kKeyTile;
-      constexpr int64_t kLine = kKeysAtOnce * sizeof(float);
-      _tile_stored(0, to, kLine);
-      _tile_stored(1, to + 16, kLine);
-      _tile_stored(2, to + 16 * kKeysAtOnce, kLine);
-      _tile_stored(3, to + 16 * kKeysAtOnce + 16, kLine);
+  // Tiles of 32 keys that the pass from key `first` on has.
+  int64_t num_tiles(int64_t first) const {
+    const int64_t n = std::clamp<int64_t>(in_.num_keys - first, 0, kKeysAtOnce);
+    return (n + kKeyTile - 1) / kKeyTile;
+  }
+
+  // score_[32, keys] = q k^T for tile t of the pass from key `first` on.
+  void scores(int64_t first, int64_t t) {
+    const uint16_t* low = in_.keys + (first + t * kKeyTile) * dim_;
+    const uint16_t* high = low + 16 * dim_;
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t s = 0; s < steps_; ++s) {
+      _tile_loadd(4, q_ + s * kTile, 64);
+      _tile_loadd(6, low + s * kTile, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(7, high + s * kTile, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_loadd(5, q_ + (steps_ + s) * kTile, 64);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
     }
+    float* to = score_ + t * kKeyTile;
+    constexpr int64_t kLine = kKeysAtOnce * sizeof(float);
+    _tile_stored(0, to, kLine);
+    _tile_stored(1, to + 16, kLine);
+    _tile_stored(2, to + 16 * kKeysAtOnce, kLine);
+    _tile_stored(3, to + 16 * kKeysAtOnce + 16, kLine);
   }
 
   // Keys [first, ...) that row r sees.
@@ -136,13 +147,13 @@ class Block {
     return std::max<int64_t>(0, in_.num_keys - hidden - first);
   }
 
-  // Scores to probabilities, relative to the largest score so far: what was summed before is scaled
-  // down when a larger one comes.
-  void softmax(int64_t first, int64_t n) {
+  // Scores of eight rows to probabilities, relative to the largest score so far: what was summed
+  // before is scaled down when a larger one comes.
+  void softmax(float* scores, int64_t first, int64_t n, int64_t first_row) {
     const float log2_scale = in_.scale * 1.44269504f;
     const __m512 factor = _mm512_set1_ps(log2_scale);
-    for (int64_t r = 0; r < kRows; ++r) {
-      float* row = score_ + r * kKeysAtOnce;
+    for (int64_t r = first_row; r < first_row + kRows * kKeyTile / kKeysAtOnce; ++r) {
+      float* row = scores + r * kKeysAtOnce;
       const int64_t seen = visible(r, first);
       for (int64_t k = seen / 16 * 16; k < n; k += 16) {
         const int64_t valid = std::clamp<int64_t>(seen - k, 0, 16);
@@ -225,10 +236,12 @@ class Block {
   const int64_t dim_;
   const int64_t steps_;
   alignas(64) uint16_t q_[kRows * kMaxHeadDim];  // tiles [2][steps][16][32]
-  alignas(64) float score_[kRows * kKeysAtOnce];
+  alignas(64) float scores_[2][kRows * kKeysAtOnce];
   alignas(64) uint16_t probability_[kRows * kKeysAtOnce];  // tiles [2][keys / 32][16][32]
   alignas(64) float out_[kRows * kMaxHeadDim];             // [32, head_dim], not yet divided
   alignas(64) float total_[kRows * 16];                    // sums of probabilities in 16 parts
+  float* score_ = scores_[0];        // of the pass whose products are made
+  float* other_score_ = scores_[1];  // of the one before
   float largest_[kRows];                                   // scores times scale, to base 2
 };
 

@@ -12,6 +12,11 @@ namespace {
 // Fixed in the reference's merger, independent of rms_norm_eps.
 constexpr double kMergerLayerNormEps = 1e-5;
 
+// [o, h, m, m] -> [o, m * m * h].
+at::Tensor rows_of_convolution(const at::Tensor& weight) {
+  return weight.permute({0, 2, 3, 1}).flatten(1);
+}
+
 at::Tensor attend(const checkpoint::VisionConfig& config, const VisionBlock& block,
                   const at::Tensor& x, const RopeTable& rope, std::span<const int64_t> lengths) {
   const int64_t rows = x.size(0);
@@ -70,7 +75,8 @@ at::Tensor VisionTower::forward(const at::Tensor& patches, std::span<const Grid>
 
   // Convolution with kernel = stride = merge: four consecutive rows are one input vector (a, b,
   // channel).
-  const at::Tensor weight = downsample_weight.permute({0, 2, 3, 1}).flatten(1);
+  const at::Tensor weight =
+      downsample_rows.defined() ? downsample_rows : rows_of_convolution(downsample_weight);
   x = at::linear(x.view({-1, merge * merge * config.hidden_size}), weight, downsample_bias);
   show("downsample", x);
   x = merger_proj(x);
@@ -152,6 +158,9 @@ Result<VisionTower> load_vision(tensor::WeightSource& source,
   GLMV_ASSIGN(tower.post_layernorm, source.take(p + "post_layernorm.weight", {h}));
   GLMV_ASSIGN(tower.downsample_weight, source.take(p + "downsample.weight", {o, h, merge, merge}));
   GLMV_ASSIGN(tower.downsample_bias, source.take(p + "downsample.bias", {o}));
+  if (!source.options().own_memory) {
+    tower.downsample_rows = rows_of_convolution(tower.downsample_weight);
+  }
   GLMV_ASSIGN(tower.merger_proj,
               quant::load_linear(source, {.name = p + "merger.proj", .in = o, .out = o}));
   GLMV_ASSIGN(tower.merger_norm_weight,

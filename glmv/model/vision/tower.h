@@ -32,6 +32,7 @@ struct VisionTower {
   std::vector<VisionBlock> blocks;
   at::Tensor post_layernorm;
   at::Tensor downsample_weight, downsample_bias;  // [o, h, m, m], [o]
+  at::Tensor downsample_rows;  // the weight as [o, m * m * h]; undefined where it may be trained
   quant::Linear merger_proj;
   at::Tensor merger_norm_weight, merger_norm_bias;
   Mlp merger_mlp;
