@@ -114,34 +114,39 @@ Result<std::optional<BenchPicture>> parse_picture(const std::string& text,
   processing::ResizeLimits limits = processor.image.limits();
   limits.factor = vision.patch_size * merge;
   limits.temporal_factor = vision.temporal_patch_size;
-  GLMV_ASSIGN(const processing::FrameSize size,
-              processing::smart_resize(limits.temporal_factor, picture.height, picture.width,
-                                       limits));
+  GLMV_ASSIGN(
+      const processing::FrameSize size,
+      processing::smart_resize(limits.temporal_factor, picture.height, picture.width, limits));
   picture.grid = {1, size.height / vision.patch_size, size.width / vision.patch_size};
   picture.num_tokens = picture.grid.num_patches() / (merge * merge);
   return picture;
 }
 
-Result<BenchTimes> run_bench(runtime::Engine& engine, int64_t num_prompt, int64_t num_generated,
-                             const std::optional<BenchPicture>& picture, int num_runs) {
+Result<BenchTimes> run_bench(runtime::Engine& engine, const std::vector<int64_t>& prompts,
+                             int64_t num_generated, const std::optional<BenchPicture>& picture,
+                             int num_runs) {
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  const auto progress = [&](int run, const char* what) {
+  const auto progress = [&](int run, const std::string& what) {
     if (!terminal) return;
     const std::string name = run < 0 ? "warm-up" : fmt::format("run {} of {}", run + 1, num_runs);
     fmt::print(stderr, "\r\033[K{}: {}", name, what);
   };
   Random random(0);
   BenchTimes times;
-  // The first round, number -1, compiles kernels and touches memory for the first time: not counted.
+  for (const int64_t num_prompt : prompts) times.texts.push_back({.num_prompt = num_prompt});
+  // The first round, number -1, compiles kernels and touches memory for the first time: not
+  // counted.
   for (int run = -1; run < num_runs; ++run) {
-    progress(run, "text");
-    GLMV_ASSIGN(const runtime::TokenEvent text,
-                wait_for_end(engine, text_request(engine.config(), num_prompt, num_generated,
-                                                  random), false));
-    times.num_decoded = text.usage.completion_tokens - 1;
-    if (run >= 0) {
-      times.prefill_ms.values.push_back(text.timings.prefill_ms);
-      if (times.num_decoded > 0) times.decode_ms.values.push_back(text.timings.decode_ms);
+    for (TextTimes& text : times.texts) {
+      progress(run, fmt::format("prompt of {}", text.num_prompt));
+      GLMV_ASSIGN(const runtime::TokenEvent end,
+                  wait_for_end(
+                      engine, text_request(engine.config(), text.num_prompt, num_generated, random),
+                      false));
+      text.num_decoded = end.usage.completion_tokens - 1;
+      if (run < 0) continue;
+      text.prefill_ms.values.push_back(end.timings.prefill_ms);
+      if (text.num_decoded > 0) text.decode_ms.values.push_back(end.timings.decode_ms);
     }
     if (!picture) continue;
     progress(run, "picture");

@@ -24,7 +24,7 @@ struct Series {
 struct BenchPicture {
   int64_t width = 0;  // as asked for, in pixels
   int64_t height = 0;
-  Grid grid;          // patches after resize
+  Grid grid;  // patches after resize
   int64_t num_tokens = 0;
 };
 
@@ -33,17 +33,24 @@ Result<std::optional<BenchPicture>> parse_picture(const std::string& text,
                                                   const processing::ProcessorConfig& processor,
                                                   const checkpoint::VisionConfig& vision);
 
-struct BenchTimes {
+// Of one length of the prompt.
+struct TextTimes {
+  int64_t num_prompt = 0;
+  int64_t num_decoded = 0;
   Series prefill_ms;
   Series decode_ms;  // of num_decoded tokens each; the first token belongs to prefill
-  Series vision_ms;
-  int64_t num_decoded = 0;
 };
 
-// `num_runs` prompts of random ids answered by `num_generated` tokens, and the picture as often,
-// after one round of both that is not counted.
+struct BenchTimes {
+  std::vector<TextTimes> texts;  // in the order of the prompts asked for
+  Series vision_ms;
+};
+
+// `num_runs` prompts of random ids of each length in `prompts`, answered by `num_generated` tokens,
+// and the picture as often, after one round of all that is not counted.
 // cancelled when interrupted.
-Result<BenchTimes> run_bench(runtime::Engine& engine, int64_t num_prompt, int64_t num_generated,
-                             const std::optional<BenchPicture>& picture, int num_runs);
+Result<BenchTimes> run_bench(runtime::Engine& engine, const std::vector<int64_t>& prompts,
+                             int64_t num_generated, const std::optional<BenchPicture>& picture,
+                             int num_runs);
 
 }  // namespace glmv::app

@@ -90,18 +90,22 @@ double measure_device_reads(at::Device device) {
   return best;
 }
 
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  return a.scalar_type() == at::kChar ? at::_int_mm(a, b) : at::mm(a, b);
+}
+
 double measure_products(at::ScalarType dtype, at::Device device) {
   const c10::InferenceMode inference;
-  const auto options = at::TensorOptions().dtype(dtype).device(device);
+  const auto options = at::TensorOptions().device(device);
   const int64_t size = device.is_cpu() ? kProductSize : kDeviceProductSize;
-  const at::Tensor a = at::rand({size, size}, options);
-  const at::Tensor b = at::rand({size, size}, options).t();  // as a Linear's weight
+  const at::Tensor a = at::rand({size, size}, options).mul_(100).to(dtype);
+  const at::Tensor b = at::rand({size, size}, options).mul_(100).to(dtype).t();  // as a weight
   const double gflop = 2.0 * double(size) * double(size) * double(size) / 1e9;
   double best = 0, spent = 0;
-  wait_for(at::mm(a, b));  // chooses and compiles the kernel
+  wait_for(product(a, b));  // chooses and compiles the kernel
   for (int i = 0; i < kMaxProducts && spent < kMaxProductSeconds; ++i) {
     const auto start = Clock::now();
-    wait_for(at::mm(a, b));
+    wait_for(product(a, b));
     const double seconds = seconds_since(start);
     spent += seconds;
     best = std::max(best, gflop / seconds);
@@ -130,6 +134,7 @@ Result<MachineLimits> measure_machine(int num_threads, const std::string& device
       device.is_cpu() ? measure_reads(limits.num_threads) : measure_device_reads(device);
   limits.fp32_gflops = measure_products(at::kFloat, device);
   limits.bf16_gflops = measure_products(at::kBFloat16, device);
+  if (device.is_cpu()) limits.int8_gops = measure_products(at::kChar, device);
   return limits;
 }
 

@@ -25,8 +25,7 @@ TEST_P(Inspect, TellsWhatAFolderHolds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Inspect,
-                         testing::Values("glm4v", "glm46v", "glm4v_moe", "glm_ocr"),
+INSTANTIATE_TEST_SUITE_P(All, Inspect, testing::Values("glm4v", "glm46v", "glm4v_moe", "glm_ocr"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_F(Program, InspectNamesEveryProblemOfAFolder) {
@@ -69,10 +68,51 @@ TEST_F(Program, BenchMeasuresEveryPart) {
 TEST_F(Program, BenchWritesTableAndFile) {
   const Outcome outcome = run(bench(tiny(), {"--image", "none", "--json", path("bench.json")}));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  for (const char* row : {"prefill, 20 tokens", "decode, 4 tokens", "memory", "machine"}) {
+  for (const char* row : {"prefill, 20 tokens", "decode, 4 tokens after 20", "memory", "machine"}) {
     EXPECT_THAT(outcome.out, HasSubstr(row));
   }
   EXPECT_FALSE(Json::parse(read(path("bench.json"))).contains("vision"));
+}
+
+TEST_F(Program, BenchOfSeveralPromptsIsAListAndShownBesideAnother) {
+  const Words several = {"bench", "-m", tiny(), "--runs", "1", "--gen", "3", "--image", "none"};
+  ASSERT_EQ(run(join(several, {"--prompt", "20,30", "--json", path("a.json")})).exit_code, 0);
+  const Json results = Json::parse(read(path("a.json")));
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[1]["prompt_tokens"], 30);
+
+  // The same figures, twice as fast.
+  Json faster = results[1];
+  for (const char* part : {"prefill", "decode"}) {
+    for (const char* rate : {"tokens_per_s_best", "tokens_per_s_median"}) {
+      faster[part][rate] = results[1][part][rate].get<double>() * 2;
+    }
+  }
+  const Outcome outcome =
+      run(join(several, {"--prompt", "30,40", "--json", path("b.json"), "--compare",
+                         path("a.json") + "," + file("faster.json", faster.dump())}));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("beside a (ratio"));
+  EXPECT_THAT(outcome.out, HasSubstr("prefill, 30"));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("prefill, 20")));
+  const Json compared = Json::parse(read(path("b.json")));
+  const Json rows = compared[0]["compare"]["faster"];
+  ASSERT_EQ(rows.size(), 3u);  // prefill, decode, memory
+  EXPECT_EQ(rows[0]["figure"], "prefill, 30");
+  EXPECT_DOUBLE_EQ(rows[0]["ratio_best"],
+                   rows[0]["this_best"].get<double>() / rows[0]["other_best"].get<double>());
+  EXPECT_NEAR(rows[1]["other_best"], 2 * compared[0]["compare"]["a"][1]["other_best"].get<double>(),
+              1e-6);
+  EXPECT_FALSE(compared[1].contains("compare"));  // no other result has 40 tokens
+}
+
+TEST_F(Program, BenchRefusesOtherFilesToCompare) {
+  const Words base = {"bench", "-m", tiny(), "--runs", "1", "--image", "none", "--compare"};
+  expect_error(run(join(base, {path("nothing.json")})), kNotFound, "nothing.json");
+  expect_error(run(join(base, {file("text.json", "not json")})), kMalformed, "text.json");
+  expect_error(run(join(base, {file("other.json", R"({"a": 1})")})), kMalformed, "prefill");
+  expect_error(run(join(base, {file("part.json", R"([{"decode": 3}])")})), kMalformed, "decode");
+  expect_error(run(join(base, {file("list.json", R"([3])")})), kMalformed, "list.json");
 }
 
 TEST_F(Program, BenchRefusesWhatDoesNotFit) {
