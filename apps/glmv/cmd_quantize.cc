@@ -4,14 +4,11 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cmath>
 
 #include "apps/glmv/command.h"
+#include "apps/glmv/quantize_report.h"
 #include "apps/glmv/quantize_run.h"
 #include "apps/glmv/sample_sources.h"
-#include "glmv/base/files.h"
-#include "glmv/media/plot.h"
-#include "glmv/media/png_writer.h"
 
 namespace glmv::app {
 namespace {
@@ -29,6 +26,7 @@ struct QuantizeFlags {
   std::string data;
   std::string media_dir;
   std::string synth;
+  std::string eval_data;
   int64_t num_samples = 64;
   int64_t num_eval_samples = 16;
   int64_t max_tokens = 2048;
@@ -44,82 +42,12 @@ Result<Source> open_samples(const QuantizeFlags& flags) {
   }
   if (!flags.synth.empty()) return open_synth(flags.synth, 0, int64_t{1} << 30, false);
   if (flags.method != "rtn") {
-    return invalid_argument("--method {} needs calibration samples: --data FILE with conversations "
-                            "like those the model will see, or --synth MIXTURE", flags.method);
+    return invalid_argument(
+        "--method {} needs calibration samples: --data FILE with conversations "
+        "like those the model will see, or --synth MIXTURE",
+        flags.method);
   }
   return nullptr;
-}
-
-Json to_json(const QuantizeFlags& flags, const QuantizeSummary& summary) {
-  Json linears = Json::array();
-  for (const LinearReport& linear : summary.linears) {
-    linears.push_back({{"name", linear.name},
-                       {"error", linear.error},
-                       {"rounding_error", linear.rounding_error}});
-  }
-  const auto number = [](const std::optional<double>& value) {
-    return value ? Json(*value) : Json();
-  };
-  return {{"method", flags.method},
-          {"format", flags.format},
-          {"bits", flags.bits},
-          {"group", flags.group},
-          {"zero_points", flags.zero_points},
-          {"input_bytes", summary.input_bytes},
-          {"output_bytes", summary.output_bytes},
-          {"kl", number(summary.kl)},
-          {"perplexity", number(summary.perplexity)},
-          {"original_perplexity", number(summary.original_perplexity)},
-          {"kept", summary.kept},
-          {"linears", std::move(linears)}};
-}
-
-// "q_proj" of "model...self_attn.q_proj".
-std::string kind_of(const LinearReport& linear) {
-  return linear.name.substr(linear.name.rfind('.') + 1);
-}
-
-// Relative error in dB of each kind of Linear over the layers.
-Result<void> draw_report(const QuantizeSummary& summary, const std::filesystem::path& path) {
-  std::map<std::string, media::PlotSeries> series;
-  for (const LinearReport& linear : summary.linears) {
-    if (linear.name.find(".experts.") != std::string::npos) continue;  // hundreds of lines
-    const std::string kind = kind_of(linear);
-    media::PlotSeries& line = series[kind];
-    line.name = kind;
-    line.smooth = false;
-    line.x.push_back(static_cast<double>(line.x.size()));
-    line.y.push_back(10 * std::log10(std::max(linear.error, 1e-12)));
-  }
-  media::Plot plot{.title = "error of the outputs by layer", .x_label = "layer", .y_label = "dB"};
-  for (auto& [kind, line] : series) plot.series.push_back(std::move(line));
-  if (plot.series.empty()) return {};
-  GLMV_ASSIGN(const media::Image image, media::draw_plot(plot));
-  return media::write_png(path, image);
-}
-
-void print_summary(const QuantizeFlags& flags, const QuantizeSummary& summary) {
-  std::map<std::string, std::pair<double, int64_t>> by_kind, plain_by_kind;
-  for (const LinearReport& linear : summary.linears) {
-    const std::string kind = kind_of(linear);
-    by_kind[kind].first += linear.error;
-    ++by_kind[kind].second;
-    plain_by_kind[kind].first += linear.rounding_error;
-  }
-  if (!by_kind.empty()) {
-    fmt::print("{:<14} {:>7} {:>12} {:>12}\n", "mean error of", "layers", flags.method, "rounding");
-    for (const auto& [kind, sum] : by_kind) {
-      const auto n = static_cast<double>(sum.second);
-      fmt::print("{:<14} {:>7} {:>12.3g} {:>12.3g}\n", kind, sum.second, sum.first / n,
-                 plain_by_kind[kind].first / n);
-    }
-  }
-  if (summary.kl) {
-    fmt::print("KL from the original {:.4f}; perplexity {:.3f}, of the original {:.3f}\n",
-               *summary.kl, *summary.perplexity, *summary.original_perplexity);
-  }
-  fmt::print("{}: {} of weights, before {}\n", flags.output,
-             bytes_text(double(summary.output_bytes)), bytes_text(double(summary.input_bytes)));
 }
 
 Result<int> run_quantize(const QuantizeFlags& flags) {
@@ -134,15 +62,27 @@ Result<int> run_quantize(const QuantizeFlags& flags) {
                     .group = flags.group,
                     .symmetric = flags.format != "awq" && !flags.zero_points,
                     .scale_dtype = flags.format == "awq" ? at::kHalf : at::kBFloat16};
+  Source eval_samples;
+  if (!flags.eval_data.empty()) {
+    GLMV_ASSIGN(eval_samples, open_dataset(flags.eval_data, {.media_dir = flags.media_dir}));
+  }
   job.samples = samples.get();
+  job.eval_samples = eval_samples.get();
   job.num_samples = flags.num_samples;
   job.num_eval_samples = flags.num_eval_samples;
   job.max_tokens = flags.max_tokens;
-  job.fingerprint = {{"input", flags.input},   {"method", flags.method},
-                     {"format", flags.format}, {"bits", flags.bits},
-                     {"group", flags.group},   {"zero_points", flags.zero_points},
-                     {"data", flags.data},     {"synth", flags.synth},
-                     {"samples", flags.num_samples}, {"max_tokens", flags.max_tokens}};
+  job.fingerprint = {{"input", flags.input},
+                     {"method", flags.method},
+                     {"format", flags.format},
+                     {"bits", flags.bits},
+                     {"group", flags.group},
+                     {"zero_points", flags.zero_points},
+                     {"data", flags.data},
+                     {"synth", flags.synth},
+                     {"eval_data", flags.eval_data},
+                     {"samples", flags.num_samples},
+                     {"eval_samples", flags.num_eval_samples},
+                     {"max_tokens", flags.max_tokens}};
   catch_interrupts();
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   const Clock::time_point start = Clock::now();
@@ -169,11 +109,8 @@ Result<int> run_quantize(const QuantizeFlags& flags) {
   if (summary.num_resumed > 0) {
     fmt::print(stderr, "{} layers were done in an earlier run\n", summary.num_resumed);
   }
-  const std::filesystem::path output = flags.output;
-  GLMV_RETURN_IF_ERROR(write_file_atomic(output / "quantize_report.json",
-                                         to_json(flags, summary).dump(2) + "\n"));
-  GLMV_RETURN_IF_ERROR(draw_report(summary, output / "quantize_report.png"));
-  print_summary(flags, summary);
+  GLMV_RETURN_IF_ERROR(write_report(job, summary));
+  print_report(job, summary);
   return 0;
 }
 
@@ -190,21 +127,33 @@ void add_quantize(CLI::App& command, int& exit_code) {
   command.add_option("--bits", flags->bits, "4 or 8")->capture_default_str();
   command.add_option("--group", flags->group, "inputs that share a scale; 0: whole rows")
       ->capture_default_str();
-  command.add_flag("--zero-points", flags->zero_points,
-                   "with compressed-tensors too; smaller error, but transformers 5.23 cannot read it");
+  command.add_flag(
+      "--zero-points", flags->zero_points,
+      "with compressed-tensors too; smaller error, but transformers 5.23 cannot read it");
   const std::string data = "Calibration";
   command.add_option("--data", flags->data, "dataset file, as for train")->group(data);
   command.add_option("--media-dir", flags->media_dir, "where its relative media paths begin")
       ->group(data);
   command.add_option("--synth", flags->synth, "generated pictures instead: name of a mixture")
       ->group(data);
+  command
+      .add_option("--eval-data", flags->eval_data,
+                  "dataset file for the comparison; else what follows the calibration samples")
+      ->group(data);
   command.add_option("--samples", flags->num_samples, "samples to calibrate on")
-      ->check(CLI::PositiveNumber)->capture_default_str()->group(data);
-  command.add_option("--eval-samples", flags->num_eval_samples,
-                     "samples behind them, for KL and perplexity")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(data);
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(data);
+  command
+      .add_option("--eval-samples", flags->num_eval_samples,
+                  "samples for the comparison with the original")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(data);
   command.add_option("--max-tokens", flags->max_tokens, "longer samples are left out")
-      ->check(CLI::PositiveNumber)->capture_default_str()->group(data);
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(data);
   command.add_flag("-q,--quiet", flags->quiet, "no progress");
   command.callback([flags, &exit_code] { exit_code = report(run_quantize(*flags)); });
 }

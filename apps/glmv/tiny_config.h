@@ -8,10 +8,11 @@
 
 namespace glmv::app {
 
-// `preset`: "tiny" (all architectures, a fraction of a million parameters) or "nano" (the embedded
-// model's shape, glm4v only). Token ids are taken from `tokenizer` by name. Errors list the known
-// families and presets.
-Result<Json> small_config(const std::string& family, const std::string& preset,
+// `preset`: "tiny" (all architectures, a fraction of a million parameters), "nano" (the embedded
+// model's shape) or "9b" (GLM-4.1V-9B's); the latter glm4v only. `num_layers` of the decoder; 0:
+// the preset's. Token ids are taken from `tokenizer` by name. Errors list the known families and
+// presets.
+Result<Json> small_config(const std::string& family, const std::string& preset, int64_t num_layers,
                           const text::Tokenizer& tokenizer);
 
 Json small_generation_config(const text::Tokenizer& tokenizer);

@@ -31,7 +31,9 @@ Status errno_status(std::string_view action, const std::filesystem::path& path, 
   if (error == ENOSPC || error == EDQUOT || error == ENOMEM || error == EMFILE) {
     code = Code::kResourceExhausted;
   }
-  return Status{code, fmt::format("cannot {} {}: {}", action, path.string(), errno_text(error))};
+  const bool full = error == ENOSPC || error == EDQUOT;
+  return Status{code, fmt::format("cannot {} {}: {}{}", action, path.string(), errno_text(error),
+                                  full ? "; free space there or choose another folder" : "")};
 }
 
 }  // namespace

@@ -231,7 +231,7 @@ Result<void> write_weights(const fs::path& dir, std::span<const TensorToWrite> t
   return remove_stale(dir, current);
 }
 
-Result<void> copy_side_files(const fs::path& from, const fs::path& to) {
+Result<void> copy_side_files(const fs::path& from, const fs::path& to, std::string_view except) {
   GLMV_RETURN_IF_ERROR(make_dir(to));
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(from, error)) {
@@ -239,7 +239,7 @@ Result<void> copy_side_files(const fs::path& from, const fs::path& to) {
     const bool is_side_file = name.ends_with(".json") || name.ends_with(".jinja") ||
                               name.ends_with(".txt") || name.ends_with(".model") ||
                               name == "LICENSE";
-    if (name.starts_with('.') || !is_side_file || name.ends_with(".safetensors.index.json") ||
+    if (name.starts_with('.') || name == except || !is_side_file || name.ends_with(".safetensors.index.json") ||
         !entry.is_regular_file(error)) {
       continue;
     }

@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "glmv/base/json.h"
@@ -30,7 +31,8 @@ Result<void> write_weights(const std::filesystem::path& dir, std::span<const Ten
                            int64_t max_shard_bytes = int64_t{5} << 30);
 
 // Copies the files of a checkpoint that are not weights (config, tokenizer, processor, template,
-// generation config) from one folder to another.
-Result<void> copy_side_files(const std::filesystem::path& from, const std::filesystem::path& to);
+// generation config) from one folder to another; without the one called `except`.
+Result<void> copy_side_files(const std::filesystem::path& from, const std::filesystem::path& to,
+                             std::string_view except = {});
 
 }  // namespace glmv::checkpoint

@@ -2,56 +2,30 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "glmv/base/check.h"
+#include "glmv/quant/rounding.h"
 
 namespace glmv::quant {
 namespace {
 
-constexpr int kScaleSteps = 20;    // exponents 0, 1/20, ...
-constexpr int kShrinkSteps = 10;   // factors 1, 0.95, ...
-constexpr double kShrinkStep = 0.05;
-constexpr int64_t kGptqBlock = 128;  // columns whose updates of the rest are put together
+constexpr int kScaleSteps = 20;   // exponents 0, 1/20, ...
+constexpr int kShrinkSteps = 10;  // factors 1, 0.95, ...
+constexpr float kShrinkStep = 0.05F;
+constexpr int64_t kGptqBlock = 128;  // inputs whose updates of the rest are put together
+constexpr int64_t kChunkRows = 512;  // outputs that a search has in work, to stay in the caches
 
-// Scale and zero point of groups [..., group], over the last dimension, kept.
-struct Range {
-  at::Tensor scale;  // fp32
-  at::Tensor zero;   // fp32, whole numbers
-};
-
-Range range_of(const at::Tensor& groups, const QuantGrid& grid, const at::Tensor& shrink = {}) {
-  const double top = (1 << grid.bits) - 1;
-  at::Tensor low = groups.amin(-1, true).clamp_max(0);
-  at::Tensor high = groups.amax(-1, true).clamp_min(0);
-  if (shrink.defined()) {
-    low = low * shrink;
-    high = high * shrink;
+// Calls with at most kChunkRows consecutive rows and the number of the first.
+template <class F>
+void for_chunks(const at::Tensor& w_OI, F&& f) {
+  for (int64_t begin = 0; begin < w_OI.size(0); begin += kChunkRows) {
+    f(w_OI.narrow(0, begin, std::min(kChunkRows, w_OI.size(0) - begin)), begin);
   }
-  const at::Tensor span = grid.symmetric ? 2 * at::maximum(-low, high) : high - low;
-  // Rounded as they will be stored, so that q belongs to the stored value; never zero.
-  at::Tensor scale = (span / top).clamp_min(1e-5).to(grid.scale_dtype).to(at::kFloat);
-  at::Tensor zero = grid.symmetric ? at::full_like(scale, (1 << (grid.bits - 1)))
-                                   : (-low / scale).round().clamp(0, top);
-  return {scale, zero};
 }
 
-at::Tensor levels(const at::Tensor& values, const Range& range, const QuantGrid& grid) {
-  return ((values / range.scale).round() + range.zero).clamp(0, (1 << grid.bits) - 1);
-}
-
-at::Tensor in_groups(const at::Tensor& w_OI, const QuantGrid& grid) {
-  const int64_t group = grid.group_of(w_OI.size(1));
-  GLMV_CHECK(w_OI.size(1) % group == 0, "groups of {} in {} inputs", group, w_OI.size(1));
-  return w_OI.to(at::kFloat).unflatten(1, {-1, group});
-}
-
-// The weight after rounding, fp32.
-at::Tensor rounded(const at::Tensor& w_OI, const QuantGrid& grid, const at::Tensor& shrink = {}) {
-  const at::Tensor groups = in_groups(w_OI, grid);
-  const Range range = range_of(groups, grid, shrink);
-  return ((levels(groups, range, grid) - range.zero) * range.scale).flatten(1);
-}
+double sum_of_squares(const at::Tensor& x) { return x.square().sum(at::kDouble).item<double>(); }
 
 }  // namespace
 
@@ -62,17 +36,12 @@ at::Tensor dequantise(const QuantizedMatrix& m) {
 
 QuantizedMatrix round_matrix(const at::Tensor& w_OI, const QuantGrid& grid,
                              const at::Tensor& shrink_OG) {
-  const at::Tensor groups = in_groups(w_OI, grid);
-  const Range range =
-      range_of(groups, grid, shrink_OG.defined() ? shrink_OG.unsqueeze(-1) : at::Tensor());
-  return {levels(groups, range, grid).flatten(1).to(at::kByte), range.scale.squeeze(-1),
-          range.zero.squeeze(-1).to(at::kByte)};
+  return round_groups(w_OI, grid, shrink_OG);
 }
 
 Result<QuantizedMatrix> gptq(const at::Tensor& w_OI, const at::Tensor& gram_II,
                              const QuantGrid& grid, double damping) {
   const int64_t in = w_OI.size(1);
-  const int64_t group = grid.group_of(in);
   if (!gram_II.isfinite().all().item<bool>()) {
     return invalid_argument("the activations of the calibration samples are not finite");
   }
@@ -81,103 +50,98 @@ Result<QuantizedMatrix> gptq(const at::Tensor& w_OI, const at::Tensor& gram_II,
   const double mean = h.diagonal().mean().item<double>();
   h.diagonal().add_(damping * (mean > 0 ? mean : 1.0));
   // H^-1 = U^T U, U upper: row i of U says how an error of column i spreads to those behind it.
-  const auto [lower, info] = at::linalg_cholesky_ex(h);
+  auto [lower, info] = at::linalg_cholesky_ex(h);
   if (info.item<int64_t>() != 0) {
-    return invalid_argument("the calibration samples are too few or too alike to invert their gram "
-                            "matrix; give more samples");
+    return invalid_argument(
+        "the calibration samples are too few or too alike to invert their gram "
+        "matrix; give more samples");
   }
-  const auto [u, info_inverse] = at::linalg_cholesky_ex(at::cholesky_inverse(lower), true);
+  h = at::cholesky_inverse(lower);
+  lower.reset();
+  const auto [u, info_inverse] = at::linalg_cholesky_ex(h, true);
+  h.reset();
   if (info_inverse.item<int64_t>() != 0) {
-    return invalid_argument("the inverse of the gram matrix of the calibration samples is not "
-                            "positive; give more samples");
+    return invalid_argument(
+        "the inverse of the gram matrix of the calibration samples is not "
+        "positive; give more samples");
   }
-  // Transposed: a column of the weight lies in one piece.
-  at::Tensor w_IO = w_OI.to(at::kFloat).t().contiguous();
-  w_IO.masked_fill_(dead.unsqueeze(1), 0.0);
-  at::Tensor q_IO = at::empty_like(w_IO, at::kByte);
-  at::Tensor scales_GO = at::empty({in / group, w_OI.size(0)}, at::kFloat);
-  at::Tensor zeros_GO = at::empty_like(scales_GO);
+  at::Tensor w = w_OI.to(at::kFloat, false, true).contiguous();
+  w.masked_fill_(dead.unsqueeze(0), 0.0);
+  QuantizedMatrix matrix;
   for (int64_t begin = 0; begin < in; begin += kGptqBlock) {
-    const int64_t end = std::min(in, begin + kGptqBlock);
-    at::Tensor errors = at::empty({end - begin, w_OI.size(0)}, at::kFloat);
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t g = i / group;
-      if (i % group == 0) {
-        // Columns of the group that lie behind the block have not been updated for it yet; their
-        // ranges change little by it.
-        const Range range = range_of(w_IO.narrow(0, i, group).t(), grid);
-        scales_GO[g] = range.scale.squeeze(-1);
-        zeros_GO[g] = range.zero.squeeze(-1);
-      }
-      const Range range = {scales_GO[g], zeros_GO[g]};
-      const at::Tensor column = w_IO[i];
-      const at::Tensor q = levels(column, range, grid);
-      q_IO[i].copy_(q);
-      const at::Tensor error = (column - (q - range.zero) * range.scale) / u[i][i];
-      errors[i - begin] = error;
-      if (i + 1 < end) {
-        w_IO.narrow(0, i + 1, end - i - 1)
-            .sub_(u[i].narrow(0, i + 1, end - i - 1).unsqueeze(1) * error.unsqueeze(0));
-      }
-    }
-    if (end < in) {
-      const at::Tensor spread = u.narrow(0, begin, end - begin).narrow(1, end, in - end);
-      w_IO.narrow(0, end, in - end).sub_(at::mm(spread.t(), errors));
-    }
+    const int64_t width = std::min(kGptqBlock, in - begin);
+    const int64_t end = begin + width;
+    const at::Tensor rows = u.narrow(0, begin, width);
+    const at::Tensor changes = gptq_block(w, begin, rows.narrow(1, begin, width), grid, matrix);
+    if (end == in) break;
+    at::Tensor rest = w.narrow(1, end, in - end);
+    rest.addmm_(changes, rows.narrow(1, end, in - end), 1, -1);
   }
-  return QuantizedMatrix{q_IO.t().contiguous(), scales_GO.t().contiguous(),
-                         zeros_GO.t().to(at::kByte).contiguous()};
+  return matrix;
 }
 
-at::Tensor search_input_scales(std::span<const at::Tensor> weights, const at::Tensor& x_NI,
-                               const QuantGrid& grid) {
-  const at::Tensor x = x_NI.to(at::kFloat);
-  const at::Tensor magnitude = x.abs().mean(0).clamp_min(1e-8);
-  std::vector<at::Tensor> wanted;
-  for (const at::Tensor& w : weights) wanted.push_back(at::mm(x, w.to(at::kFloat).t()));
-  at::Tensor best = at::ones({x.size(1)}, at::kFloat);
-  double least = std::numeric_limits<double>::infinity();
+ScaleSearch::ScaleSearch(const at::Tensor& x_NI, const QuantGrid& grid, bool powers_of_two)
+    : grid_(grid) {
+  const at::Tensor magnitude = x_NI.to(at::kFloat).abs().mean(0).clamp_min(1e-8);
   for (int step = 0; step < kScaleSteps; ++step) {
     at::Tensor s = magnitude.pow(static_cast<double>(step) / kScaleSteps).clamp_min(1e-4);
     s = s / (s.max() * s.min()).sqrt();
-    double error = 0;
-    for (size_t i = 0; i < weights.size(); ++i) {
-      const at::Tensor w = rounded(weights[i].to(at::kFloat) * s, grid);
-      error += (at::mm(x / s, w.t()) - wanted[i]).square().sum().item<double>();
-    }
-    if (error < least) {
-      least = error;
-      best = s;
-    }
+    if (powers_of_two) s = s.log2().round().exp2();
+    if (!candidates_.empty() && s.equal(candidates_.back())) continue;
+    candidates_.push_back(s);
   }
-  return best;
+  errors_.resize(candidates_.size());
+}
+
+void ScaleSearch::add(const at::Tensor& w_OI, const at::Tensor& x_NI) {
+  const at::Tensor x_IN = x_NI.to(at::kFloat).t();
+  for_chunks(w_OI, [&](const at::Tensor& w, int64_t) {
+    for (size_t i = 0; i < candidates_.size(); ++i) {
+      errors_[i] += sum_of_squares(at::mm(rounding_change(w, grid_, candidates_[i]), x_IN));
+    }
+  });
+}
+
+at::Tensor ScaleSearch::best() const {
+  return candidates_[std::min_element(errors_.begin(), errors_.end()) - errors_.begin()];
 }
 
 at::Tensor search_shrink(const at::Tensor& w_OI, const at::Tensor& x_NI, const QuantGrid& grid) {
-  const at::Tensor w_OGK = in_groups(w_OI, grid);
-  const at::Tensor x_GKN = x_NI.to(at::kFloat).t().unflatten(0, {w_OGK.size(1), -1}).contiguous();
-  const at::Tensor w_GOK = w_OGK.transpose(0, 1).contiguous();
-  at::Tensor best = at::ones({w_OGK.size(0), w_OGK.size(1)}, at::kFloat);
-  at::Tensor least = at::full_like(best, std::numeric_limits<float>::infinity());
-  for (int step = 0; step < kShrinkSteps; ++step) {
-    const double factor = 1.0 - kShrinkStep * step;
-    const Range range = range_of(w_GOK, grid, at::full({1}, factor));
-    const at::Tensor change = (levels(w_GOK, range, grid) - range.zero) * range.scale - w_GOK;
-    const at::Tensor error = at::bmm(change, x_GKN).square().sum(-1).t();  // [O, G]
-    const at::Tensor better = error < least;
-    best.masked_fill_(better, factor);
-    least = at::where(better, error, least);
-  }
+  const int64_t in = w_OI.size(1), group = grid.group_of(in), num_groups = in / group;
+  const at::Tensor x_GNK =
+      x_NI.to(at::kFloat).unflatten(1, {num_groups, group}).transpose(0, 1).contiguous();
+  // |x_g d^T|^2 = d (x_g^T x_g) d^T for the change d of a group g: less work where it is narrow.
+  const bool by_gram = group < x_NI.size(0);
+  const at::Tensor x_GKN = x_GNK.transpose(1, 2);
+  const at::Tensor gram_GKK = by_gram ? at::bmm(x_GKN, x_GNK) : at::Tensor();
+  at::Tensor best = at::ones({w_OI.size(0), num_groups}, at::kFloat);
+  for_chunks(w_OI, [&](const at::Tensor& w, int64_t begin) {
+    at::Tensor factors = best.narrow(0, begin, w.size(0));
+    at::Tensor least = at::full_like(factors, std::numeric_limits<float>::infinity());
+    for (int step = 0; step < kShrinkSteps; ++step) {
+      const float factor = 1 - kShrinkStep * static_cast<float>(step);
+      const at::Tensor d_GOK =
+          rounding_change(w, grid, {}, factor).unflatten(1, {num_groups, group}).transpose(0, 1);
+      const at::Tensor error_GO = by_gram ? (at::bmm(d_GOK, gram_GKK) * d_GOK).sum(-1)
+                                          : at::bmm(d_GOK, x_GKN).square().sum(-1);
+      const at::Tensor error = error_GO.t();
+      factors.masked_fill_(error < least, factor);
+      least = at::minimum(error, least);
+    }
+  });
   return best;
 }
 
 double output_error(const at::Tensor& w_OI, const at::Tensor& other_OI, const at::Tensor& x_NI) {
-  const at::Tensor w = w_OI.to(at::kFloat);
-  const auto energy = [&](const at::Tensor& m) {
-    return (x_NI.defined() ? at::mm(x_NI.to(at::kFloat), m.t()) : m).square().sum().item<double>();
-  };
-  const double wanted = energy(w);
-  return wanted > 0 ? energy(other_OI.to(at::kFloat) - w) / wanted : 0.0;
+  const at::Tensor x_IN = x_NI.defined() ? x_NI.to(at::kFloat).t() : x_NI;
+  double wanted = 0, changed = 0;
+  for_chunks(w_OI, [&](const at::Tensor& rows, int64_t begin) {
+    const at::Tensor w = rows.to(at::kFloat);
+    const at::Tensor change = other_OI.narrow(0, begin, w.size(0)).to(at::kFloat) - w;
+    wanted += sum_of_squares(x_IN.defined() ? at::mm(w, x_IN) : w);
+    changed += sum_of_squares(x_IN.defined() ? at::mm(change, x_IN) : change);
+  });
+  return wanted > 0 ? changed / wanted : 0.0;
 }
 
 }  // namespace glmv::quant

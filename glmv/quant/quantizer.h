@@ -5,16 +5,16 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <span>
+#include <vector>
 
 #include "glmv/base/result.h"
 
 namespace glmv::quant {
 
 struct QuantGrid {
-  int bits = 4;           // 4 or 8
-  int64_t group = 128;    // inputs that share a scale; 0: all
-  bool symmetric = false;  // zero points at half the range
+  int bits = 4;                            // 4 or 8
+  int64_t group = 128;                     // inputs that share a scale; 0: all
+  bool symmetric = false;                  // zero points at half the range
   at::ScalarType scale_dtype = at::kHalf;  // in which the scales will be stored
 
   int64_t group_of(int64_t in) const { return group == 0 ? in : group; }
@@ -38,10 +38,23 @@ QuantizedMatrix round_matrix(const at::Tensor& w_OI, const QuantGrid& grid,
 Result<QuantizedMatrix> gptq(const at::Tensor& w_OI, const at::Tensor& gram_II,
                              const QuantGrid& grid, double damping = 0.01);
 
-// Factors [I] for the inputs of matrices that share `x_NI`: columns times the factor are rounded
-// with the least error of x (w s / s)^T when the inputs are divided by it. All positive.
-at::Tensor search_input_scales(std::span<const at::Tensor> weights, const at::Tensor& x_NI,
-                               const QuantGrid& grid);
+// Factors [I] on the inputs that matrices share: columns are rounded after being multiplied by
+// them, and what gives the inputs is divided by them. Candidates are powers of the mean magnitude
+// of each input; best() has the least error of the outputs x w^T over all matrices that were added.
+class ScaleSearch {
+ public:
+  // `x_NI`: rows that all matrices see. powers_of_two: factors that multiply any float without
+  // loss.
+  ScaleSearch(const at::Tensor& x_NI, const QuantGrid& grid, bool powers_of_two = false);
+  // A matrix [O, I], and the rows [N, I] that reach it.
+  void add(const at::Tensor& w_OI, const at::Tensor& x_NI);
+  at::Tensor best() const;  // all positive
+
+ private:
+  QuantGrid grid_;
+  std::vector<at::Tensor> candidates_;
+  std::vector<double> errors_;
+};
 
 // Factors [O, G] on the range of each group with the least error of x w^T.
 at::Tensor search_shrink(const at::Tensor& w_OI, const at::Tensor& x_NI, const QuantGrid& grid);

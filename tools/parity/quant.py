@@ -5,9 +5,11 @@ usage: quant.py GLMV GLMV_FORWARD [--prompts 12] [--seed 1] [--cases fp8]
 
 Every Linear of the decoder is quantised here, written in the published layout and, dequantised, as a plain
 checkpoint for the reference. glmv's logits of the first must equal the reference's of the second: in fp32
-within rounding, in bf16 and with rounded activations within the gates below. Folders that `glmv quantize`
-writes as compressed-tensors are also loaded by transformers itself, with logits equal to glmv's, and those in
-FP8, with logits near them.
+within rounding, in bf16 and with rounded activations within the gates below. Folders in FP8 are also loaded by
+transformers itself, with logits near glmv's. Written by others: the cases autoawq-* have AutoAWQ's packing, and
+compressor-* are compressed and saved by the library that llm-compressor writes with. Folders that
+`glmv quantize` writes, calibrated too, are loaded by transformers itself (compressed-tensors) or unpacked by
+AutoAWQ's code, with logits equal to glmv's.
 """
 import argparse
 import json
@@ -25,6 +27,7 @@ import torch  # noqa: E402
 from transformers import CompressedTensorsConfig  # noqa: E402
 
 import checkpoints  # noqa: E402
+import packers  # noqa: E402
 from prompt_inputs import GRIDS, reference_inputs  # noqa: E402
 from prompts import make_prompts  # noqa: E402
 from stages import prompt_lines, relative_l2, run_glmv, run_reference  # noqa: E402
@@ -40,6 +43,8 @@ CASES = {
     "awq": ("glm4v", "awq", 4, 32, False, False, False),
     "awq-split": ("glm4v", "awq", 4, 16, False, False, True),
     "awq-experts": ("glm4v_moe", "awq", 4, 32, False, False, False),
+    "autoawq": ("glm4v", "autoawq", 4, 32, False, False, False),
+    "autoawq-experts": ("glm4v_moe", "autoawq", 4, 16, False, False, False),
     "int4": ("glm4v", "pack", 4, 32, True, False, False),
     "int4-asymmetric": ("glm46v", "pack", 4, 16, False, False, False),
     "int4-ordered": ("glm4v", "pack", 4, 32, True, True, False),
@@ -49,6 +54,22 @@ CASES = {
     "fp8-tensor-split": ("glm46v", "fp8", 8, 0, True, False, True),
     "fp8-block": ("glm_ocr", "fp8", 8, (32, 16), True, False, False),
     "fp8-experts": ("glm4v_moe", "fp8", 8, None, True, False, False),
+}
+# name -> (family, bits, group or 0 for one per row, symmetric)
+COMPRESSOR_CASES = {
+    "compressor-int4": ("glm4v", 4, 32, True),
+    "compressor-int8": ("glm_ocr", 8, 0, True),
+    "compressor-int4-zeros": ("glm46v", 4, 16, False),
+}
+# name -> (family, flags of glmv quantize)
+CALIBRATED = ["--synth", "full", "--samples", "6", "--eval-samples", "0"]
+WRITTEN_CASES = {
+    "written-rtn": ("glm4v", ["--method", "rtn", "--format", "compressed-tensors", "--group", "32"]),
+    "written-int8": ("glm_ocr", ["--method", "rtn", "--format", "compressed-tensors", "--bits", "8", "--group", "0"]),
+    "written-awq": ("glm4v", ["--method", "awq", "--format", "compressed-tensors", "--group", "32", *CALIBRATED]),
+    "written-gptq": ("glm46v", ["--method", "gptq", "--format", "compressed-tensors", "--group", "16", *CALIBRATED]),
+    "written-autoawq": ("glm4v", ["--method", "awq", "--format", "awq", "--group", "32", *CALIBRATED]),
+    "written-experts": ("glm4v_moe", ["--method", "awq", "--format", "awq", "--group", "16", *CALIBRATED]),
 }
 
 
@@ -114,7 +135,9 @@ def awq_words(values):
     return pack_words(ordered.reshape(values.shape[0], -1), 4)
 
 
-def stored(method, bits, q, scales, zeros, shape, group_of, symmetric, ordered):
+def stored(method, bits, q, scales, zeros, shape, group_of, symmetric, ordered, rounded):
+    if method == "autoawq":
+        return packers.pack_awq(rounded, scales, zeros, shape[1] // scales.shape[1])
     if method == "awq":
         return {"qweight": awq_words(q.T.contiguous()), "qzeros": awq_words(zeros.T.contiguous()),
                 "scales": scales.T.contiguous()}
@@ -130,7 +153,7 @@ def stored(method, bits, q, scales, zeros, shape, group_of, symmetric, ordered):
 def quantization_config(method, bits, group, symmetric, ordered):
     if method == "fp8":
         return fp8_config(group)
-    if method == "awq":
+    if method in ("awq", "autoawq"):
         return {"quant_method": "awq", "bits": bits, "group_size": group, "zero_point": True, "version": "gemm",
                 "modules_to_not_convert": ["visual"]}
     weights = {"num_bits": bits, "type": "int", "symmetric": symmetric, "dynamic": False,
@@ -170,10 +193,10 @@ def write_case(source, case, work, seed):
         group_of = torch.arange(columns) // size
         if ordered:
             group_of = group_of[torch.randperm(columns)]
-        scale_dtype = torch.float16 if method == "awq" else torch.bfloat16
+        scale_dtype = torch.float16 if "awq" in method else torch.bfloat16
         q, scales, zeros, plain[name] = quantise(tensor.float(), bits, size, symmetric, scale_dtype, group_of)
         for suffix, value in stored(method, bits, q, scales, zeros, (out, columns), group_of, symmetric,
-                                    ordered).items():
+                                    ordered, plain[name]).items():
             quantised[name.removesuffix("weight") + suffix] = value
     if apart:
         for name in [name for name in plain if is_quantised(name) and ".gate_proj." in name]:
@@ -193,12 +216,16 @@ def write_case(source, case, work, seed):
     return folders
 
 
-def reference_logits(folder, prompts, **options):
-    """(logits [N, V], chosen experts) of each prompt; None where the reference does not take it (pictures beside
-    videos)"""
+def loaded_logits(folder, prompts, **options):
     model, processor, misfits = checkpoints.load(folder, **options)
     if misfits:
         sys.exit(f"{folder.name}: {misfits}")
+    return reference_logits(model, processor, prompts)
+
+
+def reference_logits(model, processor, prompts):
+    """(logits [N, V], chosen experts) of each prompt; None where the reference does not take it (pictures beside
+    videos)"""
     wanted = []
     for prompt in prompts:
         inputs = reference_inputs(processor, prompt)
@@ -230,18 +257,40 @@ def compare_logits(arguments, case, folder, mode, gate, prompts, wanted, work):
     return bad
 
 
-def compare_written(arguments, sources, prompts, work):
-    """Number of folders of `glmv quantize` on which transformers and glmv differ"""
-    failures = 0
-    for family, bits, group in (("glm4v", 4, 32), ("glm_ocr", 8, 0)):
-        folder = work / f"written-{family}"
-        subprocess.run([arguments.glmv, "quantize", str(sources[family]), "-o", str(folder), "--method", "rtn",
-                        "--format", "compressed-tensors", "--bits", str(bits), "--group", str(group), "-q"],
-                       check=True, stdout=subprocess.DEVNULL)
-        wanted = reference_logits(folder, prompts)
-        failures += compare_logits(arguments, f"written {family}", folder, "float32", GATES["float32"], prompts,
-                                   wanted, work)
-    return failures
+def unpacked(folder, source, group, work):
+    """The checkpoint of an AutoAWQ folder with the weights that AutoAWQ's code finds in it"""
+    tensors = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        tensors.update(safetensors.torch.load_file(path))
+    plain = {name: value for name, value in tensors.items()
+             if name.rsplit(".", 1)[1] not in ("qweight", "qzeros", "scales")}
+    for name in [name for name in tensors if name.endswith(".qweight")]:
+        prefix = name.removesuffix("qweight")
+        plain[prefix + "weight"] = packers.unpack_awq(tensors, prefix, group)
+    out = work / f"{folder.name}-plain"
+    shutil.copytree(source, out)
+    safetensors.torch.save_file(plain, out / "model.safetensors", {"format": "pt"})
+    return out
+
+
+def compare_written(arguments, case, source, prompts, work):
+    """Whether transformers and glmv differ on a folder of `glmv quantize`"""
+    folder = work / case
+    flags = WRITTEN_CASES[case][1]
+    subprocess.run([arguments.glmv, "quantize", str(source), "-o", str(folder), "-q", *flags], check=True,
+                   stdout=subprocess.DEVNULL)
+    group = int(flags[flags.index("--group") + 1])
+    read = folder if "compressed-tensors" in flags else unpacked(folder, source, group, work)
+    return compare_logits(arguments, case, folder, "float32", GATES["float32"], prompts,
+                          loaded_logits(read, prompts), work)
+
+
+def compare_compressed(arguments, case, source, prompts, work):
+    """Number of modes in which glmv differs from transformers on what llm-compressor's code writes"""
+    folder, (_, bits, group, symmetric) = work / case, COMPRESSOR_CASES[case]
+    wanted = reference_logits(*packers.write_by_compressor(source, folder, bits, group, symmetric), prompts)
+    return sum(compare_logits(arguments, case, folder, mode, gate, prompts, wanted, work)
+               for mode, gate in GATES.items())
 
 
 def main():
@@ -258,26 +307,32 @@ def main():
         (work / "pictures").mkdir()
         prompts = make_prompts(work / "pictures", arguments.prompts, arguments.seed)
         sources = {}
+
+        def source_of(family):
+            if family not in sources:
+                sources[family] = work / family
+                checkpoints.make_by_glmv(arguments.glmv, family, sources[family], arguments.seed)
+            return sources[family]
+
         print(f"{'case':<18} {'glmv':<16} {'prompts':>7} {'worst relative L2':>18} {'gate':>8}")
         for case, (family, *_) in CASES.items():
             if not case.startswith(arguments.cases):
                 continue
-            if family not in sources:
-                sources[family] = work / family
-                checkpoints.make_by_glmv(arguments.glmv, family, sources[family], arguments.seed)
-            quantised, plain = write_case(sources[family], case, work, arguments.seed)
-            wanted = reference_logits(plain, prompts)
+            quantised, plain = write_case(source_of(family), case, work, arguments.seed)
+            wanted = loaded_logits(plain, prompts)
             is_fp8 = case.startswith("fp8")
             for mode, gate in (FP8_GATES if is_fp8 else GATES).items():
                 failures += compare_logits(arguments, case, quantised, mode, gate, prompts, wanted, work)
             if is_fp8 and not CASES[case][6]:  # transformers has halves of MLPs in one
                 dequantise = CompressedTensorsConfig(dequantize=True)
-                wanted = reference_logits(quantised, prompts, quantization_config=dequantise)
+                wanted = loaded_logits(quantised, prompts, quantization_config=dequantise)
                 gate = EXPERTS_READ_GATE if "moe" in family else FP8_READ_GATE
                 failures += compare_logits(arguments, f"{case} read", quantised, "float32", gate, prompts, wanted,
                                            work)
-        if not arguments.cases:
-            failures += compare_written(arguments, sources, prompts, work)
+        for cases, compare in ((COMPRESSOR_CASES, compare_compressed), (WRITTEN_CASES, compare_written)):
+            for case, (family, *_) in cases.items():
+                if case.startswith(arguments.cases):
+                    failures += compare(arguments, case, source_of(family), prompts, work)
     sys.exit(1 if failures else 0)
 
 
