@@ -19,8 +19,9 @@ struct TokenComparison {
 // Token by token, in the order given.
 class TokenDistances {
  public:
-  // Final hidden states [K, D] behind the last norm, the head [V, D], and the tokens that follow [K].
-  // Logits are taken in fp32, in parts, so that the head's rounding stays out of the comparison.
+  // Final hidden states [K, D] behind the last norm, the head [V, D], and the tokens that follow
+  // [K]. Logits are taken in fp32, in parts, so that the head's rounding stays out of the
+  // comparison.
   TokenDistances(const at::Tensor& original_KD, const at::Tensor& other_KD,
                  const at::Tensor& head_VD, const at::Tensor& targets_K);
   // Over the first `count` tokens; zeros of none.

@@ -7,6 +7,7 @@
 
 #include "glmv/base/check.h"
 #include "glmv/quant/rounding.h"
+#include "glmv/quant/tile_products.h"
 
 namespace glmv::quant {
 namespace {
@@ -15,7 +16,7 @@ constexpr int kScaleSteps = 20;   // exponents 0, 1/20, ...
 constexpr int kShrinkSteps = 10;  // factors 1, 0.95, ...
 constexpr float kShrinkStep = 0.05F;
 constexpr int64_t kGptqBlock = 128;  // inputs whose updates of the rest are put together
-constexpr int64_t kChunkRows = 512;  // outputs that a search has in work, to stay in the caches
+constexpr int64_t kChunkRows = 256;  // outputs that a search has in work, to stay in the caches
 
 // Calls with at most kChunkRows consecutive rows and the number of the first.
 template <class F>
@@ -94,10 +95,14 @@ ScaleSearch::ScaleSearch(const at::Tensor& x_NI, const QuantGrid& grid, bool pow
 }
 
 void ScaleSearch::add(const at::Tensor& w_OI, const at::Tensor& x_NI) {
-  const at::Tensor x_IN = x_NI.to(at::kFloat).t();
+  // Rounding the products' operands to bf16 changes the sums by much less than the candidates do.
+  const auto dtype = has_bf16_products() ? at::kBFloat16 : at::kFloat;
+  const at::Tensor x_IN = x_NI.to(dtype).t();
+  at::Tensor change;
   for_chunks(w_OI, [&](const at::Tensor& w, int64_t) {
     for (size_t i = 0; i < candidates_.size(); ++i) {
-      errors_[i] += sum_of_squares(at::mm(rounding_change(w, grid_, candidates_[i]), x_IN));
+      rounding_change(w, grid_, candidates_[i], 1, change);
+      errors_[i] += sum_of_squares(at::mm(change.to(dtype), x_IN));
     }
   });
 }
@@ -115,13 +120,14 @@ at::Tensor search_shrink(const at::Tensor& w_OI, const at::Tensor& x_NI, const Q
   const at::Tensor x_GKN = x_GNK.transpose(1, 2);
   const at::Tensor gram_GKK = by_gram ? at::bmm(x_GKN, x_GNK) : at::Tensor();
   at::Tensor best = at::ones({w_OI.size(0), num_groups}, at::kFloat);
+  at::Tensor change;
   for_chunks(w_OI, [&](const at::Tensor& w, int64_t begin) {
     at::Tensor factors = best.narrow(0, begin, w.size(0));
     at::Tensor least = at::full_like(factors, std::numeric_limits<float>::infinity());
     for (int step = 0; step < kShrinkSteps; ++step) {
       const float factor = 1 - kShrinkStep * static_cast<float>(step);
-      const at::Tensor d_GOK =
-          rounding_change(w, grid, {}, factor).unflatten(1, {num_groups, group}).transpose(0, 1);
+      rounding_change(w, grid, {}, factor, change);
+      const at::Tensor d_GOK = change.unflatten(1, {num_groups, group}).transpose(0, 1);
       const at::Tensor error_GO = by_gram ? (at::bmm(d_GOK, gram_GKK) * d_GOK).sum(-1)
                                           : at::bmm(d_GOK, x_GKN).square().sum(-1);
       const at::Tensor error = error_GO.t();

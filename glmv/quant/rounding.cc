@@ -103,11 +103,12 @@ QuantizedMatrix round_groups(const at::Tensor& w_OI, const QuantGrid& grid,
   return m;
 }
 
-at::Tensor rounding_change(const at::Tensor& w_OI, const QuantGrid& grid,
-                           const at::Tensor& factors_I, float shrink) {
+void rounding_change(const at::Tensor& w_OI, const QuantGrid& grid, const at::Tensor& factors_I,
+                     float shrink, at::Tensor& change) {
   const at::Tensor w = w_OI.to(at::kFloat).contiguous();
   const int64_t in = w.size(1), group = checked_group(w, grid);
-  at::Tensor change = at::empty_like(w);
+  if (!change.defined()) change = at::empty({0}, at::kFloat);
+  change.resize_({w.size(0), in});
   const at::Tensor s =
       factors_I.defined() ? factors_I.to(at::kFloat).contiguous() : at::ones({in}, at::kFloat);
   const at::Tensor inverse = s.reciprocal();
@@ -131,7 +132,6 @@ at::Tensor rounding_change(const at::Tensor& w_OI, const QuantGrid& grid,
       }
     }
   });
-  return change;
 }
 
 at::Tensor gptq_block(at::Tensor& w_OI, int64_t begin, const at::Tensor& u_BB,

@@ -13,10 +13,11 @@ namespace glmv::quant {
 QuantizedMatrix round_groups(const at::Tensor& w_OI, const QuantGrid& grid,
                              const at::Tensor& shrink_OG);
 
-// What rounding adds to the weight, fp32 [O, I]: round(w s) / s - w with the factors s on the
-// inputs (none: undefined), the range of every group multiplied by `shrink`.
-at::Tensor rounding_change(const at::Tensor& w_OI, const QuantGrid& grid,
-                           const at::Tensor& factors_I = {}, float shrink = 1);
+// What rounding adds to the weight: round(w s) / s - w with the factors s on the inputs (none:
+// undefined), the range of every group multiplied by `shrink`. Into `change`, made fp32 [O, I]; its
+// memory is used again when it suffices, because fresh pages cost as much as the rounding.
+void rounding_change(const at::Tensor& w_OI, const QuantGrid& grid, const at::Tensor& factors_I,
+                     float shrink, at::Tensor& change);
 
 // Inputs [begin, begin + B) of w, one after another: each is rounded into `matrix`, and what that
 // changes is taken up by those behind it as `u_BB` says (a block of U with H^-1 = U^T U). The range

@@ -126,9 +126,8 @@ TEST_F(Program, FactorsOfExpertsLeaveTheRouter) {
   std::vector<float> uneven = before.values(norm);
   for (size_t i = 0; i < uneven.size(); i += 8) uneven[i] *= 20;
   before.store(norm, uneven);
-  const Outcome done =
-      run({"quantize", model, "-o", path("q"), "--group", "16", "--method", "awq", "--synth", "full",
-           "--samples", "8", "--eval-samples", "2"});
+  const Outcome done = run({"quantize", model, "-o", path("q"), "--group", "16", "--method", "awq",
+                            "--synth", "full", "--samples", "8", "--eval-samples", "2"});
   ASSERT_EQ(done.exit_code, 0) << done.err;
   EXPECT_THAT(done.out, HasSubstr("of the replies"));
   const FloatFile after(path("q") + "/model-00003-of-00004.safetensors");

@@ -1,10 +1,10 @@
 """Packing code of other projects: AutoAWQ's, and that which llm-compressor writes its checkpoints with."""
+import functools
 import importlib
 import importlib.util
 import pathlib
 import sys
 import types
-import warnings
 
 import torch
 from compressed_tensors.compressors import ModelCompressor
@@ -17,25 +17,23 @@ import checkpoints
 KEPT = ["lm_head", "re:.*visual.*", "re:.*mlp[.]gate$"]
 
 
+@functools.cache
 def autoawq(module):
     """A module of AutoAWQ, without its packages' own imports, which ask for old versions of others"""
-    spec = importlib.util.find_spec("awq")
-    if spec is None:
-        sys.exit("AutoAWQ is not there: remove build/reference to have it set up again, or "
-                 "pip install --no-deps autoawq==0.2.9")
-    root = pathlib.Path(spec.submodule_search_locations[0])
-    for name in ("awq", "awq.modules", "awq.modules.linear", "awq.utils"):
-        if name not in sys.modules:
-            package = types.ModuleType(name)
-            package.__path__ = [str(root.joinpath(*name.split(".")[1:]))]
-            sys.modules[name] = package
-    added = importlib.util.find_spec("accelerate") is None
-    if added:
+    if "awq" not in sys.modules:
+        spec = importlib.util.find_spec("awq")
+        if spec is None:
+            sys.exit("AutoAWQ is not there: remove build/reference to have it set up again, or "
+                     "pip install --no-deps autoawq==0.2.9")
+        root = pathlib.Path(spec.submodule_search_locations[0])
+        for name in ("awq", "awq.modules", "awq.modules.linear", "awq.utils"):
+            sys.modules[name] = types.ModuleType(name)
+            sys.modules[name].__path__ = [str(root.joinpath(*name.split(".")[1:]))]
+    missing = importlib.util.find_spec("accelerate") is None
+    if missing:
         sys.modules["accelerate"] = types.ModuleType("accelerate")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = importlib.import_module(module)
-    if added:
+    found = importlib.import_module(module)
+    if missing:
         del sys.modules["accelerate"]
     return found
 
