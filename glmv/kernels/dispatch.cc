@@ -47,6 +47,7 @@ std::span<const IsaRow> isa_rows() {
     KernelTable table = kAvx512Bf16Kernels;
     table.isa = "amx";
     table.tiles = &kAmxProducts;
+    table.few_rows = &kAmxFewRows;
     table.attention = &kAmxAttention;
     table.attend_bf16 = kAmxAttend;
     return table;

@@ -97,6 +97,16 @@ struct TileProducts {
   TileBf16Product bf16;
 };
 
+// Products by tiles of at most kFewRows rows, at the speed of memory, for padded groups of a multiple
+// of 64 inputs, at most kMaxFewRowsGroup. int8: the same bits as packed_int8. bf16: exact products of q and bf16 activations,
+// fp32 sums per group, then zero point and scale. Each y depends on its own row of x only.
+inline constexpr int64_t kFewRows = 16;
+inline constexpr int64_t kMaxFewRowsGroup = int64_t{1} << 13;  // of 4 bits; sums stay below 2^24
+struct FewRowProducts {
+  TileInt8Product int8;
+  TileBf16Product bf16;
+};
+
 struct KernelTable {
   std::string_view isa;
   GemvBf16 gemv_bf16;
@@ -109,6 +119,7 @@ struct KernelTable {
   AttendPaged attend_bf16;   // q, keys and values bf16
   AttendPaged attend_float;  // and fp32
   const TileProducts* tiles = nullptr;       // null: none
+  const FewRowProducts* few_rows = nullptr;  // null: none
   const TileAttention* attention = nullptr;  // null: none
 };
 

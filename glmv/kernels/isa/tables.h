@@ -10,6 +10,7 @@ extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512Bf16Kernels;
 extern const TileProducts kAmxProducts;
+extern const FewRowProducts kAmxFewRows;
 extern const TileAttention kAmxAttention;
 extern const AttendPaged kAmxAttend;
 
