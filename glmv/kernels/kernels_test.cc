@@ -339,6 +339,68 @@ TEST(Kernels, PackedProductsOfExtremes) {
   }
 }
 
+// Few rows by tiles: int8 to the bit as by vectors, bf16 near fp64; a row does not see the others.
+TEST(Kernels, FewRowsByTilesEqualTheOthers) {
+  Random random(12);
+  const PackedShape shapes[] = {
+      {.out = 45, .in = 256, .group = 128, .bits = 4},  {.out = 32, .in = 64, .group = 64, .bits = 4},
+      {.out = 70, .in = 1344, .group = 192, .bits = 4}, {.out = 64, .in = 2240, .group = 2240, .bits = 8},
+      {.out = 7, .in = 640, .group = 128, .bits = 8},   {.out = 33, .in = 640, .group = 640, .bits = 4}};
+  for (const PackedShape& shape : shapes) {
+    const PackedCase c = random_packed(random, shape);
+    const int64_t groups = shape.num_groups(), blocks = shape.num_row_blocks(), ldy = shape.out + 3;
+    for (const int64_t n : {1, 2, 5, 8, 16}) {
+      std::vector<int8_t> q(16 * shape.in);
+      std::vector<uint16_t> halves(16 * shape.in);
+      std::vector<float> floats(n * shape.in), scales(n * groups), float_sums(n * groups);
+      std::vector<int32_t> sums(n * groups), tile_sums(16 * groups);
+      std::vector<float> tile_scales(16 * groups), tile_float_sums(16 * groups);
+      for (int64_t r = 0; r < n; ++r) {
+        std::vector<float> x(shape.in);
+        for (int64_t k = 0; k < shape.in; ++k) {
+          const float value = static_cast<float>(random.normal());
+          const auto half = static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16);
+          halves[r * shape.in + k] = half;
+          x[k] = floats[r * shape.in + k] = std::bit_cast<float>(uint32_t{half} << 16);
+          float_sums[r * groups + k / shape.group] += x[k];
+        }
+        reference_kernels().quantize_row(shape, x.data(), &q[r * shape.in], &scales[r * groups],
+                                         &sums[r * groups]);
+        for (int64_t g = 0; g < groups; ++g) {
+          tile_scales[g * 16 + r] = scales[r * groups + g];
+          tile_sums[g * 16 + r] = sums[r * groups + g];
+          tile_float_sums[g * 16 + r] = float_sums[r * groups + g];
+        }
+      }
+      std::vector<float> want_bf16(n * ldy, -1.0f);
+      reference_kernels().packed_float(shape, c.w.data(), 0, blocks,
+                                       {floats.data(), float_sums.data(), n}, want_bf16.data(), ldy);
+      const auto q_tiles = to_tiles(q, shape.in);
+      const auto bf16_tiles = to_tiles(halves, shape.in);
+      for (const IsaRow& row : isa_rows()) {
+        if (!row.supported || row.table->few_rows == nullptr) continue;
+        const FewRowProducts& few = *row.table->few_rows;
+        std::vector<float> want(n * ldy, -1.0f), got(n * ldy, -1.0f), bf16(n * ldy, -1.0f);
+        row.table->packed_int8(shape, c.w.data(), 0, blocks,
+                               {q.data(), scales.data(), sums.data(), n}, want.data(), ldy);
+        few.int8(shape, c.w.data(), 0, blocks,
+                 {q_tiles.data(), tile_scales.data(), tile_sums.data(), n},
+                 {got.data(), false, ldy});
+        EXPECT_EQ(got, want) << shape.out << " " << shape.bits << " " << n;
+        few.bf16(shape, c.w.data(), 0, blocks, {bf16_tiles.data(), n, tile_float_sums.data()},
+                 {bf16.data(), false, ldy});
+        for (size_t i = 0; i < bf16.size(); ++i) {
+          ASSERT_NEAR(bf16[i], want_bf16[i], 4e-6 * double(shape.in)) << shape.out << " " << i;
+        }
+        std::vector<float> one(ldy, -1.0f);
+        few.bf16(shape, c.w.data(), 0, blocks, {bf16_tiles.data(), 1, tile_float_sums.data()},
+                 {one.data(), false, ldy});
+        for (int64_t o = 0; o < shape.out; ++o) EXPECT_EQ(one[o], bf16[o]);
+      }
+    }
+  }
+}
+
 TEST(Kernels, Fp8CodesDecodeExactly) {
   // Known values of e4m3fn: zero, the smallest, the largest without the implied bit, one, the
   // largest.

@@ -70,8 +70,8 @@ struct Int8Tiles {
 };
 struct Bf16Tiles {
   const uint16_t* x = nullptr;  // [row tiles, padded_in / 32, 16, 32]
-  const float* sums = nullptr;  // [groups, 16 * row tiles], of x; the products of few rows need them
   int64_t num_rows = 0;
+  const float* sums = nullptr;  // [groups, 16 * row tiles], of x; for few rows only
 };
 
 }  // namespace glmv::kernels

@@ -11,6 +11,9 @@
 namespace glmv::quant {
 namespace {
 
+// From so many rows on, decoding a block for tile products costs less than it saves.
+constexpr int64_t kManyRows = 16;
+
 using checkpoint::Activations;
 using kernels::Fp8Matrix;
 
@@ -53,7 +56,7 @@ class Fp8Linear final : public LinearMethod {
   at::Tensor multiply(const at::Tensor& rows) const {
     const int64_t n = rows.size(0);
     const Fp8Matrix w = matrix();
-    if (n >= kTileRows && rows.scalar_type() == at::kBFloat16 && has_bf16_products()) {
+    if (n >= kManyRows && rows.scalar_type() == at::kBFloat16 && has_bf16_products()) {
       return multiply_fp8_tiles(w, weight_.out(), rows);
     }
     const at::Tensor x = rows.to(at::kFloat).contiguous();

@@ -72,13 +72,13 @@ class PackedLinear final : public LinearMethod {
  private:
   bool takes_tiles(const at::Tensor& rows) const {
     const bool half = rows.scalar_type() == at::kBFloat16;
-    if (rows.size(0) < kTileRows) return false;
     return activations_ == Activations::kInt8
-               ? has_int8_tiles(shape_) && (half || rows.scalar_type() == at::kFloat)
-               : has_bf16_tiles(shape_) && half;
+               ? takes_int8_tiles(shape_, rows.size(0)) &&
+                     (half || rows.scalar_type() == at::kFloat)
+               : takes_bf16_tiles(shape_, rows.size(0)) && half;
   }
 
-  // Many rows [n, in] in one pass: what comes out has their dtype already.
+  // Rows [n, in] in one pass: what comes out has their dtype already.
   at::Tensor multiply_tiles(const at::Tensor& rows) const {
     at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options());
     if (activations_ == Activations::kInt8) {

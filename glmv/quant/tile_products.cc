@@ -5,8 +5,10 @@
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
+#include "glmv/base/every_isa.h"
 #include "glmv/kernels/kernel_table.h"
 
 namespace glmv::quant {
@@ -101,9 +103,19 @@ void multiply_by_brgemm(const PackedShape& shape, const std::byte* w, const at::
 
 constexpr int64_t kRowsOfTile = 16;
 constexpr int64_t kTileBytes = 64;  // of a row
+// From so many rows on, making operands of a block for many rows costs less than it saves.
+constexpr int64_t kManyRows = 16;
+// So many rows are at the speed of memory without the operands of tiles.
+constexpr int64_t kVectorRows = 2;
 
 bool has_tiles(const PackedShape& shape, int64_t inputs) {
   return kernels::kernels().tiles != nullptr && shape.padded_group() % inputs == 0;
+}
+
+bool is_few(const PackedShape& shape, int64_t num_rows) {
+  return num_rows <= kernels::kFewRows && kernels::kernels().few_rows != nullptr &&
+         shape.group % kTileBytes == 0 &&
+         (shape.bits == 8 || shape.group <= kernels::kMaxFewRowsGroup);
 }
 
 int64_t num_row_tiles(int64_t rows) { return (rows + kRowsOfTile - 1) / kRowsOfTile; }
@@ -147,6 +159,54 @@ at::Tensor to_bf16_tiles(const at::Tensor& rows) {
       .contiguous();
 }
 
+GLMV_EVERY_ISA void widen(const uint16_t* x, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = std::bit_cast<float>(uint32_t{x[i]} << 16);
+}
+
+GLMV_EVERY_ISA float sum_of(const float* x, int64_t n) {
+  float lanes[16] = {};
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    for (int j = 0; j < 16; ++j) lanes[j] += x[i + j];
+  }
+  float sum = 0;
+  for (const float lane : lanes) sum += lane;
+  for (; i < n; ++i) sum += x[i];
+  return sum;
+}
+
+// Bf16Tiles of at most 16 rows and their memory.
+struct OwnedBf16Tiles {
+  at::Tensor x, sums;
+  kernels::Bf16Tiles view;
+};
+
+// `rows`: bf16 [n, in].
+OwnedBf16Tiles to_few_tiles(const PackedShape& shape, const at::Tensor& rows) {
+  constexpr int64_t kInputs = kTileBytes / 2;
+  const int64_t n = rows.size(0);
+  OwnedBf16Tiles tiles{.x = at::empty({kRowsOfTile * shape.in}, at::kBFloat16),
+                       .sums = at::empty({shape.num_groups(), kRowsOfTile}, at::kFloat)};
+  const auto* from = static_cast<const uint16_t*>(rows.const_data_ptr());
+  auto* x = static_cast<uint16_t*>(tiles.x.mutable_data_ptr());
+  auto* sums = tiles.sums.mutable_data_ptr<float>();
+  at::parallel_for(0, n, 4, [&](int64_t begin, int64_t end) {
+    std::vector<float> floats(shape.in);
+    for (int64_t r = begin; r < end; ++r) {
+      const uint16_t* row = from + r * shape.in;
+      for (int64_t k = 0; k < shape.in; k += kInputs) {
+        std::copy_n(row + k, kInputs, x + k * kRowsOfTile + r * kInputs);
+      }
+      widen(row, shape.in, floats.data());
+      for (int64_t g = 0; g < shape.num_groups(); ++g) {
+        sums[g * kRowsOfTile + r] = sum_of(floats.data() + g * shape.group, shape.group);
+      }
+    }
+  });
+  tiles.view = {x, n, sums};
+  return tiles;
+}
+
 // All blocks on all threads.
 template <class Product, class Tiles>
 void multiply(const Product& product, const PackedShape& shape, const std::byte* w, const Tiles& x,
@@ -159,17 +219,25 @@ void multiply(const Product& product, const PackedShape& shape, const std::byte*
 }  // namespace
 
 bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
-bool has_int8_tiles(const PackedShape& shape) {
-  return has_tiles(shape, kTileBytes) && shape.group % kTileBytes == 0;
+
+bool takes_int8_tiles(const PackedShape& shape, int64_t num_rows) {
+  if (is_few(shape, num_rows)) return num_rows > kVectorRows;
+  return num_rows >= kManyRows && has_tiles(shape, kTileBytes) && shape.group % kTileBytes == 0;
 }
-bool has_bf16_tiles(const PackedShape& shape) {
-  return has_tiles(shape, kTileBytes / 2) || has_bf16_products();
+
+bool takes_bf16_tiles(const PackedShape& shape, int64_t num_rows) {
+  if (is_few(shape, num_rows)) return num_rows > kVectorRows;
+  return num_rows >= kManyRows && (has_tiles(shape, kTileBytes / 2) || has_bf16_products());
 }
 
 void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
                          const at::Tensor& bias, const at::Tensor& y) {
   const at::Tensor rows = padded(shape, x.contiguous());
   const kernels::TileOutput out = output_of(shape, bias, y);
+  if (is_few(shape, x.size(0))) {
+    const OwnedBf16Tiles tiles = to_few_tiles(shape, rows);
+    return multiply(kernels::kernels().few_rows->bf16, shape, w, tiles.view, out);
+  }
   if (!has_tiles(shape, kTileBytes / 2)) return multiply_by_brgemm(shape, w, rows, out);
   const at::Tensor tiles = to_bf16_tiles(rows);
   const auto* data = reinterpret_cast<const uint16_t*>(tiles.const_data_ptr<at::BFloat16>());
@@ -179,7 +247,9 @@ void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at:
 void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
                          const at::Tensor& bias, const at::Tensor& y) {
   const OwnedInt8Tiles tiles = to_int8_tiles(shape, x.contiguous());
-  multiply(kernels::kernels().tiles->int8, shape, w, tiles.view, output_of(shape, bias, y));
+  const kernels::KernelTable& table = kernels::kernels();
+  multiply(is_few(shape, x.size(0)) ? table.few_rows->int8 : table.tiles->int8, shape, w,
+           tiles.view, output_of(shape, bias, y));
 }
 
 at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x) {

@@ -1,5 +1,5 @@
 #pragma once
-// Packed weights times many rows, by tiles: our own AMX kernels where this CPU has them, for bf16
+// Packed weights times rows, by tiles: our own AMX kernels where this CPU has them, for bf16
 // else ATen's brgemm (oneDNN's kernels for AVX-512 with bf16).
 
 #include <ATen/core/Tensor.h>
@@ -9,16 +9,15 @@
 
 namespace glmv::quant {
 
-// From so many rows on, making operands of a block for tile products costs less than it saves.
-inline constexpr int64_t kTileRows = 16;
-
 // Whether this CPU has kernels for bf16 operands.
 bool has_bf16_products();
-bool has_int8_tiles(const kernels::PackedShape& shape);
-bool has_bf16_tiles(const kernels::PackedShape& shape);
+// Whether tiles multiply so many rows, and faster than the kernels of vectors.
+bool takes_int8_tiles(const kernels::PackedShape& shape, int64_t num_rows);
+bool takes_bf16_tiles(const kernels::PackedShape& shape, int64_t num_rows);
 
 // y [rows, out], fp32 or bf16, = x w^T + bias. `x`: bf16 [rows, in]; `bias`: fp32 [out], or undefined.
-// The weights are rounded to bf16, sums are fp32.
+// Up to kFewRows rows: exact products, the same bits for a row whatever the others; more: the weights
+// are rounded to bf16. fp32 sums.
 void multiply_bf16_tiles(const kernels::PackedShape& shape, const std::byte* w, const at::Tensor& x,
                          const at::Tensor& bias, const at::Tensor& y);
 

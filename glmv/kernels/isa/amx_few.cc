@@ -6,9 +6,9 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "glmv/kernels/impl/tile_operands-inl.h"
+#include "glmv/kernels/impl/tile_output-inl.h"
 #include "glmv/kernels/impl/tile_scope-inl.h"
 #include "glmv/kernels/impl/vnni_dot-inl.h"
 #include "glmv/kernels/isa/tables.h"
@@ -45,20 +45,6 @@ void add_scaled(const std::byte* block, int num_rows, float* sums, const Value& 
 __m512i zero_points(const std::byte* block, int half) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128(
       reinterpret_cast<const __m128i*>(block + kPackZeroOffset + 16 * half)));
-}
-
-// The valid outputs of a block's sums into y.
-void put_sums(const PackedShape& shape, int64_t b, int num_rows, const float* sums, float* y,
-              int64_t ldy) {
-  const int64_t column = b * kPackRows;
-  const int64_t n = std::min<int64_t>(kPackRows, shape.out - column);
-  const auto low = static_cast<__mmask16>(n >= 16 ? 0xffff : (1u << n) - 1);
-  const auto high = static_cast<__mmask16>(n >= 32 ? 0xffff : n > 16 ? (1u << (n - 16)) - 1 : 0);
-  for (int r = 0; r < num_rows; ++r) {
-    _mm512_mask_storeu_ps(y + r * ldy + column, low, _mm512_load_ps(sums + r * kPackRows));
-    _mm512_mask_storeu_ps(y + r * ldy + column + 16, high,
-                          _mm512_load_ps(sums + r * kPackRows + 16));
-  }
 }
 
 // Inputs of one group that become operands at once.
@@ -106,7 +92,7 @@ class Pieces {
 // done. The products of a group are asked for before those of the last one are scaled.
 template <class Kernel>
 void for_groups(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-                int num_rows, float* y, int64_t ldy, Kernel& kernel) {
+                int num_rows, const TileOutput& out, const Kernel& kernel) {
   using Product = typename Kernel::Product;
   if (begin >= end) return;
   Lines<float> sums(16 * kPackRows);
@@ -140,7 +126,9 @@ void for_groups(const PackedShape& shape, const std::byte* w, int64_t begin, int
       _tile_stored(1, products_of(g) + 16, 4 * kPackRows);
     }
     kernel.scale(piece.block, groups - 1, products_of(groups - 1), sums.data());
-    put_sums(shape, b, num_rows, sums.data(), y, ldy);
+    put_rows(shape, b, 0, num_rows, out, [&](int64_t r, int half) {
+      return _mm512_load_ps(sums.data() + r * kPackRows + 16 * half);
+    });
   }
 }
 
@@ -159,7 +147,7 @@ struct Int8Kernel {
   const Int8Tiles& x;
   mutable Lines<int8_t> operands{2 * kStretch * kPackRows};
 
-  void make_operands(const Piece& piece) {
+  void make_operands(const Piece& piece) const {
     const std::byte* steps = steps_of(piece);
     if (piece.first == 0) fetch_header(piece.block);
     if constexpr (kBits == 8) {
@@ -233,14 +221,14 @@ struct Int8Kernel {
 };
 
 void few_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-              const Int8Tiles& x, float* y, int64_t ldy) {
+              const Int8Tiles& x, const TileOutput& out) {
   const TileScope scope(static_cast<int>(x.num_rows));
   if (shape.bits == 4) {
-    Int8Kernel<4> kernel{shape, x};
-    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), y, ldy, kernel);
+    const Int8Kernel<4> kernel{shape, x};
+    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), out, kernel);
   } else {
-    Int8Kernel<8> kernel{shape, x};
-    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), y, ldy, kernel);
+    const Int8Kernel<8> kernel{shape, x};
+    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), out, kernel);
   }
 }
 
@@ -291,7 +279,7 @@ struct Bf16Kernel {
   const Bf16Tiles& x;
   mutable Lines<uint16_t> operands{2 * kStretch * kPackRows};
 
-  void make_operands(const Piece& piece) {
+  void make_operands(const Piece& piece) const {
     constexpr int kLines = 16 / kBits;  // of a step
     const std::byte* steps = piece.block + kPackHeaderBytes + piece.first / (32 / kBits) * 128;
     if (piece.first == 0) fetch_header(piece.block);
@@ -340,14 +328,14 @@ struct Bf16Kernel {
 };
 
 void few_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-              const Bf16Tiles& x, float* y, int64_t ldy) {
+              const Bf16Tiles& x, const TileOutput& out) {
   const TileScope scope(static_cast<int>(x.num_rows));
   if (shape.bits == 4) {
-    Bf16Kernel<4> kernel{shape, x};
-    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), y, ldy, kernel);
+    const Bf16Kernel<4> kernel{shape, x};
+    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), out, kernel);
   } else {
-    Bf16Kernel<8> kernel{shape, x};
-    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), y, ldy, kernel);
+    const Bf16Kernel<8> kernel{shape, x};
+    for_groups(shape, w, begin, end, static_cast<int>(x.num_rows), out, kernel);
   }
 }
 
