@@ -122,6 +122,14 @@ Json record_of(const Measured& m, const ModelConfig& config, const TextTimes& te
   json["decode"]["weight_bytes_per_token"] = bytes;
   json["decode"]["gb_s_best"] = gb_s;
   json["decode"]["share_of_read_limit"] = share(gb_s, m.machine.read_gb_s);
+  if (!text.step_ms.values.empty()) {
+    // Its own rate, and how many times that of one sequence.
+    Json together = series_json(text.step_ms, double(text.num_together), "tokens_per_s");
+    together["sequences"] = text.num_together;
+    together["gain"] = share(together["tokens_per_s_median"].get<double>(),
+                             share(double(text.num_decoded) * 1e3, text.decode_ms.median()));
+    json["together"] = std::move(together);
+  }
   json["machine"] = {{"device", m.machine.device},           {"cpu", m.machine.cpu},
                      {"threads", m.machine.num_threads},     {"read_gb_s", m.machine.read_gb_s},
                      {"fp32_gflops", m.machine.fp32_gflops}, {"bf16_gflops", m.machine.bf16_gflops},
@@ -160,6 +168,11 @@ void print_text_rows(const Json& json) {
       "tokens_per_s", "tokens/s",
       fmt::format(", {:.2f} GB/s: {:.0f} % of the reads{}", number(json, "decode", "gb_s_best"),
                   percent, percent > 100 ? " (the weights stay in the caches)" : ""));
+  if (!json.contains("together")) return;
+  const Json& together = json["together"];
+  print_rate(fmt::format("{} sequences, a step", together["sequences"].get<int64_t>()), together,
+             "tokens_per_s", "tokens/s",
+             fmt::format(", {:.2f} times one", together["gain"].get<double>()));
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <memory>
+#include <thread>
 #include <utility>
 
 #include "apps/glmv/command.h"
@@ -82,6 +85,54 @@ Result<runtime::TokenEvent> wait_for_end(runtime::Engine& engine, runtime::Reque
   }
 }
 
+// Milliseconds of a step that decodes one token of each of plan.num_together sequences, over the
+// steps in which all of them took part.
+Result<double> time_together(runtime::Engine& engine, int64_t num_prompt, const BenchPlan& plan,
+                             Random& random) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::unique_ptr<runtime::TokenStream>> streams;
+  for (int64_t i = 0; i < plan.num_together; ++i) {
+    GLMV_ASSIGN(auto stream, engine.submit(text_request(engine.config(), num_prompt,
+                                                        plan.num_generated, random)));
+    streams.push_back(std::move(stream));
+  }
+  std::vector<std::vector<Clock::time_point>> arrivals(streams.size());
+  std::vector<Result<void>> ends(streams.size());
+  {
+    std::vector<std::jthread> readers;
+    for (size_t i = 0; i < streams.size(); ++i) {
+      readers.emplace_back([&, i] {
+        while (true) {
+          const runtime::TokenEvent event = streams[i]->next();
+          if (event.token_id) arrivals[i].push_back(Clock::now());
+          if (interrupted()) engine.cancel(streams[i]->id());
+          if (event.error) ends[i] = std::unexpected(*event.error);
+          if (event.error || event.finish != runtime::FinishReason::kNone) return;
+        }
+      });
+    }
+  }
+  if (interrupted()) return cancelled("interrupted");
+  for (const auto& end : ends) GLMV_RETURN_IF_ERROR(end);
+  Clock::time_point begin = arrivals[0].front(), finish = arrivals[0].back();
+  for (const auto& times : arrivals) {
+    begin = std::max(begin, times.front());
+    finish = std::min(finish, times.back());
+  }
+  int64_t num_tokens = 0;
+  for (const auto& times : arrivals) {
+    num_tokens += std::ranges::count_if(times, [&](auto t) { return t > begin && t <= finish; });
+  }
+  if (num_tokens < 2 * plan.num_together) {
+    return invalid_argument(
+        "{} sequences with prompts of {} tokens were hardly decoded together: "
+        "ask for longer answers than --gen {} or shorter prompts",
+        plan.num_together, num_prompt, plan.num_generated);
+  }
+  const double ms = std::chrono::duration<double, std::milli>(finish - begin).count();
+  return ms * double(plan.num_together) / double(num_tokens);
+}
+
 }  // namespace
 
 double Series::min() const {
@@ -122,35 +173,43 @@ Result<std::optional<BenchPicture>> parse_picture(const std::string& text,
   return picture;
 }
 
-Result<BenchTimes> run_bench(runtime::Engine& engine, const std::vector<int64_t>& prompts,
-                             int64_t num_generated, const std::optional<BenchPicture>& picture,
-                             int num_runs) {
+Result<BenchTimes> run_bench(runtime::Engine& engine, const BenchPlan& plan) {
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   const auto progress = [&](int run, const std::string& what) {
     if (!terminal) return;
-    const std::string name = run < 0 ? "warm-up" : fmt::format("run {} of {}", run + 1, num_runs);
+    const std::string name =
+        run < 0 ? "warm-up" : fmt::format("run {} of {}", run + 1, plan.num_runs);
     fmt::print(stderr, "\r\033[K{}: {}", name, what);
   };
   Random random(0);
   BenchTimes times;
-  for (const int64_t num_prompt : prompts) times.texts.push_back({.num_prompt = num_prompt});
+  for (const int64_t num_prompt : plan.prompts) {
+    times.texts.push_back({.num_prompt = num_prompt, .num_together = plan.num_together});
+  }
   // The first round, number -1, compiles kernels and touches memory for the first time: not
   // counted.
-  for (int run = -1; run < num_runs; ++run) {
+  for (int run = -1; run < plan.num_runs; ++run) {
     for (TextTimes& text : times.texts) {
       progress(run, fmt::format("prompt of {}", text.num_prompt));
-      GLMV_ASSIGN(const runtime::TokenEvent end,
-                  wait_for_end(
-                      engine, text_request(engine.config(), text.num_prompt, num_generated, random),
-                      false));
+      GLMV_ASSIGN(
+          const runtime::TokenEvent end,
+          wait_for_end(engine,
+                       text_request(engine.config(), text.num_prompt, plan.num_generated, random),
+                       false));
       text.num_decoded = end.usage.completion_tokens - 1;
+      double step_ms = 0;
+      if (plan.num_together > 1) {
+        progress(run, fmt::format("{} prompts of {}", plan.num_together, text.num_prompt));
+        GLMV_ASSIGN(step_ms, time_together(engine, text.num_prompt, plan, random));
+      }
       if (run < 0) continue;
       text.prefill_ms.values.push_back(end.timings.prefill_ms);
       if (text.num_decoded > 0) text.decode_ms.values.push_back(end.timings.decode_ms);
+      if (plan.num_together > 1) text.step_ms.values.push_back(step_ms);
     }
-    if (!picture) continue;
+    if (!plan.picture) continue;
     progress(run, "picture");
-    GLMV_ASSIGN(runtime::Request request, picture_request(engine.config(), *picture, random));
+    GLMV_ASSIGN(runtime::Request request, picture_request(engine.config(), *plan.picture, random));
     GLMV_ASSIGN(const runtime::TokenEvent end, wait_for_end(engine, std::move(request), true));
     if (run >= 0) times.vision_ms.values.push_back(end.timings.vision_ms);
   }

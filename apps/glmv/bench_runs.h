@@ -39,6 +39,8 @@ struct TextTimes {
   int64_t num_decoded = 0;
   Series prefill_ms;
   Series decode_ms;  // of num_decoded tokens each; the first token belongs to prefill
+  int64_t num_together = 0;
+  Series step_ms;  // a token of each of num_together sequences, while all of them are decoded
 };
 
 struct BenchTimes {
@@ -46,11 +48,17 @@ struct BenchTimes {
   Series vision_ms;
 };
 
-// `num_runs` prompts of random ids of each length in `prompts`, answered by `num_generated` tokens,
-// and the picture as often, after one round of all that is not counted.
-// cancelled when interrupted.
-Result<BenchTimes> run_bench(runtime::Engine& engine, const std::vector<int64_t>& prompts,
-                             int64_t num_generated, const std::optional<BenchPicture>& picture,
-                             int num_runs);
+struct BenchPlan {
+  std::vector<int64_t> prompts = {512};  // lengths, of random ids
+  int64_t num_generated = 32;            // tokens of each answer
+  int64_t num_together = 1;              // sequences that are decoded together as well, if above 1
+  std::optional<BenchPicture> picture;
+  int num_runs = 3;
+};
+
+// Every prompt, alone and together, and the picture num_runs times, after one round of all that is
+// not counted. cancelled when interrupted; invalid_argument when the answers are too short to be
+// decoded together.
+Result<BenchTimes> run_bench(runtime::Engine& engine, const BenchPlan& plan);
 
 }  // namespace glmv::app

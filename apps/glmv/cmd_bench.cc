@@ -19,10 +19,8 @@ using checkpoint::ModelConfig;
 
 struct BenchFlags {
   ModelFlags model;
-  std::vector<int64_t> prompts = {512};
-  int64_t num_generated = 32;
+  BenchPlan plan;
   std::string image = "1024x1024";
-  int num_runs = 3;
   std::string json;
   std::vector<std::string> compare;
 };
@@ -34,19 +32,20 @@ int64_t peak_rss_bytes() {
   return static_cast<int64_t>(usage.ru_maxrss) * 1024;
 }
 
-Result<void> check_flags(const BenchFlags& flags, const ModelConfig& config, int64_t context,
-                         const std::optional<BenchPicture>& picture) {
-  if (flags.prompts.empty() || std::ranges::min(flags.prompts) < 1 || flags.num_generated < 1 ||
-      flags.num_runs < 1) {
-    return invalid_argument("--prompt, --gen and --runs must be at least 1");
+Result<void> check_flags(const BenchFlags& flags, const ModelConfig& config, int64_t context) {
+  const BenchPlan& plan = flags.plan;
+  if (plan.prompts.empty() || std::ranges::min(plan.prompts) < 1 || plan.num_generated < 1 ||
+      plan.num_runs < 1 || plan.num_together < 1) {
+    return invalid_argument("--prompt, --gen, --together and --runs must be at least 1");
   }
-  const int64_t longest = std::ranges::max(flags.prompts);
-  if (longest > context || flags.num_generated > context - longest) {
+  const int64_t longest = std::ranges::max(plan.prompts);
+  if (longest > context || plan.num_generated > context - longest) {
     return invalid_argument(
         "--prompt {} and --gen {} do not fit in a context of {} tokens (the "
         "model's is {})",
-        longest, flags.num_generated, context, config.text.max_position_embeddings);
+        longest, plan.num_generated, context, config.text.max_position_embeddings);
   }
+  const std::optional<BenchPicture>& picture = plan.picture;
   if (picture && picture->num_tokens + 2 > context) {
     return invalid_argument(
         "a picture of {}x{} has {} tokens, the context holds {}: name a "
@@ -65,20 +64,19 @@ std::string loaded_dtype(const BenchFlags& flags, int64_t weight_bytes, int64_t 
 }
 
 Result<Measured> measure(const BenchFlags& flags, const runtime::EngineOptions& options,
-                         const ModelConfig& config, const std::optional<BenchPicture>& picture) {
+                         const ModelConfig& config) {
   Measured measured{.dir = options.model_dir.string(),
                     .load_format = flags.model.engine.load_format,
                     .quantize = options.quantize,
                     .quantize_vision = options.quantize_vision,
                     .activations = options.activations,
-                    .picture = picture};
+                    .picture = flags.plan.picture};
   {
     GLMV_ASSIGN(const auto engine, runtime::Engine::load(options, {}));
     measured.load_ms = engine->load_ms();
     measured.weight_bytes = engine->weight_bytes();
     measured.rss_after_load = peak_rss_bytes();
-    GLMV_ASSIGN(measured.times,
-                run_bench(*engine, flags.prompts, flags.num_generated, picture, flags.num_runs));
+    GLMV_ASSIGN(measured.times, run_bench(*engine, flags.plan));
     measured.peak_rss = peak_rss_bytes();
   }
   measured.num_parameters = num_parameters(part_sizes(config));
@@ -98,15 +96,15 @@ Json with_comparisons(std::vector<Json> records, const std::vector<BenchResults>
   return records.size() == 1 ? std::move(records.front()) : Json(std::move(records));
 }
 
-Result<int> run_bench_command(const BenchFlags& flags) {
+Result<int> run_bench_command(BenchFlags flags) {
   GLMV_ASSIGN(runtime::EngineOptions options, engine_options(flags.model));
   GLMV_ASSIGN(const ModelConfig config, checkpoint::read_model_config(options.model_dir));
   GLMV_ASSIGN(const processing::ProcessorConfig processor,
               processing::read_processor_config(options.model_dir));
-  GLMV_ASSIGN(const auto picture, parse_picture(flags.image, processor, config.vision));
+  GLMV_ASSIGN(flags.plan.picture, parse_picture(flags.image, processor, config.vision));
   const int64_t limit = config.text.max_position_embeddings;
   const int64_t context = options.max_context_tokens > 0 ? options.max_context_tokens : limit;
-  GLMV_RETURN_IF_ERROR(check_flags(flags, config, context, picture));
+  GLMV_RETURN_IF_ERROR(check_flags(flags, config, context));
   std::vector<BenchResults> others;  // read first: a wrong file costs no measurement
   for (const std::string& path : flags.compare) {
     GLMV_ASSIGN(BenchResults other, read_bench_results(path));
@@ -114,7 +112,8 @@ Result<int> run_bench_command(const BenchFlags& flags) {
   }
   catch_interrupts();
   options.prefix_cache = false;  // every run reads its prompt
-  GLMV_ASSIGN(const Measured measured, measure(flags, options, config, picture));
+  options.max_running_requests = std::max(options.max_running_requests, flags.plan.num_together);
+  GLMV_ASSIGN(const Measured measured, measure(flags, options, config));
   const std::vector<Json> records = bench_records(measured, config);
   const std::string text =
       with_comparisons(records, others).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -136,17 +135,23 @@ void add_bench(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<BenchFlags>();
   add_model_flags(command, flags->model);
   const std::string group = "Measurement";
-  command.add_option("--prompt", flags->prompts, "prompt tokens, or several lengths: 512,2048")
+  command
+      .add_option("--prompt", flags->plan.prompts, "prompt tokens, or several lengths: 512,2048")
       ->delimiter(',')
       ->capture_default_str()
       ->group(group);
-  command.add_option("--gen", flags->num_generated, "tokens to generate")
+  command.add_option("--gen", flags->plan.num_generated, "tokens to generate")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--together", flags->plan.num_together,
+                  "sequences to decode together as well, beside one alone")
       ->capture_default_str()
       ->group(group);
   command.add_option("--image", flags->image, "WIDTHxHEIGHT of the picture, or none")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--runs", flags->num_runs, "best and median of these, after a warm-up")
+  command.add_option("--runs", flags->plan.num_runs, "best and median of these, after a warm-up")
       ->capture_default_str()
       ->group(group);
   command.add_option("--json", flags->json, "also as JSON: a file, or - for JSON only")
