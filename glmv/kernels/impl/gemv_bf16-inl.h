@@ -6,6 +6,7 @@
 // Four rows of w at a time: four streams keep the memory busy, and each load of x serves all four.
 // Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
 
+#include <algorithm>
 #include <cstdint>
 
 #include "glmv/kernels/kernel_table.h"
@@ -57,22 +58,19 @@ void gemv_batch(const uint16_t* w, int64_t begin, int64_t end, int64_t in, const
 template <class V>
 void gemv_bf16(const uint16_t* w, int64_t begin, int64_t end, int64_t in, const uint16_t* x,
                int batch, float* y, int64_t ldy) {
-  // Batches that are no case are cut: each row of x is independent.
-  while (batch > 0) {
-    if (batch >= 4) {
-      gemv_batch<V, 4>(w, begin, end, in, x, y, ldy);
-      batch -= 4;
-      x += 4 * in;
-      y += 4 * ldy;
-    } else if (batch >= 2) {
-      gemv_batch<V, 2>(w, begin, end, in, x, y, ldy);
-      batch -= 2;
-      x += 2 * in;
-      y += 2 * ldy;
-    } else {
-      gemv_batch<V, 1>(w, begin, end, in, x, y, ldy);
-      batch -= 1;
+  // Four rows of w at a time: they come from memory once for all of x.
+  constexpr int64_t kRowsAtOnce = 4;
+  for (; begin < end; begin += kRowsAtOnce, y += kRowsAtOnce) {
+    const int64_t stop = std::min(begin + kRowsAtOnce, end);
+    // Batches that are no case are cut: each row of x is independent.
+    int b = 0;
+    for (; b + 4 <= batch; b += 4) {
+      gemv_batch<V, 4>(w, begin, stop, in, x + b * in, y + b * ldy, ldy);
     }
+    for (; b + 2 <= batch; b += 2) {
+      gemv_batch<V, 2>(w, begin, stop, in, x + b * in, y + b * ldy, ldy);
+    }
+    if (b < batch) gemv_batch<V, 1>(w, begin, stop, in, x + b * in, y + b * ldy, ldy);
   }
 }
 

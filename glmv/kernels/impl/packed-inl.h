@@ -20,6 +20,16 @@
 namespace glmv::kernels {
 namespace {
 
+// How far ahead of its use a weight is fetched: left to itself, the CPU reads one stream at three
+// quarters of the speed of its memory.
+constexpr int64_t kAheadBytes = 3072;
+
+// The two lines of a step.
+inline void fetch_step(const uint8_t* step) {
+  __builtin_prefetch(step + kAheadBytes);
+  __builtin_prefetch(step + kAheadBytes + 64);
+}
+
 inline int32_t four_bytes(const int8_t* p) {
   int32_t v;
   std::memcpy(&v, p, sizeof v);
@@ -58,6 +68,7 @@ void block_sums(const uint8_t* steps, int64_t inputs, const int8_t* x, int64_t l
                 typename V::Int (&acc)[2][kBatch]) {
   constexpr int kInputs = 32 / kBits;
   for (int64_t k = 0; k < inputs; k += kInputs, steps += 128) {
+    if constexpr (kBatch < 6) fetch_step(steps);
     for (int h = 0; h < 2; ++h) {
       const typename V::Int w = load_steps<V, kBits>(steps + 64 * h);
       for (int b = 0; b < kBatch; ++b) {
@@ -121,6 +132,7 @@ void row_block(const PackedShape& shape, const uint8_t* block, const FloatRows& 
     const uint8_t* steps = block + kPackHeaderBytes;
     const float* xg = x.x + first * shape.padded_in() + g * padded;
     for (int64_t k = 0; k < padded; k += kInputs, steps += 128) {
+      if constexpr (kBatch < 6) fetch_step(steps);
       for (int h = 0; h < 2; ++h) {
         const typename V::Int w = load_steps<V, kBits>(steps + 64 * h);
 #pragma GCC unroll 8

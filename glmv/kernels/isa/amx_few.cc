@@ -16,13 +16,14 @@
 namespace glmv::kernels {
 namespace {
 
-// How far ahead of its use a weight is fetched: two blocks of int4 and a group of 128.
-constexpr int64_t kAheadBytes = 4608;
+// How far ahead of its use a weight is fetched, into the second level: the first has no room for as
+// many lines under way as a piece asks for at once.
+constexpr int64_t kFewAheadBytes = 4608;
 // Inputs that become operands at once: bytes or bf16 of 32 outputs, 4 or 8 KiB.
 constexpr int64_t kStretch = 128;
 
 void fetch_ahead(const std::byte* p) {
-  _mm_prefetch(reinterpret_cast<const char*>(p) + kAheadBytes, _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(p) + kFewAheadBytes, _MM_HINT_T1);
 }
 
 void fetch_header(const std::byte* block) {
