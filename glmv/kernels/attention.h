@@ -8,7 +8,7 @@
 namespace glmv::kernels {
 
 inline constexpr int64_t kMaxHeadDim = 256;  // of all attention kernels
-inline constexpr int64_t kQueriesAtOnce = 32;
+inline constexpr int64_t kQueriesAtOnce = 128;
 inline constexpr int64_t kKeyTile = 32;  // keys are packed by so many, those that do not exist 0
 
 // Elements of the packed keys, or values, of `num_keys` of width `head_dim`, a multiple of 32.

@@ -34,6 +34,8 @@ constexpr Case kCases[] = {
     {1, 1, 32, false, 1},     {32, 32, 64, true, 1},     {7, 45, 128, true, 1},
     {32, 300, 128, false, 1}, {20, 129, 96, true, 8},    {32, 1000, 128, true, 4},
     {3, 128, 256, false, 20}, {32, 257, 128, false, 40},
+    // Several blocks of queries in one call.
+    {128, 300, 128, true, 2}, {100, 260, 64, false, 1},  {45, 45, 96, true, 1},
 };
 
 std::vector<double> reference(const Case& c, const std::vector<uint16_t>& q,

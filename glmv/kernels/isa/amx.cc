@@ -16,8 +16,8 @@
 namespace glmv::kernels {
 namespace {
 
-// Inputs whose operands lie in the first-level cache, 32 KiB: bytes and pairs of bf16.
-constexpr int64_t kBytesAtOnce = 1024;
+// Inputs whose operands lie in the first-level cache: 16 KiB of bytes, 32 KiB of bf16.
+constexpr int64_t kBytesAtOnce = 512;
 constexpr int64_t kPairsAtOnce = 512;
 // Activations that a pass over the weights uses: with operands and sums they fit the second level.
 constexpr int64_t kActivationBytes = int64_t{1} << 20;
@@ -37,14 +37,13 @@ struct Pass {
 // are what the passes over earlier inputs left there (anything at the first).
 template <class Work>
 void for_passes(int64_t begin, int64_t end, int64_t num_rows, int64_t num_inputs,
-                int64_t operand_inputs, const Work& work) {
+                int64_t operand_inputs, int64_t element_bytes, const Work& work) {
   const int64_t rows = (num_rows + 15) / 16 * 16;
   const int64_t row_passes = (rows + kMaxRowsAtOnce - 1) / kMaxRowsAtOnce;
   const int64_t at_once = ((rows + row_passes - 1) / row_passes + 31) / 32 * 32;
-  // Activations of as many inputs as one operand holds take this many bytes a row.
-  constexpr int64_t kRowBytes = kBytesAtOnce;
+  const int64_t operand_bytes = operand_inputs * element_bytes;  // of a row of activations
   const int64_t inputs_at_once =
-      std::max<int64_t>(1, kActivationBytes / (at_once * kRowBytes)) * operand_inputs;
+      std::max<int64_t>(1, kActivationBytes / (at_once * operand_bytes)) * operand_inputs;
   const int64_t kept = num_inputs > inputs_at_once ? std::min(kBlocksAtOnce, end - begin) : 1;
   Lines<float> sums(kept * at_once * kPackRows);
   for (int64_t row = 0; row < rows; row += at_once) {
@@ -371,7 +370,7 @@ template <int kBits>
 void int8_blocks(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                  const Int8Tiles& x, const TileOutput& out) {
   Int8Work work{shape, x, (x.num_rows + 15) / 16 * 16};
-  for_passes(begin, end, x.num_rows, shape.padded_in(), kBytesAtOnce,
+  for_passes(begin, end, x.num_rows, shape.padded_in(), kBytesAtOnce, 1,
              [&](int64_t b, const Pass& pass, float* sums) {
                const std::byte* row_block = w + b * shape.row_block_bytes();
                if (shape.num_groups() == 1) {
@@ -432,7 +431,7 @@ void tile_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int6
     }
     if (pass.is_last) put_sums(shape, b, pass, x.num_rows, sums, out);
   };
-  for_passes(begin, end, x.num_rows, shape.padded_in(), kPairsAtOnce, multiply_block);
+  for_passes(begin, end, x.num_rows, shape.padded_in(), kPairsAtOnce, 2, multiply_block);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ namespace {
 
 constexpr int64_t kTile = 512;        // bf16 elements
 constexpr int64_t kKeysAtOnce = 128;  // scores of 32 queries: 16 KiB
-constexpr int64_t kRows = kQueriesAtOnce;
+constexpr int64_t kRows = 32;
+constexpr int64_t kBlocks = kQueriesAtOnce / kRows;
 
 void pack_keys(const uint16_t* rows, int64_t ld, int64_t begin, int64_t end, int64_t head_dim,
                uint16_t* packed) {
@@ -73,11 +74,21 @@ __m512 exp2_of(__m512 x) {
   return _mm512_maskz_scalef_ps(seen, p, whole);
 }
 
-// One block of queries over all its keys.
+// What is used between two products and needed no longer.
+struct Scratch {
+  alignas(64) float score[kRows * kKeysAtOnce];
+  alignas(64) uint16_t probability[kRows * kKeysAtOnce];  // tiles [2][keys / 32][16][32]
+};
+
+// One block of 32 queries, whose keys are taken in passes.
 class Block {
  public:
-  explicit Block(const AttendedQueries& queries)
-      : in_(queries), dim_(queries.head_dim), steps_(queries.head_dim / 32) {
+  void begin(const AttendedQueries& queries, Scratch& scratch) {
+    in_ = queries;
+    dim_ = queries.head_dim;
+    steps_ = queries.head_dim / 32;
+    score_ = scratch.score;
+    probability_ = scratch.probability;
     alignas(64) uint16_t zero[kMaxHeadDim] = {};
     for (int64_t r = 0; r < kRows; ++r) {
       const uint16_t* row = r < in_.num_queries ? in_.q + r * in_.ldq : zero;
@@ -90,55 +101,56 @@ class Block {
     std::memset(total_, 0, sizeof total_);
   }
 
-  void run() {
-    constexpr int64_t kParts = kKeysAtOnce / kKeyTile;
-    for (int64_t t = 0; t < num_tiles(0); ++t) scores(0, t);
-    for (int64_t first = 0; first < in_.num_keys; first += kKeysAtOnce) {
-      float* const ready = score_;
-      std::swap(score_, other_score_);
-      const int64_t next = first + kKeysAtOnce;
-      const int64_t tiles = num_tiles(first), next_tiles = num_tiles(next);
-      // The tile unit multiplies the next keys while the vector unit works on the scores of these.
-      for (int64_t part = 0; part < kParts; ++part) {
-        if (part < next_tiles) scores(next, part);
-        softmax(ready, first, tiles * kKeyTile, kRows / kParts * part);
+  // The keys from `first` on, as many as one pass takes.
+  void pass(int64_t first) {
+    const int64_t n = std::min(kKeysAtOnce, in_.num_keys - first);
+    if (n <= 0) return;
+    const int64_t tiles = (n + kKeyTile - 1) / kKeyTile;
+    scores(first, tiles);
+    softmax(first, tiles * kKeyTile);
+    add_values(first, tiles);
+  }
+
+  // The probabilities divided by their sum, to `out`.
+  void write() const {
+    for (int64_t r = 0; r < in_.num_queries; ++r) {
+      const __m512 factor =
+          _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(_mm512_load_ps(total_ + r * 16)));
+      for (int64_t e = 0; e < dim_; e += 16) {
+        const __m512 value = _mm512_mul_ps(_mm512_load_ps(out_ + r * dim_ + e), factor);
+        const auto half = std::bit_cast<__m256i>(_mm512_cvtneps_pbh(value));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(in_.out + r * in_.ldo + e), half);
       }
-      add_values(first, tiles);
     }
-    write();
   }
 
  private:
-  // Tiles of 32 keys that the pass from key `first` on has.
-  int64_t num_tiles(int64_t first) const {
-    const int64_t n = std::clamp<int64_t>(in_.num_keys - first, 0, kKeysAtOnce);
-    return (n + kKeyTile - 1) / kKeyTile;
-  }
-
-  // score_[32, keys] = q k^T for tile t of the pass from key `first` on.
-  void scores(int64_t first, int64_t t) {
-    const uint16_t* low = in_.keys + (first + t * kKeyTile) * dim_;
-    const uint16_t* high = low + 16 * dim_;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int64_t s = 0; s < steps_; ++s) {
-      _tile_loadd(4, q_ + s * kTile, 64);
-      _tile_loadd(6, low + s * kTile, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_loadd(7, high + s * kTile, 64);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_loadd(5, q_ + (steps_ + s) * kTile, 64);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
+  // score_[32, keys] = q k^T for `tiles` of 32 keys.
+  void scores(int64_t first, int64_t tiles) {
+    for (int64_t t = 0; t < tiles; ++t) {
+      const uint16_t* low = in_.keys + (first + t * kKeyTile) * dim_;
+      const uint16_t* high = low + 16 * dim_;
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+      for (int64_t s = 0; s < steps_; ++s) {
+        _tile_loadd(4, q_ + s * kTile, 64);
+        _tile_loadd(6, low + s * kTile, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, high + s * kTile, 64);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, q_ + (steps_ + s) * kTile, 64);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+      float* to = score_ + t * kKeyTile;
+      constexpr int64_t kLine = kKeysAtOnce * sizeof(float);
+      _tile_stored(0, to, kLine);
+      _tile_stored(1, to + 16, kLine);
+      _tile_stored(2, to + 16 * kKeysAtOnce, kLine);
+      _tile_stored(3, to + 16 * kKeysAtOnce + 16, kLine);
     }
-    float* to = score_ + t * kKeyTile;
-    constexpr int64_t kLine = kKeysAtOnce * sizeof(float);
-    _tile_stored(0, to, kLine);
-    _tile_stored(1, to + 16, kLine);
-    _tile_stored(2, to + 16 * kKeysAtOnce, kLine);
-    _tile_stored(3, to + 16 * kKeysAtOnce + 16, kLine);
   }
 
   // Keys [first, ...) that row r sees.
@@ -147,13 +159,13 @@ class Block {
     return std::max<int64_t>(0, in_.num_keys - hidden - first);
   }
 
-  // Scores of eight rows to probabilities, relative to the largest score so far: what was summed
-  // before is scaled down when a larger one comes.
-  void softmax(float* scores, int64_t first, int64_t n, int64_t first_row) {
+  // Scores to probabilities, relative to the largest score so far: what was summed before is scaled
+  // down when a larger one comes.
+  void softmax(int64_t first, int64_t n) {
     const float log2_scale = in_.scale * 1.44269504f;
     const __m512 factor = _mm512_set1_ps(log2_scale);
-    for (int64_t r = first_row; r < first_row + kRows * kKeyTile / kKeysAtOnce; ++r) {
-      float* row = scores + r * kKeysAtOnce;
+    for (int64_t r = 0; r < kRows; ++r) {
+      float* row = score_ + r * kKeysAtOnce;
       const int64_t seen = visible(r, first);
       for (int64_t k = seen / 16 * 16; k < n; k += 16) {
         const int64_t valid = std::clamp<int64_t>(seen - k, 0, 16);
@@ -220,35 +232,37 @@ class Block {
     }
   }
 
-  void write() const {
-    for (int64_t r = 0; r < in_.num_queries; ++r) {
-      const __m512 factor =
-          _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(_mm512_load_ps(total_ + r * 16)));
-      for (int64_t e = 0; e < dim_; e += 16) {
-        const __m512 value = _mm512_mul_ps(_mm512_load_ps(out_ + r * dim_ + e), factor);
-        const auto half = std::bit_cast<__m256i>(_mm512_cvtneps_pbh(value));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(in_.out + r * in_.ldo + e), half);
-      }
-    }
-  }
-
-  const AttendedQueries& in_;
-  const int64_t dim_;
-  const int64_t steps_;
+  AttendedQueries in_;
+  int64_t dim_;
+  int64_t steps_;
+  float* score_;
+  uint16_t* probability_;
   alignas(64) uint16_t q_[kRows * kMaxHeadDim];  // tiles [2][steps][16][32]
-  alignas(64) float scores_[2][kRows * kKeysAtOnce];
-  alignas(64) uint16_t probability_[kRows * kKeysAtOnce];  // tiles [2][keys / 32][16][32]
-  alignas(64) float out_[kRows * kMaxHeadDim];             // [32, head_dim], not yet divided
-  alignas(64) float total_[kRows * 16];                    // sums of probabilities in 16 parts
-  float* score_ = scores_[0];        // of the pass whose products are made
-  float* other_score_ = scores_[1];  // of the one before
-  float largest_[kRows];                                   // scores times scale, to base 2
+  alignas(64) float out_[kRows * kMaxHeadDim];   // [32, head_dim], not yet divided
+  alignas(64) float total_[kRows * 16];          // sums of probabilities in 16 parts
+  float largest_[kRows];                         // scores times scale, to base 2
 };
 
+// Several blocks share each pass over the keys: those of one head are more than the second-level
+// cache holds, and from behind it they come too slowly for 32 queries.
 void attend(const AttendedQueries& queries) {
   const TileScope scope;
-  Block block(queries);
-  block.run();
+  Scratch scratch;
+  Block blocks[kBlocks];
+  const int64_t used = (queries.num_queries + kRows - 1) / kRows;
+  for (int64_t b = 0; b < used; ++b) {
+    AttendedQueries part = queries;
+    part.q += b * kRows * queries.ldq;
+    part.out += b * kRows * queries.ldo;
+    part.num_queries = std::min(kRows, queries.num_queries - b * kRows);
+    const int64_t later = queries.num_queries - b * kRows - part.num_queries;
+    if (queries.causal) part.num_keys -= later;
+    blocks[b].begin(part, scratch);
+  }
+  for (int64_t first = 0; first < queries.num_keys; first += kKeysAtOnce) {
+    for (int64_t b = 0; b < used; ++b) blocks[b].pass(first);
+  }
+  for (int64_t b = 0; b < used; ++b) blocks[b].write();
 }
 
 }  // namespace
