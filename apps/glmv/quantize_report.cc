@@ -44,10 +44,13 @@ int64_t layer_of(const LinearReport& linear) {
   return layer;
 }
 
-// "q_proj" of "model...self_attn.q_proj"; "experts' up_proj" of all of them.
+// Lines of the plot: as many as it has colours for, beside the hidden states.
 std::string kind_of(const LinearReport& linear) {
-  const std::string kind = linear.name.substr(linear.name.rfind('.') + 1);
-  return linear.name.find(".experts.") == std::string::npos ? kind : "experts' " + kind;
+  if (linear.name.find(".experts.") != std::string::npos) return "experts";
+  for (const char* name : {"o_proj", "down_proj"}) {
+    if (linear.name.ends_with(name)) return name;
+  }
+  return linear.name.find(".self_attn.") != std::string::npos ? "q, k, v" : "gate, up";
 }
 
 Json to_json(const TokenComparison& tokens) {

@@ -6,7 +6,7 @@ usage: quant.py GLMV GLMV_FORWARD [--prompts 12] [--seed 1] [--cases fp8]
 Every Linear of the decoder is quantised here, written in the published layout and, dequantised, as a plain
 checkpoint for the reference. glmv's logits of the first must equal the reference's of the second: in fp32
 within rounding, in bf16 and with rounded activations within the gates below. Folders in FP8 are also loaded by
-transformers itself, with logits near glmv's. Written by others: the cases autoawq-* have AutoAWQ's packing, and
+transformers itself, with logits near glmv's. Written by others: the cases autoawq have AutoAWQ's packing, and
 compressor-* are compressed and saved by the library that llm-compressor writes with. Folders that
 `glmv quantize` writes, calibrated too, are loaded by transformers itself (compressed-tensors) or unpacked by
 AutoAWQ's code, with logits equal to glmv's.
@@ -44,7 +44,7 @@ CASES = {
     "awq-split": ("glm4v", "awq", 4, 16, False, False, True),
     "awq-experts": ("glm4v_moe", "awq", 4, 32, False, False, False),
     "autoawq": ("glm4v", "autoawq", 4, 32, False, False, False),
-    "autoawq-experts": ("glm4v_moe", "autoawq", 4, 16, False, False, False),
+    "autoawq-split": ("glm46v", "autoawq", 4, 16, False, False, True),
     "int4": ("glm4v", "pack", 4, 32, True, False, False),
     "int4-asymmetric": ("glm46v", "pack", 4, 16, False, False, False),
     "int4-ordered": ("glm4v", "pack", 4, 32, True, True, False),
