@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "glmv/base/random.h"
+#include "glmv/runtime/logit_scan.h"
 #include "glmv/runtime/request.h"
 
 namespace glmv::runtime {
@@ -21,8 +22,9 @@ class Sampler {
   // finite value: check_logits() first.
   int32_t sample(std::span<const float> logits);
 
-  // The ids that can be drawn (best first where a mass limit asked for it). Exposed for tests; the
-  // draw is from these, in this order.
+  // The ids that can be drawn (best first where a mass limit asked for it): the definition of the
+  // draw, which is from these, in this order. sample() gives the same token without making the list
+  // where it is sure of it.
   struct Candidate {
     int32_t token_id;
     double weight;  // proportional to the probability
@@ -35,6 +37,7 @@ class Sampler {
   int64_t top_k_;
   double min_p_;
   Random random_;
+  MassDraw mass_;
   std::vector<Candidate> candidates_;
 };
 
