@@ -5,9 +5,9 @@
 #include <string>
 
 #include "apps/glmv/bench_runs.h"
-#include "apps/glmv/machine_limits.h"
 #include "glmv/base/json.h"
 #include "glmv/checkpoint/hf_config.h"
+#include "glmv/tensor/machine_limits.h"
 
 namespace glmv::app {
 
@@ -25,7 +25,7 @@ struct Measured {
   int64_t peak_rss = 0;
   std::optional<BenchPicture> picture;
   BenchTimes times;
-  MachineLimits machine;
+  tensor::MachineLimits machine;
 };
 
 // One object for each length of the prompt; the picture is part of the first.

@@ -81,7 +81,7 @@ Result<Measured> measure(const BenchFlags& flags, const runtime::EngineOptions& 
   }
   measured.num_parameters = num_parameters(part_sizes(config));
   measured.dtype = loaded_dtype(flags, measured.weight_bytes, measured.num_parameters);
-  GLMV_ASSIGN(measured.machine, measure_machine(options.num_threads, options.device));
+  GLMV_ASSIGN(measured.machine, tensor::measure_machine(options.num_threads, options.device));
   return measured;
 }
 

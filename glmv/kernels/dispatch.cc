@@ -43,18 +43,25 @@ bool has_tiles() {
 }  // namespace
 
 std::span<const IsaRow> isa_rows() {
-  static const KernelTable amx = [] {
+  static const KernelTable bf16 = [] {
     KernelTable table = kAvx512Bf16Kernels;
+    const bool pairs = has_avx512_bf16() && pairs_are_fast();
+    table.flash_bf16 = pairs ? &kPairAttention : kAvx512Kernels.flash_bf16;
+    table.flash_float = kAvx512Kernels.flash_float;
+    return table;
+  }();
+  static const KernelTable amx = [] {
+    KernelTable table = bf16;
     table.isa = "amx";
     table.tiles = &kAmxProducts;
     table.few_rows = &kAmxFewRows;
-    table.attention = &kAmxAttention;
+    table.flash_bf16 = &kAmxAttention;
     table.attend_bf16 = kAmxAttend;
     return table;
   }();
   static const IsaRow rows[] = {
       {&amx, has_avx512_bf16() && has_tiles()},
-      {&kAvx512Bf16Kernels, has_avx512_bf16()},
+      {&bf16, has_avx512_bf16()},
       {&kAvx512Kernels, has_avx512()},
       {&kAvx2Kernels, has_avx2()},
       {&kScalarKernels, true},

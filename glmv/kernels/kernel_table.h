@@ -69,7 +69,7 @@ using Fp8Product = void (*)(const Fp8Matrix& w, int64_t row_begin, int64_t row_e
 // n codes times `scale` as bf16, rounded to nearest even: exact where the scale is a power of two.
 using Fp8ToBf16 = void (*)(const uint8_t* codes, int64_t n, float scale, uint16_t* out);
 
-// Where a product by tiles goes: y [num_rows, out], rows `ldy` apart.
+// Where a product of many rows goes: y [num_rows, out], rows `ldy` apart.
 struct TileOutput {
   void* y = nullptr;
   bool is_bf16 = false;         // else fp32
@@ -77,11 +77,11 @@ struct TileOutput {
   const float* bias = nullptr;  // [out], added before rounding; null: none
 };
 
-// Products by tiles (AMX), of many rows: as packed_int8, for padded groups of a multiple of 64
-// inputs,
+// Products of many rows: as packed_int8, for padded groups of a multiple of `int8_step` inputs,
 using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
                                  int64_t block_end, const Int8Tiles& x, const TileOutput& out);
-// and of bf16 activations with the weights rounded to bf16 and fp32 sums, of a multiple of 32.
+// and of bf16 activations, for a multiple of `bf16_step`: fp32 sums; the weights are rounded to bf16
+// where that is the operand (AMX).
 using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
                                  int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
 
@@ -92,14 +92,17 @@ using QuantizeTiles = void (*)(const PackedShape& shape, const void* x, bool is_
                                float* scales, int32_t* sums);
 
 struct TileProducts {
-  QuantizeTiles quantize;
+  QuantizeTiles quantize;  // null: none
   TileInt8Product int8;
-  TileBf16Product bf16;
+  TileBf16Product bf16;  // null: none
+  int64_t int8_step;
+  int64_t bf16_step;
 };
 
 // Products by tiles of at most kFewRows rows, at the speed of memory, for padded groups of a multiple
-// of 64 inputs, at most kMaxFewRowsGroup. int8: the same bits as packed_int8. bf16: exact products of q and bf16 activations,
-// fp32 sums per group, then zero point and scale. Each y depends on its own row of x only.
+// of 64 inputs, at most kMaxFewRowsGroup. int8: the same bits as packed_int8. bf16: exact products of
+// q and bf16 activations, fp32 sums per group, then zero point and scale. Each y depends on its own
+// row of x only.
 inline constexpr int64_t kFewRows = 16;
 inline constexpr int64_t kMaxFewRowsGroup = int64_t{1} << 13;  // of 4 bits; sums stay below 2^24
 struct FewRowProducts {
@@ -119,8 +122,9 @@ struct KernelTable {
   AttendPaged attend_bf16;   // q, keys and values bf16
   AttendPaged attend_float;  // and fp32
   const TileProducts* tiles = nullptr;       // null: none
-  const FewRowProducts* few_rows = nullptr;  // null: none
-  const TileAttention* attention = nullptr;  // null: none
+  const FlashAttention* flash_bf16 = nullptr;   // null: none
+  const FlashAttention* flash_float = nullptr;
+  const FewRowProducts* few_rows = nullptr;     // null: none
 };
 
 // All sets built into this program, best first; `supported` tells whether this CPU can run it.

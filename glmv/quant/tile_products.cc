@@ -108,8 +108,14 @@ constexpr int64_t kManyRows = 16;
 // So many rows are at the speed of memory without the operands of tiles.
 constexpr int64_t kVectorRows = 2;
 
-bool has_tiles(const PackedShape& shape, int64_t inputs) {
-  return kernels::kernels().tiles != nullptr && shape.padded_group() % inputs == 0;
+// Of activations of `element_bytes`.
+bool has_tiles(const PackedShape& shape, int64_t step, int64_t element_bytes) {
+  return shape.padded_group() % step == 0 && shape.padded_in() * element_bytes % kTileBytes == 0;
+}
+
+bool has_own_bf16_tiles(const PackedShape& shape) {
+  const kernels::TileProducts* tiles = kernels::kernels().tiles;
+  return tiles != nullptr && tiles->bf16 != nullptr && has_tiles(shape, tiles->bf16_step, 2);
 }
 
 bool is_few(const PackedShape& shape, int64_t num_rows) {
@@ -126,6 +132,44 @@ struct OwnedInt8Tiles {
   kernels::Int8Tiles view;
 };
 
+GLMV_EVERY_ISA void widen(const uint16_t* x, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = std::bit_cast<float>(uint32_t{x[i]} << 16);
+}
+
+// QuantizeTiles for any group, into `tiles`.
+void quantize_by_rows(const PackedShape& shape, const void* x, bool is_bf16, int64_t num_rows,
+                      int64_t tile_begin, int64_t tile_end, int8_t* q, float* scales,
+                      int32_t* sums) {
+  const int64_t padded_rows = num_row_tiles(num_rows) * kRowsOfTile;
+  const int64_t groups = shape.num_groups(), padded_in = shape.padded_in();
+  std::vector<float> floats(is_bf16 ? shape.in : 0), row_scales(groups);
+  std::vector<int32_t> row_sums(groups);
+  std::vector<int8_t> row(padded_in);
+  for (int64_t r = tile_begin * kRowsOfTile; r < tile_end * kRowsOfTile; ++r) {
+    if (r < num_rows) {
+      const float* values = static_cast<const float*>(x) + r * shape.in;
+      if (is_bf16) {
+        widen(static_cast<const uint16_t*>(x) + r * shape.in, shape.in, floats.data());
+        values = floats.data();
+      }
+      kernels::kernels().quantize_row(shape, values, row.data(), row_scales.data(),
+                                      row_sums.data());
+    } else {
+      std::ranges::fill(row, int8_t{0});
+      std::ranges::fill(row_scales, 0.0f);
+      std::ranges::fill(row_sums, 0);
+    }
+    for (int64_t g = 0; g < groups; ++g) {
+      scales[g * padded_rows + r] = row_scales[g];
+      sums[g * padded_rows + r] = row_sums[g];
+    }
+    int8_t* to = q + r / kRowsOfTile * kRowsOfTile * padded_in + r % kRowsOfTile * kTileBytes;
+    for (int64_t k = 0; k < padded_in; k += kTileBytes, to += kRowsOfTile * kTileBytes) {
+      std::copy_n(row.data() + k, kTileBytes, to);
+    }
+  }
+}
+
 // `rows`: fp32 or bf16 [n, in].
 OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   const int64_t n = rows.size(0);
@@ -141,8 +185,10 @@ OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   auto* sums = tiles.sums.mutable_data_ptr<int32_t>();
   const bool is_bf16 = rows.scalar_type() == at::kBFloat16;
   const void* x = rows.const_data_ptr();
+  const auto own = kernels::kernels().tiles->quantize;
+  const auto quantize = own != nullptr && shape.group % kTileBytes == 0 ? own : quantize_by_rows;
   at::parallel_for(0, row_tiles, 1, [&](int64_t begin, int64_t end) {
-    kernels::kernels().tiles->quantize(shape, x, is_bf16, n, begin, end, q, scales, sums);
+    quantize(shape, x, is_bf16, n, begin, end, q, scales, sums);
   });
   tiles.view = {q, scales, sums, n};
   return tiles;
@@ -157,10 +203,6 @@ at::Tensor to_bf16_tiles(const at::Tensor& rows) {
   return whole.view({row_tiles, kRowsOfTile, rows.size(1) / kInputs, kInputs})
       .permute({0, 2, 1, 3})
       .contiguous();
-}
-
-GLMV_EVERY_ISA void widen(const uint16_t* x, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = std::bit_cast<float>(uint32_t{x[i]} << 16);
 }
 
 GLMV_EVERY_ISA float sum_of(const float* x, int64_t n) {
@@ -222,12 +264,13 @@ bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
 
 bool takes_int8_tiles(const PackedShape& shape, int64_t num_rows) {
   if (is_few(shape, num_rows)) return num_rows > kVectorRows;
-  return num_rows >= kManyRows && has_tiles(shape, kTileBytes) && shape.group % kTileBytes == 0;
+  const kernels::TileProducts* tiles = kernels::kernels().tiles;
+  return num_rows >= kManyRows && tiles != nullptr && has_tiles(shape, tiles->int8_step, 1);
 }
 
 bool takes_bf16_tiles(const PackedShape& shape, int64_t num_rows) {
   if (is_few(shape, num_rows)) return num_rows > kVectorRows;
-  return num_rows >= kManyRows && (has_tiles(shape, kTileBytes / 2) || has_bf16_products());
+  return num_rows >= kManyRows && (has_own_bf16_tiles(shape) || has_bf16_products());
 }
 
 void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
@@ -238,7 +281,7 @@ void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at:
     const OwnedBf16Tiles tiles = to_few_tiles(shape, rows);
     return multiply(kernels::kernels().few_rows->bf16, shape, w, tiles.view, out);
   }
-  if (!has_tiles(shape, kTileBytes / 2)) return multiply_by_brgemm(shape, w, rows, out);
+  if (!has_own_bf16_tiles(shape)) return multiply_by_brgemm(shape, w, rows, out);
   const at::Tensor tiles = to_bf16_tiles(rows);
   const auto* data = reinterpret_cast<const uint16_t*>(tiles.const_data_ptr<at::BFloat16>());
   multiply(kernels::kernels().tiles->bf16, shape, w, kernels::Bf16Tiles{data, x.size(0)}, out);

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "glmv/base/every_isa.h"
+#include "glmv/kernels/impl/exp2-inl.h"
 
 namespace glmv::tensor {
 namespace {
@@ -93,22 +94,20 @@ GLMV_EVERY_ISA void rotate_float(const float* a, const float* b, int64_t step, c
   rotate(a, b, step, cos, sin, half, y, z);
 }
 
-// e^x within 3e-7 for |x| <= 87.
-inline __attribute__((always_inline)) float exp_of(float x) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: leaves the nearest integer in the low bits
-  const float t = x * 1.44269504f;
-  const float shifted = t + kRound;
-  const float f = t - (shifted - kRound);  // [-0.5, 0.5]
-  float p = 1.5403530e-4f;                 // Taylor's coefficients of 2^f
-  p = p * f + 1.3333558e-3f;
-  p = p * f + 9.6181291e-3f;
-  p = p * f + 5.5504109e-2f;
-  p = p * f + 2.4022651e-1f;
-  p = p * f + 6.9314718e-1f;
-  p = p * f + 1.0f;
-  const uint32_t exponent = std::bit_cast<uint32_t>(shifted) << 23;
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + exponent);
-}
+// One lane, for a compiler that makes vectors of it.
+struct PlainFloat {
+  using Float = float;
+  static constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: leaves a whole number in the low bits
+  static float set(float x) { return x; }
+  static float mul_add(float a, float b, float c) { return a * b + c; }
+  static float sub(float a, float b) { return a - b; }
+  static float nearest(float x) { return (x + kRound) - kRound; }
+  static float times_power(float p, float n) {
+    const uint32_t exponent = std::bit_cast<uint32_t>(n + kRound) << 23;
+    const float product = std::bit_cast<float>(std::bit_cast<uint32_t>(p) + exponent);
+    return n < -126.0f ? 0.0f : product;
+  }
+};
 
 GLMV_EVERY_ISA void swiglu_row(const Half* gate, const Half* up, Half* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
@@ -116,7 +115,7 @@ GLMV_EVERY_ISA void swiglu_row(const Half* gate, const Half* up, Half* y, int64_
     // Beyond 80 the sigmoid is 0 or 1 in every digit; the comparison keeps NaN.
     float x = g < -80.0f ? -80.0f : g;
     x = x > 80.0f ? 80.0f : x;
-    const float silu = g / (1.0f + exp_of(-x));
+    const float silu = g / (1.0f + kernels::exp2_of<PlainFloat>(-x * kernels::kLog2E));
     y[i] = to_half(load(to_half(silu)) * load(up[i]));
   }
 }

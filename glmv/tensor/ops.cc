@@ -10,7 +10,7 @@
 #include "glmv/base/check.h"
 #include "glmv/kernels/kernel_table.h"
 #include "glmv/tensor/fused_ops.h"
-#include "glmv/tensor/tile_attention.h"
+#include "glmv/tensor/flash_attention.h"
 
 namespace glmv::tensor {
 namespace {
@@ -165,12 +165,12 @@ at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tens
 
 namespace {
 
-at::Tensor tile_attention_runs(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+at::Tensor flash_attention_runs(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                std::span<const int64_t> lengths, bool causal, double scale) {
   std::vector<at::Tensor> parts;
   int64_t begin = 0;
   for (const int64_t n : lengths) {
-    parts.push_back(tile_attention(q.narrow(0, begin, n), k.narrow(0, begin, n),
+    parts.push_back(flash_attention(q.narrow(0, begin, n), k.narrow(0, begin, n),
                                    v.narrow(0, begin, n), causal, scale));
     begin += n;
   }
@@ -185,8 +185,8 @@ at::Tensor attention_runs(const at::Tensor& q, const at::Tensor& k_in, const at:
   const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
   GLMV_CHECK(total == q.size(0), "runs of {} tokens, but {} rows", total, q.size(0));
   if (lengths.empty()) return at::zeros_like(q);
-  if (takes_tile_attention(q, k_in)) {
-    return tile_attention_runs(q, k_in, v_in, lengths, causal, scale);
+  if (takes_flash_attention(q, k_in)) {
+    return flash_attention_runs(q, k_in, v_in, lengths, causal, scale);
   }
 
   const at::Tensor k = repeat_heads_of_rows(k_in, group);
@@ -229,8 +229,8 @@ at::Tensor attention_cached(const at::Tensor& q, const at::Tensor& keys, const a
     return sdpa(rows, keys.unsqueeze(0), values.unsqueeze(0), std::nullopt, false, scale)
         .reshape({1, num_heads, head_dim});
   }
-  if (takes_tile_attention(q, keys)) {
-    return tile_attention(q, keys.transpose(0, 1), values.transpose(0, 1), true, scale);
+  if (takes_flash_attention(q, keys)) {
+    return flash_attention(q, keys.transpose(0, 1), values.transpose(0, 1), true, scale);
   }
   const at::Tensor rows = q.transpose(0, 1).unsqueeze(0);  // [1, H, n, E]
   const at::Tensor k = repeat_heads(keys, group).unsqueeze(0);

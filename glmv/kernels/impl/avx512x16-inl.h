@@ -38,6 +38,8 @@ struct Avx512x16 {
   static Float to_float(Int v) { return _mm512_cvtepi32_ps(v); }
   static Int sub(Int u, Int v) { return _mm512_sub_epi32(u, v); }
   static Int mul_int(Int u, Int v) { return _mm512_mullo_epi32(u, v); }
+  // The products of the lower halves, signed, where the upper ones are 0.
+  static Int mul_words(Int u, Int v) { return _mm512_madd_epi16(u, v); }
   static Float sub(Float u, Float v) { return _mm512_sub_ps(u, v); }
   static Float mul(Float u, Float v) { return _mm512_mul_ps(u, v); }
   static Float mul_add(Float u, Float v, Float c) { return _mm512_fmadd_ps(u, v, c); }

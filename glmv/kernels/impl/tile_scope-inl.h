@@ -1,11 +1,12 @@
 #pragma once
-// The configuration of AMX tiles that our kernels share, and memory for their operands.
+// The configuration of AMX tiles that our kernels share.
 // Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
 
 #include <immintrin.h>
 
 #include <cstdint>
-#include <new>
+
+#include "glmv/kernels/impl/lines-inl.h"
 
 namespace glmv::kernels {
 namespace {
@@ -33,22 +34,6 @@ class TileScope {
   ~TileScope() { _tile_release(); }
   TileScope(const TileScope&) = delete;
   TileScope& operator=(const TileScope&) = delete;
-};
-
-// Memory that begins with a cache line. No std::vector here: its code, compiled for this CPU, could
-// become that of the whole program.
-template <class T>
-class Lines {
- public:
-  explicit Lines(int64_t n)
-      : data_(static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}))) {}
-  ~Lines() { ::operator delete(data_, std::align_val_t{64}); }
-  Lines(const Lines&) = delete;
-  Lines& operator=(const Lines&) = delete;
-  T* data() { return data_; }
-
- private:
-  T* data_;
 };
 
 }  // namespace

@@ -436,6 +436,6 @@ void tile_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int6
 
 }  // namespace
 
-const TileProducts kAmxProducts = {quantize_tiles, tile_int8, tile_bf16};
+const TileProducts kAmxProducts = {quantize_tiles, tile_int8, tile_bf16, kByteInputs, kPairInputs};
 
 }  // namespace glmv::kernels

@@ -1,6 +1,7 @@
 // attention.h by AMX tiles. Keys are packed as pairs of inputs, [keys / 16][head_dim / 32] tiles of
 // 16 pairs of 16 keys; values as pairs of keys, [keys / 32][head_dim / 16] tiles of 16 pairs of 16
-// outputs. Both are the right-hand operand of their product.
+// outputs. Both are the right-hand operand of their product. A width that is no multiple of 32 is
+// padded with zeros.
 
 #include <immintrin.h>
 
@@ -9,69 +10,69 @@
 #include <cmath>
 #include <cstring>
 
+#include "glmv/kernels/impl/avx512_lanes-inl.h"
 #include "glmv/kernels/impl/tile_scope-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
 namespace {
 
+using V = Avx512Lanes;
+
 constexpr int64_t kTile = 512;        // bf16 elements
 constexpr int64_t kKeysAtOnce = 128;  // scores of 32 queries: 16 KiB
 constexpr int64_t kRows = 32;
-constexpr int64_t kBlocks = kQueriesAtOnce / kRows;
+constexpr int64_t kBlocks = 4;
+constexpr int64_t kKeyTile = 32;
 
-void pack_keys(const uint16_t* rows, int64_t ld, int64_t begin, int64_t end, int64_t head_dim,
-               uint16_t* packed) {
-  for (int64_t first = begin; first < end; first += 16) {
-    const int64_t n = std::min<int64_t>(16, end - first);
-    for (int64_t e = 0; e < head_dim; e += 32) {
-      uint16_t* tile = packed + first * head_dim + e / 32 * kTile;
-      if (n < 16) std::memset(tile, 0, kTile * sizeof(uint16_t));
-      for (int64_t key = 0; key < n; ++key) {
-        const uint16_t* from = rows + (first + key) * ld + e;
-        for (int pair = 0; pair < 16; ++pair) {
-          std::memcpy(tile + pair * 32 + key * 2, from + pair * 2, 2 * sizeof(uint16_t));
-        }
+int64_t padded_dim(int64_t head_dim) { return (head_dim + 31) / 32 * 32; }
+
+// 32 elements of a row that ends after n of them.
+__m512i load_words(const uint16_t* p, int64_t n) {
+  return _mm512_maskz_loadu_epi16(n >= 32 ? ~0u : (1u << n) - 1, p);
+}
+
+void pack_keys(const void* rows_in, int64_t ld, int64_t begin, int64_t end, int64_t head_dim,
+               std::byte* packed_bytes) {
+  const auto* rows = static_cast<const uint16_t*>(rows_in);
+  auto* packed = reinterpret_cast<uint16_t*>(packed_bytes);
+  const int64_t dim = padded_dim(head_dim);
+  // To the end of the last 32: what does not exist is 0.
+  for (int64_t first = begin; first < (end + kKeyTile - 1) / kKeyTile * kKeyTile; first += 16) {
+    for (int64_t e = 0; e < dim; e += 32) {
+      __m512i in[16], out[16];
+      for (int64_t key = 0; key < 16; ++key) {
+        in[key] = first + key < end ? load_words(rows + (first + key) * ld + e, head_dim - e)
+                                    : _mm512_setzero_si512();
       }
+      transpose(in, out);
+      uint16_t* tile = packed + first * dim + e / 32 * kTile;
+      for (int pair = 0; pair < 16; ++pair) _mm512_storeu_si512(tile + pair * 32, out[pair]);
     }
-  }
-  // The second half of a tile of 32 keys that end in the first.
-  const int64_t last = (end + 15) / 16 * 16;
-  if (last % kKeyTile != 0) {
-    std::memset(packed + last * head_dim, 0, 16 * head_dim * sizeof(uint16_t));
   }
 }
 
-void pack_values(const uint16_t* rows, int64_t ld, int64_t begin, int64_t end, int64_t head_dim,
-                 uint16_t* packed) {
+void pack_values(const void* rows_in, int64_t ld, int64_t begin, int64_t end, int64_t head_dim,
+                 std::byte* packed_bytes) {
+  const auto* rows = static_cast<const uint16_t*>(rows_in);
+  auto* packed = reinterpret_cast<uint16_t*>(packed_bytes);
+  const int64_t dim = padded_dim(head_dim);
+  const __m512i low_half = in_turn(0);
+  const __m512i high_half = in_turn(1);
   for (int64_t first = begin; first < end; first += kKeyTile) {
-    for (int64_t e = 0; e < head_dim; e += 16) {
-      uint16_t* line = packed + first * head_dim + e / 16 * kTile;
+    for (int64_t e = 0; e < dim; e += 32) {
+      uint16_t* line = packed + first * dim + e / 16 * kTile;
       for (int64_t key = first; key < first + kKeyTile; key += 2, line += 32) {
         const auto load = [&](int64_t k) {
-          return k < end ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows + k * ld + e))
-                         : _mm256_setzero_si256();
+          return k < end ? load_words(rows + k * ld + e, head_dim - e) : _mm512_setzero_si512();
         };
-        const __m512i low = _mm512_cvtepu16_epi32(load(key));
-        const __m512i high = _mm512_cvtepu16_epi32(load(key + 1));
-        _mm512_storeu_si512(line, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+        const __m512i a = load(key);
+        const __m512i b = load(key + 1);
+        _mm512_storeu_si512(line, _mm512_permutex2var_epi16(a, low_half, b));
+        _mm512_storeu_si512(line + kTile, _mm512_permutex2var_epi16(a, high_half, b));
       }
     }
   }
-}
-
-// 2^x for x <= 0: relative error below 3e-6; 0 below -126.
-__m512 exp2_of(__m512 x) {
-  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(x, whole);  // [-0.5, 0.5]
-  __m512 p = _mm512_set1_ps(1.339262e-3f);   // Taylor's coefficients of 2^f: ln2^k / k!
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.618129e-3f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.550411e-2f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.402265e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931472e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
-  const __mmask16 seen = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-126.0f), _CMP_GE_OQ);
-  return _mm512_maskz_scalef_ps(seen, p, whole);
 }
 
 // What is used between two products and needed no longer.
@@ -85,15 +86,19 @@ class Block {
  public:
   void begin(const AttendedQueries& queries, Scratch& scratch) {
     in_ = queries;
-    dim_ = queries.head_dim;
-    steps_ = queries.head_dim / 32;
+    dim_ = padded_dim(queries.head_dim);
+    steps_ = dim_ / 32;
+    keys_ = reinterpret_cast<const uint16_t*>(queries.keys);
+    values_ = reinterpret_cast<const uint16_t*>(queries.values);
     score_ = scratch.score;
     probability_ = scratch.probability;
-    alignas(64) uint16_t zero[kMaxHeadDim] = {};
+    const auto* rows = static_cast<const uint16_t*>(in_.q);
     for (int64_t r = 0; r < kRows; ++r) {
-      const uint16_t* row = r < in_.num_queries ? in_.q + r * in_.ldq : zero;
       for (int64_t s = 0; s < steps_; ++s) {
-        std::memcpy(q_ + (r / 16 * steps_ + s) * kTile + r % 16 * 32, row + s * 32, 64);
+        _mm512_store_si512(q_ + (r / 16 * steps_ + s) * kTile + r % 16 * 32,
+                           r < in_.num_queries
+                               ? load_words(rows + r * in_.ldq + s * 32, in_.head_dim - s * 32)
+                               : _mm512_setzero_si512());
       }
     }
     std::memset(out_, 0, sizeof(float) * kRows * dim_);
@@ -113,13 +118,13 @@ class Block {
 
   // The probabilities divided by their sum, to `out`.
   void write() const {
+    auto* out = static_cast<uint16_t*>(in_.out);
     for (int64_t r = 0; r < in_.num_queries; ++r) {
       const __m512 factor =
           _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(_mm512_load_ps(total_ + r * 16)));
-      for (int64_t e = 0; e < dim_; e += 16) {
+      for (int64_t e = 0; e < in_.head_dim; e += 16) {
         const __m512 value = _mm512_mul_ps(_mm512_load_ps(out_ + r * dim_ + e), factor);
-        const auto half = std::bit_cast<__m256i>(_mm512_cvtneps_pbh(value));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(in_.out + r * in_.ldo + e), half);
+        V::store(out + r * in_.ldo + e, value, std::min<int64_t>(16, in_.head_dim - e));
       }
     }
   }
@@ -128,7 +133,7 @@ class Block {
   // score_[32, keys] = q k^T for `tiles` of 32 keys.
   void scores(int64_t first, int64_t tiles) {
     for (int64_t t = 0; t < tiles; ++t) {
-      const uint16_t* low = in_.keys + (first + t * kKeyTile) * dim_;
+      const uint16_t* low = keys_ + (first + t * kKeyTile) * dim_;
       const uint16_t* high = low + 16 * dim_;
       _tile_zero(0);
       _tile_zero(1);
@@ -162,7 +167,7 @@ class Block {
   // Scores to probabilities, relative to the largest score so far: what was summed before is scaled
   // down when a larger one comes.
   void softmax(int64_t first, int64_t n) {
-    const float log2_scale = in_.scale * 1.44269504f;
+    const float log2_scale = in_.scale * kLog2E;
     const __m512 factor = _mm512_set1_ps(log2_scale);
     for (int64_t r = 0; r < kRows; ++r) {
       float* row = score_ + r * kKeysAtOnce;
@@ -187,8 +192,8 @@ class Block {
       // Tiles of 16 rows and 32 keys.
       uint16_t* to = probability_ + r / 16 * (kKeysAtOnce / 32) * kTile + r % 16 * 32;
       for (int64_t k = 0; k < n; k += 32, to += kTile) {
-        const __m512 a = exp2_of(_mm512_fmadd_ps(_mm512_load_ps(row + k), factor, shift));
-        const __m512 b = exp2_of(_mm512_fmadd_ps(_mm512_load_ps(row + k + 16), factor, shift));
+        const __m512 a = V::exp2(_mm512_fmadd_ps(_mm512_load_ps(row + k), factor, shift));
+        const __m512 b = V::exp2(_mm512_fmadd_ps(_mm512_load_ps(row + k + 16), factor, shift));
         sum = _mm512_add_ps(sum, _mm512_add_ps(a, b));
         _mm512_store_si512(to, std::bit_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a)));
       }
@@ -215,7 +220,7 @@ class Block {
       _tile_loadd(2, to + 16 * dim_, line);
       _tile_loadd(3, to + 16 * dim_ + 16, line);
       for (int64_t t = 0; t < tiles; ++t) {
-        const uint16_t* v = in_.values + (first + t * kKeyTile) * dim_ + e / 16 * kTile;
+        const uint16_t* v = values_ + (first + t * kKeyTile) * dim_ + e / 16 * kTile;
         _tile_loadd(4, probability_ + t * kTile, 64);
         _tile_loadd(6, v, 64);
         _tile_dpbf16ps(0, 4, 6);
@@ -235,6 +240,8 @@ class Block {
   AttendedQueries in_;
   int64_t dim_;
   int64_t steps_;
+  const uint16_t* keys_;
+  const uint16_t* values_;
   float* score_;
   uint16_t* probability_;
   alignas(64) uint16_t q_[kRows * kMaxHeadDim];  // tiles [2][steps][16][32]
@@ -252,8 +259,8 @@ void attend(const AttendedQueries& queries) {
   const int64_t used = (queries.num_queries + kRows - 1) / kRows;
   for (int64_t b = 0; b < used; ++b) {
     AttendedQueries part = queries;
-    part.q += b * kRows * queries.ldq;
-    part.out += b * kRows * queries.ldo;
+    part.q = static_cast<const uint16_t*>(queries.q) + b * kRows * queries.ldq;
+    part.out = static_cast<uint16_t*>(queries.out) + b * kRows * queries.ldo;
     part.num_queries = std::min(kRows, queries.num_queries - b * kRows);
     const int64_t later = queries.num_queries - b * kRows - part.num_queries;
     if (queries.causal) part.num_keys -= later;
@@ -267,6 +274,6 @@ void attend(const AttendedQueries& queries) {
 
 }  // namespace
 
-const TileAttention kAmxAttention = {pack_keys, pack_values, attend};
+const FlashAttention kAmxAttention = {pack_keys, pack_values, attend, kBlocks * kRows, 2};
 
 }  // namespace glmv::kernels

@@ -1,9 +1,12 @@
 #include <immintrin.h>
 
 #include "glmv/kernels/impl/attend-inl.h"
+#include "glmv/kernels/impl/avx2_lanes-inl.h"
+#include "glmv/kernels/impl/flash-inl.h"
 #include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/fp8_halves-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
+#include "glmv/kernels/impl/many_rows-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
@@ -104,6 +107,10 @@ struct Avx2x16 {
   static Int mul_int(Int u, Int v) {
     return {_mm256_mullo_epi32(u.a, v.a), _mm256_mullo_epi32(u.b, v.b)};
   }
+  // The products of the lower halves, signed, where the upper ones are 0.
+  static Int mul_words(Int u, Int v) {
+    return {_mm256_madd_epi16(u.a, v.a), _mm256_madd_epi16(u.b, v.b)};
+  }
   static Float add(Float u, Float v) { return {_mm256_add_ps(u.a, v.a), _mm256_add_ps(u.b, v.b)}; }
   static Float sub(Float u, Float v) { return {_mm256_sub_ps(u.a, v.a), _mm256_sub_ps(u.b, v.b)}; }
   static Float mul(Float u, Float v) { return {_mm256_mul_ps(u.a, v.a), _mm256_mul_ps(u.b, v.b)}; }
@@ -155,48 +162,34 @@ struct Avx2x16 {
   static float sum(Float v) { return Avx2::sum({v.a, v.b}); }
 };
 
-// 8 floats, for attend-inl.h.
-struct Avx2Lanes {
+// For many_rows-inl.h: sums of 16 bits, which hold 8 steps of products of 4 bits.
+struct Dots256 {
+  using Int = __m256i;
   static constexpr int kLanes = 8;
-  using Float = __m256;
-  static Float zero() { return _mm256_setzero_ps(); }
-  static Float set(float x) { return _mm256_set1_ps(x); }
-  static Float load(const float* p) { return _mm256_loadu_ps(p); }
-  static void store(float* p, Float v) { _mm256_storeu_ps(p, v); }
-  static Float widen(const float* p) { return load(p); }
-  static Float widen(const uint16_t* p) {
-    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+  static constexpr int kRows = 4;
+  static constexpr int kVectors = 2;
+  template <int kBits>
+  static constexpr int kPlanes = kBits == 8 ? 2 : 1;
+  static constexpr bool kSumsAreWide = false;
+  static constexpr int64_t kStepsAtOnce = 8;
+  static Int load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static Int set(int32_t x) { return _mm256_set1_epi32(x); }
+  static Int begin(const int32_t*) { return _mm256_setzero_si256(); }
+  static Int dot(Int partial, Int w, Int x) {
+    return _mm256_add_epi16(partial, _mm256_maddubs_epi16(w, x));
   }
-  static Float mul_add(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
-  static Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
-  static Float sub(Float a, Float b) { return _mm256_sub_ps(a, b); }
-  // NaN when a is.
-  static Float max(Float a, Float b) { return _mm256_max_ps(b, a); }
-  // As in avx512_attend-inl.h; 2^n by its bits, n >= -126 because x >= -87.
-  static Float exp(Float x) {
-    x = max(x, set(-87.0f));
-    const Float n = _mm256_round_ps(_mm256_mul_ps(x, set(1.44269504f)),
-                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    Float r = _mm256_fnmadd_ps(n, set(0.693359375f), x);
-    r = _mm256_fnmadd_ps(n, set(-2.12194440e-4f), r);
-    Float y = set(1.0f / 5040);
-    for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) {
-      y = mul_add(y, r, set(c));
-    }
-    const __m256i power = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-    return _mm256_mul_ps(y, _mm256_castsi256_ps(_mm256_slli_epi32(power, 23)));
-  }
-  static Float sums(const Float* acc) {
-    Float half[2];  // of four accumulators each: their sums within every 128 bits
-    for (int i = 0; i < 2; ++i) {
-      const Float* a = acc + 4 * i;
-      half[i] = _mm256_hadd_ps(_mm256_hadd_ps(a[0], a[1]), _mm256_hadd_ps(a[2], a[3]));
-    }
-    return add(_mm256_permute2f128_ps(half[0], half[1], 0x20),
-               _mm256_permute2f128_ps(half[0], half[1], 0x31));
+  template <int kPlane>
+  static void end(Int partial, int32_t* sums) {
+    const Int wide = _mm256_madd_epi16(partial, _mm256_set1_epi16(1 << (4 * kPlane)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), _mm256_add_epi32(load(sums), wide));
   }
 };
+
+// 12 sums of 8 lanes in registers, two vectors of columns, one of a row.
+using Operands = FloatOperands<Avx2Lanes, 6, 2>;
+
+const TileProducts kProducts = {nullptr, many_rows_int8<Avx2x16, Dots256>,
+                                many_rows_bf16<Avx2x16, Operands>, 8, 8};
 
 }  // namespace
 
@@ -205,6 +198,7 @@ const KernelTable kAvx2Kernels = {
     packed_product<Avx2x16, Int8Rows>, packed_product<Avx2x16, FloatRows>,
     block_to_pairs<Avx2x16>,
     quantize_row, fp8_product<Avx2x16>, fp8_to_bf16<Avx2x16>,
-    attend_paged<Avx2Lanes, uint16_t>, attend_paged<Avx2Lanes, float>};
+    attend_paged<Avx2Lanes, uint16_t>, attend_paged<Avx2Lanes, float>,
+    &kProducts, &kFlash<Operands, uint16_t>, &kFlash<Operands, float>};
 
 }  // namespace glmv::kernels

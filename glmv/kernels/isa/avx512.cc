@@ -1,10 +1,12 @@
 #include <immintrin.h>
 
 #include "glmv/kernels/impl/attend-inl.h"
-#include "glmv/kernels/impl/avx512_attend-inl.h"
+#include "glmv/kernels/impl/avx512_lanes-inl.h"
 #include "glmv/kernels/impl/avx512x16-inl.h"
+#include "glmv/kernels/impl/flash-inl.h"
 #include "glmv/kernels/impl/fp8-inl.h"
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
+#include "glmv/kernels/impl/many_rows-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
@@ -34,6 +36,9 @@ struct Avx512 {
 };
 
 
+// 24 sums of 16 lanes in registers, two vectors of columns, one of a row.
+using Operands = FloatOperands<Avx512Lanes, 12, 2>;
+
 // Without VNNI, as in avx2.cc.
 struct Avx512Dot : Avx512x16 {
   static Int dot(Int acc, Int w, Int x) {
@@ -50,6 +55,32 @@ struct Avx512Dot : Avx512x16 {
   }
 };
 
+// For many_rows-inl.h: sums of 16 bits, which hold 8 steps of products of 4 bits.
+struct Dots512 {
+  using Int = __m512i;
+  static constexpr int kLanes = 16;
+  static constexpr int kRows = 8;
+  static constexpr int kVectors = 2;
+  template <int kBits>
+  static constexpr int kPlanes = kBits == 8 ? 2 : 1;
+  static constexpr bool kSumsAreWide = false;
+  static constexpr int64_t kStepsAtOnce = 8;
+  static Int load(const void* p) { return _mm512_loadu_si512(p); }
+  static Int set(int32_t x) { return _mm512_set1_epi32(x); }
+  static Int begin(const int32_t*) { return _mm512_setzero_si512(); }
+  static Int dot(Int partial, Int w, Int x) {
+    return _mm512_add_epi16(partial, _mm512_maddubs_epi16(w, x));
+  }
+  template <int kPlane>
+  static void end(Int partial, int32_t* sums) {
+    const Int wide = _mm512_madd_epi16(partial, _mm512_set1_epi16(1 << (4 * kPlane)));
+    _mm512_storeu_si512(sums, _mm512_add_epi32(load(sums), wide));
+  }
+};
+
+const TileProducts kProducts = {nullptr, many_rows_int8<Avx512Dot, Dots512>,
+                                many_rows_bf16<Avx512Dot, Operands>, 8, 8};
+
 }  // namespace
 
 const KernelTable kAvx512Kernels = {
@@ -57,6 +88,7 @@ const KernelTable kAvx512Kernels = {
     packed_product<Avx512Dot, Int8Rows>, packed_product<Avx512Dot, FloatRows>,
     block_to_pairs<Avx512Dot>,
     quantize_row, fp8_product<Avx512Dot>, fp8_to_bf16<Avx512Dot>,
-    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>};
+    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>,
+    &kProducts, &kFlash<Operands, uint16_t>, &kFlash<Operands, float>};
 
 }  // namespace glmv::kernels

@@ -11,7 +11,10 @@ extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512Bf16Kernels;
 extern const TileProducts kAmxProducts;
 extern const FewRowProducts kAmxFewRows;
-extern const TileAttention kAmxAttention;
+extern const FlashAttention kAmxAttention;
+// By pairs of bf16: where their products are faster than those of fp32 (dispatch.cc).
+extern const FlashAttention kPairAttention;
+bool pairs_are_fast();
 extern const AttendPaged kAmxAttend;
 
 }  // namespace glmv::kernels

@@ -1,4 +1,4 @@
-#include "apps/glmv/machine_limits.h"
+#include "glmv/tensor/machine_limits.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,7 +14,7 @@
 #include "glmv/base/mmap.h"
 #include "glmv/tensor/device.h"
 
-namespace glmv::app {
+namespace glmv::tensor {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -136,7 +136,7 @@ std::string cpu_name() {
 }  // namespace
 
 Result<MachineLimits> measure_machine(int num_threads, const std::string& device_name) {
-  GLMV_ASSIGN(const at::Device device, tensor::parse_device(device_name));
+  GLMV_ASSIGN(const at::Device device, parse_device(device_name));
   if (num_threads > 0) at::set_num_threads(num_threads);
   MachineLimits limits{
       .device = device.str(), .cpu = cpu_name(), .num_threads = at::get_num_threads()};
@@ -148,4 +148,4 @@ Result<MachineLimits> measure_machine(int num_threads, const std::string& device
   return limits;
 }
 
-}  // namespace glmv::app
+}  // namespace glmv::tensor

@@ -5,7 +5,7 @@
 
 #include "glmv/base/result.h"
 
-namespace glmv::app {
+namespace glmv::tensor {
 
 struct MachineLimits {
   std::string device;  // that was measured: "cpu", "cuda:0"
@@ -21,4 +21,4 @@ struct MachineLimits {
 // library uses.
 Result<MachineLimits> measure_machine(int num_threads, const std::string& device);
 
-}  // namespace glmv::app
+}  // namespace glmv::tensor
