@@ -50,14 +50,11 @@ class Reference:
         return time.perf_counter()
 
     @torch.inference_mode()
-    def run_vision(self):
-        times = {}
-        for name, grid in PICTURES.items():
-            pixels = torch.randn(grid[1] * grid[2], 1176, device=self.device).to(torch.bfloat16)
-            start = self.now()
-            self.model.model.visual(pixels, grid_thw=torch.tensor([grid], device=self.device))
-            times["vision " + name] = 1000 * (self.now() - start)
-        return times
+    def vision_ms(self, grid):
+        pixels = torch.randn(grid[1] * grid[2], 1176, device=self.device).to(torch.bfloat16)
+        start = self.now()
+        self.model.model.visual(pixels, grid_thw=torch.tensor([grid], device=self.device))
+        return 1000 * (self.now() - start)
 
     @torch.inference_mode()
     def run_text(self):
@@ -86,24 +83,23 @@ def bench(args, *flags):
     return json.loads(text[text.index("{"):])
 
 
-def glmv(args):
-    times = {}
+def one_run(args, peer):
+    """Each figure of both programs, one right after the other: {name: (glmv, reference)}."""
+    figures = {}
     if not args.only_vision:
         result = bench(args, "--prompt", str(PROMPT), "--gen", str(DECODE), "--image", "none")
-        times["prefill_tps"] = 1000 * PROMPT / result["prefill"]["ms_median"]
-        times["decode_tps"] = 1000 * result["decoded_tokens"] / result["decode"]["ms_median"]
-    for name in PICTURES:
+        theirs = peer.run_text()
+        figures["prefill_tps"] = (1000 * PROMPT / result["prefill"]["ms_median"], theirs["prefill_tps"])
+        figures["decode_tps"] = (1000 * result["decoded_tokens"] / result["decode"]["ms_median"], theirs["decode_tps"])
+    for name, grid in PICTURES.items():
         picture = ("--prompt", "16", "--gen", "2", "--image", name)
-        times["vision " + name] = bench(args, *picture)["vision"]["ms_median"]
+        plain = bench(args, *picture)["vision"]["ms_median"]
+        theirs = peer.vision_ms(grid)
+        figures["vision " + name] = (plain, theirs)
         if args.device == "cpu":
-            result = bench(args, *picture, "--quant-vision", "int8")
-            times[f"vision {name} int8"] = result["vision"]["ms_median"]
-    return times
-
-
-def reference_times(args, peer):
-    times = {} if args.only_vision else peer.run_text()
-    return times | peer.run_vision()
+            rounded = bench(args, *picture, "--quant-vision", "int8")
+            figures[f"vision {name} int8"] = (rounded["vision"]["ms_median"], theirs)
+    return figures
 
 
 def main():
@@ -115,21 +111,23 @@ def main():
     args = parser.parse_args()
     args.config = args.config or str(VISION_CONFIG if args.only_vision else CONFIG)
     peer = Reference(args.config, args.device)
-    reference_times(args, peer)  # warm-up
-    ours, theirs = [], []
+    if not args.only_vision:
+        peer.run_text()  # warm-up
+    for grid in PICTURES.values():
+        peer.vision_ms(grid)
+    runs = []
     for i in range(RUNS):
-        ours.append(glmv(args))
-        theirs.append(reference_times(args, peer))
+        runs.append(one_run(args, peer))
         print(f"run {i + 1} of {RUNS} done", file=sys.stderr)
-    print(f"{'figure':<22} {'glmv best':>10} {'median':>10} {'ref. best':>10} {'median':>10} {'ratio best':>11} {'median':>7}")
-    for name in ours[0]:
+    print(f"{'':<22} {'glmv best':>10} {'median':>10} {'ref. best':>10} {'median':>10} {'ratio best':>11} {'median':>7}  (of the runs)")
+    for name in runs[0]:
         higher = name.endswith("_tps")
         best = max if higher else min
-        a, b = [r[name] for r in ours], [r[name.removesuffix(" int8")] for r in theirs]
-        pairs = [(best(a), best(b)), (statistics.median(a), statistics.median(b))]
-        ratios = [x / y if higher else y / x for x, y in pairs]
-        print(f"{name:<22} {pairs[0][0]:>10.2f} {pairs[1][0]:>10.2f} {pairs[0][1]:>10.2f} {pairs[1][1]:>10.2f} "
-              f"{ratios[0]:>11.2f} {ratios[1]:>7.2f}")
+        ours, theirs = ([run[name][k] for run in runs] for k in (0, 1))
+        ratios = [a / b if higher else b / a for a, b in zip(ours, theirs)]
+        top = best(ours) / best(theirs) if higher else best(theirs) / best(ours)
+        print(f"{name:<22} {best(ours):>10.2f} {statistics.median(ours):>10.2f} {best(theirs):>10.2f} "
+              f"{statistics.median(theirs):>10.2f} {top:>11.2f} {statistics.median(ratios):>7.2f}")
 
 
 if __name__ == "__main__":

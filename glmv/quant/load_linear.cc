@@ -9,6 +9,9 @@ namespace {
 
 // Inputs per group of weights that are rounded to 4 bits at load time.
 constexpr int64_t kRoundedGroup = 128;
+// Inputs per group of the tower's down projections at most, in whole steps of the tile products.
+constexpr int64_t kDownGroup = 512;
+constexpr int64_t kGroupStep = 64;
 
 std::vector<std::string> with_suffix(std::vector<std::string> names, const std::string& suffix) {
   for (std::string& name : names) name += suffix;
@@ -41,6 +44,17 @@ int bits_at_load(const tensor::WeightSource& source, const std::string& name, in
   return bits == 4 && in % kRoundedGroup != 0 ? 8 : bits;
 }
 
+// Inputs per group of a weight of `in` inputs. What a down projection reads is a product of two values
+// and has far outliers: one step for a whole row would be too coarse (bench/results/2026-11-26-vision.md).
+int64_t group_at_load(const std::string& name, int64_t in, int bits) {
+  if (bits == 4) return kRoundedGroup;
+  if (!in_tower(name) || !name.ends_with(".down_proj")) return in;
+  for (int64_t group = kDownGroup; group > 0; group -= kGroupStep) {
+    if (in % group == 0) return group;
+  }
+  return in;
+}
+
 // The tower is quantised for its speed, so its activations are integers whatever the decoder's are.
 Activations activations_at_load(const tensor::WeightSource& source, const std::string& name) {
   return in_tower(name) ? Activations::kInt8 : source.options().activations;
@@ -65,7 +79,7 @@ Linear make_linear(tensor::WeightSource& source, std::string name, at::Tensor we
   const int bits = bits_at_load(source, name, weight.size(1));
   if (bits == 0) return make_unquantized(std::move(name), std::move(weight), std::move(bias));
   source.add_bytes(-static_cast<int64_t>(weight.nbytes()));
-  const int64_t group = bits == 8 ? weight.size(1) : kRoundedGroup;
+  const int64_t group = group_at_load(name, weight.size(1), bits);
   const QuantizedWeightPtr rounded = round_to_nearest(std::move(weight), bits, group);
   source.add_bytes(rounded->shape().num_bytes());
   const Activations activations = activations_at_load(source, name);

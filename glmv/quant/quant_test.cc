@@ -256,5 +256,22 @@ TEST(LoadLinear, TheTowerIsRoundedOnRequest) {
   EXPECT_EQ(source.num_bytes(), 2 * (192 + 256 * 32) + 40 * 2 + 40 * 256 * 2);
 }
 
+TEST(LoadLinear, DownProjectionsOfTheTowerHaveGroups) {
+  // Inputs and the groups that they get: whole steps of tiles that divide, else one for all.
+  for (const auto& [in, group] : {std::pair{1024, 512}, {1152, 384}, {704, 64}, {856, 107 * 8}}) {
+    Tensors tensors;
+    const std::string name = "model.visual.blocks.0.mlp.down_proj";
+    const at::Tensor weight = at::randn({33, in});
+    tensors.add(name + ".weight", weight);
+    auto source = tensors.source({.dtype = at::kFloat, .quantize_vision_bits = 8});
+    const auto down = load_linear(source, {.name = name, .in = in, .out = 33});
+    ASSERT_TRUE(down);
+    EXPECT_EQ(source.num_bytes(), 2 * (in / group * 192 + in * 32)) << in;
+    at::Tensor x = at::randn({20, in});
+    x.mul_(x).mul_(x);  // outliers
+    EXPECT_LT(relative_error((*down)(x), at::linear(x, weight)), 0.08) << in;
+  }
+}
+
 }  // namespace
 }  // namespace glmv::quant

@@ -48,8 +48,8 @@ Result<QuantizedWeightPtr> join_rows(std::vector<QuantizedWeightPtr> parts, cons
 // Rows [begin, begin + out) of a weight.
 QuantizedWeightPtr slice_rows(QuantizedWeightPtr whole, int64_t begin, int64_t out);
 
-// Round to nearest of a float weight [out, in]. 8 bits: symmetric per row; 4 bits: with zero points
-// per group of `group` inputs.
+// Round to nearest of a float weight [out, in], per group of `group` inputs. 8 bits: symmetric; 4 bits:
+// with zero points.
 QuantizedWeightPtr round_to_nearest(at::Tensor weight, int bits, int64_t group);
 
 }  // namespace glmv::quant
