@@ -91,12 +91,19 @@ using QuantizeTiles = void (*)(const PackedShape& shape, const void* x, bool is_
                                int64_t num_rows, int64_t tile_begin, int64_t tile_end, int8_t* q,
                                float* scales, int32_t* sums);
 
+// y = silu(x w_gate^T) * (x w_up^T) of two weights of one shape, as `int8` multiplies them; in fp32 up
+// to y, whose bias is not used.
+using TileGatedProduct = void (*)(const PackedShape& shape, const std::byte* w_gate,
+                                  const std::byte* w_up, int64_t block_begin, int64_t block_end,
+                                  const Int8Tiles& x, const TileOutput& out);
+
 struct TileProducts {
   QuantizeTiles quantize;  // null: none
   TileInt8Product int8;
   TileBf16Product bf16;  // null: none
   int64_t int8_step;
   int64_t bf16_step;
+  TileGatedProduct int8_gated = nullptr;  // null: none
 };
 
 // Products by tiles of at most kFewRows rows, at the speed of memory, for padded groups of a multiple

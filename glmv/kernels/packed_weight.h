@@ -37,6 +37,7 @@ struct PackedShape {
   int64_t block_bytes() const { return kPackHeaderBytes + padded_group() * kPackRows * bits / 8; }
   int64_t row_block_bytes() const { return num_groups() * block_bytes(); }
   int64_t num_bytes() const { return num_row_blocks() * row_block_bytes(); }
+  bool operator==(const PackedShape&) const = default;
 };
 
 // Packs up to 32 rows: q [rows, in], scales and zeros [rows, groups]. Writes row_block_bytes().

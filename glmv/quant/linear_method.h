@@ -20,6 +20,9 @@ class LinearMethod {
   // x [..., in] -> [..., out] in x's dtype.
   virtual at::Tensor apply(const at::Tensor& x) const = 0;
 
+  // silu(this x) * (up x). May be more exact than the three operations one after the other.
+  virtual at::Tensor apply_gated(const LinearMethod& up, const at::Tensor& x) const;
+
   // (suffix, tensor) pairs under which the weights stand in a checkpoint: ("weight", W).
   virtual std::vector<std::pair<std::string, at::Tensor>> tensors() const = 0;
 };

@@ -56,6 +56,20 @@ class PackedLinear final : public LinearMethod {
     return (takes_tiles(rows) ? multiply_tiles(rows) : multiply_rows(rows)).view(sizes);
   }
 
+  at::Tensor apply_gated(const LinearMethod& other, const at::Tensor& x) const override {
+    const auto* up = dynamic_cast<const PackedLinear*>(&other);
+    const at::Tensor rows = x.reshape({-1, shape_.in});
+    if (up == nullptr || !is_plain() || !up->is_plain() || !(shape_ == up->shape_) ||
+        !takes_tiles(rows) || !takes_gated_tiles(shape_, rows.size(0))) {
+      return LinearMethod::apply_gated(other, x);
+    }
+    const at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options());
+    multiply_gated_tiles(shape_, data(), up->data(), rows, y);
+    std::vector<int64_t> sizes = x.sizes().vec();
+    sizes.back() = shape_.out;
+    return y.view(sizes);
+  }
+
   std::vector<std::pair<std::string, at::Tensor>> tensors() const override {
     at::Tensor weight = at::empty({shape_.num_row_blocks() * kPackRows, shape_.in}, at::kFloat);
     for (int64_t b = 0; b < shape_.num_row_blocks(); ++b) {
@@ -70,6 +84,11 @@ class PackedLinear final : public LinearMethod {
   }
 
  private:
+  // Integer activations in their order, no bias.
+  bool is_plain() const {
+    return activations_ == Activations::kInt8 && !order_.defined() && !bias_.defined();
+  }
+
   bool takes_tiles(const at::Tensor& rows) const {
     const bool half = rows.scalar_type() == at::kBFloat16;
     return activations_ == Activations::kInt8

@@ -256,6 +256,41 @@ TEST(LoadLinear, TheTowerIsRoundedOnRequest) {
   EXPECT_EQ(source.num_bytes(), 2 * (192 + 256 * 32) + 40 * 2 + 40 * 256 * 2);
 }
 
+TEST(PackedLinear, GatedProductsEqualTheirParts) {
+  at::manual_seed(8);
+  struct Case {
+    int bits;
+    int64_t in, group, out, rows;
+  };
+  for (const auto& [bits, in, group, out, rows] : {Case{8, 256, 256, 70, 40},
+                                                   {8, 2560, 2560, 33, 530},
+                                                   {4, 2560, 128, 4100, 40},
+                                                   {8, 256, 256, 70, 3},
+                                                   {8, 48, 48, 32, 40}}) {
+    const at::Tensor weights[2] = {at::randn({out, in}) / 16, at::randn({out, in}) / 16};
+    const Linear gate =
+        make_packed("gate", *round_to_nearest(weights[0], bits, group), {}, Activations::kInt8);
+    const Linear up =
+        make_packed("up", *round_to_nearest(weights[1], bits, group), {}, Activations::kInt8);
+    const at::Tensor x = at::randn({rows, in}) * 4;
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor of = x.to(dtype);
+      // The parts are exact to fp32 where the rows are.
+      const at::Tensor g = gate(of.to(at::kFloat)), u = up(of.to(at::kFloat));
+      const at::Tensor got = gate.method().apply_gated(up.method(), of);
+      EXPECT_EQ(got.scalar_type(), dtype);
+      EXPECT_LT(relative_error(got.to(at::kFloat), at::silu(g) * u),
+                dtype == at::kFloat ? 2e-6 : 0.006)
+          << bits << " " << in << " " << rows;
+    }
+    const Linear biased = make_packed("up", *round_to_nearest(weights[1], bits, group),
+                                      at::ones({out}), Activations::kInt8);
+    EXPECT_LT(relative_error(gate.method().apply_gated(biased.method(), x),
+                             at::silu(gate(x)) * biased(x)),
+              2e-6);
+  }
+}
+
 TEST(LoadLinear, DownProjectionsOfTheTowerHaveGroups) {
   // Inputs and the groups that they get: whole steps of tiles that divide, else one for all.
   for (const auto& [in, group] : {std::pair{1024, 512}, {1152, 384}, {704, 64}, {856, 107 * 8}}) {

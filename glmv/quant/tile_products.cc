@@ -295,6 +295,21 @@ void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const at:
            tiles.view, output_of(shape, bias, y));
 }
 
+bool takes_gated_tiles(const PackedShape& shape, int64_t num_rows) {
+  const kernels::TileProducts* tiles = kernels::kernels().tiles;
+  return takes_int8_tiles(shape, num_rows) && !is_few(shape, num_rows) &&
+         tiles->int8_gated != nullptr;
+}
+
+void multiply_gated_tiles(const PackedShape& shape, const std::byte* w_gate, const std::byte* w_up,
+                          const at::Tensor& x, const at::Tensor& y) {
+  const OwnedInt8Tiles tiles = to_int8_tiles(shape, x.contiguous());
+  const kernels::TileOutput out = output_of(shape, {}, y);
+  at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
+    kernels::kernels().tiles->int8_gated(shape, w_gate, w_up, begin, end, tiles.view, out);
+  });
+}
+
 at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x) {
   // The weight's rows are the left operand: decoded, they lie as the product wants them, and it is
   // x that is laid out in pairs of inputs, once. Rows in sixteens: odd numbers have slow kernels.

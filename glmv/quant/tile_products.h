@@ -26,6 +26,11 @@ void multiply_bf16_tiles(const kernels::PackedShape& shape, const std::byte* w, 
 void multiply_int8_tiles(const kernels::PackedShape& shape, const std::byte* w, const at::Tensor& x,
                          const at::Tensor& bias, const at::Tensor& y);
 
+// y = silu(x w_gate^T) * (x w_up^T), the same way, where takes_gated_tiles.
+bool takes_gated_tiles(const kernels::PackedShape& shape, int64_t num_rows);
+void multiply_gated_tiles(const kernels::PackedShape& shape, const std::byte* w_gate,
+                          const std::byte* w_up, const at::Tensor& x, const at::Tensor& y);
+
 // x w^T in fp32 [rows, out], column after column. `x`: bf16 [rows, in]. Weights with one scale a
 // row are exact (the sums are scaled), others are rounded to bf16.
 at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at::Tensor& x);

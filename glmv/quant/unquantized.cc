@@ -24,6 +24,10 @@ class UnquantizedLinear final : public LinearMethod {
 
 }  // namespace
 
+at::Tensor LinearMethod::apply_gated(const LinearMethod& up, const at::Tensor& x) const {
+  return tensor::swiglu(apply(x), up.apply(x));
+}
+
 Linear make_unquantized(std::string name, at::Tensor weight, at::Tensor bias) {
   return Linear(std::move(name),
                 std::make_shared<UnquantizedLinear>(std::move(weight), std::move(bias)));

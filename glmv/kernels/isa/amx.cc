@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "glmv/kernels/impl/avx512_lanes-inl.h"
 #include "glmv/kernels/impl/quantize_tiles-inl.h"
 #include "glmv/kernels/impl/tile_operands-inl.h"
 #include "glmv/kernels/impl/tile_output-inl.h"
@@ -33,8 +34,8 @@ struct Pass {
   bool is_last;                     // of the inputs
 };
 
-// Calls work(block, pass, sums) for all blocks and passes; `sums`, of the pass's rows and the block,
-// are what the passes over earlier inputs left there (anything at the first).
+// Calls work(block, pass, sums) for all blocks and passes; `sums`, of the pass's rows and the
+// block, are what the passes over earlier inputs left there (anything at the first).
 template <class Work>
 void for_passes(int64_t begin, int64_t end, int64_t num_rows, int64_t num_inputs,
                 int64_t operand_inputs, int64_t element_bytes, const Work& work) {
@@ -60,13 +61,12 @@ void for_passes(int64_t begin, int64_t end, int64_t num_rows, int64_t num_inputs
   }
 }
 
-// The sums of a block as they are.
-void put_sums(const PackedShape& shape, int64_t block, const Pass& pass, int64_t num_rows,
-              const float* sums, const TileOutput& out) {
+// The sums of a block as they are, to put(first row, rows, value(r, half)).
+template <class Put>
+void put_sums(const Pass& pass, int64_t num_rows, const float* sums, const Put& put) {
   const int64_t rows = std::min(pass.num_rows, num_rows - pass.first_row);
-  put_rows(shape, block, pass.first_row, rows, out, [&](int64_t r, int half) {
-    return _mm512_load_ps(sums + r * kPackRows + 16 * half);
-  });
+  put(pass.first_row, rows,
+      [&](int64_t r, int half) { return _mm512_load_ps(sums + r * kPackRows + 16 * half); });
 }
 
 // Tiles 0 to 3 hold the products of two tiles of rows (4, 5) with the two halves of a block (6, 7);
@@ -125,8 +125,8 @@ void multiply_tiles(const std::byte* x, int64_t row_tile_bytes, const std::byte*
   }
 }
 
-// `to` [16 or 32 rows, 32] = `from` (null: 0) + the products of num_tiles tiles of inputs. The vector
-// unit does `meanwhile()` while the tile unit multiplies.
+// `to` [16 or 32 rows, 32] = `from` (null: 0) + the products of num_tiles tiles of inputs. The
+// vector unit does `meanwhile()` while the tile unit multiplies.
 template <bool kBytes, class Sum, class Meanwhile>
 void multiply_onto(const std::byte* x, int64_t row_tile_bytes, const std::byte* w,
                    int64_t num_tiles, bool both, const Sum* from, Sum* to,
@@ -225,8 +225,8 @@ struct Int8Work {
 
   // The tiles of x that belong to a row of the pass.
   const std::byte* rows_at(const Pass& pass, int64_t row, int64_t first_input) const {
-    return reinterpret_cast<const std::byte*>(x.q) + (pass.first_row + row) / 16 * row_tile_bytes() +
-           first_input / kByteInputs * kTileBytes;
+    return reinterpret_cast<const std::byte*>(x.q) +
+           (pass.first_row + row) / 16 * row_tile_bytes() + first_input / kByteInputs * kTileBytes;
   }
   int64_t row_tile_bytes() const { return shape.padded_in() / kByteInputs * kTileBytes; }
 
@@ -272,8 +272,8 @@ struct Int8Work {
     scale_last();
   }
 
-  // The same with one group: integer sums go on from piece to piece. put(row, rows, sums) gets those
-  // of the last one, from another place.
+  // The same with one group: integer sums go on from piece to piece. put(row, rows, sums) gets
+  // those of the last one, from another place.
   template <class Put>
   void multiply_whole(const Pass& pass, int64_t first_input, int64_t num_inputs, int32_t* sums,
                       bool is_last, const Put& put) {
@@ -301,9 +301,9 @@ struct Int8Work {
   }
 };
 
-template <int kBits>
-void byte_block(Int8Work& work, int64_t block, const std::byte* row_block, const Pass& pass,
-                float* sums, const TileOutput& out) {
+template <int kBits, class Put>
+void byte_block(Int8Work& work, const std::byte* row_block, const Pass& pass, float* sums,
+                const Put& put) {
   if (pass.first_input == 0) std::fill_n(sums, pass.num_rows * kPackRows, 0.0f);
   for (int64_t done = 0; done < pass.num_inputs; done += kBytesAtOnce) {
     const int64_t n = std::min(kBytesAtOnce, pass.num_inputs - done);
@@ -321,14 +321,14 @@ void byte_block(Int8Work& work, int64_t block, const std::byte* row_block, const
                       work.x.sums + at, pass.num_rows, sums);
     }
   }
-  if (pass.is_last) put_sums(work.shape, block, pass, work.x.num_rows, sums, out);
+  if (pass.is_last) put_sums(pass, work.x.num_rows, sums, put);
 }
 
-// One group: integer sums over all inputs, scaled when they are written, with what 8-bit zero points
-// other than 128 leave to add.
-template <int kBits>
-void whole_block(Int8Work& work, int64_t block, const std::byte* row_block, const Pass& pass,
-                 int32_t* sums, const TileOutput& out) {
+// One group: integer sums over all inputs, scaled when they are written, with what 8-bit zero
+// points other than 128 leave to add.
+template <int kBits, class Put>
+void whole_block(Int8Work& work, const std::byte* row_block, const Pass& pass, int32_t* sums,
+                 const Put& put) {
   const __m512 scales[2] = {_mm512_loadu_ps(row_block), _mm512_loadu_ps(row_block + 64)};
   const auto* zeros = reinterpret_cast<const uint8_t*>(row_block) + kPackZeroOffset;
   __m512i missing[2];
@@ -336,10 +336,9 @@ void whole_block(Int8Work& work, int64_t block, const std::byte* row_block, cons
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(zeros + 16 * half));
     missing[half] = _mm512_sub_epi32(_mm512_set1_epi32(128), _mm512_cvtepu8_epi32(bytes));
   }
-  const bool plain =
-      kBits == 4 || _mm512_test_epi32_mask(_mm512_or_si512(missing[0], missing[1]),
-                                           _mm512_set1_epi32(-1)) == 0;
-  const auto put = [&](int64_t row, int rows, const int32_t* from) {
+  const bool plain = kBits == 4 || _mm512_test_epi32_mask(_mm512_or_si512(missing[0], missing[1]),
+                                                          _mm512_set1_epi32(-1)) == 0;
+  const auto put_scaled = [&](int64_t row, int rows, const int32_t* from) {
     const int64_t first = pass.first_row + row;
     const auto scaled = [&](__m512i sum, int64_t r, int half) {
       const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(work.x.scales[first + r]), scales[half]);
@@ -347,12 +346,12 @@ void whole_block(Int8Work& work, int64_t block, const std::byte* row_block, cons
     };
     const int64_t n = std::min<int64_t>(rows, work.x.num_rows - first);
     if (plain) {
-      put_rows(work.shape, block, first, n, out, [&](int64_t r, int half) {
+      put(first, n, [&](int64_t r, int half) {
         return scaled(_mm512_load_si512(from + r * kPackRows + 16 * half), r, half);
       });
       return;
     }
-    put_rows(work.shape, block, first, n, out, [&](int64_t r, int half) {
+    put(first, n, [&](int64_t r, int half) {
       const __m512i sum = _mm512_load_si512(from + r * kPackRows + 16 * half);
       const __m512i of_row = _mm512_set1_epi32(work.x.sums[first + r]);
       return scaled(_mm512_add_epi32(sum, _mm512_mullo_epi32(of_row, missing[half])), r, half);
@@ -362,33 +361,85 @@ void whole_block(Int8Work& work, int64_t block, const std::byte* row_block, cons
     const int64_t n = std::min(kBytesAtOnce, pass.num_inputs - done);
     const int64_t first = pass.first_input + done;
     to_byte_tiles<kBits>(row_block, first, n, work.tiles.data());
-    work.multiply_whole(pass, first, n, sums, pass.is_last && done + n == pass.num_inputs, put);
+    work.multiply_whole(pass, first, n, sums, pass.is_last && done + n == pass.num_inputs,
+                        put_scaled);
   }
 }
 
-template <int kBits>
-void int8_blocks(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-                 const Int8Tiles& x, const TileOutput& out) {
+// Blocks [begin, end), which lie where row_block(b) says; put(b, pass, first row, rows, value(r,
+// half)) gets what they give, b in order.
+template <int kBits, class RowBlock, class Put>
+void int8_blocks(const PackedShape& shape, int64_t begin, int64_t end, const Int8Tiles& x,
+                 const RowBlock& row_block, const Put& put) {
   Int8Work work{shape, x, (x.num_rows + 15) / 16 * 16};
   for_passes(begin, end, x.num_rows, shape.padded_in(), kBytesAtOnce, 1,
              [&](int64_t b, const Pass& pass, float* sums) {
-               const std::byte* row_block = w + b * shape.row_block_bytes();
+               const auto put_block = [&](int64_t first, int64_t n, const auto& value) {
+                 put(b, pass, first, n, value);
+               };
                if (shape.num_groups() == 1) {
-                 whole_block<kBits>(work, b, row_block, pass, reinterpret_cast<int32_t*>(sums), out);
+                 whole_block<kBits>(work, row_block(b), pass, reinterpret_cast<int32_t*>(sums),
+                                    put_block);
                } else {
-                 byte_block<kBits>(work, b, row_block, pass, sums, out);
+                 byte_block<kBits>(work, row_block(b), pass, sums, put_block);
                }
              });
 }
 
-void tile_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-               const Int8Tiles& x, const TileOutput& out) {
+template <class RowBlock, class Put>
+void int8_blocks_of(const PackedShape& shape, int64_t begin, int64_t end, const Int8Tiles& x,
+                    const RowBlock& row_block, const Put& put) {
   const TileScope scope;
   if (shape.bits == 4) {
-    int8_blocks<4>(shape, w, begin, end, x, out);
+    int8_blocks<4>(shape, begin, end, x, row_block, put);
   } else {
-    int8_blocks<8>(shape, w, begin, end, x, out);
+    int8_blocks<8>(shape, begin, end, x, row_block, put);
   }
+}
+
+void tile_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+               const Int8Tiles& x, const TileOutput& out) {
+  int8_blocks_of(
+      shape, begin, end, x, [&](int64_t b) { return w + b * shape.row_block_bytes(); },
+      [&](int64_t b, const Pass&, int64_t first, int64_t n, const auto& value) {
+        put_rows(shape, b, first, n, out, value);
+      });
+}
+
+// x / (1 + e^-x).
+__m512 silu(__m512 x) {
+  const __m512 size = _mm512_abs_ps(x);
+  const __m512 e = Avx512Lanes::exp2(_mm512_mul_ps(size, _mm512_set1_ps(-kLog2E)));  // 0 to 1
+  const __m512 below = _mm512_add_ps(_mm512_set1_ps(1.0f), e);
+  __m512 inverse = _mm512_rcp14_ps(below);  // then 28 bits
+  inverse = _mm512_mul_ps(inverse, _mm512_fnmadd_ps(below, inverse, _mm512_set1_ps(2.0f)));
+  const __mmask16 negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
+  return _mm512_mul_ps(x, _mm512_mask_mul_ps(inverse, negative, inverse, e));
+}
+
+// Gate and up take turns, block by block: what a block of the gate gives waits for that of up.
+void tile_int8_gated(const PackedShape& shape, const std::byte* w_gate, const std::byte* w_up,
+                     int64_t begin, int64_t end, const Int8Tiles& x, const TileOutput& out) {
+  static_assert(kBlocksAtOnce % 2 == 0);
+  Lines<float> gates(kMaxRowsAtOnce * kPackRows);
+  const TileOutput plain = {out.y, out.is_bf16, out.ldy, nullptr};
+  int8_blocks_of(
+      shape, 2 * begin, 2 * end, x,
+      [&](int64_t b) { return (b % 2 == 0 ? w_gate : w_up) + b / 2 * shape.row_block_bytes(); },
+      [&](int64_t b, const Pass& pass, int64_t first, int64_t n, const auto& value) {
+        float* gate = gates.data() + (first - pass.first_row) * kPackRows;
+        if (b % 2 == 0) {
+          for (int64_t r = 0; r < n; ++r) {
+            _mm512_store_ps(gate + r * kPackRows, value(r, 0));
+            _mm512_store_ps(gate + r * kPackRows + 16, value(r, 1));
+          }
+          return;
+        }
+        put_rows(shape, b / 2, first, n, plain, [&](int64_t r, int half) {
+          const __m512 of_gate = _mm512_load_ps(gate + r * kPackRows + 16 * half);
+          return _mm512_mul_ps(silu(of_gate), value(r, half));
+        });
+      });
 }
 
 template <int kBits>
@@ -429,13 +480,17 @@ void tile_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int6
                              first == 0 ? nullptr : own, own, [] {});
       });
     }
-    if (pass.is_last) put_sums(shape, b, pass, x.num_rows, sums, out);
+    if (!pass.is_last) return;
+    put_sums(pass, x.num_rows, sums, [&](int64_t first, int64_t n, const auto& value) {
+      put_rows(shape, b, first, n, out, value);
+    });
   };
   for_passes(begin, end, x.num_rows, shape.padded_in(), kPairsAtOnce, 2, multiply_block);
 }
 
 }  // namespace
 
-const TileProducts kAmxProducts = {quantize_tiles, tile_int8, tile_bf16, kByteInputs, kPairInputs};
+const TileProducts kAmxProducts = {quantize_tiles, tile_int8,   tile_bf16,
+                                   kByteInputs,    kPairInputs, tile_int8_gated};
 
 }  // namespace glmv::kernels

@@ -18,7 +18,7 @@ at::Tensor Mlp::operator()(const at::Tensor& x) const {
     const std::vector<at::Tensor> halves = (*gate_up_proj)(x).chunk(2, -1);
     return down_proj(tensor::swiglu(halves[0], halves[1]));
   }
-  return down_proj(tensor::swiglu(gate_proj(x), up_proj(x)));
+  return down_proj(gate_proj.method().apply_gated(up_proj.method(), x));
 }
 
 void Mlp::collect(std::vector<NamedParameter>& out) const {
