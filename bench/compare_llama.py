@@ -17,7 +17,6 @@ import shlex
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -28,14 +27,17 @@ import random_gguf  # noqa: E402
 PROMPTS = "1,512,2048,4096"  # a context of 1 stands for an empty one
 CONTEXTS = PROMPTS
 PICTURES = ("448x448", "1008x1008")
-DENSE, MOE = "glm41v", "glm45v"
+DENSE, VISION, MOE = "glm41v", "glm41v_vision", "glm45v_2layers"
+# The fastest of llama.cpp's own settings on a machine with AMX. Towers are faster with flash attention.
+TEXT_OPTIONS = "--no-flash-attention --no-mmap --ubatch 256"
 
 
 class Case:
     """Programs of ours and files of llama.cpp's that are measured beside each other."""
 
-    def __init__(self, model, ours, files, prompts=PROMPTS, pictures=()):
+    def __init__(self, model, ours, files, prompts=PROMPTS, pictures=(), options=TEXT_OPTIONS):
         self.model, self.ours, self.files, self.prompts, self.pictures = model, ours, files, prompts, pictures
+        self.options = options
 
 
 CASES = {
@@ -43,8 +45,10 @@ CASES = {
                  ["Q4_0", "Q4_K_M"]),
     "int8": Case(DENSE, {"int8, int8 act.": "--quant int8 --act int8"}, ["Q8_0"]),
     "bf16": Case(DENSE, {"bf16": ""}, ["BF16"]),
-    "vision": Case(DENSE, {"bf16": ""}, ["mmproj-BF16", "mmproj-F16", "mmproj-Q8_0"], "", PICTURES),
-    "moe": Case(MOE, {"int4, int8 act.": "--quant int4 --act int8"}, ["Q4_0", "Q4_K_M"], "1,512,2048"),
+    "vision": Case(VISION, {"bf16": "", "int8 tower": "--quant-vision int8"}, ["mmproj-F16", "mmproj-Q8_0"], "",
+                   PICTURES, "--flash-attention --no-mmap"),
+    "moe": Case(MOE, {"int4, int8 act.": "--quant int4 --act int8"}, ["Q4_0"], "1,512,2048",
+                options="--no-flash-attention --no-mmap --ubatch 512"),
 }
 
 
@@ -59,21 +63,21 @@ def run_json(command, env=None):
 class Programs:
     def __init__(self, args, case):
         self.args, self.case = args, case
-        self.layers = args.layers if case.model == DENSE else 2
         self.config = self.config_dir()
         self.files = {name: random_gguf.make(self.config, name, 0, args.gguf) for name in case.files}
         # A picture's tower needs a decoder's file beside it, for its width only.
         self.decoder = random_gguf.make(self.config, "Q4_0", 0, args.gguf)[0] if case.pictures else None
 
     def config_dir(self):
-        """The committed config of four (two) layers, or a copy with another number."""
-        if self.case.model == MOE:
-            return HERE / "configs" / "glm45v_2layers"
-        if self.layers == 4:
+        """A committed config, or a copy of the 9B's with another number of layers."""
+        layers = self.args.layers
+        if self.case.model != DENSE:
+            return HERE / "configs" / self.case.model
+        if layers == 4:
             return HERE / "configs" / "glm41v_4layers"
         config = json.loads((HERE / "configs" / "glm41v_9b" / "config.json").read_text())
-        config["text_config"]["num_hidden_layers"] = self.layers
-        folder = Path(self.args.gguf) / f"glm41v_{self.layers}layers"
+        config["text_config"]["num_hidden_layers"] = layers
+        folder = Path(self.args.gguf) / f"glm41v_{layers}layers"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(config))
         return folder
@@ -90,7 +94,7 @@ class Programs:
     def llama(self, name):
         path, read_bytes = self.files[name]
         tool = [sys.executable, str(HERE / "llama" / "timed_run.py"), "--threads", str(self.args.threads),
-                *shlex.split(self.args.llama_options)]
+                *shlex.split(self.args.llama_options or self.case.options)]
         env = os.environ | ({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} if self.args.llama_huge_pages else {})
         if self.case.pictures:
             return run_json([*tool, str(self.decoder), "--mmproj", str(path), "--images",
@@ -246,8 +250,7 @@ def main():
     parser.add_argument("--gen", type=int, default=32)
     parser.add_argument("--prompts", default="", help="another list than the case's")
     parser.add_argument("--files", default="", help="only these of llama.cpp's formats")
-    parser.add_argument("--llama-options", default="--no-flash-attention --no-mmap --ubatch 256",
-                        help="flags of llama/timed_run.py; the default was the fastest with AMX")
+    parser.add_argument("--llama-options", default="", help="flags of llama/timed_run.py, not the case's")
     parser.add_argument("--llama-huge-pages", action="store_true",
                         help="2 MiB pages for llama.cpp's buffers, by the C library")
     parser.add_argument("--gguf", default="build/gguf", help="folder for GGUF files")

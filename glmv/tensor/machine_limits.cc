@@ -13,6 +13,7 @@
 #include "glmv/base/check.h"
 #include "glmv/base/mmap.h"
 #include "glmv/tensor/device.h"
+#include "glmv/tensor/tile_peak.h"
 
 namespace glmv::tensor {
 namespace {
@@ -42,8 +43,8 @@ void on_shares(size_t num_words, int num_threads, const Work& work) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// In the widest vectors there are, and asking for lines ahead of their use: with narrow ones, or left
-// to itself, a core does not ask for them fast enough.
+// In the widest vectors there are, and asking for lines ahead of their use: with narrow ones, or
+// left to itself, a core does not ask for them fast enough.
 [[gnu::target_clones("avx512f", "avx2", "default")]]
 uint64_t sum_words(const uint64_t* words, size_t num_words) {
   constexpr size_t kLine = 8, kAhead = 512;
@@ -144,7 +145,10 @@ Result<MachineLimits> measure_machine(int num_threads, const std::string& device
       device.is_cpu() ? measure_reads(limits.num_threads) : measure_device_reads(device);
   limits.fp32_gflops = measure_products(at::kFloat, device);
   limits.bf16_gflops = measure_products(at::kBFloat16, device);
-  if (device.is_cpu()) limits.int8_gops = measure_products(at::kChar, device);
+  if (device.is_cpu()) {
+    limits.int8_gops =
+        std::max(measure_products(at::kChar, device), measure_int8_tiles(limits.num_threads));
+  }
   return limits;
 }
 
