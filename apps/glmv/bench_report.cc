@@ -36,32 +36,6 @@ double vision_gflop(const ModelConfig& config, const BenchPicture& picture) {
          1e9;
 }
 
-// Weights read per decoded token.
-double token_bytes(const Measured& m, const ModelConfig& config) {
-  std::map<Part, PartSize> sizes = part_sizes(config);
-  const double element_bytes = m.dtype == "float32" ? 4 : 2;
-  // What is held beside the weights of the decoder, of which only the tower's may be quantised.
-  const int64_t tower =
-      sizes[Part::kVision].num_parameters + sizes[Part::kProjector].num_parameters;
-  const int64_t embeddings =
-      config.text.tie_word_embeddings ? 0 : sizes[Part::kEmbeddings].num_parameters;
-  const int64_t beside = tower + embeddings;
-  double held = double(m.weight_bytes) - double(embeddings) * element_bytes -
-                double(tower) * (m.quantize_vision == "int8" ? 1.0 : element_bytes);
-  double num = double(num_parameters(sizes) - beside);
-  double active = double(active_text_parameters(config, sizes));
-  // Rounding to four bits leaves the head eight: it counts apart, as experts are read in part.
-  double head_bytes = 0;
-  if (m.quantize == "int4" && !config.text.tie_word_embeddings) {
-    const double head = double(sizes[Part::kHead].num_parameters);
-    head_bytes = head;
-    held -= head;
-    num -= head;
-    active -= head;
-  }
-  return head_bytes + share(held, num) * active;
-}
-
 bool has_quantized_weights(const Measured& m) {
   return double(m.weight_bytes) < 1.95 * double(m.num_parameters);
 }
@@ -113,7 +87,7 @@ Json record_of(const Measured& m, const ModelConfig& config, const TextTimes& te
                {"prompt_tokens", text.num_prompt},
                {"decoded_tokens", text.num_decoded}};
   const double gflops = share(prefill_gflop(config, text.num_prompt) * 1e3, text.prefill_ms.min());
-  const double bytes = token_bytes(m, config);
+  const auto bytes = double(m.token_bytes);
   const double gb_s = share(bytes * double(text.num_decoded) / 1e6, text.decode_ms.min());
   json["prefill"] = series_json(text.prefill_ms, double(text.num_prompt), "tokens_per_s");
   json["prefill"]["gflops_best"] = gflops;

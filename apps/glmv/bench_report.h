@@ -21,6 +21,7 @@ struct Measured {
   int64_t num_parameters = 0;
   double load_ms = 0;
   int64_t weight_bytes = 0;
+  int64_t token_bytes = 0;  // of weights, read per decoded token
   int64_t rss_after_load = 0;
   int64_t peak_rss = 0;
   std::optional<BenchPicture> picture;

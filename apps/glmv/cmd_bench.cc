@@ -75,6 +75,7 @@ Result<Measured> measure(const BenchFlags& flags, const runtime::EngineOptions& 
     GLMV_ASSIGN(const auto engine, runtime::Engine::load(options, {}));
     measured.load_ms = engine->load_ms();
     measured.weight_bytes = engine->weight_bytes();
+    measured.token_bytes = engine->weight_bytes_per_token();
     measured.rss_after_load = peak_rss_bytes();
     GLMV_ASSIGN(measured.times, run_bench(*engine, flags.plan));
     measured.peak_rss = peak_rss_bytes();

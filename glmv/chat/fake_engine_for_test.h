@@ -60,6 +60,7 @@ class FakeEngine : public runtime::Engine {
   int64_t max_context_tokens() const override { return 4096; }
   double load_ms() const override { return 12.5; }
   int64_t weight_bytes() const override { return 0; }
+  int64_t weight_bytes_per_token() const override { return 0; }
 
   std::vector<runtime::Request> requests;
 

@@ -9,6 +9,7 @@ Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
   auto vlm = std::make_unique<GlmVlm>();
   vlm->config_ = config;
   GLMV_ASSIGN(vlm->vision_, load_vision(source, config.vision));
+  const int64_t before = source.num_bytes();
   GLMV_ASSIGN(vlm->decoder_, load_decoder(source, config.text));
   if (config.text.tie_word_embeddings) {
     vlm->lm_head_ = quant::make_linear(source, "lm_head", vlm->decoder_.embed_tokens);
@@ -16,6 +17,18 @@ Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
     GLMV_ASSIGN(vlm->lm_head_,
                 quant::load_linear(source, {.name = "lm_head", .in = config.text.hidden_size,
                                             .out = config.text.vocab_size}));
+  }
+  // Of the embeddings a token reads a row, of most experts nothing.
+  vlm->bytes_per_token_ = source.num_bytes() - before;
+  if (!config.text.tie_word_embeddings) {
+    vlm->bytes_per_token_ -= static_cast<int64_t>(vlm->decoder_.embed_tokens.nbytes());
+  }
+  for (const DecoderLayer& layer : vlm->decoder_.layers) {
+    if (const auto* moe = std::get_if<Moe>(&layer.mlp)) {
+      const checkpoint::MoeConfig& c = moe->config;
+      vlm->bytes_per_token_ -=
+          moe->expert_bytes / c.num_experts * (c.num_experts - c.num_experts_per_tok);
+    }
   }
   return vlm;
 }

@@ -24,6 +24,7 @@ class GlmVlm final : public Vlm {
                    const at::Tensor& image_positions) const override;
   at::Tensor forward_text(const TextBatch& batch) const override;
   at::Tensor logits(const at::Tensor& hidden_KD) const override;
+  int64_t bytes_per_token() const override { return bytes_per_token_; }
   std::vector<NamedParameter> parameters() const override;
 
   // The parts, for golden tests.
@@ -35,6 +36,7 @@ class GlmVlm final : public Vlm {
   VisionTower vision_;
   Decoder decoder_;
   quant::Linear lm_head_;
+  int64_t bytes_per_token_ = 0;
 };
 
 }  // namespace glmv::model

@@ -71,6 +71,9 @@ class Vlm {
   // Hidden rows [K, D] -> logits [K, V] in the model dtype.
   virtual at::Tensor logits(const at::Tensor& hidden_KD) const = 0;
 
+  // Bytes of weights that one decoded token reads: decoder with the experts that it chooses, head.
+  virtual int64_t bytes_per_token() const = 0;
+
   // Every weight under its canonical name; tensors share storage with the model, so an optimizer
   // may update them in place and a writer may save them.
   virtual std::vector<NamedParameter> parameters() const = 0;

@@ -89,6 +89,7 @@ class ThreadedEngine final : public Engine {
   int64_t max_context_tokens() const override { return max_context_tokens_; }
   double load_ms() const override { return setup_.load_ms; }
   int64_t weight_bytes() const override { return setup_.weight_bytes; }
+  int64_t weight_bytes_per_token() const override { return setup_.weight_bytes_per_token; }
   std::vector<std::string> load_warnings() const override { return setup_.warnings; }
   EngineMetrics metrics() const override { return inbox_->metrics(); }
 
@@ -267,6 +268,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
                     .warnings = std::move(loaded.warnings)};
   const std::shared_ptr<const model::Vlm> model = std::move(loaded.model);
   setup.config = model->config();
+  setup.weight_bytes_per_token = model->bytes_per_token();
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
   GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, loaded.weight_bytes));
   auto runner = make_runner(model, setup.options);

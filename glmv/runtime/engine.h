@@ -67,6 +67,8 @@ class Engine {
   virtual int64_t max_context_tokens() const = 0;
   virtual double load_ms() const = 0;
   virtual int64_t weight_bytes() const = 0;
+  // What one decoded token reads of them.
+  virtual int64_t weight_bytes_per_token() const = 0;
   // What the loader found odd (unknown tensors, conflicting ids); for inspect and logs.
   virtual std::vector<std::string> load_warnings() const { return {}; }
   // Thread-safe snapshot.

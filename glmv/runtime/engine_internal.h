@@ -22,6 +22,7 @@ struct EngineSetup {
   std::vector<int32_t> eos_ids;
   double load_ms = 0;
   int64_t weight_bytes = 0;
+  int64_t weight_bytes_per_token = 0;
   std::vector<std::string> warnings;
   bool check_integrity = false;    // of scheduler and cache after every step: for tests
 };

@@ -120,6 +120,7 @@ Result<Moe> load_moe(tensor::WeightSource& source, const std::string& name,
               source.take_fp32(name + ".gate.e_score_correction_bias", {num}));
   const std::string stacked_gate_up = name + ".experts.gate_up_proj";
   const std::string stacked_down = name + ".experts.down_proj";
+  const int64_t before = source.num_bytes();
   for (int64_t e = 0; e < num; ++e) {
     const std::string prefix = fmt::format("{}.experts.{}", name, e);
     if (!source.has(stacked_gate_up)) {
@@ -138,6 +139,7 @@ Result<Moe> load_moe(tensor::WeightSource& source, const std::string& name,
     expert.down_proj = quant::make_linear(source, prefix + ".down_proj", down);
     moe.experts.push_back(std::move(expert));
   }
+  moe.expert_bytes = source.num_bytes() - before;
   GLMV_ASSIGN(moe.shared_experts,
               load_mlp(source, name + ".shared_experts", d,
                        width * moe.config.num_shared_experts, false));

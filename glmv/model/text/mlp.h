@@ -42,6 +42,7 @@ struct Moe {
   at::Tensor gate;             // [E, D]
   at::Tensor correction_bias;  // [E] fp32
   std::vector<Mlp> experts;
+  int64_t expert_bytes = 0;  // of all their weights
   Mlp shared_experts;
   // When its tensors are defined, taken instead of the router's choice: in bf16 a routing flip
   // hides every other error, so tests feed the recorded experts.
