@@ -56,6 +56,7 @@ std::span<const IsaRow> isa_rows() {
     table.tiles = &kAmxProducts;
     table.few_rows = &kAmxFewRows;
     table.flash_bf16 = &kAmxAttention;
+    table.tile_rows_bf16 = kAmxRowsBf16;
     table.attend_bf16 = kAmxAttend;
     return table;
   }();

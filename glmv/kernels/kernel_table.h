@@ -85,6 +85,10 @@ using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, i
 using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
                                  int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
 
+// As gemv_bf16, for any number of rows of x and `in` a multiple of 32: sums in another order.
+using TileRowsBf16 = void (*)(const uint16_t* w, int64_t row_begin, int64_t row_end, int64_t in,
+                              const PairTiles& x, float* y, int64_t ldy);
+
 // The rows of the tiles [tile_begin, tile_end) of x [num_rows, in], fp32 or bf16, as Int8Tiles: as
 // quantize_row, for groups of a multiple of 64 inputs.
 using QuantizeTiles = void (*)(const PackedShape& shape, const void* x, bool is_bf16,
@@ -132,6 +136,7 @@ struct KernelTable {
   const FlashAttention* flash_bf16 = nullptr;   // null: none
   const FlashAttention* flash_float = nullptr;
   const FewRowProducts* few_rows = nullptr;     // null: none
+  TileRowsBf16 tile_rows_bf16 = nullptr;        // null: none
 };
 
 // All sets built into this program, best first; `supported` tells whether this CPU can run it.

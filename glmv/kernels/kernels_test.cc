@@ -328,6 +328,40 @@ TEST(Kernels, TileProductsEqualTheReference) {
   }
 }
 
+// Odd numbers of outputs, more rows and inputs than one pass takes.
+TEST(Kernels, TilesOfRowsEqualTheReference) {
+  Random random(12);
+  struct Case {
+    int64_t in, begin, end, rows;
+  };
+  for (const auto& [in, begin, end, n] : {Case{32, 0, 32, 1},
+                                          {96, 3, 52, 16},
+                                          {544, 0, 47, 33},
+                                          {1408, 32, 64, 70},
+                                          {1088, 0, 5, 530}}) {
+    const auto w = random_bf16(random, end * in);
+    const auto x = random_bf16(random, n * in);
+    std::vector<uint16_t> tiles((n + 15) / 16 * 16 * in);
+    for (int64_t r = 0; r < n; ++r) {
+      for (int64_t k = 0; k < in; ++k) {
+        tiles[((r / 16 * (in / 2) + k / 2) * 16 + r % 16) * 2 + k % 2] = x[r * in + k];
+      }
+    }
+    const int64_t ldy = end - begin + 3;
+    for (const IsaRow& row : isa_rows()) {
+      if (!row.supported || row.table->tile_rows_bf16 == nullptr) continue;
+      std::vector<float> got(n * ldy, -1.0f), want(n * ldy, -1.0f);
+      row.table->tile_rows_bf16(w.data(), begin, end, in, {tiles.data(), n}, got.data(), ldy);
+      for (int64_t r = 0; r < n; ++r) {
+        reference_kernels().gemv_bf16(w.data(), begin, end, in, &x[r * in], 1, &want[r * ldy], ldy);
+      }
+      for (size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], want[i], 4e-6 * double(in)) << row.table->isa << " " << in << " " << i;
+      }
+    }
+  }
+}
+
 // The extremes of every operand: no intermediate may overflow or saturate.
 TEST(Kernels, PackedProductsOfExtremes) {
   for (const int bits : {4, 8}) {

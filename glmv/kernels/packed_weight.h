@@ -74,5 +74,10 @@ struct Bf16Tiles {
   int64_t num_rows = 0;
   const float* sums = nullptr;  // [groups, 16 * row tiles], of x; for few rows only
 };
+// The same as right operands: pairs of inputs of 16 rows.
+struct PairTiles {
+  const uint16_t* x = nullptr;  // [row tiles, in / 2, 16, 2]
+  int64_t num_rows = 0;
+};
 
 }  // namespace glmv::kernels

@@ -17,36 +17,37 @@ constexpr int64_t kTileBytes = 1024;
 constexpr int kByteInputs = 64;  // per tile
 constexpr int kPairInputs = 32;
 
-// Inputs [first, first + n) of one group as signed bytes q - zero (4 bits) or q - 128 (8 bits).
-template <int kBits>
-void to_byte_tiles(const std::byte* block, int64_t first, int64_t n, int8_t* tiles) {
+// Inputs [first, first + n) of one group of 4 bits as signed bytes q - zero.
+inline void to_byte_tiles(const std::byte* block, int64_t first, int64_t n, int8_t* tiles) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(block);
   for (int h = 0; h < 2; ++h) {
-    const uint8_t* steps = bytes + kPackHeaderBytes + 64 * h + first / (32 / kBits) * 128;
+    const uint8_t* steps = bytes + kPackHeaderBytes + 64 * h + first / 8 * 128;
     int8_t* out = tiles + h * kTileBytes;
-    if constexpr (kBits == 8) {
-      for (int64_t line = 0; line < n / 4; ++line, steps += 128) {
-        _mm512_storeu_si512(out + line / 16 * 2 * kTileBytes + line % 16 * 64,
-                            _mm512_loadu_si512(steps));
-      }
-    } else {
-      // The zero point of an output in all four bytes of its lane.
-      const __m512i zero32 = _mm512_cvtepu8_epi32(
-          _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + kPackZeroOffset + 16 * h)));
-      const __m512i zero = _mm512_mullo_epi32(zero32, _mm512_set1_epi32(0x01010101));
-      const __m512i mask = _mm512_set1_epi8(15);
-      for (int64_t line = 0; line < n / 4; line += 2, steps += 128) {
-        const __m512i w = _mm512_loadu_si512(steps);
-        int8_t* at = out + line / 16 * 2 * kTileBytes + line % 16 * 64;
-        _mm512_storeu_si512(at, _mm512_sub_epi8(_mm512_and_si512(w, mask), zero));
-        const __m512i high = _mm512_and_si512(_mm512_srli_epi16(w, 4), mask);
-        _mm512_storeu_si512(at + 64, _mm512_sub_epi8(high, zero));
-      }
+    // The zero point of an output in all four bytes of its lane.
+    const __m512i zero32 = _mm512_cvtepu8_epi32(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + kPackZeroOffset + 16 * h)));
+    const __m512i zero = _mm512_mullo_epi32(zero32, _mm512_set1_epi32(0x01010101));
+    const __m512i mask = _mm512_set1_epi8(15);
+    for (int64_t line = 0; line < n / 4; line += 2, steps += 128) {
+      const __m512i w = _mm512_loadu_si512(steps);
+      int8_t* at = out + line / 16 * 2 * kTileBytes + line % 16 * 64;
+      _mm512_storeu_si512(at, _mm512_sub_epi8(_mm512_and_si512(w, mask), zero));
+      const __m512i high = _mm512_and_si512(_mm512_srli_epi16(w, 4), mask);
+      _mm512_storeu_si512(at + 64, _mm512_sub_epi8(high, zero));
     }
   }
 }
 
-// The same as bf16 (q - zero) * scale, rounded to nearest even.
+// The operands of inputs [first, first + n) of one group: made in `tiles`, or those of 8 bits as
+// they lie, q - 128, the lines of rows 0-15 and 16-31 in turn.
+template <int kBits>
+const std::byte* byte_operands(const std::byte* block, int64_t first, int64_t n, int8_t* tiles) {
+  if constexpr (kBits == 8) return block + kPackHeaderBytes + first * kPackRows;
+  to_byte_tiles(block, first, n, tiles);
+  return reinterpret_cast<const std::byte*>(tiles);
+}
+
+// Inputs [first, first + n) of one group as bf16 (q - zero) * scale, rounded to nearest even.
 template <class V, int kBits>
 void to_pair_tiles(const std::byte* block, int64_t first, int64_t n, uint16_t* tiles) {
   constexpr int kInputs = 32 / kBits;

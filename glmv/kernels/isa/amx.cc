@@ -103,16 +103,24 @@ void load_products(const void* from, int64_t stride_bytes) {
   }
 }
 
+// Where the tiles of the two halves of a block lie, and the lines of each.
+struct Halves {
+  int64_t second;
+  int64_t line;
+};
+constexpr Halves kInTurn = {64, 128};        // lines as a packed weight of 8 bits has them
+constexpr Halves kApart = {kTileBytes, 64};  // tiles one behind the other
+
 // `x`: tiles of the first rows; those of the next 16 rows lie `row_tile_bytes` behind.
 template <bool kBoth, bool kBytes>
 void multiply_tiles(const std::byte* x, int64_t row_tile_bytes, const std::byte* w,
-                    int64_t num_tiles) {
+                    int64_t num_tiles, const Halves& halves = kApart) {
   for (int64_t t = 0; t < num_tiles; ++t, x += kTileBytes, w += 2 * kTileBytes) {
     _tile_loadd(4, x, 64);
-    _tile_loadd(6, w, 64);
+    _tile_loadd(6, w, halves.line);
     if constexpr (kBytes) _tile_dpbssd(0, 4, 6);
     if constexpr (!kBytes) _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, w + kTileBytes, 64);
+    _tile_loadd(7, w + halves.second, halves.line);
     if constexpr (kBytes) _tile_dpbssd(1, 4, 7);
     if constexpr (!kBytes) _tile_dpbf16ps(1, 4, 7);
     if constexpr (kBoth) {
@@ -130,7 +138,7 @@ void multiply_tiles(const std::byte* x, int64_t row_tile_bytes, const std::byte*
 template <bool kBytes, class Sum, class Meanwhile>
 void multiply_onto(const std::byte* x, int64_t row_tile_bytes, const std::byte* w,
                    int64_t num_tiles, bool both, const Sum* from, Sum* to,
-                   const Meanwhile& meanwhile) {
+                   const Meanwhile& meanwhile, const Halves& halves = kApart) {
   constexpr int64_t kLine = 4 * kPackRows;
   const auto run = [&]<bool kBoth>() {
     if (from == nullptr) {
@@ -138,7 +146,7 @@ void multiply_onto(const std::byte* x, int64_t row_tile_bytes, const std::byte* 
     } else {
       load_products<kBoth>(from, kLine);
     }
-    multiply_tiles<kBoth, kBytes>(x, row_tile_bytes, w, num_tiles);
+    multiply_tiles<kBoth, kBytes>(x, row_tile_bytes, w, num_tiles, halves);
     meanwhile();
     store_products<kBoth>(to, kLine);
   };
@@ -155,7 +163,7 @@ void for_row_tiles(int64_t num_rows, const Work& work) {
   for (int64_t row = 0; row < num_rows; row += 32) work(row, row + 16 < num_rows);
 }
 
-// sums[r, 32] += products[r, 32] * scale of the row * scale of the output, for 16 or 32 rows.
+// sums[r, 32] += products[r, 32] * scale of the row * scale of the output, for up to 32 rows.
 void add_scaled(const int32_t* products, const float* x_scales, const std::byte* block, int rows,
                 float* sums) {
   const __m512 low = _mm512_loadu_ps(block);
@@ -188,8 +196,9 @@ void add_zero_points(const std::byte* block, const float* x_scales, const int32_
 // A stretch of inputs of one group, small enough for the operands' buffer.
 struct Piece {
   const std::byte* block;  // its header has the scales
+  const std::byte* operands;
   int64_t group;
-  int64_t first_tile;  // in the buffer
+  int64_t first_tile;  // among those of the inputs at once
   int64_t num_tiles;
 };
 
@@ -198,7 +207,8 @@ struct Pieces {
   int count = 0;
 };
 
-// The pieces of inputs [first, first + n) of a row block; operands into `tiles`.
+// The pieces of inputs [first, first + n) of a row block; operands of 4 bits into `tiles`, those of
+// 8 bits as they lie.
 template <int kBits>
 void make_byte_operands(const PackedShape& shape, const std::byte* row_block, int64_t first,
                         int64_t n, int8_t* tiles, Pieces& pieces) {
@@ -209,19 +219,35 @@ void make_byte_operands(const PackedShape& shape, const std::byte* row_block, in
     const int64_t in_group = (first + done) % group;
     const int64_t take = std::min(group - in_group, n - done);
     const std::byte* block = row_block + g * shape.block_bytes();
-    to_byte_tiles<kBits>(block, in_group, take, tiles + done * kPackRows);
-    pieces.items[pieces.count++] = {block, g, done / kByteInputs, take / kByteInputs};
+    const std::byte* operands =
+        byte_operands<kBits>(block, in_group, take, tiles + done * kPackRows);
+    pieces.items[pieces.count++] = {block, operands, g, done / kByteInputs, take / kByteInputs};
     done += take;
   }
 }
 
+template <int kBits>
 struct Int8Work {
+  static constexpr Halves kHalves = kBits == 8 ? kInTurn : kApart;
+
   const PackedShape& shape;
   const Int8Tiles& x;
   int64_t padded_rows;
   Lines<int8_t> tiles{kBytesAtOnce * kPackRows};
   Lines<int32_t> products{2 * 32 * kPackRows};
   Pieces pieces;
+  // Weights of 4 bits that follow go into the second-level cache, some lines with every product:
+  // asked for at once they would hold up what the products load. Behind the last weight this reads
+  // nothing. Those of 8 bits are a stream that the core itself looks ahead in.
+  const std::byte* ahead = nullptr;
+  int64_t lines_each = 0;
+
+  void look_ahead(const Pass& pass, int64_t num_inputs) {
+    const int64_t num_bytes = num_inputs * kPackRows * kBits / 8 + pieces.count * kPackHeaderBytes;
+    const int64_t num_products = pieces.count * ((pass.num_rows + 31) / 32);
+    ahead = pieces.items[pieces.count - 1].block + shape.block_bytes();
+    lines_each = (num_bytes / 64 + num_products - 1) / num_products;
+  }
 
   // The tiles of x that belong to a row of the pass.
   const std::byte* rows_at(const Pass& pass, int64_t row, int64_t first_input) const {
@@ -233,7 +259,6 @@ struct Int8Work {
   // All pieces times all rows of the pass. The tile unit works on the next products while the
   // vector unit scales the last ones.
   void multiply(const Pass& pass, int64_t first_input, float* sums) {
-    const auto* w = reinterpret_cast<const std::byte*>(tiles.data());
     struct Waiting {
       const Piece* piece = nullptr;
       int64_t row = 0;
@@ -252,20 +277,24 @@ struct Int8Work {
       for (int i = 0; i < pieces.count; ++i) {
         const Piece& piece = pieces.items[i];
         const std::byte* a = rows + piece.first_tile * kTileBytes;
-        const std::byte* b = w + piece.first_tile * 2 * kTileBytes;
+        for (int64_t l = 0; kBits == 4 && l < lines_each; ++l, ahead += 64) {
+          _mm_prefetch(ahead, _MM_HINT_T1);
+        }
         int32_t* to = products.data() + turn * 32 * kPackRows;
         if (both) {
           zero_products<true>();
-          multiply_tiles<true, true>(a, row_tile_bytes(), b, piece.num_tiles);
+          multiply_tiles<true, true>(a, row_tile_bytes(), piece.operands, piece.num_tiles, kHalves);
           scale_last();
           store_products<true>(to, 4 * kPackRows);
         } else {
           zero_products<false>();
-          multiply_tiles<false, true>(a, row_tile_bytes(), b, piece.num_tiles);
+          multiply_tiles<false, true>(a, row_tile_bytes(), piece.operands, piece.num_tiles,
+                                      kHalves);
           scale_last();
           store_products<false>(to, 4 * kPackRows);
         }
-        last = {&piece, row, both ? 32 : 16, to};
+        const int64_t rows_left = x.num_rows - pass.first_row - row;
+        last = {&piece, row, static_cast<int>(std::min<int64_t>(both ? 32 : 16, rows_left)), to};
         turn ^= 1;
       }
     });
@@ -275,9 +304,8 @@ struct Int8Work {
   // The same with one group: integer sums go on from piece to piece. put(row, rows, sums) gets
   // those of the last one, from another place.
   template <class Put>
-  void multiply_whole(const Pass& pass, int64_t first_input, int64_t num_inputs, int32_t* sums,
-                      bool is_last, const Put& put) {
-    const auto* w = reinterpret_cast<const std::byte*>(tiles.data());
+  void multiply_whole(const Pass& pass, const std::byte* w, int64_t first_input, int64_t num_inputs,
+                      int32_t* sums, bool is_last, const Put& put) {
     int64_t waiting_row = 0;
     int waiting = 0;  // rows
     const int32_t* waiting_sums = nullptr;
@@ -290,7 +318,7 @@ struct Int8Work {
       int32_t* to = is_last ? products.data() + turn * 32 * kPackRows : own;
       multiply_onto<true>(rows_at(pass, row, first_input), row_tile_bytes(), w,
                           num_inputs / kByteInputs, both, first_input == 0 ? nullptr : own, to,
-                          put_waiting);
+                          put_waiting, kHalves);
       if (!is_last) return;
       waiting_row = row;
       waiting = both ? 32 : 16;
@@ -302,13 +330,14 @@ struct Int8Work {
 };
 
 template <int kBits, class Put>
-void byte_block(Int8Work& work, const std::byte* row_block, const Pass& pass, float* sums,
+void byte_block(Int8Work<kBits>& work, const std::byte* row_block, const Pass& pass, float* sums,
                 const Put& put) {
   if (pass.first_input == 0) std::fill_n(sums, pass.num_rows * kPackRows, 0.0f);
   for (int64_t done = 0; done < pass.num_inputs; done += kBytesAtOnce) {
     const int64_t n = std::min(kBytesAtOnce, pass.num_inputs - done);
     const int64_t first = pass.first_input + done;
     make_byte_operands<kBits>(work.shape, row_block, first, n, work.tiles.data(), work.pieces);
+    work.look_ahead(pass, n);
     work.multiply(pass, first, sums);
   }
   if (kBits == 8) {
@@ -327,7 +356,7 @@ void byte_block(Int8Work& work, const std::byte* row_block, const Pass& pass, fl
 // One group: integer sums over all inputs, scaled when they are written, with what 8-bit zero
 // points other than 128 leave to add.
 template <int kBits, class Put>
-void whole_block(Int8Work& work, const std::byte* row_block, const Pass& pass, int32_t* sums,
+void whole_block(Int8Work<kBits>& work, const std::byte* row_block, const Pass& pass, int32_t* sums,
                  const Put& put) {
   const __m512 scales[2] = {_mm512_loadu_ps(row_block), _mm512_loadu_ps(row_block + 64)};
   const auto* zeros = reinterpret_cast<const uint8_t*>(row_block) + kPackZeroOffset;
@@ -360,8 +389,8 @@ void whole_block(Int8Work& work, const std::byte* row_block, const Pass& pass, i
   for (int64_t done = 0; done < pass.num_inputs; done += kBytesAtOnce) {
     const int64_t n = std::min(kBytesAtOnce, pass.num_inputs - done);
     const int64_t first = pass.first_input + done;
-    to_byte_tiles<kBits>(row_block, first, n, work.tiles.data());
-    work.multiply_whole(pass, first, n, sums, pass.is_last && done + n == pass.num_inputs,
+    const std::byte* w = byte_operands<kBits>(row_block, first, n, work.tiles.data());
+    work.multiply_whole(pass, w, first, n, sums, pass.is_last && done + n == pass.num_inputs,
                         put_scaled);
   }
 }
@@ -371,7 +400,7 @@ void whole_block(Int8Work& work, const std::byte* row_block, const Pass& pass, i
 template <int kBits, class RowBlock, class Put>
 void int8_blocks(const PackedShape& shape, int64_t begin, int64_t end, const Int8Tiles& x,
                  const RowBlock& row_block, const Put& put) {
-  Int8Work work{shape, x, (x.num_rows + 15) / 16 * 16};
+  Int8Work<kBits> work{shape, x, (x.num_rows + 15) / 16 * 16};
   for_passes(begin, end, x.num_rows, shape.padded_in(), kBytesAtOnce, 1,
              [&](int64_t b, const Pass& pass, float* sums) {
                const auto put_block = [&](int64_t first, int64_t n, const auto& value) {

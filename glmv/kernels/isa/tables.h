@@ -11,6 +11,7 @@ extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512Bf16Kernels;
 extern const TileProducts kAmxProducts;
 extern const FewRowProducts kAmxFewRows;
+extern const TileRowsBf16 kAmxRowsBf16;
 extern const FlashAttention kAmxAttention;
 // By pairs of bf16: where their products are faster than those of fp32 (dispatch.cc).
 extern const FlashAttention kPairAttention;
