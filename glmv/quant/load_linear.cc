@@ -69,7 +69,8 @@ Linear make_stored(tensor::WeightSource& source, const std::string& name, Stored
   }
   const QuantizedWeight& weight = *std::get<QuantizedWeightPtr>(stored);
   source.add_bytes(weight.shape().num_bytes());
-  return make_packed(name, weight, std::move(bias), activations);
+  return make_packed(name, weight, std::move(bias), activations,
+                     source.memory().allocate(weight.shape().num_bytes()));
 }
 
 }  // namespace
@@ -83,7 +84,8 @@ Linear make_linear(tensor::WeightSource& source, std::string name, at::Tensor we
   const QuantizedWeightPtr rounded = round_to_nearest(std::move(weight), bits, group);
   source.add_bytes(rounded->shape().num_bytes());
   const Activations activations = activations_at_load(source, name);
-  return make_packed(std::move(name), *rounded, std::move(bias), activations);
+  return make_packed(std::move(name), *rounded, std::move(bias), activations,
+                     source.memory().allocate(rounded->shape().num_bytes()));
 }
 
 Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec) {

@@ -16,10 +16,12 @@ using kernels::PackedShape;
 // Rows that are read at once: AWQ's words of 8 columns then fill a cache line.
 constexpr int64_t kReadRows = 4 * kPackRows;
 
-at::Tensor pack(const QuantizedWeight& weight) {
+at::Tensor pack(const QuantizedWeight& weight, at::Tensor packed) {
   const PackedShape& shape = weight.shape();
-  at::Tensor packed = at::empty({shape.num_bytes()}, at::kByte);
-  advise_huge_pages(packed.mutable_data_ptr(), packed.nbytes());
+  if (!packed.defined()) {
+    packed = at::empty({shape.num_bytes()}, at::kByte);
+    advise_huge_pages(packed.mutable_data_ptr(), packed.nbytes());
+  }
   auto* bytes = static_cast<std::byte*>(packed.mutable_data_ptr());
   at::parallel_for(0, (shape.out + kReadRows - 1) / kReadRows, 1, [&](int64_t begin, int64_t end) {
     QuantizedRows rows;
@@ -40,8 +42,11 @@ at::Tensor pack(const QuantizedWeight& weight) {
 
 class PackedLinear final : public LinearMethod {
  public:
-  PackedLinear(const QuantizedWeight& weight, at::Tensor bias, Activations activations)
-      : shape_(weight.shape()), packed_(pack(weight)), activations_(activations) {
+  PackedLinear(const QuantizedWeight& weight, at::Tensor bias, Activations activations,
+               at::Tensor memory)
+      : shape_(weight.shape()),
+        packed_(pack(weight, std::move(memory))),
+        activations_(activations) {
     if (!weight.input_order().empty()) {
       order_ = at::tensor(at::ArrayRef<int64_t>(weight.input_order()), at::kLong);
     }
@@ -180,9 +185,9 @@ class PackedLinear final : public LinearMethod {
 }  // namespace
 
 Linear make_packed(std::string name, const QuantizedWeight& weight, at::Tensor bias,
-                   Activations activations) {
-  return Linear(std::move(name),
-                std::make_shared<PackedLinear>(weight, std::move(bias), activations));
+                   Activations activations, at::Tensor memory) {
+  return Linear(std::move(name), std::make_shared<PackedLinear>(weight, std::move(bias),
+                                                                activations, std::move(memory)));
 }
 
 }  // namespace glmv::quant

@@ -9,10 +9,10 @@ namespace glmv::quant {
 
 using checkpoint::Activations;
 
-// Packs `weight` (one pass, all threads) and lets go of it. CPU only. `bias` may be undefined. kFp8
-// is not for these weights.
+// Packs `weight` (one pass, all threads) into `memory`, uint8 of num_bytes(), or into its own. CPU
+// only. `bias` may be undefined. kFp8 is not for these weights.
 // tensors() gives the dequantised weight in bf16.
 Linear make_packed(std::string name, const QuantizedWeight& weight, at::Tensor bias,
-                   Activations activations);
+                   Activations activations, at::Tensor memory = {});
 
 }  // namespace glmv::quant

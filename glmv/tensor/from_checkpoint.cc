@@ -18,7 +18,7 @@
 namespace glmv::tensor {
 namespace {
 
-constexpr size_t kLargeWeightBytes = size_t{4} << 20;
+constexpr int64_t kLargeWeightBytes = int64_t{4} << 20;
 
 bool is_float(at::ScalarType dtype) {
   return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf ||
@@ -124,11 +124,13 @@ at::Tensor WeightSource::convert(const at::Tensor& raw, at::ScalarType dtype) {
 
 at::Tensor WeightSource::random(const std::string& name, at::IntArrayRef shape,
                                 at::ScalarType dtype) {
-  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype).device(options_.device));
   // A token reads every weight once: the fewer pages, the fewer look-ups of addresses.
-  if (tensor.is_cpu() && tensor.nbytes() >= kLargeWeightBytes) {
-    advise_huge_pages(tensor.mutable_data_ptr(), tensor.nbytes());
-  }
+  const int64_t num_bytes =
+      c10::multiply_integers(shape) * static_cast<int64_t>(at::elementSize(dtype));
+  at::Tensor tensor =
+      options_.device.is_cpu() && num_bytes >= kLargeWeightBytes
+          ? huge_page_bytes(num_bytes).view(dtype).view(shape)
+          : at::empty(shape, at::TensorOptions().dtype(dtype).device(options_.device));
   if (shape.size() == 1) {
     tensor.fill_(name.ends_with("weight") ? 1.0 : 0.0);
   } else {

@@ -14,6 +14,7 @@
 #include "glmv/base/result.h"
 #include "glmv/checkpoint/quant_config.h"
 #include "glmv/checkpoint/weights.h"
+#include "glmv/tensor/weight_memory.h"
 
 namespace glmv::tensor {
 
@@ -71,6 +72,8 @@ class WeightSource {
   // Bytes of weights held (in the dtype of computation, or packed).
   int64_t num_bytes() const { return num_bytes_; }
   void add_bytes(int64_t num_bytes) { num_bytes_ += num_bytes; }
+  // For weights that a format keeps in an order of its own.
+  WeightMemory& memory() { return memory_; }
 
  private:
   Result<at::Tensor> take_as(const std::string& name, at::IntArrayRef shape,
@@ -85,6 +88,7 @@ class WeightSource {
   Options options_;
   std::set<std::string> taken_;
   int64_t num_bytes_ = 0;
+  WeightMemory memory_;
 };
 
 }  // namespace glmv::tensor
