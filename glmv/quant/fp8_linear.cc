@@ -20,7 +20,7 @@ using kernels::Fp8Matrix;
 // Rows of the weight that one task handles.
 constexpr int64_t kRowsPerTask = 32;
 
-class Fp8Linear final : public LinearMethod {
+class Fp8Linear final : public LinearMethod, public RangeProduct {
  public:
   Fp8Linear(Fp8Weight weight, at::Tensor bias, Activations activations)
       : weight_(std::move(weight)), activations_(activations) {
@@ -44,6 +44,27 @@ class Fp8Linear final : public LinearMethod {
         {"weight", dequantise(weight_).to(at::kBFloat16)}};
     if (bias_.defined()) out.emplace_back("bias", bias_.to(at::kBFloat16));
     return out;
+  }
+
+  const RangeProduct* ranges(at::ScalarType) const override {
+    return activations_ == Activations::kFloat && !bias_.defined() ? this : nullptr;
+  }
+  int64_t in() const override { return weight_.in(); }
+  int64_t out() const override { return weight_.out(); }
+
+  OperandSpec operand(int64_t num_rows, at::ScalarType x) const override {
+    const bool many = num_rows >= kManyRows && x == at::kBFloat16 && has_pair_tiles(weight_.in());
+    return {many ? Layout::kPairTiles : Layout::kFloat, weight_.in()};
+  }
+
+  void multiply(const Operand& x, int64_t begin, int64_t end, float* y,
+                int64_t ldy) const override {
+    const Fp8Matrix w = matrix();
+    if (x.layout == Layout::kPairTiles) {
+      return multiply_fp8_pair_tiles(w, begin, end, x.pair_tiles(), y, ldy);
+    }
+    const kernels::FloatRows rows = x.float_rows();
+    kernels::kernels().fp8_product(w, begin, end, rows.x, rows.num_rows, y, ldy);
   }
 
  private:

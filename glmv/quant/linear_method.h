@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "glmv/base/result.h"
+#include "glmv/quant/range_product.h"
 #include "glmv/tensor/from_checkpoint.h"
 
 namespace glmv::quant {
@@ -25,6 +26,10 @@ class LinearMethod {
 
   // (suffix, tensor) pairs under which the weights stand in a checkpoint: ("weight", W).
   virtual std::vector<std::pair<std::string, at::Tensor>> tensors() const = 0;
+
+  // The same product by ranges, for activations of dtype `x`, on the CPU and without gradients;
+  // null where it has none.
+  virtual const RangeProduct* ranges(at::ScalarType /*x*/) const { return nullptr; }
 };
 
 // What a Linear looks like in the checkpoint.

@@ -40,7 +40,7 @@ at::Tensor pack(const QuantizedWeight& weight, at::Tensor packed) {
   return packed;
 }
 
-class PackedLinear final : public LinearMethod {
+class PackedLinear final : public LinearMethod, public RangeProduct {
  public:
   PackedLinear(const QuantizedWeight& weight, at::Tensor bias, Activations activations,
                at::Tensor memory)
@@ -58,14 +58,16 @@ class PackedLinear final : public LinearMethod {
     if (order_.defined()) rows = rows.index_select(1, order_);
     std::vector<int64_t> sizes = x.sizes().vec();
     sizes.back() = shape_.out;
-    return (takes_tiles(rows) ? multiply_tiles(rows) : multiply_rows(rows)).view(sizes);
+    const bool tiles = takes_tiles(rows.size(0), rows.scalar_type());
+    return (tiles ? multiply_tiles(rows) : multiply_rows(rows)).view(sizes);
   }
 
   at::Tensor apply_gated(const LinearMethod& other, const at::Tensor& x) const override {
     const auto* up = dynamic_cast<const PackedLinear*>(&other);
     const at::Tensor rows = x.reshape({-1, shape_.in});
     if (up == nullptr || !is_plain() || !up->is_plain() || !(shape_ == up->shape_) ||
-        !takes_tiles(rows) || !takes_gated_tiles(shape_, rows.size(0))) {
+        !takes_tiles(rows.size(0), rows.scalar_type()) ||
+        !takes_gated_tiles(shape_, rows.size(0))) {
       return LinearMethod::apply_gated(other, x);
     }
     const at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options());
@@ -88,18 +90,53 @@ class PackedLinear final : public LinearMethod {
     return out;
   }
 
+  const RangeProduct* ranges(at::ScalarType) const override {
+    return order_.defined() || bias_.defined() ? nullptr : this;
+  }
+  int64_t in() const override { return shape_.in; }
+  int64_t out() const override { return shape_.out; }
+
+  OperandSpec operand(int64_t num_rows, at::ScalarType x) const override {
+    Layout layout = activations_ == Activations::kInt8 ? Layout::kInt8 : Layout::kFloat;
+    if (takes_tiles(num_rows, x)) {
+      layout = activations_ == Activations::kInt8 ? Layout::kInt8Tiles
+               : has_own_bf16_tiles(shape_)       ? Layout::kBf16Tiles
+                                                  : Layout::kBf16;
+    }
+    return {layout, shape_.in, shape_.group};
+  }
+
+  void multiply(const Operand& x, int64_t begin, int64_t end, float* y,
+                int64_t ldy) const override {
+    const int64_t first = begin / kPackRows, last = (end + kPackRows - 1) / kPackRows;
+    const kernels::KernelTable& table = kernels::kernels();
+    y -= begin;  // the kernels count columns from the weight's first row
+    const kernels::TileOutput out = {.y = y, .ldy = ldy};
+    switch (x.layout) {
+      case Layout::kInt8:
+        return table.packed_int8(shape_, data(), first, last, x.int8_rows(), y, ldy);
+      case Layout::kInt8Tiles:
+        return multiply_int8_blocks(shape_, data(), first, last, x.int8_tiles(), out);
+      case Layout::kBf16Tiles:
+        return multiply_bf16_blocks(shape_, data(), first, last, x.bf16_tiles(), out);
+      case Layout::kBf16:
+        return multiply_by_brgemm(shape_, data(), first, last, x.bf16(), x.num_rows, out);
+      default:
+        return table.packed_float(shape_, data(), first, last, x.float_rows(), y, ldy);
+    }
+  }
+
  private:
   // Integer activations in their order, no bias.
   bool is_plain() const {
     return activations_ == Activations::kInt8 && !order_.defined() && !bias_.defined();
   }
 
-  bool takes_tiles(const at::Tensor& rows) const {
-    const bool half = rows.scalar_type() == at::kBFloat16;
+  bool takes_tiles(int64_t num_rows, at::ScalarType dtype) const {
+    const bool half = dtype == at::kBFloat16;
     return activations_ == Activations::kInt8
-               ? takes_int8_tiles(shape_, rows.size(0)) &&
-                     (half || rows.scalar_type() == at::kFloat)
-               : takes_bf16_tiles(shape_, rows.size(0)) && half;
+               ? takes_int8_tiles(shape_, num_rows) && (half || dtype == at::kFloat)
+               : takes_bf16_tiles(shape_, num_rows) && half;
   }
 
   // Rows [n, in] in one pass: what comes out has their dtype already.
@@ -114,65 +151,22 @@ class PackedLinear final : public LinearMethod {
   }
 
   at::Tensor multiply_rows(const at::Tensor& rows) const {
-    const at::Tensor y = at::empty({rows.size(0), shape_.out}, at::kFloat);
-    if (rows.size(0) > 0) {
-      const at::Tensor floats = rows.to(at::kFloat).contiguous();
-      if (activations_ == Activations::kInt8) {
-        multiply_int8(floats, y);
-      } else {
-        multiply_float(floats, y);
-      }
+    const int64_t n = rows.size(0);
+    const at::Tensor y = at::empty({n, shape_.out}, at::kFloat);
+    if (n > 0) {
+      const OperandRun run = {operand(n, rows.scalar_type()), 0, n};
+      const Operands operands(rows, {&run, 1});
+      auto* py = y.mutable_data_ptr<float>();
+      at::parallel_for(0, shape_.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
+        begin *= kPackRows;
+        multiply(operands[0], begin, std::min(end * kPackRows, shape_.out), py + begin, shape_.out);
+      });
     }
     return (bias_.defined() ? y + bias_ : y).to(rows.scalar_type());
   }
 
   const std::byte* data() const {
     return static_cast<const std::byte*>(packed_.const_data_ptr());
-  }
-
-  template <class Product, class Rows>
-  void multiply(const Product& product, const Rows& x, const at::Tensor& y) const {
-    at::parallel_for(0, shape_.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
-      product(shape_, data(), begin, end, x, y.mutable_data_ptr<float>(), shape_.out);
-    });
-  }
-
-  // Rows [n, in] with every group padded to whole steps.
-  at::Tensor padded(const at::Tensor& rows) const {
-    const int64_t more = shape_.padded_group() - shape_.group;
-    if (more == 0) return rows;
-    const at::Tensor grouped = rows.view({rows.size(0), shape_.num_groups(), shape_.group});
-    return at::constant_pad_nd(grouped, {0, more}).view({rows.size(0), shape_.padded_in()});
-  }
-
-  void multiply_int8(const at::Tensor& rows, const at::Tensor& y) const {
-    const int64_t n = rows.size(0);
-    const int64_t groups = shape_.num_groups();
-    const at::Tensor q = at::empty({n, shape_.padded_in()}, at::kChar);
-    const at::Tensor scales = at::empty({n, groups}, at::kFloat);
-    const at::Tensor sums = at::empty({n, groups}, at::kInt);
-    const kernels::KernelTable& table = kernels::kernels();
-    const float* x = rows.const_data_ptr<float>();
-    auto* px = q.mutable_data_ptr<int8_t>();
-    auto* ps = scales.mutable_data_ptr<float>();
-    auto* pt = sums.mutable_data_ptr<int32_t>();
-    at::parallel_for(0, n, 4, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        table.quantize_row(shape_, x + r * shape_.in, px + r * shape_.padded_in(), ps + r * groups,
-                           pt + r * groups);
-      }
-    });
-    const kernels::Int8Rows quantised = {px, ps, pt, n};
-    multiply(table.packed_int8, quantised, y);
-  }
-
-  void multiply_float(const at::Tensor& rows, const at::Tensor& y) const {
-    const int64_t n = rows.size(0);
-    const at::Tensor sums =
-        rows.view({n, shape_.num_groups(), shape_.group}).sum(-1).contiguous();
-    const at::Tensor x = padded(rows);
-    multiply(kernels::kernels().packed_float,
-             kernels::FloatRows{x.const_data_ptr<float>(), sums.const_data_ptr<float>(), n}, y);
   }
 
   PackedShape shape_;

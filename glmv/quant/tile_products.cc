@@ -52,53 +52,12 @@ void store_block(const PackedShape& shape, int64_t block, const float* sums, int
   }
 }
 
-// Calls work(block, first row, number of rows) for all blocks and rows, on all threads; each sees
-// all rows of a block in turn.
-template <class MakeWork>
-void for_blocks(const PackedShape& shape, int64_t num_rows, const MakeWork& make_work) {
-  at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
-    auto work = make_work();
-    for (int64_t block = begin; block < end; ++block) {
-      for (int64_t first = 0; first < num_rows; first += kRowsAtOnce) {
-        work(block, first, std::min(kRowsAtOnce, num_rows - first));
-      }
-    }
-    cpublas::brgemm_release();
-  });
-}
-
 // Rows [n, in] with every group padded to whole steps.
 at::Tensor padded(const PackedShape& shape, const at::Tensor& rows) {
   const int64_t more = shape.padded_group() - shape.group;
   if (more == 0) return rows;
   const at::Tensor grouped = rows.view({rows.size(0), shape.num_groups(), shape.group});
   return at::constant_pad_nd(grouped, {0, more}).view({rows.size(0), shape.padded_in()});
-}
-
-void multiply_by_brgemm(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
-                        const kernels::TileOutput& out) {
-  const auto* px = x.const_data_ptr<at::BFloat16>();
-  const int64_t padded_in = shape.padded_in();
-  const int64_t group = shape.padded_group();
-  const int64_t groups_at_once = std::max<int64_t>(1, kInputsAtOnce / group);
-  for_blocks(shape, x.size(0), [&] {
-    std::vector<at::BFloat16> pairs(groups_at_once * group * kPackRows);
-    std::vector<float> sums(kRowsAtOnce * kPackRows);
-    return [&, pairs, sums](int64_t block, int64_t first, int64_t num_rows) mutable {
-      const std::byte* blocks = w + block * shape.row_block_bytes();
-      for (int64_t g = 0; g < shape.num_groups(); g += groups_at_once) {
-        const int64_t n = std::min(groups_at_once, shape.num_groups() - g);
-        for (int64_t i = 0; i < n; ++i) {
-          kernels::kernels().block_to_pairs(
-              shape, blocks + (g + i) * shape.block_bytes(),
-              reinterpret_cast<uint16_t*>(pairs.data()) + i * group * kPackRows);
-        }
-        cpublas::brgemm(num_rows, kPackRows, n * group, padded_in, kPackRows, kPackRows, g > 0,
-                        px + first * padded_in + g * group, pairs.data(), sums.data());
-      }
-      store_block(shape, block, sums.data(), first, num_rows, out);
-    };
-  });
 }
 
 constexpr int64_t kRowsOfTile = 16;
@@ -111,11 +70,6 @@ constexpr int64_t kVectorRows = 2;
 // Of activations of `element_bytes`.
 bool has_tiles(const PackedShape& shape, int64_t step, int64_t element_bytes) {
   return shape.padded_group() % step == 0 && shape.padded_in() * element_bytes % kTileBytes == 0;
-}
-
-bool has_own_bf16_tiles(const PackedShape& shape) {
-  const kernels::TileProducts* tiles = kernels::kernels().tiles;
-  return tiles != nullptr && tiles->bf16 != nullptr && has_tiles(shape, tiles->bf16_step, 2);
 }
 
 bool is_few(const PackedShape& shape, int64_t num_rows) {
@@ -249,18 +203,28 @@ OwnedBf16Tiles to_few_tiles(const PackedShape& shape, const at::Tensor& rows) {
   return tiles;
 }
 
-// All blocks on all threads.
-template <class Product, class Tiles>
-void multiply(const Product& product, const PackedShape& shape, const std::byte* w, const Tiles& x,
-              const kernels::TileOutput& out) {
-  at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
-    product(shape, w, begin, end, x, out);
-  });
+// Rows [first, first + num_rows) of w as bf16, `ld` apart; with one scale a row without it.
+void decode_rows(const kernels::Fp8Matrix& w, int64_t first, int64_t num_rows, int64_t ld,
+                 uint16_t* out) {
+  const bool one_scale = w.num_blocks() == 1;
+  for (int64_t r = 0; r < num_rows; ++r) {
+    const uint8_t* codes = w.codes + (first + r) * w.in;
+    const float* scales = w.scales + (first + r) * w.num_blocks();
+    for (int64_t i = 0; i < w.in; i += w.block) {
+      kernels::kernels().fp8_to_bf16(codes + i, std::min(w.block, w.in - i),
+                                     one_scale ? 1.0f : scales[i / w.block], out + r * ld + i);
+    }
+  }
 }
 
 }  // namespace
 
 bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
+
+bool has_own_bf16_tiles(const PackedShape& shape) {
+  const kernels::TileProducts* tiles = kernels::kernels().tiles;
+  return tiles != nullptr && tiles->bf16 != nullptr && has_tiles(shape, tiles->bf16_step, 2);
+}
 
 bool takes_int8_tiles(const PackedShape& shape, int64_t num_rows) {
   if (is_few(shape, num_rows)) return num_rows > kVectorRows;
@@ -273,26 +237,122 @@ bool takes_bf16_tiles(const PackedShape& shape, int64_t num_rows) {
   return num_rows >= kManyRows && (has_own_bf16_tiles(shape) || has_bf16_products());
 }
 
+bool has_pair_tiles(int64_t in) {
+  return in % (kTileBytes / 2) == 0 &&
+         (kernels::kernels().tile_rows_bf16 != nullptr || has_bf16_products());
+}
+
+void multiply_int8_blocks(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                          const kernels::Int8Tiles& x, const kernels::TileOutput& out) {
+  const kernels::KernelTable& table = kernels::kernels();
+  const auto product = is_few(shape, x.num_rows) ? table.few_rows->int8 : table.tiles->int8;
+  product(shape, w, begin, end, x, out);
+}
+
+void multiply_bf16_blocks(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                          const kernels::Bf16Tiles& x, const kernels::TileOutput& out) {
+  const kernels::KernelTable& table = kernels::kernels();
+  const auto product = is_few(shape, x.num_rows) ? table.few_rows->bf16 : table.tiles->bf16;
+  product(shape, w, begin, end, x, out);
+}
+
+void multiply_by_brgemm(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
+                        const uint16_t* x, int64_t num_rows, const kernels::TileOutput& out) {
+  const auto* px = reinterpret_cast<const at::BFloat16*>(x);
+  const int64_t padded_in = shape.padded_in();
+  const int64_t group = shape.padded_group();
+  const int64_t groups_at_once = std::max<int64_t>(1, kInputsAtOnce / group);
+  std::vector<at::BFloat16> pairs(groups_at_once * group * kPackRows);
+  std::vector<float> sums(std::min(kRowsAtOnce, num_rows) * kPackRows);
+  for (int64_t block = begin; block < end; ++block) {
+    const std::byte* blocks = w + block * shape.row_block_bytes();
+    for (int64_t first = 0; first < num_rows; first += kRowsAtOnce) {
+      const int64_t rows = std::min(kRowsAtOnce, num_rows - first);
+      for (int64_t g = 0; g < shape.num_groups(); g += groups_at_once) {
+        const int64_t n = std::min(groups_at_once, shape.num_groups() - g);
+        for (int64_t i = 0; i < n; ++i) {
+          kernels::kernels().block_to_pairs(
+              shape, blocks + (g + i) * shape.block_bytes(),
+              reinterpret_cast<uint16_t*>(pairs.data()) + i * group * kPackRows);
+        }
+        cpublas::brgemm(rows, kPackRows, n * group, padded_in, kPackRows, kPackRows, g > 0,
+                        px + first * padded_in + g * group, pairs.data(), sums.data());
+      }
+      store_block(shape, block, sums.data(), first, rows, out);
+    }
+  }
+  cpublas::brgemm_release();
+}
+
 void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
                          const at::Tensor& bias, const at::Tensor& y) {
   const at::Tensor rows = padded(shape, x.contiguous());
   const kernels::TileOutput out = output_of(shape, bias, y);
-  if (is_few(shape, x.size(0))) {
-    const OwnedBf16Tiles tiles = to_few_tiles(shape, rows);
-    return multiply(kernels::kernels().few_rows->bf16, shape, w, tiles.view, out);
+  if (!has_own_bf16_tiles(shape)) {
+    const auto* data = static_cast<const uint16_t*>(rows.const_data_ptr());
+    at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
+      multiply_by_brgemm(shape, w, begin, end, data, x.size(0), out);
+    });
+    return;
   }
-  if (!has_own_bf16_tiles(shape)) return multiply_by_brgemm(shape, w, rows, out);
-  const at::Tensor tiles = to_bf16_tiles(rows);
-  const auto* data = reinterpret_cast<const uint16_t*>(tiles.const_data_ptr<at::BFloat16>());
-  multiply(kernels::kernels().tiles->bf16, shape, w, kernels::Bf16Tiles{data, x.size(0)}, out);
+  OwnedBf16Tiles tiles;
+  if (is_few(shape, x.size(0))) {
+    tiles = to_few_tiles(shape, rows);
+  } else {
+    tiles.x = to_bf16_tiles(rows);
+    tiles.view = {static_cast<const uint16_t*>(tiles.x.const_data_ptr()), x.size(0)};
+  }
+  at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
+    multiply_bf16_blocks(shape, w, begin, end, tiles.view, out);
+  });
 }
 
 void multiply_int8_tiles(const PackedShape& shape, const std::byte* w, const at::Tensor& x,
                          const at::Tensor& bias, const at::Tensor& y) {
   const OwnedInt8Tiles tiles = to_int8_tiles(shape, x.contiguous());
-  const kernels::KernelTable& table = kernels::kernels();
-  multiply(is_few(shape, x.size(0)) ? table.few_rows->int8 : table.tiles->int8, shape, w,
-           tiles.view, output_of(shape, bias, y));
+  const kernels::TileOutput out = output_of(shape, bias, y);
+  at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {
+    multiply_int8_blocks(shape, w, begin, end, tiles.view, out);
+  });
+}
+
+void multiply_pair_tiles(const uint16_t* w, int64_t rows, int64_t in, const kernels::PairTiles& x,
+                         float* y, int64_t ldy) {
+  if (const kernels::TileRowsBf16 own = kernels::kernels().tile_rows_bf16) {
+    return own(w, 0, rows, in, x, y, ldy);
+  }
+  const auto* pw = reinterpret_cast<const at::BFloat16*>(w);
+  const auto* px = reinterpret_cast<const at::BFloat16*>(x.x);
+  float sums[kPackRows * kRowsOfTile];
+  for (int64_t o = 0; o < rows; o += kPackRows) {
+    const int64_t outputs = std::min<int64_t>(kPackRows, rows - o);
+    for (int64_t first = 0; first < x.num_rows; first += kRowsOfTile) {
+      cpublas::brgemm(outputs, kRowsOfTile, in, in, kRowsOfTile, kRowsOfTile, false, pw + o * in,
+                      px + first * in, sums);
+      const int64_t n = std::min(kRowsOfTile, x.num_rows - first);
+      for (int64_t r = 0; r < n; ++r) {
+        for (int64_t i = 0; i < outputs; ++i) {
+          y[(first + r) * ldy + o + i] = sums[i * kRowsOfTile + r];
+        }
+      }
+    }
+  }
+  cpublas::brgemm_release();
+}
+
+void multiply_fp8_pair_tiles(const kernels::Fp8Matrix& w, int64_t begin, int64_t end,
+                             const kernels::PairTiles& x, float* y, int64_t ldy) {
+  std::vector<uint16_t> block(kPackRows * w.in);
+  for (int64_t first = begin; first < end; first += kPackRows) {
+    const int64_t num_rows = std::min<int64_t>(kPackRows, end - first);
+    decode_rows(w, first, num_rows, w.in, block.data());
+    float* to = y + (first - begin);
+    multiply_pair_tiles(block.data(), num_rows, w.in, x, to, ldy);
+    if (w.num_blocks() > 1) continue;
+    for (int64_t r = 0; r < x.num_rows; ++r) {
+      for (int64_t o = 0; o < num_rows; ++o) to[r * ldy + o] *= w.scales[first + o];
+    }
+  }
 }
 
 bool takes_gated_tiles(const PackedShape& shape, int64_t num_rows) {
@@ -327,15 +387,7 @@ at::Tensor multiply_fp8_tiles(const kernels::Fp8Matrix& w, int64_t out, const at
     for (int64_t task = begin; task < end; ++task) {
       const int64_t first = task * kPackRows;
       const int64_t num_rows = std::min<int64_t>(kPackRows, out - first);
-      for (int64_t r = 0; r < num_rows; ++r) {
-        auto* to = reinterpret_cast<uint16_t*>(block.data() + r * in);
-        const uint8_t* codes = w.codes + (first + r) * w.in;
-        const float* scales = w.scales + (first + r) * w.num_blocks();
-        for (int64_t i = 0; i < w.in; i += w.block) {
-          kernels::kernels().fp8_to_bf16(codes + i, std::min(w.block, w.in - i),
-                                         one_scale ? 1.0f : scales[i / w.block], to + i);
-        }
-      }
+      decode_rows(w, first, num_rows, in, reinterpret_cast<uint16_t*>(block.data()));
       for (int64_t b = 0; b < n; b += kRowsAtOnce) {
         cpublas::brgemm(num_rows, std::min(kRowsAtOnce, n - b), in, in, n, n, false, block.data(),
                         px + 2 * b, py + first * n + b);

@@ -109,15 +109,24 @@ struct PlainFloat {
   }
 };
 
-GLMV_EVERY_ISA void swiglu_row(const Half* gate, const Half* up, Half* y, int64_t n) {
+inline __attribute__((always_inline)) float silu(float g) {
+  // Beyond 80 the sigmoid is 0 or 1 in every digit; the comparison keeps NaN.
+  float x = g < -80.0f ? -80.0f : g;
+  x = x > 80.0f ? 80.0f : x;
+  return g / (1.0f + kernels::exp2_of<PlainFloat>(-x * kernels::kLog2E));
+}
+
+GLMV_EVERY_ISA void swiglu_halves(const Half* gate, const Half* up, Half* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
-    const float g = load(gate[i]);
-    // Beyond 80 the sigmoid is 0 or 1 in every digit; the comparison keeps NaN.
-    float x = g < -80.0f ? -80.0f : g;
-    x = x > 80.0f ? 80.0f : x;
-    const float silu = g / (1.0f + kernels::exp2_of<PlainFloat>(-x * kernels::kLog2E));
-    y[i] = to_half(load(to_half(silu)) * load(up[i]));
+    y[i] = to_half(load(to_half(silu(load(gate[i])))) * load(up[i]));
   }
+}
+
+GLMV_EVERY_ISA void swiglu_to_half(const float* gate, const float* up, int64_t n, Half* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = to_half(silu(gate[i]) * up[i]);
+}
+GLMV_EVERY_ISA void swiglu_to_float(const float* gate, const float* up, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = silu(gate[i]) * up[i];
 }
 
 template <class T>
@@ -203,10 +212,17 @@ at::Tensor fused_swiglu(const at::Tensor& gate_in, const at::Tensor& up_in) {
   const int64_t up_stride = up.dim() == 2 ? up.stride(0) : n;
   at::Tensor y = at::empty(gate.sizes(), gate.options());
   for_rows(rows, n, [&](int64_t r) {
-    swiglu_row(data_of<Half>(gate) + r * gate_stride, data_of<Half>(up) + r * up_stride,
-               static_cast<Half*>(y.mutable_data_ptr()) + r * n, n);
+    swiglu_halves(data_of<Half>(gate) + r * gate_stride, data_of<Half>(up) + r * up_stride,
+                  static_cast<Half*>(y.mutable_data_ptr()) + r * n, n);
   });
   return y;
+}
+
+void swiglu_row(const float* gate, const float* up, int64_t n, uint16_t* bf16) {
+  swiglu_to_half(gate, up, n, bf16);
+}
+void swiglu_row(const float* gate, const float* up, int64_t n, float* y) {
+  swiglu_to_float(gate, up, n, y);
 }
 
 }  // namespace glmv::tensor

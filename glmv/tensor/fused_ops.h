@@ -20,4 +20,8 @@ at::Tensor fused_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tens
 // silu(gate) * up, bf16 only. Rows of any strides.
 at::Tensor fused_swiglu(const at::Tensor& gate, const at::Tensor& up);
 
+// The same of n values in fp32, rounded once; on the calling thread.
+void swiglu_row(const float* gate, const float* up, int64_t n, uint16_t* bf16);
+void swiglu_row(const float* gate, const float* up, int64_t n, float* y);
+
 }  // namespace glmv::tensor

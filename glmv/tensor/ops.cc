@@ -84,6 +84,8 @@ bool takes_gemv(const at::Tensor& x, const at::Tensor& weight) {
          x.numel() <= kernels::kMaxGemvBatch * x.size(-1) && x.numel() > 0;
 }
 
+// y [..., out] of type T.
+template <class T>
 at::Tensor gemv(const at::Tensor& x_in, const at::Tensor& weight, const at::Tensor& bias) {
   const at::Tensor x = x_in.contiguous();
   const int64_t in = x.size(-1);
@@ -91,11 +93,11 @@ at::Tensor gemv(const at::Tensor& x_in, const at::Tensor& weight, const at::Tens
   const int batch = static_cast<int>(x.numel() / in);
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = out;
-  at::Tensor y = at::empty(shape, x.options());
+  at::Tensor y = at::empty(shape, x.options().dtype(c10::CppTypeToScalarType<T>::value));
   const auto* w = reinterpret_cast<const uint16_t*>(weight.const_data_ptr<at::BFloat16>());
   const auto* rows = reinterpret_cast<const uint16_t*>(x.const_data_ptr<at::BFloat16>());
   const at::BFloat16* b = bias.defined() ? bias.const_data_ptr<at::BFloat16>() : nullptr;
-  at::BFloat16* result = y.mutable_data_ptr<at::BFloat16>();
+  T* result = y.mutable_data_ptr<T>();
   const kernels::KernelTable& table = kernels::kernels();
   at::parallel_for(0, (out + kGemvRows - 1) / kGemvRows, 1, [&](int64_t begin, int64_t end) {
     float sums[kernels::kMaxGemvBatch * kGemvRows];
@@ -106,7 +108,7 @@ at::Tensor gemv(const at::Tensor& x_in, const at::Tensor& weight, const at::Tens
       for (int i = 0; i < batch; ++i) {
         for (int64_t o = first; o < last; ++o) {
           const float bias_value = b == nullptr ? 0.0f : static_cast<float>(b[o]);
-          result[i * out + o] = at::BFloat16(sums[i * kGemvRows + (o - first)] + bias_value);
+          result[i * out + o] = T(sums[i * kGemvRows + (o - first)] + bias_value);
         }
       }
     }
@@ -117,8 +119,13 @@ at::Tensor gemv(const at::Tensor& x_in, const at::Tensor& weight, const at::Tens
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (takes_gemv(x, weight)) return gemv(x, weight, bias);
+  if (takes_gemv(x, weight)) return gemv<at::BFloat16>(x, weight, bias);
   return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+}
+
+at::Tensor linear_fp32(const at::Tensor& x, const at::Tensor& weight) {
+  if (takes_gemv(x, weight)) return gemv<float>(x, weight, {});
+  return at::linear(x.to(at::kFloat), weight.to(at::kFloat));
 }
 
 void set_training_ops(const TrainingOps* ops) { installed_ops = ops; }

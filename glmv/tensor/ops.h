@@ -13,6 +13,9 @@ namespace glmv::tensor {
 // (decoding) go to our own kernel, everything else to ATen.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
+// The same in fp32 without rounding x, weight or result, without a bias: scores of a router.
+at::Tensor linear_fp32(const at::Tensor& x, const at::Tensor& weight);
+
 // weight * cast(x / rms(x)): statistics in fp32, cast to x's dtype before the weight.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "glmv/model/vlm.h"
+#include "glmv/quant/grouped_mlp.h"
+#include "glmv/tensor/fused_ops.h"
 #include "glmv/tensor/ops.h"
 
 namespace glmv::model {
@@ -33,7 +35,7 @@ void Mlp::collect(std::vector<NamedParameter>& out) const {
 
 Routing route(const checkpoint::MoeConfig& config, const at::Tensor& x, const at::Tensor& gate,
               const at::Tensor& correction_bias) {
-  const at::Tensor scores = at::linear(x.to(at::kFloat), gate.to(at::kFloat)).sigmoid();  // [N, E]
+  const at::Tensor scores = tensor::linear_fp32(x, gate).sigmoid();  // [N, E]
   at::Tensor choice = scores.detach() + correction_bias;
   if (config.n_group > 1) {
     const int64_t n = choice.size(0);
@@ -51,10 +53,32 @@ Routing route(const checkpoint::MoeConfig& config, const at::Tensor& x, const at
   return {indices, weights * config.routed_scaling_factor};
 }
 
-at::Tensor Moe::operator()(const at::Tensor& x) const {
-  const Routing routing =
-      pinned.indices.defined() ? pinned : route(config, x, gate, correction_bias);
-  // Expert by expert: the rows that chose it, weighted, added in fp32.
+namespace {
+
+// What grouped_mlp() needs of all experts; empty where one of them does not have it.
+std::vector<quant::GroupedExpert> grouped(const std::vector<Mlp>& experts, at::ScalarType dtype) {
+  std::vector<quant::GroupedExpert> out;
+  for (const Mlp& expert : experts) {
+    const quant::GroupedExpert e = {expert.gate_proj.method().ranges(dtype),
+                                    expert.up_proj.method().ranges(dtype),
+                                    expert.down_proj.method().ranges(dtype)};
+    if (e.gate == nullptr || e.up == nullptr || e.down == nullptr) return {};
+    // One layout of the activations must do for all; those of many rows follow from that of one.
+    const quant::GroupedExpert& first = out.empty() ? e : out.front();
+    const quant::OperandSpec in = first.gate->operand(1, dtype);
+    if (e.gate->operand(1, dtype) != in || e.up->operand(1, dtype) != in ||
+        e.down->operand(1, dtype) != first.down->operand(1, dtype)) {
+      return {};
+    }
+    out.push_back(e);
+  }
+  return out;
+}
+
+// Expert by expert, as any device and the graph of gradients can do it: the rows that chose it,
+// weighted, added in fp32.
+at::Tensor expert_by_expert(const std::vector<Mlp>& experts, const at::Tensor& x,
+                            const Routing& routing) {
   at::Tensor sum = at::zeros({x.size(0), x.size(1)}, x.options().dtype(at::kFloat));
   const at::Tensor chosen = routing.indices.cpu();
   std::vector<std::vector<int64_t>> slots(experts.size());  // expert -> n * K + k
@@ -71,6 +95,19 @@ at::Tensor Moe::operator()(const at::Tensor& x) const {
     const at::Tensor weight = flat_weights.index_select(0, slot).unsqueeze(1);
     sum = sum.index_add(0, rows, y * weight);
   }
+  return sum;
+}
+
+}  // namespace
+
+at::Tensor Moe::operator()(const at::Tensor& x) const {
+  const Routing routing =
+      pinned.indices.defined() ? pinned : route(config, x, gate, correction_bias);
+  const bool fused = tensor::takes_fused(x);
+  const std::vector<quant::GroupedExpert> all =
+      fused ? grouped(experts, x.scalar_type()) : std::vector<quant::GroupedExpert>();
+  const at::Tensor sum = all.empty() ? expert_by_expert(experts, x, routing)
+                                     : quant::grouped_mlp(all, x, routing.indices, routing.weights);
   return sum.to(x.scalar_type()) + shared_experts(x);
 }
 
