@@ -48,9 +48,9 @@ Ladder packed(int bits, bool integer) {
     return [=, &table](int64_t begin, int64_t end) {
       const auto* w = static_cast<const std::byte*>(weight.const_data_ptr());
       if (integer) {
-        table.packed_int8(shape, w, begin, end, x->int8(), {y->data(), false, kOut});
+        table.packed_int8(shape, w, begin, end, x->int8(), y->data(), kOut);
       } else {
-        table.packed_float(shape, w, begin, end, x->floats(), {y->data(), false, kOut});
+        table.packed_float(shape, w, begin, end, x->floats(), y->data(), kOut);
       }
     };
   };
