@@ -85,6 +85,11 @@ using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, i
 using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
                                  int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
 
+// The same with a weight as checkpoints hold it, bf16 [out, in] row after row, `in` a multiple of
+// bf16_step: the products of its blocks of 32 rows.
+using TileRowsProduct = void (*)(const uint16_t* w, int64_t out, int64_t in, int64_t block_begin,
+                                 int64_t block_end, const Bf16Tiles& x, const TileOutput& y);
+
 // As gemv_bf16, for any number of rows of x and `in` a multiple of 32: sums in another order.
 using TileRowsBf16 = void (*)(const uint16_t* w, int64_t row_begin, int64_t row_end, int64_t in,
                               const PairTiles& x, float* y, int64_t ldy);
@@ -108,6 +113,7 @@ struct TileProducts {
   int64_t int8_step;
   int64_t bf16_step;
   TileGatedProduct int8_gated = nullptr;  // null: none
+  TileRowsProduct rows = nullptr;         // null: none
 };
 
 // Products by tiles of at most kFewRows rows, at the speed of memory, for padded groups of a multiple

@@ -362,6 +362,62 @@ TEST(Kernels, TilesOfRowsEqualTheReference) {
   }
 }
 
+// Products of many bf16 rows with a bf16 weight: odd widths, several passes over rows and inputs,
+// a bias, both types of result.
+TEST(Kernels, TileRowsMatchFp64) {
+  Random random(8);
+  struct Case {
+    int64_t in, out, rows;
+  };
+  for (const auto& [in, out, n] : {Case{32, 32, 1},
+                                   {96, 52, 16},
+                                   {288, 47, 33},
+                                   {2720, 64, 530},
+                                   {1088, 5, 1040}}) {
+    const auto w = random_bf16(random, out * in);
+    const auto x = random_bf16(random, n * in);
+    std::vector<uint16_t> tiles((n + 15) / 16 * 16 * in);
+    for (int64_t r = 0; r < n; ++r) {
+      for (int64_t k = 0; k < in; ++k) {
+        tiles[((r / 16 * (in / 32) + k / 32) * 16 + r % 16) * 32 + k % 32] = x[r * in + k];
+      }
+    }
+    std::vector<float> bias(out), want(n * out);
+    for (float& value : bias) value = static_cast<float>(random.normal());
+    for (int64_t r = 0; r < n; ++r) {
+      reference_kernels().gemv_bf16(w.data(), 0, out, in, &x[r * in], 1, &want[r * out], out);
+      for (int64_t o = 0; o < out; ++o) want[r * out + o] += bias[o];
+    }
+    const int64_t ldy = out + 3, blocks = (out + kPackRows - 1) / kPackRows;
+    for (const IsaRow& row : isa_rows()) {
+      if (!row.supported || row.table->tiles == nullptr || row.table->tiles->rows == nullptr) {
+        continue;
+      }
+      std::vector<float> got(n * ldy, -1.0f);
+      std::vector<uint16_t> got_bf16(n * ldy, 7);
+      for (int64_t b = 0; b < blocks; b += 1) {  // as threads share them
+        row.table->tiles->rows(w.data(), out, in, b, b + 1, {tiles.data(), n},
+                               {got.data(), false, ldy, bias.data()});
+      }
+      row.table->tiles->rows(w.data(), out, in, 0, blocks, {tiles.data(), n},
+                             {got_bf16.data(), true, ldy, bias.data()});
+      for (int64_t r = 0; r < n; ++r) {
+        for (int64_t o = 0; o < ldy; ++o) {
+          const float value = got[r * ldy + o];
+          const float rounded = std::bit_cast<float>(uint32_t{got_bf16[r * ldy + o]} << 16);
+          if (o >= out) {
+            ASSERT_EQ(value, -1.0f);
+            ASSERT_EQ(got_bf16[r * ldy + o], 7);
+            continue;
+          }
+          ASSERT_NEAR(value, want[r * out + o], 4e-6 * double(in)) << row.table->isa << " " << in;
+          ASSERT_NEAR(rounded, value, 0.004 * std::abs(value) + 1e-30);
+        }
+      }
+    }
+  }
+}
+
 // The extremes of every operand: no intermediate may overflow or saturate.
 TEST(Kernels, PackedProductsOfExtremes) {
   for (const int bits : {4, 8}) {

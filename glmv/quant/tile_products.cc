@@ -10,6 +10,7 @@
 
 #include "glmv/base/every_isa.h"
 #include "glmv/kernels/kernel_table.h"
+#include "glmv/tensor/tile_linear.h"
 
 namespace glmv::quant {
 namespace {
@@ -146,17 +147,6 @@ OwnedInt8Tiles to_int8_tiles(const PackedShape& shape, const at::Tensor& rows) {
   });
   tiles.view = {q, scales, sums, n};
   return tiles;
-}
-
-// [row tiles, padded_in / 32, 16, 32]
-at::Tensor to_bf16_tiles(const at::Tensor& rows) {
-  constexpr int64_t kInputs = kTileBytes / 2;
-  const int64_t row_tiles = num_row_tiles(rows.size(0));
-  const int64_t missing = row_tiles * kRowsOfTile - rows.size(0);
-  const at::Tensor whole = missing == 0 ? rows : at::constant_pad_nd(rows, {0, 0, 0, missing});
-  return whole.view({row_tiles, kRowsOfTile, rows.size(1) / kInputs, kInputs})
-      .permute({0, 2, 1, 3})
-      .contiguous();
 }
 
 GLMV_EVERY_ISA float sum_of(const float* x, int64_t n) {
@@ -299,7 +289,7 @@ void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at:
   if (is_few(shape, x.size(0))) {
     tiles = to_few_tiles(shape, rows);
   } else {
-    tiles.x = to_bf16_tiles(rows);
+    tiles.x = tensor::to_bf16_tiles(rows);
     tiles.view = {static_cast<const uint16_t*>(tiles.x.const_data_ptr()), x.size(0)};
   }
   at::parallel_for(0, shape.num_row_blocks(), 1, [&](int64_t begin, int64_t end) {

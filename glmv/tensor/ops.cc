@@ -11,6 +11,7 @@
 #include "glmv/kernels/kernel_table.h"
 #include "glmv/tensor/fused_ops.h"
 #include "glmv/tensor/flash_attention.h"
+#include "glmv/tensor/tile_linear.h"
 
 namespace glmv::tensor {
 namespace {
@@ -120,6 +121,7 @@ at::Tensor gemv(const at::Tensor& x_in, const at::Tensor& weight, const at::Tens
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   if (takes_gemv(x, weight)) return gemv<at::BFloat16>(x, weight, bias);
+  if (takes_tile_linear(x, weight)) return tile_linear(x, weight, bias);
   return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
 }
 

@@ -10,7 +10,7 @@
 namespace glmv::tensor {
 
 // x [..., in] * weight [out, in] transposed + bias (may be undefined). bf16 rows in small numbers
-// (decoding) go to our own kernel, everything else to ATen.
+// (decoding) and, where there are tiles, in large ones go to our own kernels, the rest to ATen.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 // The same in fp32 without rounding x, weight or result, without a bias: scores of a router.

@@ -47,29 +47,22 @@ const std::byte* byte_operands(const std::byte* block, int64_t first, int64_t n,
   return reinterpret_cast<const std::byte*>(tiles);
 }
 
-// Inputs [first, first + n) of one group as bf16 (q - zero) * scale, rounded to nearest even.
+// Inputs that one step of packed weights holds.
+template <int kBits>
+constexpr int kStepInputs = 32 / kBits;
+
+// One step of packed weights, those of a half of the block, as lines of bf16 (q - zero) * scale,
+// rounded to nearest even.
 template <class V, int kBits>
-void to_pair_tiles(const std::byte* block, int64_t first, int64_t n, uint16_t* tiles) {
-  constexpr int kInputs = 32 / kBits;
-  constexpr int64_t kTile = kTileBytes / 2;
-  const auto* bytes = reinterpret_cast<const uint8_t*>(block);
-  for (int h = 0; h < 2; ++h) {
-    const __m512 scale = V::load_floats(bytes + 64 * h);
-    const __m512 zero = V::to_float(V::load_bytes(bytes + kPackZeroOffset + 16 * h));
-    const uint8_t* steps = bytes + kPackHeaderBytes + 64 * h + first / kInputs * 128;
-    uint16_t* out = tiles + h * kTile;
-    for (int64_t line = 0; line < n / 2; line += kInputs / 2, steps += 128) {
-      const __m512i w = kBits == 8 ? V::flip(V::load(steps)) : V::load(steps);
-      const auto value = [&](int j) {
-        const int shift = 8 * (j % 4) + 4 * (j / 4);
-        return V::mul(V::sub(V::template field<kBits>(w, shift), zero), scale);
-      };
-      uint16_t* at = out + line / 16 * 2 * kTile + line % 16 * 32;
+void step_to_pairs(const uint8_t* step, __m512 scale, __m512 zero, uint16_t* lines) {
+  const __m512i w = kBits == 8 ? V::flip(V::load(step)) : V::load(step);
+  const auto value = [&](int j) {
+    const int shift = 8 * (j % 4) + 4 * (j / 4);
+    return V::mul(V::sub(V::template field<kBits>(w, shift), zero), scale);
+  };
 #pragma GCC unroll 4
-      for (int j = 0; j < kInputs; j += 2, at += 32) {
-        V::store_words(at, V::pairs(value(j), value(j + 1)));
-      }
-    }
+  for (int j = 0; j < kStepInputs<kBits>; j += 2, lines += 32) {
+    V::store_words(lines, V::pairs(value(j), value(j + 1)));
   }
 }
 

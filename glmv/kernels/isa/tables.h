@@ -10,6 +10,11 @@ extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512Bf16Kernels;
 extern const TileProducts kAmxProducts;
+// The bf16 products of kAmxProducts.
+void tile_pairs(const PackedShape& shape, const std::byte* w, int64_t block_begin,
+                int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
+void tile_rows(const uint16_t* w, int64_t out, int64_t in, int64_t block_begin, int64_t block_end,
+               const Bf16Tiles& x, const TileOutput& y);
 extern const FewRowProducts kAmxFewRows;
 extern const TileRowsBf16 kAmxRowsBf16;
 extern const FlashAttention kAmxAttention;
