@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "apps/glmv/command.h"
+#include "glmv/base/cpus.h"
 #include "glmv/base/files.h"
 
 namespace glmv::app {
@@ -42,8 +43,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                      "activations of quantised weights: bf16 (exact), int8 (faster) or fp8 (as on "
                      "GPUs; fp8 weights only)")
       ->capture_default_str()->group(group);
-  command.add_option("--threads", flags.engine.num_threads, "0: all cores")
+  command.add_option("--threads", flags.engine.num_threads, "0: all cores, or as many as --cpus")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  command.add_option("--cpus", flags.cpus, "cores to stay on, one thread each, as in 0-3,8")
+      ->group(group);
   command.add_option("--ctx", flags.engine.max_context_tokens, "context limit in tokens (0: the model's)")
       ->capture_default_str()->group(group);
   command.add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens,
@@ -60,6 +63,11 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
 
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
   runtime::EngineOptions options = flags.engine;
+  if (!flags.cpus.empty()) {
+    GLMV_ASSIGN(options.cpus, parse_cpu_list(flags.cpus));
+    GLMV_RETURN_IF_ERROR(bind_thread(options.cpus));  // threads for pictures are its children
+    if (options.num_threads == 0) options.num_threads = static_cast<int>(options.cpus.size());
+  }
   GLMV_ASSIGN(options.model_dir, model_folder(flags.model));
   std::error_code error;
   if (options.model_dir.extension() == ".gguf" &&

@@ -13,10 +13,11 @@ namespace glmv::app {
 
 struct ModelFlags {
   std::string model;
+  std::string cpus;  // a list as in 0-3,8; empty: any
   runtime::EngineOptions engine;
 };
 void add_model_flags(CLI::App& command, ModelFlags& flags);
-// Fills engine.model_dir.
+// Fills engine.model_dir and engine.cpus, to which it keeps the calling thread and its children.
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags);
 
 struct ChatFlags {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "glmv/base/check.h"
+#include "glmv/base/cpus.h"
 
 namespace glmv::processing {
 namespace {
@@ -16,7 +17,7 @@ constexpr int64_t kMaxThreads = 8;
 
 // Threads beside the calling one that are worth starting.
 int64_t num_helpers(int64_t pixels, int64_t block_rows) {
-  const int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
+  const auto cores = std::max<int64_t>(1, std::ssize(allowed_cpus()));
   return std::clamp<int64_t>(std::min({pixels / kPixelsPerThread, cores, kMaxThreads, block_rows}),
                              1, kMaxThreads) - 1;
 }

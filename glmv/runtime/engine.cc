@@ -1,7 +1,5 @@
 #include "glmv/runtime/engine.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -17,6 +15,7 @@
 #include "glmv/runtime/request_checks.h"
 #include "glmv/runtime/torch_model_runner.h"
 #include "glmv/tensor/device.h"
+#include "glmv/tensor/threads.h"
 
 namespace glmv::runtime {
 namespace {
@@ -175,6 +174,7 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
 std::unique_ptr<ModelRunner> make_runner(std::shared_ptr<const model::Vlm> model,
                                          const EngineOptions& options) {
   return make_model_runner(std::move(model), {.num_threads = options.num_threads,
+                                              .cpus = options.cpus,
                                               .cache_tokens = options.kv_cache_tokens,
                                               .prefix_cache = options.prefix_cache});
 }
@@ -185,7 +185,7 @@ std::unique_ptr<ModelRunner> make_runner(std::shared_ptr<const model::Vlm> model
 Result<model::LoadedModel> load_apart(const EngineOptions& options,
                                       const model::LoadOptions& load) {
   return std::async(std::launch::async, [&] {
-           if (options.num_threads > 0) at::set_num_threads(options.num_threads);
+           tensor::use_threads(options.num_threads, options.cpus);
            return model::load_model(options.model_dir.string(), load);
          })
       .get();

@@ -26,7 +26,8 @@ struct EngineOptions {
   std::string quantize_vision = "none";  // none | int8, with int8 activations: of the vision tower
   // Of quantised Linears: bf16 (exact) | int8 (faster) | fp8 (float8 weights, as on GPUs).
   std::string activations = "bf16";
-  int num_threads = 0;               // 0: all cores
+  int num_threads = 0;               // 0: all cores, or as many as `cpus`
+  std::vector<int> cpus;             // that the threads stay on, ascending; empty: any
   int64_t max_context_tokens = 0;    // 0: the model's max_position_embeddings
   int64_t prefill_chunk_tokens = 512;
   int64_t max_running_requests = 8;  // later ones wait in the queue

@@ -11,6 +11,7 @@
 #include "glmv/model/vlm.h"
 #include "glmv/runtime/prefix_keys.h"
 #include "glmv/tensor/device.h"
+#include "glmv/tensor/threads.h"
 
 namespace glmv::runtime {
 namespace {
@@ -45,10 +46,7 @@ class TorchModelRunner final : public ModelRunner {
         pool_(std::make_shared<model::KvPool>(model_->config().text, model_->dtype(),
                                               model_->device(), options.cache_tokens)) {}
 
-  // The number of threads belongs to the calling thread in OpenMP.
-  void attach_thread() override {
-    if (options_.num_threads > 0) at::set_num_threads(options_.num_threads);
-  }
+  void attach_thread() override { tensor::use_threads(options_.num_threads, options_.cpus); }
 
   int64_t vocab_size() const override { return model_->config().text.vocab_size; }
 

@@ -3,6 +3,7 @@
 // prompt in chunks and decodes all running sequences in one forward. Private to this folder.
 
 #include <memory>
+#include <vector>
 
 #include "glmv/runtime/model_runner.h"
 
@@ -14,6 +15,7 @@ namespace glmv::runtime {
 
 struct ModelRunnerOptions {
   int num_threads = 0;       // of the engine thread's tensor operations; 0: the default (all cores)
+  std::vector<int> cpus;     // as EngineOptions::cpus
   int64_t cache_tokens = 0;  // limit of the key/value cache, positive
   bool prefix_cache = true;
 };
