@@ -107,7 +107,9 @@ Json record_of(const Measured& m, const ModelConfig& config, const TextTimes& te
   json["machine"] = {{"device", m.machine.device},           {"cpu", m.machine.cpu},
                      {"threads", m.machine.num_threads},     {"read_gb_s", m.machine.read_gb_s},
                      {"fp32_gflops", m.machine.fp32_gflops}, {"bf16_gflops", m.machine.bf16_gflops},
-                     {"int8_gops", m.machine.int8_gops}};
+                     {"int8_gops", m.machine.int8_gops},
+                     {"bf16_peak_gflops", m.machine.bf16_peak_gflops},
+                     {"int8_peak_gops", m.machine.int8_peak_gops}};
   return json;
 }
 
@@ -196,7 +198,9 @@ void print_bench_table(const std::vector<Json>& records) {
       machine["device"].get<std::string>(), machine["read_gb_s"].get<double>(),
       machine["fp32_gflops"].get<double>(), machine["bf16_gflops"].get<double>(),
       machine["int8_gops"].get<double>() > 0
-          ? fmt::format(", {:.0f} int8", machine["int8_gops"].get<double>())
+          ? fmt::format(" (in registers {:.0f}), {:.0f} int8",
+                        machine["bf16_peak_gflops"].get<double>(),
+                        machine["int8_gops"].get<double>())
           : "");
 }
 

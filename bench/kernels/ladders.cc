@@ -11,9 +11,9 @@
 #include <chrono>
 #include <map>
 
-#include "bench/kernels/instruction_peaks.h"
 #include "bench/kernels/ladder.h"
 #include "glmv/kernels/kernel_table.h"
+#include "glmv/tensor/instruction_peaks.h"
 #include "glmv/tensor/machine_limits.h"
 
 namespace glmv::bench {
@@ -36,7 +36,7 @@ double median(std::vector<double> values) {
 
 struct Limits {
   tensor::MachineLimits machine;
-  std::map<std::string, InstructionPeaks> peaks;  // by set
+  std::map<std::string, tensor::InstructionPeaks> peaks;  // by set
 };
 
 double limit_of(const Limits& limits, const Ladder& ladder, const std::string& rung) {
@@ -100,7 +100,7 @@ int run(int argc, char** argv) {
       machine->bf16_gflops);
   for (const kernels::IsaRow& row : kernels::isa_rows()) {
     if (!row.supported || row.table->isa == "scalar") continue;
-    const InstructionPeaks peaks = measure_peaks(row.table->isa);
+    const tensor::InstructionPeaks peaks = tensor::measure_peaks(row.table->isa);
     limits.peaks[std::string(row.table->isa)] = peaks;
     fmt::print("| {} | {:.0f} | {:.0f} | {:.0f} |\n", row.table->isa, peaks.fp32, peaks.bf16,
                peaks.int8);

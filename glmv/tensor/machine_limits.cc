@@ -12,8 +12,9 @@
 
 #include "glmv/base/check.h"
 #include "glmv/base/mmap.h"
+#include "glmv/kernels/kernel_table.h"
 #include "glmv/tensor/device.h"
-#include "glmv/tensor/tile_peak.h"
+#include "glmv/tensor/instruction_peaks.h"
 
 namespace glmv::tensor {
 namespace {
@@ -146,8 +147,10 @@ Result<MachineLimits> measure_machine(int num_threads, const std::string& device
   limits.fp32_gflops = measure_products(at::kFloat, device);
   limits.bf16_gflops = measure_products(at::kBFloat16, device);
   if (device.is_cpu()) {
-    limits.int8_gops =
-        std::max(measure_products(at::kChar, device), measure_int8_tiles(limits.num_threads));
+    const InstructionPeaks peaks = measure_peaks(kernels::kernels().isa);
+    limits.bf16_peak_gflops = peaks.bf16;
+    limits.int8_peak_gops = peaks.int8;
+    limits.int8_gops = std::max(measure_products(at::kChar, device), peaks.int8);
   }
   return limits;
 }

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace glmv::bench {
+namespace glmv::tensor {
 
 // In 1e9 multiplications and additions a second, on all threads; 0 where there is no such
 // instruction.
@@ -16,4 +16,4 @@ struct InstructionPeaks {
 // `isa` as in kernel_table.h; one that this CPU has.
 InstructionPeaks measure_peaks(std::string_view isa);
 
-}  // namespace glmv::bench
+}  // namespace glmv::tensor

@@ -1,13 +1,16 @@
-#include "bench/kernels/instruction_peaks.h"
+#include "glmv/tensor/instruction_peaks.h"
 
 #include <ATen/Parallel.h>
+#if defined(__x86_64__)
 #include <immintrin.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 
-namespace glmv::bench {
+namespace glmv::tensor {
+#if defined(__x86_64__)
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -98,5 +101,8 @@ InstructionPeaks measure_peaks(std::string_view isa) {
   }
   return peaks;
 }
+#else
+InstructionPeaks measure_peaks(std::string_view) { return {}; }
+#endif
 
-}  // namespace glmv::bench
+}  // namespace glmv::tensor
