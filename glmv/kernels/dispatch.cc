@@ -47,6 +47,10 @@ std::span<const IsaRow> isa_rows() {
     KernelTable table = kAvx512Bf16Kernels;
     const bool pairs = has_avx512_bf16() && pairs_are_fast();
     table.flash_bf16 = pairs ? &kPairAttention : kAvx512Kernels.flash_bf16;
+    if (pairs) {
+      table.tiles = &kPairProducts;
+      table.few_rows = &kPairFewRows;
+    }
     table.flash_float = kAvx512Kernels.flash_float;
     return table;
   }();

@@ -116,15 +116,16 @@ struct TileProducts {
   TileRowsProduct rows = nullptr;         // null: none
 };
 
-// Products by tiles of at most kFewRows rows, at the speed of memory, for padded groups of a multiple
-// of 64 inputs, at most kMaxFewRowsGroup. int8: the same bits as packed_int8. bf16: exact products of
-// q and bf16 activations, fp32 sums per group, then zero point and scale. Each y depends on its own
-// row of x only.
+// Products of at most kFewRows rows, at the speed of memory, for groups of a multiple of 64 inputs,
+// at most kMaxFewRowsGroup. int8: the same bits as packed_int8. bf16: exact products of q and bf16
+// activations, fp32 sums per group, then zero point and scale. Each y depends on its own row of x
+// only.
 inline constexpr int64_t kFewRows = 16;
 inline constexpr int64_t kMaxFewRowsGroup = int64_t{1} << 13;  // of 4 bits; sums stay below 2^24
 struct FewRowProducts {
-  TileInt8Product int8;
+  TileInt8Product int8;  // null: none
   TileBf16Product bf16;
+  int64_t min_rows;  // that gain from the operands of tiles
 };
 
 struct KernelTable {

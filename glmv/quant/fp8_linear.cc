@@ -53,8 +53,11 @@ class Fp8Linear final : public LinearMethod, public RangeProduct {
   int64_t out() const override { return weight_.out(); }
 
   OperandSpec operand(int64_t num_rows, at::ScalarType x) const override {
-    const bool many = num_rows >= kManyRows && x == at::kBFloat16 && has_pair_tiles(weight_.in());
-    return {many ? Layout::kPairTiles : Layout::kFloat, weight_.in()};
+    Layout layout = Layout::kFloat;
+    if (num_rows >= kManyRows && x == at::kBFloat16) {
+      layout = has_pair_tiles(weight_.in()) ? Layout::kPairTiles : Layout::kBf16;
+    }
+    return {layout, weight_.in()};
   }
 
   void multiply(const Operand& x, int64_t begin, int64_t end, float* y,
@@ -62,6 +65,9 @@ class Fp8Linear final : public LinearMethod, public RangeProduct {
     const Fp8Matrix w = matrix();
     if (x.layout == Layout::kPairTiles) {
       return multiply_fp8_pair_tiles(w, begin, end, x.pair_tiles(), y, ldy);
+    }
+    if (x.layout == Layout::kBf16) {
+      return multiply_fp8_rows(w, begin, end, x.bf16(), x.num_rows, y, ldy);
     }
     const kernels::FloatRows rows = x.float_rows();
     kernels::kernels().fp8_product(w, begin, end, rows.x, rows.num_rows, y, ldy);
@@ -77,18 +83,19 @@ class Fp8Linear final : public LinearMethod, public RangeProduct {
   at::Tensor multiply(const at::Tensor& rows) const {
     const int64_t n = rows.size(0);
     const Fp8Matrix w = matrix();
-    if (n >= kManyRows && rows.scalar_type() == at::kBFloat16 && has_bf16_products()) {
+    const OperandRun run = {operand(n, rows.scalar_type()), 0, n};
+    if (run.spec.layout != Layout::kFloat && has_bf16_products()) {
       return multiply_fp8_tiles(w, weight_.out(), rows);
     }
-    const at::Tensor x = rows.to(at::kFloat).contiguous();
-    const at::Tensor y = at::empty({n, weight_.out()}, at::kFloat);
     const int64_t out = weight_.out();
+    const at::Tensor y = at::empty({n, out}, at::kFloat);
+    if (n == 0) return y;
+    const Operands operands(rows, {&run, 1});
     const int64_t num_tasks = (out + kRowsPerTask - 1) / kRowsPerTask;
-    at::parallel_for(0, n == 0 ? 0 : num_tasks, 1, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, num_tasks, 1, [&](int64_t begin, int64_t end) {
       begin *= kRowsPerTask;
       end = std::min(end * kRowsPerTask, out);
-      kernels::kernels().fp8_product(w, begin, end, x.const_data_ptr<float>(), n,
-                                     y.mutable_data_ptr<float>() + begin, out);
+      multiply(operands[0], begin, end, y.mutable_data_ptr<float>() + begin, out);
     });
     return y;
   }

@@ -65,19 +65,21 @@ constexpr int64_t kRowsOfTile = 16;
 constexpr int64_t kTileBytes = 64;  // of a row
 // From so many rows on, making operands of a block for many rows costs less than it saves.
 constexpr int64_t kManyRows = 16;
-// So many rows are at the speed of memory without the operands of tiles.
-constexpr int64_t kVectorRows = 2;
-
 // Of activations of `element_bytes`.
 bool has_tiles(const PackedShape& shape, int64_t step, int64_t element_bytes) {
   return shape.padded_group() % step == 0 && shape.padded_in() * element_bytes % kTileBytes == 0;
 }
 
-bool is_few(const PackedShape& shape, int64_t num_rows) {
-  return num_rows <= kernels::kFewRows && kernels::kernels().few_rows != nullptr &&
+// Whether `product`, of the table's few_rows, is the one for so many rows or fewer.
+template <class Product>
+bool is_few(const PackedShape& shape, int64_t num_rows, Product kernels::FewRowProducts::*product) {
+  const kernels::FewRowProducts* few = kernels::kernels().few_rows;
+  return num_rows <= kernels::kFewRows && few != nullptr && few->*product != nullptr &&
          shape.group % kTileBytes == 0 &&
          (shape.bits == 8 || shape.group <= kernels::kMaxFewRowsGroup);
 }
+constexpr auto kFewInt8 = &kernels::FewRowProducts::int8;
+constexpr auto kFewBf16 = &kernels::FewRowProducts::bf16;
 
 int64_t num_row_tiles(int64_t rows) { return (rows + kRowsOfTile - 1) / kRowsOfTile; }
 
@@ -207,6 +209,23 @@ void decode_rows(const kernels::Fp8Matrix& w, int64_t first, int64_t num_rows, i
   }
 }
 
+// Calls multiply(block, outputs, y) for the rows [begin, end) of w, 32 at a time as bf16, and scales
+// what it writes to the num_rows rows of y where a row of w has one scale.
+template <class Multiply>
+void for_decoded(const kernels::Fp8Matrix& w, int64_t begin, int64_t end, int64_t num_rows, float* y,
+                 int64_t ldy, const Multiply& multiply) {
+  std::vector<uint16_t> block(kPackRows * w.in);
+  for (int64_t first = begin; first < end; first += kPackRows, y += kPackRows) {
+    const int64_t outputs = std::min<int64_t>(kPackRows, end - first);
+    decode_rows(w, first, outputs, w.in, block.data());
+    multiply(block.data(), outputs, y);
+    if (w.num_blocks() > 1) continue;
+    for (int64_t r = 0; r < num_rows; ++r) {
+      for (int64_t o = 0; o < outputs; ++o) y[r * ldy + o] *= w.scales[first + o];
+    }
+  }
+}
+
 }  // namespace
 
 bool has_bf16_products() { return cpublas::could_pack(at::kBFloat16); }
@@ -217,13 +236,13 @@ bool has_own_bf16_tiles(const PackedShape& shape) {
 }
 
 bool takes_int8_tiles(const PackedShape& shape, int64_t num_rows) {
-  if (is_few(shape, num_rows)) return num_rows > kVectorRows;
+  if (is_few(shape, num_rows, kFewInt8)) return num_rows >= kernels::kernels().few_rows->min_rows;
   const kernels::TileProducts* tiles = kernels::kernels().tiles;
   return num_rows >= kManyRows && tiles != nullptr && has_tiles(shape, tiles->int8_step, 1);
 }
 
 bool takes_bf16_tiles(const PackedShape& shape, int64_t num_rows) {
-  if (is_few(shape, num_rows)) return num_rows > kVectorRows;
+  if (is_few(shape, num_rows, kFewBf16)) return num_rows >= kernels::kernels().few_rows->min_rows;
   return num_rows >= kManyRows && (has_own_bf16_tiles(shape) || has_bf16_products());
 }
 
@@ -235,14 +254,16 @@ bool has_pair_tiles(int64_t in) {
 void multiply_int8_blocks(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                           const kernels::Int8Tiles& x, const kernels::TileOutput& out) {
   const kernels::KernelTable& table = kernels::kernels();
-  const auto product = is_few(shape, x.num_rows) ? table.few_rows->int8 : table.tiles->int8;
+  const auto product =
+      is_few(shape, x.num_rows, kFewInt8) ? table.few_rows->int8 : table.tiles->int8;
   product(shape, w, begin, end, x, out);
 }
 
 void multiply_bf16_blocks(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                           const kernels::Bf16Tiles& x, const kernels::TileOutput& out) {
   const kernels::KernelTable& table = kernels::kernels();
-  const auto product = is_few(shape, x.num_rows) ? table.few_rows->bf16 : table.tiles->bf16;
+  const auto product =
+      is_few(shape, x.num_rows, kFewBf16) ? table.few_rows->bf16 : table.tiles->bf16;
   product(shape, w, begin, end, x, out);
 }
 
@@ -286,7 +307,7 @@ void multiply_bf16_tiles(const PackedShape& shape, const std::byte* w, const at:
     return;
   }
   OwnedBf16Tiles tiles;
-  if (is_few(shape, x.size(0))) {
+  if (is_few(shape, x.size(0), kFewBf16)) {
     tiles = to_few_tiles(shape, rows);
   } else {
     tiles.x = tensor::to_bf16_tiles(rows);
@@ -332,22 +353,34 @@ void multiply_pair_tiles(const uint16_t* w, int64_t rows, int64_t in, const kern
 
 void multiply_fp8_pair_tiles(const kernels::Fp8Matrix& w, int64_t begin, int64_t end,
                              const kernels::PairTiles& x, float* y, int64_t ldy) {
-  std::vector<uint16_t> block(kPackRows * w.in);
-  for (int64_t first = begin; first < end; first += kPackRows) {
-    const int64_t num_rows = std::min<int64_t>(kPackRows, end - first);
-    decode_rows(w, first, num_rows, w.in, block.data());
-    float* to = y + (first - begin);
-    multiply_pair_tiles(block.data(), num_rows, w.in, x, to, ldy);
-    if (w.num_blocks() > 1) continue;
-    for (int64_t r = 0; r < x.num_rows; ++r) {
-      for (int64_t o = 0; o < num_rows; ++o) to[r * ldy + o] *= w.scales[first + o];
+  for_decoded(w, begin, end, x.num_rows, y, ldy,
+              [&](const uint16_t* block, int64_t outputs, float* to) {
+                multiply_pair_tiles(block, outputs, w.in, x, to, ldy);
+              });
+}
+
+void multiply_bf16_rows(const uint16_t* w, int64_t rows, int64_t in, const uint16_t* x,
+                        int64_t num_rows, float* y, int64_t ldy) {
+  for (int64_t o = 0; o < rows; o += kPackRows) {  // a few rows of w stay in the caches
+    for (int64_t r = 0; r < num_rows; r += kernels::kMaxGemvBatch) {
+      const auto batch = static_cast<int>(std::min<int64_t>(kernels::kMaxGemvBatch, num_rows - r));
+      kernels::kernels().gemv_bf16(w, o, std::min<int64_t>(o + kPackRows, rows), in, x + r * in,
+                                   batch, y + r * ldy + o, ldy);
     }
   }
 }
 
+void multiply_fp8_rows(const kernels::Fp8Matrix& w, int64_t begin, int64_t end, const uint16_t* x,
+                       int64_t num_rows, float* y, int64_t ldy) {
+  for_decoded(w, begin, end, num_rows, y, ldy,
+              [&](const uint16_t* block, int64_t outputs, float* to) {
+                multiply_bf16_rows(block, outputs, w.in, x, num_rows, to, ldy);
+              });
+}
+
 bool takes_gated_tiles(const PackedShape& shape, int64_t num_rows) {
   const kernels::TileProducts* tiles = kernels::kernels().tiles;
-  return takes_int8_tiles(shape, num_rows) && !is_few(shape, num_rows) &&
+  return takes_int8_tiles(shape, num_rows) && !is_few(shape, num_rows, kFewInt8) &&
          tiles->int8_gated != nullptr;
 }
 

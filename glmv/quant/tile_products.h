@@ -54,6 +54,12 @@ void multiply_pair_tiles(const uint16_t* w, int64_t rows, int64_t in, const kern
 // are exact (the sums are scaled), others are rounded to bf16.
 void multiply_fp8_pair_tiles(const kernels::Fp8Matrix& w, int64_t begin, int64_t end,
                              const kernels::PairTiles& x, float* y, int64_t ldy);
+// The same where there are no pair tiles; x: bf16 [num_rows, in].
+void multiply_fp8_rows(const kernels::Fp8Matrix& w, int64_t begin, int64_t end, const uint16_t* x,
+                       int64_t num_rows, float* y, int64_t ldy);
+// y = x w^T as gemv_bf16 has it, for any number of rows of x; w: bf16 [rows, in].
+void multiply_bf16_rows(const uint16_t* w, int64_t rows, int64_t in, const uint16_t* x,
+                        int64_t num_rows, float* y, int64_t ldy);
 
 // x w^T in fp32 [rows, out], column after column. `x`: bf16 [rows, in]. Weights with one scale a
 // row are exact (the sums are scaled), others are rounded to bf16.

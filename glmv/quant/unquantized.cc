@@ -40,14 +40,7 @@ class UnquantizedLinear final : public LinearMethod, public RangeProduct {
     if (x.layout == Layout::kPairTiles) {
       return multiply_pair_tiles(w + begin * in(), end - begin, in(), x.pair_tiles(), y, ldy);
     }
-    for (int64_t o = begin; o < end; o += kRangeStep) {  // a few rows of w stay in the caches
-      for (int64_t r = 0; r < x.num_rows; r += kernels::kMaxGemvBatch) {
-        const auto batch =
-            static_cast<int>(std::min<int64_t>(kernels::kMaxGemvBatch, x.num_rows - r));
-        kernels::kernels().gemv_bf16(w, o, std::min(o + kRangeStep, end), in(), x.bf16() + r * in(),
-                                     batch, y + r * ldy + (o - begin), ldy);
-      }
-    }
+    multiply_bf16_rows(w + begin * in(), end - begin, in(), x.bf16(), x.num_rows, y, ldy);
   }
 
  private:

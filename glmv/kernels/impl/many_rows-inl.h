@@ -34,7 +34,7 @@ constexpr int64_t kBlocksAtOnce = 4;
 constexpr int64_t kRowsOfPass = 240;  // whole tiles of every kind
 constexpr int64_t kSumsOfBlock = kRowsOfPass * kPackRows;
 constexpr int64_t kByteInputs = 512;   // unpacked at once: 16 KiB of a block
-constexpr int64_t kFloatInputs = 128;  // the same
+constexpr int64_t kWordSteps = 128;    // the same, in words of bf16 products
 constexpr int64_t kSmallGroup = 256;   // whose sums of activations fit 16 bits
 
 // A stretch of inputs of one group.
@@ -338,25 +338,25 @@ void many_rows_int8(const PackedShape& shape, const std::byte* w, int64_t begin,
   }
 }
 
-// Products of bf16 activations in fp32, the weights as they are: what CPUs without bf16 products
-// have.
+// Products of bf16 activations over operands of `Op` (panel-inl.h): in fp32 with the weights as they
+// are, or in pairs of bf16, to which the weights are rounded.
 template <class V, class Op>
-class FloatRowsOfTiles {
+class PanelRows {
  public:
-  FloatRowsOfTiles(const PackedShape& shape, const Bf16Tiles& x) : shape_(shape), x_(x) {}
+  PanelRows(const PackedShape& shape, const Bf16Tiles& x) : shape_(shape), x_(x) {}
 
   // Into results().
   void run(const BlockPass& pass) {
     std::fill_n(results_.data(), pass.num_blocks * kSumsOfBlock, 0.0f);
     const int64_t inputs = shape_.padded_in();
-    for (int64_t input = 0; input < inputs; input += kFloatInputs) {
-      const int64_t size = std::min(kFloatInputs, inputs - input);
+    for (int64_t input = 0; input < inputs; input += kInputsAtOnce) {
+      const int64_t size = std::min(kInputsAtOnce, inputs - input);
       for (int64_t b = 0; b < pass.num_blocks; ++b) {
         for_stretches(shape_, pass.row_blocks + b * shape_.row_block_bytes(), input, size,
                       [&](const Stretch& stretch) {
                         const int64_t at =
                             stretch.group * shape_.padded_group() + stretch.in_group - input;
-                        float* to = weights_.data() + b * kFloatInputs * kPackRows;
+                        float* to = weights_.data() + b * kWordSteps * kPackRows;
                         if (shape_.bits == 4) {
                           unpack<4>(stretch, at, to);
                         } else {
@@ -366,13 +366,13 @@ class FloatRowsOfTiles {
       }
       for (int64_t row = 0; row < pass.num_rows; row += kRowsAtOnce) {
         const int64_t n = std::min(kRowsAtOnce, pass.num_rows - row);
-        widen(pass.first_row + row, input, size);
+        copy_rows(pass.first_row + row, input, size);
         for (int64_t p = 0; p < pass.num_blocks * kPanels; ++p) {
           float* results = results_.data() + p / kPanels * kSumsOfBlock + p % kPanels * kPanel;
           for (int64_t r = 0; r < n; r += Op::kRows) {
             multiply_panel<Op, Op::kRows, Op::kVectors, kLdx, kPackRows, true>(
-                rows_.data() + r * kLdx, weights_.data() + p * kFloatInputs * kPanel, size,
-                results + (row + r) * kPackRows);
+                rows_.data() + r * kLdx, weights_.data() + p * kWordSteps * kPanel,
+                size / Op::kElements, results + (row + r) * kPackRows);
           }
         }
       }
@@ -382,9 +382,10 @@ class FloatRowsOfTiles {
 
  private:
   using L = typename Op::Lanes;
-  static constexpr int kPairInputs = 32;          // bf16 of a row of a tile
-  static constexpr int64_t kRowsAtOnce = 48;      // a divisor of kRowsOfPass
-  static constexpr int kLdx = kFloatInputs + 16;  // see flash-inl.h
+  static constexpr int kPairInputs = 32;        // bf16 of a row of a tile
+  static constexpr int64_t kRowsAtOnce = 48;    // a divisor of kRowsOfPass
+  static constexpr int kLdx = kWordSteps + 16;  // see flash-inl.h
+  static constexpr int64_t kInputsAtOnce = kWordSteps * Op::kElements;
   static constexpr int kPanel = Op::kVectors * L::kLanes;
   static constexpr int kPanels = kPackRows / kPanel;
 
@@ -399,39 +400,47 @@ class FloatRowsOfTiles {
       const uint8_t* steps =
           stretch.block + kPackHeaderBytes + 64 * h + stretch.in_group / kInputs * 128;
       float* to =
-          weights + h / kHalves * kFloatInputs * kPanel + at * kPanel + h % kHalves * 16;
+          weights + h / kHalves * kWordSteps * kPanel + at / Op::kElements * kPanel + h % kHalves * 16;
       for (int64_t k = 0; k < stretch.size; k += kInputs, steps += 128) {
         const typename V::Int w = load_steps<V, kBits>(steps);
+        const auto value = [&](int j) {
+          return V::mul(V::sub(V::template field<kBits>(w, shift_of(j)), zero), scale);
+        };
 #pragma GCC unroll 8
-        for (int j = 0; j < kInputs; ++j, to += kPanel) {
-          const typename V::Float q = V::template field<kBits>(w, shift_of(j));
-          V::store(to, V::mul(V::sub(q, zero), scale), 16);
+        for (int j = 0; j < kInputs; j += Op::kElements, to += kPanel) {
+          if constexpr (Op::kElements == 2) {
+            V::store_words(reinterpret_cast<uint16_t*>(to), V::pairs(value(j), value(j + 1)));
+          } else {
+            V::store(to, value(j), 16);
+          }
         }
       }
     }
   }
 
-  // Inputs [input, input + size) of kRowsAtOnce rows as fp32; those that do not exist as 0.
-  void widen(int64_t first, int64_t input, int64_t size) {
+  // Inputs [input, input + size) of kRowsAtOnce rows as operands; those that do not exist as 0.
+  void copy_rows(int64_t first, int64_t input, int64_t size) {
     for (int64_t r = 0; r < kRowsAtOnce; ++r) {
       float* to = rows_.data() + r * kLdx;
       if (first + r >= x_.num_rows) {
-        std::fill_n(to, size, 0.0f);
+        std::fill_n(to, size / Op::kElements, 0.0f);
         continue;
       }
       const uint16_t* tiles = x_.x + (first + r) / kTileRows * kTileRows * shape_.padded_in() +
                               (first + r) % kTileRows * kPairInputs;
-      for (int64_t k = 0; k < size; k += L::kLanes) {
+      constexpr int64_t kElements = L::kLanes * Op::kElements;
+      for (int64_t k = 0; k < size; k += kElements, to += L::kLanes) {
         const int64_t at = input + k;
-        L::store(to + k,
-                 L::widen(tiles + at / kPairInputs * kPairInputs * kTileRows + at % kPairInputs));
+        const uint16_t* from =
+            tiles + at / kPairInputs * kPairInputs * kTileRows + at % kPairInputs;
+        L::store(to, Op::words(from, kElements));
       }
     }
   }
 
   const PackedShape& shape_;
   const Bf16Tiles& x_;
-  Lines<float> weights_{kBlocksAtOnce * kFloatInputs * kPackRows};  // [panel][inputs][outputs]
+  Lines<float> weights_{kBlocksAtOnce * kWordSteps * kPackRows};  // [panel][words][outputs]
   Lines<float> rows_{kRowsAtOnce * kLdx};
   Lines<float> results_{kBlocksAtOnce * kSumsOfBlock};
 };
@@ -439,7 +448,7 @@ class FloatRowsOfTiles {
 template <class V, class Op>
 void many_rows_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                     const Bf16Tiles& x, const TileOutput& out) {
-  FloatRowsOfTiles<V, Op> rows(shape, x);
+  PanelRows<V, Op> rows(shape, x);
   for_passes<V>(shape, w, begin, end, x.num_rows, out, rows);
 }
 

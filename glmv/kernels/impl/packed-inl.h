@@ -30,6 +30,13 @@ inline void fetch_step(const uint8_t* step) {
   __builtin_prefetch(step + kAheadBytes + 64);
 }
 
+// The lines of a block's scales and zero points.
+inline void fetch_header(const uint8_t* block) {
+  for (int64_t line = 0; line < kPackHeaderBytes; line += 64) {
+    __builtin_prefetch(block + kAheadBytes + line);
+  }
+}
+
 inline int32_t four_bytes(const int8_t* p) {
   int32_t v;
   std::memcpy(&v, p, sizeof v);
@@ -91,6 +98,7 @@ void row_block(const PackedShape& shape, const uint8_t* block, const Int8Rows& x
   const int64_t padded = shape.padded_group();
   BlockSums<V, kBatch> sum;
   for (int64_t g = 0; g < groups; ++g, block += shape.block_bytes()) {
+    if constexpr (kBatch < 6) fetch_header(block);
     typename V::Int acc[2][kBatch];
     for (auto& half : acc) {
       for (auto& value : half) value = V::zero_int();
@@ -123,6 +131,7 @@ void row_block(const PackedShape& shape, const uint8_t* block, const FloatRows& 
   const int64_t padded = shape.padded_group();
   BlockSums<V, kBatch> sum;
   for (int64_t g = 0; g < groups; ++g, block += shape.block_bytes()) {
+    if constexpr (kBatch < 6) fetch_header(block);
     typename V::Float acc[2][kBatch][kChains];
     for (auto& half : acc) {
       for (auto& row : half) {

@@ -342,6 +342,7 @@ void few_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64
 
 }  // namespace
 
-const FewRowProducts kAmxFewRows = {few_int8, few_bf16};
+// One or two rows are at the speed of memory by vectors.
+const FewRowProducts kAmxFewRows = {few_int8, few_bf16, 3};
 
 }  // namespace glmv::kernels

@@ -12,6 +12,7 @@
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/many_rows-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
+#include "glmv/kernels/impl/pair_few-inl.h"
 #include "glmv/kernels/impl/pairs512-inl.h"
 #include "glmv/kernels/impl/vnni_dot-inl.h"
 #include "glmv/kernels/isa/tables.h"
@@ -57,7 +58,8 @@ struct VnniDots {
   }
 };
 
-// bf16 activations go to brgemm (glmv/quant/tile_products.h).
+// bf16 activations go to a library's products (glmv/quant/tile_products.h), or to pairs where these
+// are fast.
 const TileProducts kProducts = {nullptr, many_rows_int8<VnniDot, VnniDots>, nullptr, 8, 8};
 
 // Fewest clock ticks of eight runs of a panel product.
@@ -87,6 +89,9 @@ bool pairs_are_fast() {
 }
 
 const FlashAttention kPairAttention = kFlash<PairOperands, uint16_t>;
+const TileProducts kPairProducts = {nullptr, many_rows_int8<VnniDot, VnniDots>,
+                                    many_rows_bf16<VnniDot, PairOperands>, 8, 8};
+const FewRowProducts kPairFewRows = {nullptr, few_pairs_bf16<VnniDot>, 1};
 
 const KernelTable kAvx512Bf16Kernels = {
     "avx512_bf16", gemv_bf16<Avx512Bf16>,

@@ -20,6 +20,8 @@ extern const TileRowsBf16 kAmxRowsBf16;
 extern const FlashAttention kAmxAttention;
 // By pairs of bf16: where their products are faster than those of fp32 (dispatch.cc).
 extern const FlashAttention kPairAttention;
+extern const TileProducts kPairProducts;
+extern const FewRowProducts kPairFewRows;
 bool pairs_are_fast();
 extern const AttendPaged kAmxAttend;
 
