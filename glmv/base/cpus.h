@@ -23,15 +23,15 @@ CpuList allowed_cpus();
 // invalid_argument names those that this process may not use.
 Result<void> bind_thread(const CpuList& cpus);
 
-// The CPUs of every NUMA node that has some of `among`, cut down to these. One list of all where the
-// system names no nodes.
+// The CPUs of every NUMA node that has some of `among`, cut down to these. One list of all where
+// the system names no nodes.
 std::vector<CpuList> numa_nodes(const CpuList& among,
                                 const std::filesystem::path& system = "/sys/devices/system/node");
 
 // Where each of `num_threads` workers is to stay so that what it touches first lies near it: a list
-// of CPUs a worker, or nothing where binding would gain nothing. `chosen`: CPUs that the user named,
-// one worker each where there are enough; empty: those of `nodes`, every node taking an even share of
-// neighbouring workers.
+// of CPUs a worker, or nothing where binding would gain nothing. `chosen`: CPUs that the user
+// named, one worker each where there are enough; empty: those of `nodes`, every node taking an even
+// share of neighbouring workers.
 std::vector<CpuList> place_workers(int num_threads, const CpuList& chosen,
                                    const std::vector<CpuList>& nodes);
 

@@ -12,7 +12,8 @@ namespace {
 TEST(Cpus, ListsAreNumbersAndRanges) {
   EXPECT_EQ(*parse_cpu_list("3"), CpuList({3}));
   EXPECT_EQ(*parse_cpu_list("8,0-3,2"), CpuList({0, 1, 2, 3, 8}));
-  for (const char* text : {"", ",", "1,", "-1", "3-1", "a", "1-", "0-99999", "1 2", "9999999999999"}) {
+  for (const char* text :
+       {"", ",", "1,", "-1", "3-1", "a", "1-", "0-99999", "1 2", "9999999999999"}) {
     const auto list = parse_cpu_list(text);
     ASSERT_FALSE(list) << text;
     EXPECT_EQ(list.error().code, Code::kInvalidArgument);
@@ -42,7 +43,8 @@ TEST(Cpus, MissingOnesAreNamedAndNothingChanges) {
 }
 
 TEST(Cpus, NodesAreThoseWithCpusThatMayBeUsed) {
-  const auto root = std::filesystem::temp_directory_path() / ("glmv_nodes_" + std::to_string(::getpid()));
+  const auto root =
+      std::filesystem::temp_directory_path() / ("glmv_nodes_" + std::to_string(::getpid()));
   const auto node = [&](const std::string& name, const std::string& cpus) {
     std::filesystem::create_directories(root / name);
     std::ofstream(root / name / "cpulist") << cpus << "\n";

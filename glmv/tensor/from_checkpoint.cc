@@ -1,7 +1,6 @@
 #include "glmv/tensor/from_checkpoint.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
@@ -12,6 +11,7 @@
 
 #include "glmv/base/check.h"
 #include "glmv/base/mmap.h"
+#include "glmv/base/random.h"
 #include "glmv/checkpoint/ggml_blocks.h"
 #include "glmv/tensor/device.h"
 
@@ -41,6 +41,35 @@ std::unexpected<Status> wrong_shape(const std::string& name, at::IntArrayRef got
                                     at::IntArrayRef want) {
   return invalid_argument("tensor \"{}\" has shape {}, but config.json implies {}", name,
                           shape_text(got), shape_text(want));
+}
+
+// Values in [-bound, bound) in steps of bound / 2^15, the same for any number of threads: billions of
+// them are filled at the speed of memory.
+void fill_uniform(const at::Tensor& tensor, double bound, uint64_t seed) {
+  constexpr int64_t kBlock = int64_t{1} << 16;
+  const int64_t n = tensor.numel();
+  const auto step = static_cast<float>(bound / 32768.0);
+  const auto fill = [&](auto* data) {
+    at::parallel_for(0, (n + kBlock - 1) / kBlock, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t block = begin; block < end; ++block) {
+        Random random(seed + static_cast<uint64_t>(block));
+        const int64_t stop = std::min(n, (block + 1) * kBlock);
+        for (int64_t i = block * kBlock; i < stop;) {
+          uint64_t bits = random.next_u64();
+          for (int j = 0; j < 4 && i < stop; ++j, ++i, bits >>= 16) {
+            data[i] = static_cast<float>(static_cast<int16_t>(bits & 0xffff)) * step;
+          }
+        }
+      }
+    });
+  };
+  if (tensor.scalar_type() == at::kBFloat16) {
+    fill(tensor.mutable_data_ptr<at::BFloat16>());
+  } else if (tensor.scalar_type() == at::kFloat) {
+    fill(tensor.mutable_data_ptr<float>());
+  } else {
+    fill(tensor.mutable_data_ptr<at::Half>());
+  }
 }
 
 }  // namespace
@@ -139,12 +168,11 @@ at::Tensor WeightSource::random(const std::string& name, at::IntArrayRef shape,
     const double bound = name.find("embed_tokens") != std::string::npos
                              ? 0.05
                              : std::sqrt(3.0 / fan_in);
-    // Other devices draw from generators of their own.
-    std::optional<at::Generator> generator;
     if (tensor.is_cpu()) {
-      generator = at::detail::createCPUGenerator(options_.dummy_seed ^ std::hash<std::string>{}(name));
+      fill_uniform(tensor, bound, options_.dummy_seed ^ std::hash<std::string>{}(name));
+    } else {
+      tensor.uniform_(-bound, bound);
     }
-    tensor.uniform_(-bound, bound, generator);
   }
   num_bytes_ += static_cast<int64_t>(tensor.nbytes());
   return tensor;
