@@ -21,8 +21,8 @@ namespace glmv::kernels {
 namespace {
 
 // How far ahead of its use a weight is fetched: left to itself, the CPU reads one stream at three
-// quarters of the speed of its memory.
-constexpr int64_t kAheadBytes = 3072;
+// quarters of the speed of its memory. At 60 GB/s, 3 KiB give 75 %, 6 KiB 90, 8 KiB 95, 12 KiB 94.
+constexpr int64_t kAheadBytes = 8192;
 
 // The two lines of a step.
 inline void fetch_step(const uint8_t* step) {
