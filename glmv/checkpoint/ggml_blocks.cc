@@ -78,7 +78,7 @@ void unpack_q6_k(const uint8_t* block, uint8_t* q, float* scales) {
 
 // Block: fp16 scale and fp16 offset, eight 6-bit pairs of (scale, offset) in 12 bytes, 4 bits of
 // 256 elements: 32 bytes hold a group in their low and the next one in their high halves.
-void dequantise_q4_k(const uint8_t* block, float* out) {
+void unpack_q4_k(const uint8_t* block, uint8_t* q, float* scales, float* offsets) {
   const float d = half_at(block);
   const float offset = half_at(block + 2);
   const uint8_t* packed = block + 4;
@@ -88,11 +88,9 @@ void dequantise_q4_k(const uint8_t* block, float* out) {
     const int scale = g < 4 ? packed[g] & 63 : (packed[g + 4] & 15) | (packed[g - 4] >> 6) << 4;
     const int shift = g < 4 ? packed[g + 4] & 63 : packed[g + 4] >> 4 | (packed[g] >> 6) << 4;
     const uint8_t* codes = block + 16 + 32 * (g / 2);
-    for (int j = 0; j < 32; ++j) {
-      const int q = codes[j] >> (4 * (g % 2)) & 15;
-      out[32 * g + j] = d * static_cast<float>(scale) * static_cast<float>(q) -
-                        offset * static_cast<float>(shift);
-    }
+    scales[g] = d * static_cast<float>(scale);
+    offsets[g] = offset * static_cast<float>(shift);
+    for (int j = 0; j < 32; ++j) q[32 * g + j] = codes[j] >> (4 * (g % 2)) & 15;
   }
 }
 
@@ -122,20 +120,25 @@ std::optional<GgmlGroups> ggml_groups(GgmlType type) {
     case GgmlType::kQ4_0: return GgmlGroups{32, 4, 8};
     case GgmlType::kQ8_0: return GgmlGroups{32, 8, 128};
     case GgmlType::kQ6_K: return GgmlGroups{16, 8, 32};
+    case GgmlType::kQ4_K: return GgmlGroups{32, 4, 0, true};
     default: return std::nullopt;
   }
 }
 
 void unpack_blocks(GgmlType type, const std::byte* blocks, int64_t num_blocks, uint8_t* q,
-                   float* scales) {
+                   float* scales, float* offsets) {
   const GgmlRow& row = ggml_row(type);
   const auto groups = ggml_groups(type);
-  GLMV_CHECK(groups.has_value());
+  GLMV_CHECK(groups.has_value() && groups->has_offsets == (offsets != nullptr));
   for (int64_t i = 0; i < num_blocks; ++i) {
     const uint8_t* block = bytes_of(blocks) + i * row.bytes;
     if (type == GgmlType::kQ4_0) unpack_q4_0(block, q, scales);
     if (type == GgmlType::kQ8_0) unpack_q8_0(block, q, scales);
     if (type == GgmlType::kQ6_K) unpack_q6_k(block, q, scales);
+    if (groups->has_offsets) {
+      unpack_q4_k(block, q, scales, offsets);
+      offsets += row.elements / groups->group;
+    }
     q += row.elements;
     scales += row.elements / groups->group;
   }
@@ -146,16 +149,13 @@ void dequantise_blocks(GgmlType type, const std::byte* blocks, int64_t num_block
   GLMV_CHECK(row.elements > 1);
   const auto groups = ggml_groups(type);
   uint8_t q[kSuper];
-  float scales[16];
+  float scales[16], offsets[16] = {};
   for (int64_t i = 0; i < num_blocks; ++i, out += row.elements) {
-    const std::byte* block = blocks + i * row.bytes;
-    if (!groups) {
-      dequantise_q4_k(bytes_of(block), out);
-      continue;
-    }
-    unpack_blocks(type, block, 1, q, scales);
+    unpack_blocks(type, blocks + i * row.bytes, 1, q, scales,
+                  groups->has_offsets ? offsets : nullptr);
     for (int64_t k = 0; k < row.elements; ++k) {
-      out[k] = static_cast<float>(q[k] - groups->zero) * scales[k / groups->group];
+      const int64_t g = k / groups->group;
+      out[k] = static_cast<float>(q[k] - groups->zero) * scales[g] - offsets[g];
     }
   }
 }

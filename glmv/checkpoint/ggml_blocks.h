@@ -36,15 +36,17 @@ void dequantise_blocks(GgmlType type, const std::byte* blocks, int64_t num_block
 // Whether the scales of all blocks are numbers.
 bool has_finite_scales(GgmlType type, const std::byte* blocks, int64_t num_blocks);
 
-// Q4_0, Q8_0 and Q6_K in the terms of glmv/quant: q unsigned, w = (q - zero) * scale.
+// Quantised types in the terms of glmv/quant: q unsigned, w = (q - zero) * scale - offset.
 struct GgmlGroups {
   int64_t group;  // inputs per scale
   int bits;       // that hold q
   uint8_t zero;
+  bool has_offsets = false;  // else 0
 };
-std::optional<GgmlGroups> ggml_groups(GgmlType type);  // nothing for Q4_K: its zero is no integer
-// q [num_blocks * elements], scales [num_blocks * elements / group].
+std::optional<GgmlGroups> ggml_groups(GgmlType type);  // nothing where not quantised
+// q [num_blocks * elements]; scales, and offsets where the type has them, [num_blocks * elements /
+// group].
 void unpack_blocks(GgmlType type, const std::byte* blocks, int64_t num_blocks, uint8_t* q,
-                   float* scales);
+                   float* scales, float* offsets = nullptr);
 
 }  // namespace glmv::checkpoint

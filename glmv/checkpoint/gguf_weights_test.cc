@@ -222,7 +222,7 @@ TEST(GgufWeights, BitsInMemory) {
   };
   EXPECT_EQ(bits({{2, 8 * 18}}), 4);
   EXPECT_EQ(bits({{2, 8 * 18}, {8, 8 * 34}}), 8);
-  EXPECT_EQ(bits({{2, 8 * 18}, {12, 144}}), 0);
+  EXPECT_EQ(bits({{2, 8 * 18}, {12, 144}}), 4);
   EXPECT_EQ(bits({{0, 1024}}), 0);
 }
 

@@ -54,6 +54,7 @@ constexpr FormatRow kFormats[] = {
     {QuantMethod::kFp8, ".weight_scale_inv", read_spelling<read_fp8>},
     {QuantMethod::kGguf, ".weight_q4_0", read_spelling<read_q4_0>},
     {QuantMethod::kGguf, ".weight_q8_0", read_spelling<read_q8_0>},
+    {QuantMethod::kGguf, ".weight_q4_k", read_spelling<read_q4_k>},
     {QuantMethod::kGguf, ".weight_q6_k", read_spelling<read_q6_k>},
 };
 

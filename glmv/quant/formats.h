@@ -17,9 +17,10 @@ Result<QuantizedWeightPtr> read_awq(tensor::WeightSource& source, const std::str
 Result<QuantizedWeightPtr> read_pack_quantized(tensor::WeightSource& source,
                                                const std::string& name);
 Result<Fp8WeightPtr> read_fp8(tensor::WeightSource& source, const std::string& name);
-// GGUF's blocks; those of other types become floats (glmv/tensor).
+// GGUF's blocks.
 Result<QuantizedWeightPtr> read_q4_0(tensor::WeightSource& source, const std::string& name);
 Result<QuantizedWeightPtr> read_q8_0(tensor::WeightSource& source, const std::string& name);
+Result<QuantizedWeightPtr> read_q4_k(tensor::WeightSource& source, const std::string& name);
 Result<QuantizedWeightPtr> read_q6_k(tensor::WeightSource& source, const std::string& name);
 
 // A weight as its format holds it; nothing when the file holds the Linear in floats.

@@ -4,7 +4,9 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 
 #include "glmv/checkpoint/ggml_blocks.h"
 #include "glmv/quant/formats.h"
@@ -19,19 +21,33 @@ using checkpoint::GgmlType;
 class GgufWeight final : public QuantizedWeight {
  public:
   GgufWeight(kernels::PackedShape shape, GgmlType type, at::Tensor blocks)
-      : QuantizedWeight(shape), type_(type), blocks_(std::move(blocks)) {}
+      : QuantizedWeight(shape), type_(type), blocks_(std::move(blocks)) {
+    has_offsets_ = checkpoint::ggml_groups(type)->has_offsets;
+  }
 
   void read(int64_t begin, int64_t n, QuantizedRows& rows) const override {
     const int64_t num_blocks = n * shape_.in / checkpoint::ggml_row(type_).elements;
     rows.q.resize(n * shape_.in);
     rows.scales.resize(n * shape_.num_groups());
     rows.zeros.assign(rows.scales.size(), checkpoint::ggml_groups(type_)->zero);
+    rows.offsets.resize(has_offsets_ ? rows.scales.size() : 0);
     const auto* first = static_cast<const std::byte*>(blocks_.const_data_ptr());
     checkpoint::unpack_blocks(type_, first + begin * blocks_.size(1), num_blocks, rows.q.data(),
-                              rows.scales.data());
+                              rows.scales.data(), has_offsets_ ? rows.offsets.data() : nullptr);
+    for (size_t i = 0; i < rows.offsets.size(); ++i) centre(rows, i);
   }
 
  private:
+  // The nearest integer zero point takes most of an offset: what rounds activations then meets weights
+  // around 0.
+  static void centre(QuantizedRows& rows, size_t i) {
+    const float scale = rows.scales[i];
+    if (scale == 0) return;
+    const float zero = std::clamp(std::nearbyint(rows.offsets[i] / scale), 0.0f, 255.0f);
+    rows.zeros[i] = static_cast<uint8_t>(zero);
+    rows.offsets[i] -= zero * scale;
+  }
+
   GgmlType type_;
   at::Tensor blocks_;  // uint8 [out, bytes of a row]
 };
@@ -74,6 +90,10 @@ Result<QuantizedWeightPtr> read_q4_0(tensor::WeightSource& source, const std::st
 
 Result<QuantizedWeightPtr> read_q8_0(tensor::WeightSource& source, const std::string& name) {
   return read_blocks(source, name, GgmlType::kQ8_0);
+}
+
+Result<QuantizedWeightPtr> read_q4_k(tensor::WeightSource& source, const std::string& name) {
+  return read_blocks(source, name, GgmlType::kQ4_K);
 }
 
 Result<QuantizedWeightPtr> read_q6_k(tensor::WeightSource& source, const std::string& name) {

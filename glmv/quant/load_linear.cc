@@ -69,6 +69,7 @@ Linear make_stored(tensor::WeightSource& source, const std::string& name, Stored
   }
   const QuantizedWeight& weight = *std::get<QuantizedWeightPtr>(stored);
   source.add_bytes(weight.shape().num_bytes());
+  if (weight.has_offsets()) source.add_bytes(4 * weight.out() * weight.shape().num_groups());
   return make_packed(name, weight, std::move(bias), activations,
                      source.memory().allocate(weight.shape().num_bytes()));
 }

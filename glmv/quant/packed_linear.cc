@@ -16,8 +16,15 @@ using kernels::PackedShape;
 // Rows that are read at once: AWQ's words of 8 columns then fill a cache line.
 constexpr int64_t kReadRows = 4 * kPackRows;
 
-at::Tensor pack(const QuantizedWeight& weight, at::Tensor packed) {
+struct Packed {
+  at::Tensor weight;   // uint8 [num_bytes]
+  at::Tensor offsets;  // fp32 [out, groups], or undefined
+};
+
+Packed pack(const QuantizedWeight& weight, at::Tensor packed) {
   const PackedShape& shape = weight.shape();
+  at::Tensor offsets;
+  if (weight.has_offsets()) offsets = at::empty({shape.out, shape.num_groups()}, at::kFloat);
   if (!packed.defined()) {
     packed = at::empty({shape.num_bytes()}, at::kByte);
     advise_huge_pages(packed.mutable_data_ptr(), packed.nbytes());
@@ -29,6 +36,10 @@ at::Tensor pack(const QuantizedWeight& weight, at::Tensor packed) {
       const int64_t first = chunk * kReadRows;
       const int64_t n = std::min(kReadRows, shape.out - first);
       weight.read(first, n, rows);
+      if (offsets.defined()) {
+        std::ranges::copy(rows.offsets,
+                          offsets.mutable_data_ptr<float>() + first * shape.num_groups());
+      }
       for (int64_t r = 0; r < n; r += kPackRows) {
         kernels::pack_rows(shape, static_cast<int>(std::min<int64_t>(kPackRows, n - r)),
                            &rows.q[r * shape.in], &rows.scales[r * shape.num_groups()],
@@ -37,7 +48,7 @@ at::Tensor pack(const QuantizedWeight& weight, at::Tensor packed) {
       }
     }
   });
-  return packed;
+  return {std::move(packed), std::move(offsets)};
 }
 
 class PackedLinear final : public LinearMethod, public RangeProduct {
@@ -45,8 +56,10 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
   PackedLinear(const QuantizedWeight& weight, at::Tensor bias, Activations activations,
                at::Tensor memory)
       : shape_(weight.shape()),
-        packed_(pack(weight, std::move(memory))),
         activations_(activations) {
+    Packed packed = pack(weight, std::move(memory));
+    packed_ = std::move(packed.weight);
+    offsets_ = std::move(packed.offsets);
     if (!weight.input_order().empty()) {
       order_ = at::tensor(at::ArrayRef<int64_t>(weight.input_order()), at::kLong);
     }
@@ -59,7 +72,9 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
     std::vector<int64_t> sizes = x.sizes().vec();
     sizes.back() = shape_.out;
     const bool tiles = takes_tiles(rows.size(0), rows.scalar_type());
-    return (tiles ? multiply_tiles(rows) : multiply_rows(rows)).view(sizes);
+    const at::Tensor y = tiles ? multiply_tiles(rows) : multiply_rows(rows);
+    if (offsets_.defined()) y.sub_(at::linear(group_sums(rows), offsets_));
+    return y.to(rows.scalar_type()).view(sizes);
   }
 
   at::Tensor apply_gated(const LinearMethod& other, const at::Tensor& x) const override {
@@ -84,6 +99,9 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
                            weight.mutable_data_ptr<float>() + b * kPackRows * shape_.in);
     }
     weight = weight.narrow(0, 0, shape_.out);
+    if (offsets_.defined()) {
+      weight.view({shape_.out, shape_.num_groups(), -1}).sub_(offsets_.unsqueeze(-1));
+    }
     if (order_.defined()) weight = weight.index_select(1, order_.argsort());
     std::vector<std::pair<std::string, at::Tensor>> out = {{"weight", weight.to(at::kBFloat16)}};
     if (bias_.defined()) out.emplace_back("bias", bias_.to(at::kBFloat16));
@@ -91,7 +109,7 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
   }
 
   const RangeProduct* ranges(at::ScalarType) const override {
-    return order_.defined() || bias_.defined() ? nullptr : this;
+    return order_.defined() || bias_.defined() || offsets_.defined() ? nullptr : this;
   }
   int64_t in() const override { return shape_.in; }
   int64_t out() const override { return shape_.out; }
@@ -127,9 +145,15 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
   }
 
  private:
-  // Integer activations in their order, no bias.
+  // Integer activations in their order, nothing added.
   bool is_plain() const {
-    return activations_ == Activations::kInt8 && !order_.defined() && !bias_.defined();
+    return activations_ == Activations::kInt8 && !order_.defined() && !bias_.defined() &&
+           !offsets_.defined();
+  }
+
+  // [n, in] -> fp32 [n, groups].
+  at::Tensor group_sums(const at::Tensor& rows) const {
+    return rows.to(at::kFloat).view({rows.size(0), shape_.num_groups(), -1}).sum(-1);
   }
 
   bool takes_tiles(int64_t num_rows, at::ScalarType dtype) const {
@@ -139,9 +163,11 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
                : takes_bf16_tiles(shape_, num_rows) && half;
   }
 
-  // Rows [n, in] in one pass: what comes out has their dtype already.
+  // Rows [n, in] in one pass: what comes out has their dtype already, or fp32 where offsets are still to
+  // be taken away.
   at::Tensor multiply_tiles(const at::Tensor& rows) const {
-    at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options());
+    const auto dtype = offsets_.defined() ? at::kFloat : rows.scalar_type();
+    at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options().dtype(dtype));
     if (activations_ == Activations::kInt8) {
       multiply_int8_tiles(shape_, data(), rows, bias_, y);
     } else {
@@ -162,7 +188,7 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
         multiply(operands[0], begin, std::min(end * kPackRows, shape_.out), py + begin, shape_.out);
       });
     }
-    return (bias_.defined() ? y + bias_ : y).to(rows.scalar_type());
+    return bias_.defined() ? y + bias_ : y;
   }
 
   const std::byte* data() const {
@@ -170,7 +196,8 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
   }
 
   PackedShape shape_;
-  at::Tensor packed_;  // uint8 [num_bytes]
+  at::Tensor packed_;   // uint8 [num_bytes]
+  at::Tensor offsets_;  // fp32 [out, groups], or undefined
   at::Tensor order_;   // int64 [in], or undefined
   at::Tensor bias_;    // fp32 [out], or undefined
   Activations activations_;

@@ -14,6 +14,7 @@ class JoinedRows final : public QuantizedWeight {
   JoinedRows(kernels::PackedShape shape, std::vector<QuantizedWeightPtr> parts)
       : QuantizedWeight(shape), parts_(std::move(parts)) {
     input_order_ = parts_.front()->input_order();
+    has_offsets_ = parts_.front()->has_offsets();
   }
 
   void read(int64_t begin, int64_t n, QuantizedRows& rows) const override {
@@ -27,6 +28,7 @@ class JoinedRows final : public QuantizedWeight {
         rows.q.insert(rows.q.end(), part_rows.q.begin(), part_rows.q.end());
         rows.scales.insert(rows.scales.end(), part_rows.scales.begin(), part_rows.scales.end());
         rows.zeros.insert(rows.zeros.end(), part_rows.zeros.begin(), part_rows.zeros.end());
+        rows.offsets.insert(rows.offsets.end(), part_rows.offsets.begin(), part_rows.offsets.end());
         n -= take;
         begin += take;
       }
@@ -43,6 +45,7 @@ class SlicedRows final : public QuantizedWeight {
   SlicedRows(kernels::PackedShape shape, QuantizedWeightPtr whole, int64_t begin)
       : QuantizedWeight(shape), whole_(std::move(whole)), begin_(begin) {
     input_order_ = whole_->input_order();
+    has_offsets_ = whole_->has_offsets();
   }
 
   void read(int64_t begin, int64_t n, QuantizedRows& rows) const override {
@@ -98,6 +101,7 @@ class RoundedRows final : public QuantizedWeight {
     rows.q.resize(n * shape_.in);
     rows.scales.resize(groups);
     rows.zeros.resize(groups);
+    rows.offsets.clear();
     for (int64_t g = 0; g < groups; ++g) {
       round_group(w + g * shape_.group, &rows.q[g * shape_.group], rows.scales[g], rows.zeros[g]);
     }
@@ -131,7 +135,8 @@ Result<QuantizedWeightPtr> join_rows(std::vector<QuantizedWeightPtr> parts,
   for (const QuantizedWeightPtr& part : parts) {
     const kernels::PackedShape& other = part->shape();
     if (other.in != shape.in || other.group != shape.group || other.bits != shape.bits ||
-        part->input_order() != parts.front()->input_order()) {
+        part->input_order() != parts.front()->input_order() ||
+        part->has_offsets() != parts.front()->has_offsets()) {
       return unsupported("\"{}\": its parts are quantised in different ways ({} bits in groups of "
                          "{}, {} bits in groups of {})", name, shape.bits, shape.group, other.bits,
                          other.group);

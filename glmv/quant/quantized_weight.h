@@ -1,6 +1,6 @@
 #pragma once
 // A quantised weight in the terms that all formats share, row by row:
-//   w[o, i] = (q[o, i] - zero[o, g(i)]) * scale[o, g(i)]
+//   w[o, i] = (q[o, i] - zero[o, g(i)]) * scale[o, g(i)] - offset[o, g(i)]
 // Formats differ in how they pack q; readers give rows, so that a weight can be repacked, joined
 // and cut without a whole second copy.
 
@@ -20,6 +20,7 @@ struct QuantizedRows {
   std::vector<uint8_t> q;      // [n, in]
   std::vector<float> scales;   // [n, groups]
   std::vector<uint8_t> zeros;  // [n, groups]
+  std::vector<float> offsets;  // [n, groups], or empty: all 0
 };
 
 // Thread-safe to read.
@@ -33,12 +34,15 @@ class QuantizedWeight {
   int64_t in() const { return shape_.in; }
   // Position of a column -> input it multiplies (activation order); empty: the same.
   const std::vector<int64_t>& input_order() const { return input_order_; }
+  // Whether some offset may be other than 0: zero points that are no integers.
+  bool has_offsets() const { return has_offsets_; }
   // Rows [begin, begin + n), n <= 128; the vectors of `rows` are resized.
   virtual void read(int64_t begin, int64_t n, QuantizedRows& rows) const = 0;
 
  protected:
   kernels::PackedShape shape_;
   std::vector<int64_t> input_order_;
+  bool has_offsets_ = false;
 };
 
 using QuantizedWeightPtr = std::unique_ptr<QuantizedWeight>;
