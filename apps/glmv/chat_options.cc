@@ -56,6 +56,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
                    "read every prompt from its first token")->group(group);
+  command.add_option("--draft-tokens", flags.engine.draft_tokens,
+                     "tokens guessed at once from what stands in the context already and checked in "
+                     "one pass: faster where answers repeat it (0: none)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--load-format", flags.engine.load_format,
                      "auto, or dummy: random weights of the config's shapes")
       ->capture_default_str()->group(group);

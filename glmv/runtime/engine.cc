@@ -20,6 +20,9 @@
 namespace glmv::runtime {
 namespace {
 
+// More are hardly ever all right, and cost as much as a prompt.
+constexpr int64_t kMaxDraftTokens = 64;
+
 // Caches of more tokens than this are not asked for before loading: they grow with use.
 constexpr int64_t kMinimumCacheTokens = 8192;
 
@@ -50,9 +53,10 @@ class ThreadedEngine final : public Engine {
     }
     const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
                                    .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
-    const bool check = setup_.check_integrity;
-    thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, check]() mutable {
-      EngineLoop(std::move(inbox), std::move(runner), options, check).run();
+    const LoopOptions loop{.draft_tokens = setup_.options.draft_tokens,
+                           .check_integrity = setup_.check_integrity};
+    thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, loop]() mutable {
+      EngineLoop(std::move(inbox), std::move(runner), options, loop).run();
     });
   }
 
@@ -115,6 +119,10 @@ Result<void> check_limits(const EngineOptions& options) {
     return invalid_argument("max_running_requests is {} and prefill_chunk_tokens {}: both must be "
                             "positive",
                             options.max_running_requests, options.prefill_chunk_tokens);
+  }
+  if (options.draft_tokens < 0 || options.draft_tokens > kMaxDraftTokens) {
+    return invalid_argument("draft_tokens is {}: 0 to {} can be guessed at once",
+                            options.draft_tokens, kMaxDraftTokens);
   }
   if (options.kv_cache_tokens < 0) {
     return invalid_argument("a key/value cache of {} tokens was asked for; 0 is for as many as the "

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "glmv/base/check.h"
+#include "glmv/runtime/prompt_lookup.h"
 
 namespace glmv::runtime {
 namespace {
@@ -88,11 +89,11 @@ void Inbox::set_metrics(const EngineMetrics& metrics) {
 }
 
 EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
-                       SchedulerOptions options, bool check_integrity)
+                       SchedulerOptions scheduling, LoopOptions options)
     : inbox_(std::move(inbox)),
       runner_(std::move(runner)),
-      scheduler_(options),
-      check_integrity_(check_integrity) {}
+      scheduler_(scheduling),
+      options_(options) {}
 
 void EngineLoop::run() {
   runner_->attach_thread();
@@ -102,7 +103,7 @@ void EngineLoop::run() {
     Step step = scheduler_.next_step();
     try {
       do_step(step);
-      if (check_integrity_) {
+      if (options_.check_integrity) {
         scheduler_.check_integrity();
         runner_->check_integrity(scheduler_.sequences());
       }
@@ -230,6 +231,8 @@ void EngineLoop::prefill(Sequence& sequence, int64_t num_tokens) {
 
 void EngineLoop::decode(const std::vector<Sequence*>& sequences) {
   if (sequences.empty()) return;
+  // Several sequences share the reading of the weights already.
+  if (options_.draft_tokens > 0 && sequences.size() == 1 && speculate(*sequences[0])) return;
   std::vector<float> logits = runner_->decode(sequences);
   const auto vocab_size = static_cast<size_t>(runner_->vocab_size());
   GLMV_CHECK(logits.size() == sequences.size() * vocab_size);
@@ -238,20 +241,40 @@ void EngineLoop::decode(const std::vector<Sequence*>& sequences) {
   }
 }
 
-void EngineLoop::add_token(Sequence& sequence, std::span<float> logits) {
+bool EngineLoop::speculate(Sequence& sequence) {
+  const std::vector<int32_t> draft = look_up_next(sequence.tokens, options_.draft_tokens);
+  if (draft.empty()) return false;
+  std::optional<std::vector<float>> logits = runner_->verify(sequence, draft);
+  if (!logits) return false;
+  const auto vocab_size = static_cast<size_t>(runner_->vocab_size());
+  GLMV_CHECK(logits->size() == (draft.size() + 1) * vocab_size);
+  metrics_.drafted_tokens += std::ssize(draft);
+  for (size_t i = 0;; ++i) {
+    if (!add_token(sequence, std::span(*logits).subspan(i * vocab_size, vocab_size))) return true;
+    // What was fed behind a wrong guess says nothing.
+    if (i == draft.size() || sequence.tokens.back() != draft[i]) break;
+    ++metrics_.accepted_tokens;
+  }
+  runner_->keep(sequence);
+  return true;
+}
+
+bool EngineLoop::add_token(Sequence& sequence, std::span<float> logits) {
   Result<Generation::Outcome> outcome = sequence.generation->step(logits);
   if (!outcome) {
-    return finish(sequence, {.finish = FinishReason::kError, .error = outcome.error()});
+    finish(sequence, {.finish = FinishReason::kError, .error = outcome.error()});
+    return false;
   }
   ++metrics_.generated_tokens;
   for (TokenEvent& event : outcome->released) sequence.handle->queue.push(std::move(event));
   if (outcome->finish == FinishReason::kNone) {
     scheduler_.token_generated(sequence, outcome->token_id);
-    return;
+    return true;
   }
   finish(sequence, {.finish = outcome->finish,
                     .stop_token_id = outcome->stop_token_id,
                     .stop_string = std::move(outcome->stop_string)});
+  return false;
 }
 
 void EngineLoop::send_progress(Sequence& sequence, Phase phase, int64_t done, int64_t total) {

@@ -42,10 +42,15 @@ class Inbox {
   EngineMetrics metrics_;
 };
 
+struct LoopOptions {
+  int64_t draft_tokens = 0;  // as EngineOptions
+  bool check_integrity = false;
+};
+
 class EngineLoop {
  public:
   EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
-             SchedulerOptions options, bool check_integrity);
+             SchedulerOptions scheduling, LoopOptions options);
 
   // Until the inbox is stopped; then every open request ends as cancelled.
   void run();
@@ -62,7 +67,10 @@ class EngineLoop {
   void encode_medium(Sequence& sequence);
   void prefill(Sequence& sequence, int64_t num_tokens);
   void decode(const std::vector<Sequence*>& sequences);
-  void add_token(Sequence& sequence, std::span<float> logits);
+  // Guesses the next tokens and takes those that are right, and one more; false: none were guessed.
+  bool speculate(Sequence& sequence);
+  // False when the sequence ended with it.
+  bool add_token(Sequence& sequence, std::span<float> logits);
   void send_progress(Sequence& sequence, Phase phase, int64_t done, int64_t total);
   // Takes the sequence out of the scheduler and sends its last event.
   void finish(Sequence& sequence, TokenEvent last);
@@ -73,7 +81,7 @@ class EngineLoop {
   std::unique_ptr<ModelRunner> runner_;
   Scheduler scheduler_;
   EngineMetrics metrics_;
-  bool check_integrity_;
+  LoopOptions options_;
 };
 
 }  // namespace glmv::runtime

@@ -384,6 +384,60 @@ TEST(Engine, TwoEnginesInOneProcess) {
   EXPECT_EQ(receive(*stream_a).tokens, receive(*stream_b).tokens);
 }
 
+// A prompt whose last three tokens stood before, and whose first `right` tokens behind that place
+// are what the scripted model says next, but not the one after them.
+std::vector<int32_t> guessable(int right) {
+  for (int32_t filler = 0;; ++filler) {
+    for (int32_t x = 0; x < 80 * 80; ++x) {
+      const std::vector<int32_t> prompt = {11, 12, 13, x % 80, x / 80, filler % 80, filler / 80,
+                                           11, 12, 13};
+      const auto next = ScriptedRunner::expected(prompt, 3);
+      int same = 0;
+      while (same < 3 && next[same] == prompt[3 + same]) ++same;
+      if (same == right) return prompt;
+    }
+  }
+}
+
+// Right and wrong guesses, ends in the middle of a draft, a cache too small for one.
+TEST(Engine, GuessedTokensChangeNothingButTheNumberOfSteps) {
+  for (const int right : {0, 1, 2}) {
+    const std::vector<int32_t> prompt = guessable(right);
+    for (const int64_t draft : {0, 1, 3, 8}) {
+      for (const int num_tokens : {1, 2, 12}) {
+        for (const int64_t cache : {int64_t{1} << 20, int64_t{12 + num_tokens}}) {
+          SCOPED_TRACE(testing::Message() << right << " right of " << draft << ", " << num_tokens
+                                          << " tokens, cache " << cache);
+          TestEngine test({.prefill_chunk_tokens = 5, .draft_tokens = draft});
+          test.shared->cache_tokens = cache;
+          const Received received = receive(*test.submit(greedy(prompt, num_tokens)));
+          EXPECT_EQ(received.tokens, ScriptedRunner::expected(prompt, num_tokens));
+          EXPECT_TRUE(all_states_gone(*test.shared));
+          EXPECT_EQ(test.shared->num_reserved, 0);
+          EXPECT_EQ(test.engine->metrics().generated_tokens, num_tokens);
+        }
+      }
+    }
+  }
+}
+
+TEST(Engine, RightGuessesSaveSteps) {
+  // The first token comes from the prompt: then the last three stand before no more, but two do.
+  std::vector<int32_t> prompt = {11, 12, 13, 0, 0, 40, 11, 12};
+  for (int32_t x = 0;; ++x) {
+    prompt[3] = x % 80;
+    prompt[5] = x / 80;
+    const auto next = ScriptedRunner::expected(prompt, 2);
+    if (next[0] == 13 && next[1] == prompt[3]) break;
+  }
+  TestEngine test({.draft_tokens = 1});
+  const Received received = receive(*test.submit(greedy(prompt, 3)));
+  EXPECT_EQ(received.tokens, ScriptedRunner::expected(prompt, 3));
+  EXPECT_EQ(test.shared->num_decodes, 1);  // one pass gives the second and the third
+  EXPECT_EQ(test.engine->metrics().drafted_tokens, 1);
+  EXPECT_EQ(test.engine->metrics().accepted_tokens, 1);
+}
+
 TEST(Engine, SeedsAreIndependentOfTheBatch) {
   const auto run = [](int num_others) {
     TestEngine test;

@@ -70,12 +70,13 @@ GoldenCase read_case(const std::string& model, const std::string& name) {
 }
 
 std::unique_ptr<Engine> load(const std::string& model, int64_t chunk = 512,
-                             int64_t max_running = 8) {
+                             int64_t max_running = 8, int64_t draft_tokens = 0) {
   auto engine = Engine::load({.model_dir = golden_dir(model),
                               .device = tensor::test_device(),
                               .num_threads = 1,
                               .prefill_chunk_tokens = chunk,
-                              .max_running_requests = max_running},
+                              .max_running_requests = max_running,
+                              .draft_tokens = draft_tokens},
                              {});
   EXPECT_TRUE(engine) << engine.error().message;
   return std::move(*engine);
@@ -115,6 +116,25 @@ TEST(GoldenEngine, GreedyTokensOfTheReferenceInEveryChunkSize) {
         EXPECT_EQ(last.finish, FinishReason::kLength);
       }
     }
+  }
+}
+
+TEST(GoldenEngine, SpeculationGivesTheSameTokens) {
+  for (const std::string& model : kModels) {
+    const auto engine = load(model, 512, 8, 4);
+    for (const std::string& name : kCases) {
+      const GoldenCase golden = read_case(model, name);
+      EXPECT_EQ(tokens_of(*submit(*engine, golden.request)), golden.greedy) << model << " " << name;
+    }
+    // A long answer of a small random model goes round in circles.
+    Request request = read_case(model, "text").request;
+    request.stop.max_new_tokens = 60;
+    const auto plain = load(model);
+    const auto want = tokens_of(*submit(*plain, request));
+    EXPECT_EQ(tokens_of(*submit(*engine, request)), want) << model;
+    const EngineMetrics metrics = engine->metrics();
+    EXPECT_GT(metrics.drafted_tokens, 0) << model;
+    EXPECT_LE(metrics.accepted_tokens, metrics.drafted_tokens) << model;
   }
 }
 

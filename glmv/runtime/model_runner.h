@@ -49,6 +49,16 @@ class ModelRunner {
   // Feeds the last token of each sequence in one batch; logits [sequences, V] row by row.
   virtual std::vector<float> decode(std::span<Sequence* const> sequences) = 0;
 
+  // Feeds the last token of the sequence and `draft`, guesses of what follows it, in one pass: logits
+  // [1 + draft, V]. None, and nothing is fed, when the cache has no room or the runner cannot. Then
+  // keep() must follow, or the sequence ends.
+  virtual std::optional<std::vector<float>> verify(Sequence& /*sequence*/,
+                                                   std::span<const int32_t> /*draft*/) {
+    return std::nullopt;
+  }
+  // Drops from the cache all but the first sequence.num_computed tokens.
+  virtual void keep(Sequence& /*sequence*/) {}
+
   virtual CacheUse cache_use() const { return {}; }
 
   // Throws InternalError where the cache is not what these sequences, all there are, hold.

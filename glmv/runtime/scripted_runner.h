@@ -118,6 +118,35 @@ class ScriptedRunner final : public ModelRunner {
     return all;
   }
 
+  std::optional<std::vector<float>> verify(Sequence& sequence,
+                                           std::span<const int32_t> draft) override {
+    State& s = state(sequence);
+    EXPECT_EQ(s.length, sequence.num_computed);
+    const auto num = static_cast<int64_t>(draft.size());
+    if (!s.take(num)) return std::nullopt;
+    pause();
+    ++shared_->num_decodes;
+    std::vector<float> all;
+    s.verified.clear();
+    for (int64_t i = 0; i <= num; ++i) {
+      add(sequence, i == 0 ? sequence.tokens.back() : draft[i - 1], 1);
+      s.verified.push_back(s.hash);
+      for (float logit : logits(sequence)) all.push_back(logit);
+    }
+    return all;
+  }
+
+  void keep(Sequence& sequence) override {
+    State& s = state(sequence);
+    const int64_t dropped = s.length - sequence.num_computed;
+    ASSERT_GE(dropped, 0);
+    ASSERT_LT(dropped, std::ssize(s.verified));
+    s.hash = s.verified[std::ssize(s.verified) - 1 - dropped];
+    s.length -= dropped;
+    s.reserved -= dropped;
+    shared_->num_reserved -= dropped;
+  }
+
  private:
   struct State final : RunnerState {
     explicit State(std::shared_ptr<Shared> s) : shared(std::move(s)) { ++shared->num_states; }
@@ -140,6 +169,7 @@ class ScriptedRunner final : public ModelRunner {
     int64_t length = 0;
     int64_t reserved = 0;
     std::vector<int32_t> pictures;
+    std::vector<uint64_t> verified;  // hashes after each token of the last verify()
     bool nan = false;
   };
 

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -156,6 +157,26 @@ class TorchModelRunner final : public ModelRunner {
       publish(*sequence);
     }
     return to_floats(model_->logits(hidden_ND));
+  }
+
+  std::optional<std::vector<float>> verify(Sequence& sequence,
+                                           std::span<const int32_t> draft) override {
+    const c10::InferenceMode inference;
+    TorchState& state = state_of(sequence);
+    const auto num = std::ssize(draft) + 1;
+    if (!state.cache.reserve(num)) return std::nullopt;
+    std::vector<int64_t> ids = {sequence.tokens.back()}, positions(num);
+    ids.insert(ids.end(), draft.begin(), draft.end());
+    std::iota(positions.begin(), positions.end(),
+              sequence.num_computed + sequence.request.input.rope_delta);
+    const at::Tensor position_ids_3N = to_device(positions).expand({3, num}).contiguous();
+    return to_floats(model_->logits(model_->forward_text(
+        {model_->embed(to_device(ids)), position_ids_3N, {{num, &state.cache}}})));
+  }
+
+  void keep(Sequence& sequence) override {
+    state_of(sequence).cache.truncate(sequence.num_computed);
+    publish(sequence);
   }
 
   CacheUse cache_use() const override {

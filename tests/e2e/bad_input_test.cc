@@ -43,6 +43,7 @@ TEST_F(Program, BadFlagValues) {
       {{"-n", "-5"}, kMalformed, "max"},
       {{"--seed", "-3"}, kMalformed, "seed"},
       {{"--threads", "-1"}, kMalformed, "threads"},
+      {{"--draft-tokens", "65"}, kMalformed, "draft_tokens"},
       {{"--cpus", "1-x"}, kMalformed, "0-3,8"},
       {{"--cpus", "0,8000"}, kMalformed, "CPU 8000"},
       {{"--prefill-chunk", "0"}, kMalformed, "prefill"},
