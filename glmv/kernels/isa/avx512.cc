@@ -8,6 +8,7 @@
 #include "glmv/kernels/impl/gemv_bf16-inl.h"
 #include "glmv/kernels/impl/many_rows-inl.h"
 #include "glmv/kernels/impl/packed_tiles-inl.h"
+#include "glmv/kernels/impl/quantize_tiles-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
 namespace glmv::kernels {
@@ -78,7 +79,7 @@ struct Dots512 {
   }
 };
 
-const TileProducts kProducts = {nullptr, many_rows_int8<Avx512Dot, Dots512>,
+const TileProducts kProducts = {quantize_tiles, many_rows_int8<Avx512Dot, Dots512>,
                                 many_rows_bf16<Avx512Dot, Operands>, 8, 8};
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "glmv/kernels/impl/packed_tiles-inl.h"
 #include "glmv/kernels/impl/pair_few-inl.h"
 #include "glmv/kernels/impl/pairs512-inl.h"
+#include "glmv/kernels/impl/quantize_tiles-inl.h"
 #include "glmv/kernels/impl/vnni_dot-inl.h"
 #include "glmv/kernels/isa/tables.h"
 
@@ -60,7 +61,7 @@ struct VnniDots {
 
 // bf16 activations go to a library's products (glmv/quant/tile_products.h), or to pairs where these
 // are fast.
-const TileProducts kProducts = {nullptr, many_rows_int8<VnniDot, VnniDots>, nullptr, 8, 8};
+const TileProducts kProducts = {quantize_tiles, many_rows_int8<VnniDot, VnniDots>, nullptr, 8, 8};
 
 // Fewest clock ticks of eight runs of a panel product.
 template <class Op>
@@ -89,7 +90,7 @@ bool pairs_are_fast() {
 }
 
 const FlashAttention kPairAttention = kFlash<PairOperands, uint16_t>;
-const TileProducts kPairProducts = {nullptr, many_rows_int8<VnniDot, VnniDots>,
+const TileProducts kPairProducts = {quantize_tiles, many_rows_int8<VnniDot, VnniDots>,
                                     many_rows_bf16<VnniDot, PairOperands>, 8, 8};
 const FewRowProducts kPairFewRows = {nullptr, few_pairs_bf16<VnniDot>, 1};
 
