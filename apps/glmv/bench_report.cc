@@ -6,6 +6,7 @@
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/model_parts.h"
+#include "glmv/checkpoint/weights.h"
 
 namespace glmv::app {
 namespace {
@@ -14,16 +15,35 @@ using checkpoint::ModelConfig;
 
 double share(double value, double limit) { return limit > 0 ? value / limit : 0; }
 
+// Weights of the last layer but those of keys and values: only the last prompt token needs them.
+int64_t last_layer_parameters(const ModelConfig& config) {
+  const std::string prefix =
+      fmt::format("model.language_model.layers.{}.", config.text.num_hidden_layers - 1);
+  std::map<Part, PartSize> sizes;
+  for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
+    const std::string_view name = spec.name;
+    if (!name.starts_with(prefix) || name.find(".k_proj.") != name.npos ||
+        name.find(".v_proj.") != name.npos) {
+      continue;
+    }
+    if (const std::optional<Part> part = part_of(name)) {
+      sizes[*part].num_parameters += spec.num_elements();
+    }
+  }
+  return active_layer_parameters(config, sizes);
+}
+
 // Of the matrix products of a prompt, in billions.
 double prefill_gflop(const ModelConfig& config, int64_t num_prompt) {
   const auto active = double(active_text_parameters(config, part_sizes(config)));
   const checkpoint::TextConfig& text = config.text;
   const double n = double(num_prompt);
-  // Only the last prompt token goes through the head; causal attention halves the score products.
-  const double head = double(text.vocab_size) * double(text.hidden_size);
-  const double attention = 2.0 * n * n * double(text.num_attention_heads * text.head_dim) *
-                           double(text.num_hidden_layers);
-  return (2.0 * n * (active - head) + 2.0 * head + attention) / 1e9;
+  // What the last prompt token alone goes through; causal attention halves the score products.
+  const double once = double(text.vocab_size) * double(text.hidden_size) +
+                      double(last_layer_parameters(config));
+  const double scores = 2.0 * n * double(text.num_attention_heads * text.head_dim);
+  const double attention = n * scores * double(text.num_hidden_layers - 1) + 2.0 * scores;
+  return (2.0 * n * (active - once) + 2.0 * once + attention) / 1e9;
 }
 
 double vision_gflop(const ModelConfig& config, const BenchPicture& picture) {

@@ -49,11 +49,9 @@ std::map<Part, PartSize> part_sizes(const checkpoint::ModelConfig& config) {
   for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
     const std::optional<Part> part = part_of(spec.name);
     if (!part) continue;
-    int64_t elements = 1;
-    for (const int64_t extent : spec.shape) elements *= extent;
     PartSize& size = sizes[*part];
     ++size.num_tensors;
-    size.num_parameters += elements;
+    size.num_parameters += spec.num_elements();
   }
   return sizes;
 }
@@ -64,19 +62,25 @@ int64_t num_parameters(const std::map<Part, PartSize>& sizes) {
   return total;
 }
 
-int64_t active_text_parameters(const checkpoint::ModelConfig& config,
-                               const std::map<Part, PartSize>& sizes) {
+int64_t active_layer_parameters(const checkpoint::ModelConfig& config,
+                                const std::map<Part, PartSize>& sizes) {
   const auto of = [&sizes](Part part) {
     const auto it = sizes.find(part);
     return it == sizes.end() ? int64_t{0} : it->second.num_parameters;
   };
   int64_t active = of(Part::kDecoder);
-  active += config.text.tie_word_embeddings ? of(Part::kEmbeddings) : of(Part::kHead);
   if (const auto& moe = config.text.moe) {
     active += of(Part::kExperts) / std::max<int64_t>(moe->num_experts, 1) *
               moe->num_experts_per_tok;
   }
   return active;
+}
+
+int64_t active_text_parameters(const checkpoint::ModelConfig& config,
+                               const std::map<Part, PartSize>& sizes) {
+  const auto head = sizes.find(config.text.tie_word_embeddings ? Part::kEmbeddings : Part::kHead);
+  return active_layer_parameters(config, sizes) +
+         (head == sizes.end() ? 0 : head->second.num_parameters);
 }
 
 }  // namespace glmv::app

@@ -32,6 +32,10 @@ struct PartSize {
 std::map<Part, PartSize> part_sizes(const checkpoint::ModelConfig& config);
 int64_t num_parameters(const std::map<Part, PartSize>& sizes);
 
+// Weights of decoder layers that one token multiplies with: of the experts those that it chooses.
+int64_t active_layer_parameters(const checkpoint::ModelConfig& config,
+                                const std::map<Part, PartSize>& sizes);
+
 // Weights that one text token multiplies with: decoder, chosen experts, head (not the embedding
 // table, of which it reads a row).
 int64_t active_text_parameters(const checkpoint::ModelConfig& config,

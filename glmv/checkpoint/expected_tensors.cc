@@ -110,6 +110,12 @@ void add_vision(SpecList& list, const VisionConfig& vision) {
 
 }  // namespace
 
+int64_t TensorSpec::num_elements() const {
+  int64_t elements = 1;
+  for (const int64_t extent : shape) elements *= extent;
+  return elements;
+}
+
 std::vector<TensorSpec> expected_tensors(const ModelConfig& config) {
   SpecList list;
   add_text(list, config.text);

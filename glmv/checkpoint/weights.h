@@ -49,6 +49,7 @@ struct TensorSpec {
   std::vector<int64_t> shape;
   bool fp32 = false;      // e_score_correction_bias stays fp32 in every load dtype
   bool optional = false;  // biases whose presence the file decides
+  int64_t num_elements() const;
 };
 std::vector<TensorSpec> expected_tensors(const ModelConfig& config);
 

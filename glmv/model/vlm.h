@@ -28,6 +28,8 @@ namespace glmv::model {
 struct SequenceSlice {
   int64_t num_tokens = 0;
   KvCache* cache = nullptr;  // null: no cache (training, scoring)
+  // Of how many of the last tokens the hidden states are wanted; the last layer computes no others.
+  int64_t num_outputs = num_tokens;
 };
 
 struct TextBatch {
@@ -63,7 +65,7 @@ class Vlm {
   virtual at::Tensor embed(const at::Tensor& input_ids, const at::Tensor& image_rows = {},
                            const at::Tensor& image_positions = {}) const = 0;
 
-  // -> final-norm hidden states [N, D] of all tokens. Caches are appended to; a slice of several
+  // -> final-norm hidden states of every slice's outputs, [N, D] if all are wanted. Caches are appended to; a slice of several
   // tokens behind a cache verifies them at once, and truncate() then drops the rejected ones. Who
   // runs near the limit of the pool calls KvCache::reserve() before; without room this throws.
   virtual at::Tensor forward_text(const TextBatch& batch) const = 0;

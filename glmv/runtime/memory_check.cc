@@ -94,8 +94,7 @@ MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_by
                        int64_t cache_tokens, int linear_bits) {
   MemoryNeed need{.work_bytes = kWorkBytes, .cache_tokens = cache_tokens};
   for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
-    int64_t elements = 1;
-    for (int64_t extent : spec.shape) elements *= extent;
+    const int64_t elements = spec.num_elements();
     if (linear_bits != 0 && is_decoder_linear(spec)) {
       need.weights_bytes += elements * linear_bits / 8 + elements / kElementsPerScaleByte;
     } else {

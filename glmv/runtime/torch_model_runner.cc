@@ -131,12 +131,14 @@ class TorchModelRunner final : public ModelRunner {
                                           static_cast<int64_t>(image_positions.size())),
                                to_device(image_positions));
     }
-    const at::Tensor hidden_ND = model_->forward_text(
-        {embedded, to_device(positions).view({3, num_tokens}), {{num_tokens, &state.cache}}});
+    const bool complete = begin + num_tokens == sequence.num_tokens();
+    const at::Tensor last_hidden = model_->forward_text(
+        {embedded, to_device(positions).view({3, num_tokens}),
+         {{.num_tokens = num_tokens, .cache = &state.cache, .num_outputs = complete ? 1 : 0}}});
     GLMV_CHECK(state.cache.length() == begin + num_tokens);
     publish(sequence);
-    if (begin + num_tokens < sequence.num_tokens()) return {};
-    return to_floats(model_->logits(hidden_ND.narrow(0, num_tokens - 1, 1)));
+    if (!complete) return {};
+    return to_floats(model_->logits(last_hidden));
   }
 
   std::vector<float> decode(std::span<Sequence* const> sequences) override {

@@ -12,26 +12,26 @@ namespace {
 
 enum class Way {
   kRun,     // no cache
-  kPaged,   // few tokens behind a cache: our kernel, straight from the blocks
+  kPaged,   // few queries behind a cache: our kernel, straight from the blocks
   kGather,  // many, or a device without the kernel: matrix products over a copy
 };
 
 Way way_of(const SequenceSlice& slice, const at::Tensor& q) {
-  if (slice.cache == nullptr) return Way::kRun;
+  if (slice.cache == nullptr && slice.num_outputs == slice.num_tokens) return Way::kRun;
   // Up to the width of the kernels of the Linears, so that several tokens at once give the same
   // bits as one by one.
-  const bool few = slice.num_tokens <= kernels::kMaxGemvBatch;
+  const bool few = slice.cache != nullptr && slice.num_outputs <= kernels::kMaxGemvBatch;
   return few && tensor::takes_paged(q.scalar_type(), q.device(), q.size(2)) ? Way::kPaged
                                                                             : Way::kGather;
 }
 
 at::Tensor attend_gathered(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const SequenceSlice& slice, int64_t layer, double scale) {
-  const KvCache& cache = *slice.cache;
-  if (cache.length() == 0) {
+  if (slice.cache == nullptr || slice.cache->length() == 0) {
     return tensor::attention_cached(q, k.transpose(0, 1), v.transpose(0, 1), scale);
   }
-  const auto [keys, values] = cache.gather(layer, cache.length() + slice.num_tokens);
+  const auto [keys, values] =
+      slice.cache->gather(layer, slice.cache->length() + slice.num_tokens);
   return tensor::attention_cached(q, keys, values, scale);
 }
 
@@ -40,8 +40,9 @@ at::Tensor attend_paged(const at::Tensor& q, std::span<const SequenceSlice> slic
   const KvPool& pool = slices[0].cache->pool();
   std::vector<tensor::PagedRow> rows;
   for (const SequenceSlice& slice : slices) {
-    for (int64_t i = 1; i <= slice.num_tokens; ++i) {
-      rows.push_back({slice.cache->block_data().data(), slice.cache->length() + i});
+    const int64_t end = slice.cache->length() + slice.num_tokens;
+    for (int64_t length = end - slice.num_outputs + 1; length <= end; ++length) {
+      rows.push_back({slice.cache->block_data().data(), length});
     }
   }
   return tensor::attention_paged(q,
@@ -52,47 +53,68 @@ at::Tensor attend_paged(const at::Tensor& q, std::span<const SequenceSlice> slic
                                  rows, scale);
 }
 
+// The rows of some neighbouring slices.
+struct Rows {
+  int64_t begin = 0, count = 0;
+  void begin_next() {
+    begin += count;
+    count = 0;
+  }
+  // The usual case, all rows, needs no slice (whose gradient would be a zero-filled copy).
+  at::Tensor of(const at::Tensor& t) const {
+    return count == t.size(0) ? t : t.narrow(0, begin, count);
+  }
+};
+
 }  // namespace
 
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                   const std::vector<SequenceSlice>& sequences, int64_t layer, double scale) {
-  const int64_t n = q.size(0);
   std::vector<at::Tensor> parts;
-  int64_t begin = 0;
+  Rows tokens, outputs;
   for (size_t i = 0; i < sequences.size();) {
     // Neighbours that go the same way go together.
     const Way way = way_of(sequences[i], q);
+    tokens.begin_next();
+    outputs.begin_next();
     std::vector<int64_t> lengths;
-    int64_t rows = 0;
     size_t j = i;
     for (; j < sequences.size() && way_of(sequences[j], q) == way; ++j) {
       if (way == Way::kGather && j > i) break;
       const SequenceSlice& slice = sequences[j];
-      GLMV_CHECK(begin + rows + slice.num_tokens <= n, "slices of more than {} rows", n);
+      const int64_t begin = tokens.begin + tokens.count;
+      GLMV_CHECK(begin + slice.num_tokens <= k.size(0), "slices of more than {} rows", k.size(0));
       if (slice.cache != nullptr) {
-        slice.cache->write(layer, k.narrow(0, begin + rows, slice.num_tokens),
-                           v.narrow(0, begin + rows, slice.num_tokens));
+        slice.cache->write(layer, k.narrow(0, begin, slice.num_tokens),
+                           v.narrow(0, begin, slice.num_tokens));
       }
       lengths.push_back(slice.num_tokens);
-      rows += slice.num_tokens;
+      tokens.count += slice.num_tokens;
+      outputs.count += slice.num_outputs;
     }
-    // The usual case, all rows, needs no slice (whose gradient would be a zero-filled copy).
-    const auto run = [&](const at::Tensor& t) { return rows == n ? t : t.narrow(0, begin, rows); };
+    const std::span slices = std::span(sequences).subspan(i, j - i);
+    i = j;
+    if (outputs.count == 0) continue;
     switch (way) {
       case Way::kRun:
-        parts.push_back(tensor::attention_runs(run(q), run(k), run(v), lengths, true, scale));
+        parts.push_back(
+            tensor::attention_runs(outputs.of(q), tokens.of(k), tokens.of(v), lengths, true, scale));
         break;
       case Way::kPaged:
-        parts.push_back(attend_paged(run(q), std::span(sequences).subspan(i, j - i), layer, scale));
+        parts.push_back(attend_paged(outputs.of(q), slices, layer, scale));
         break;
       case Way::kGather:
-        parts.push_back(attend_gathered(run(q), run(k), run(v), sequences[i], layer, scale));
+        parts.push_back(
+            attend_gathered(outputs.of(q), tokens.of(k), tokens.of(v), slices[0], layer, scale));
         break;
     }
-    begin += rows;
-    i = j;
   }
-  GLMV_CHECK(begin == n, "slices of {} tokens, but {} rows", begin, n);
+  tokens.begin_next();
+  outputs.begin_next();
+  GLMV_CHECK(tokens.begin == k.size(0) && outputs.begin == q.size(0),
+             "slices of {} tokens and {} outputs, but {} and {} rows", tokens.begin, outputs.begin,
+             k.size(0), q.size(0));
+  if (parts.empty()) return q;
   return parts.size() == 1 ? parts[0] : at::cat(parts, 0);
 }
 

@@ -8,8 +8,8 @@
 
 namespace glmv::model {
 
-// q [N, H, E], k and v [N, G, E] of all slices -> [N, H, E]. Writes k and v into the caches behind
-// their length, where reserve() made room.
+// k and v [N, G, E] of all tokens, q [K, H, E] of every slice's outputs -> [K, H, E]. Writes k and v
+// into the caches behind their length, where reserve() made room.
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                   const std::vector<SequenceSlice>& sequences, int64_t layer, double scale);
 

@@ -13,21 +13,53 @@ namespace {
 
 constexpr char kPrefix[] = "model.language_model.";
 
+at::Tensor select(const at::Tensor& t, const at::Tensor& rows) {
+  return rows.defined() ? t.index_select(0, rows) : t;
+}
+
+// `outputs`: the rows of x whose result is wanted; undefined for all.
 at::Tensor self_attention(const checkpoint::TextConfig& config, const Attention& attention,
-                          const at::Tensor& x, const RopeTable& rope, const TextBatch& batch,
+                          const at::Tensor& x, const RopeTable& rope,
+                          const std::vector<SequenceSlice>& sequences, const at::Tensor& outputs,
                           int64_t layer) {
-  const int64_t n = x.size(0);
   const auto heads = [&](const at::Tensor& y, int64_t count) {
-    return y.view({n, count, config.head_dim});
+    return y.view({y.size(0), count, config.head_dim});
   };
-  const at::Tensor q = tensor::apply_rope(heads(attention.q_proj(x), config.num_attention_heads),
-                                          rope.cos, rope.sin, config.rope.interleaved);
+  const auto wanted = [&](const at::Tensor& t) { return select(t, outputs); };
   const at::Tensor k = tensor::apply_rope(heads(attention.k_proj(x), config.num_key_value_heads),
                                           rope.cos, rope.sin, config.rope.interleaved);
   const at::Tensor v = heads(attention.v_proj(x), config.num_key_value_heads);
+  const int64_t q_heads = config.num_attention_heads;
   const double scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim));
-  const at::Tensor out = model::attend(q, k, v, batch.sequences, layer, scale);
-  return attention.o_proj(out.reshape({n, config.num_attention_heads * config.head_dim}));
+  if (outputs.defined() && outputs.numel() == 0) {  // keys and values only
+    model::attend(k.new_empty({0, q_heads, config.head_dim}), k, v, sequences, layer, scale);
+    return x.narrow(0, 0, 0);
+  }
+  const at::Tensor q =
+      tensor::apply_rope(heads(attention.q_proj(wanted(x)), q_heads), wanted(rope.cos),
+                         wanted(rope.sin), config.rope.interleaved);
+  const at::Tensor out = model::attend(q, k, v, sequences, layer, scale);
+  return attention.o_proj(out.reshape({q.size(0), q_heads * config.head_dim}));
+}
+
+// The slices of the layers below the last, of which every row is wanted.
+std::vector<SequenceSlice> all_outputs(std::vector<SequenceSlice> sequences) {
+  for (SequenceSlice& slice : sequences) slice.num_outputs = slice.num_tokens;
+  return sequences;
+}
+
+// Undefined if they are all rows.
+at::Tensor output_rows(const std::vector<SequenceSlice>& sequences, at::Device device) {
+  std::vector<int64_t> rows;
+  int64_t end = 0;
+  for (const SequenceSlice& slice : sequences) {
+    GLMV_CHECK(slice.num_outputs >= 0 && slice.num_outputs <= slice.num_tokens,
+               "{} outputs of {} tokens", slice.num_outputs, slice.num_tokens);
+    end += slice.num_tokens;
+    for (int64_t row = end - slice.num_outputs; row < end; ++row) rows.push_back(row);
+  }
+  if (std::ssize(rows) == end) return {};
+  return at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(device);
 }
 
 }  // namespace
@@ -40,11 +72,18 @@ at::Tensor Decoder::forward(const TextBatch& batch, const LayerProbe& probe) con
     GLMV_CHECK(slice.cache == nullptr || slice.cache->reserve(slice.num_tokens),
                "no block is left for {} tokens", slice.num_tokens);
   }
+  const at::Tensor outputs = output_rows(batch.sequences, x.device());
+  const std::vector<SequenceSlice> every = all_outputs(batch.sequences);
   for (size_t i = 0; i < layers.size(); ++i) {
     const DecoderLayer& layer = layers[i];
+    // Nothing reads what the last layer makes of other rows, except its keys and values.
+    const bool last = i + 1 == layers.size();
+    const at::Tensor wanted = last ? outputs : at::Tensor();
     at::Tensor y =
         self_attention(config, layer.self_attn, tensor::rms_norm(x, layer.input_layernorm, eps),
-                       rope, batch, static_cast<int64_t>(i));
+                       rope, last ? batch.sequences : every, wanted, static_cast<int64_t>(i));
+    x = select(x, wanted);
+    if (x.size(0) == 0) break;
     if (layer.post_self_attn_layernorm.defined()) {
       y = tensor::rms_norm(y, layer.post_self_attn_layernorm, eps);
     }
@@ -59,7 +98,7 @@ at::Tensor Decoder::forward(const TextBatch& batch, const LayerProbe& probe) con
   for (const SequenceSlice& slice : batch.sequences) {
     if (slice.cache != nullptr) slice.cache->advance(slice.num_tokens);
   }
-  return tensor::rms_norm(x, norm, eps);
+  return x.size(0) == 0 ? x : tensor::rms_norm(x, norm, eps);
 }
 
 void DecoderLayer::collect(std::vector<NamedParameter>& out) const {

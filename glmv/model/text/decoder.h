@@ -40,7 +40,7 @@ struct Decoder {
   std::vector<DecoderLayer> layers;
   at::Tensor norm;
 
-  // hidden [N, D] -> final-norm hidden [N, D].
+  // hidden [N, D] -> final-norm hidden of the outputs of every slice, [N, D] if all are wanted.
   at::Tensor forward(const TextBatch& batch, const LayerProbe& probe = {}) const;
   void collect(std::vector<NamedParameter>& out) const;
 };
