@@ -54,6 +54,9 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--kv-cache-tokens", flags.engine.kv_cache_tokens,
                      "limit of the key/value cache (0: by the free memory)")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  command.add_option("--kv-cache-dtype", flags.engine.kv_cache_dtype,
+                     "of keys and values: auto (the model's) or int8 (half the memory)")
+      ->capture_default_str()->group(group);
   command.add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
                    "read every prompt from its first token")->group(group);
   command.add_option("--draft-tokens", flags.engine.draft_tokens,

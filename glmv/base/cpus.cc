@@ -80,15 +80,17 @@ CpuList allowed_cpus() {
 
 Result<void> bind_thread(const CpuList& cpus) {
   const CpuList allowed = allowed_cpus();
-  CpuList missing;
-  std::ranges::set_difference(cpus, allowed, std::back_inserter(missing));
+  const auto missing_from = [&cpus](const CpuList& available) {
+    CpuList missing;
+    std::ranges::set_difference(cpus, available, std::back_inserter(missing));
+    return missing;
+  };
+  CpuList missing = missing_from(allowed);
   // A worker bound before may take other CPUs later: only what the system refuses is an error.
   CpuMask mask;
   for (const int cpu : cpus) mask.add(cpu);
   if (::sched_setaffinity(0, CpuMask::size(), mask.get()) == 0) {
-    const CpuList now = allowed_cpus();
-    missing.clear();
-    std::ranges::set_difference(cpus, now, std::back_inserter(missing));
+    missing = missing_from(allowed_cpus());
     if (missing.empty()) return {};
     // The system leaves out what does not exist, without a word.
     CpuMask before;

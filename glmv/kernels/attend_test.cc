@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -19,21 +21,37 @@ void set(uint16_t& to, double value) {
   to = std::bit_cast<uint32_t>(static_cast<float>(value)) >> 16;
 }
 void set(float& to, double value) { to = static_cast<float>(value); }
+void set(int8_t& to, double value) {  // in units of a row's scale
+  to = static_cast<int8_t>(std::isnan(value) ? -128 : std::clamp(std::nearbyint(value * 40), -127., 127.));
+}
+
+// What rounding the weights to bf16 adds, of values up to 4.5 times their spread.
+double weight_error(const KernelTable& table) {
+  return table.isa == "avx512_bf16" ? 4.5 / 256 : 0;
+}
 
 // A context of `length` tokens in blocks that lie apart, two heads to a block; the tokens behind the
-// end hold NaN, as memory of an earlier owner may.
+// end hold NaN, as memory of an earlier owner may. Rows of int8 have scales of their own.
 template <class T>
 struct Context {
+  static constexpr bool kInt8 = std::is_same_v<T, int8_t>;
+
   Context(Random& random, int64_t length, int64_t head_dim, double spread) {
     const int64_t num_blocks = (length + kBlock - 1) / kBlock;
-    stride = kBlock * head_dim;
+    stride = kBlock * (head_dim + (kInt8 ? 4 : 0));
     store.resize(num_blocks * 4 * stride);
     for (int64_t b = 0; b < num_blocks; ++b) {
       T* base = store.data() + (num_blocks - 1 - b) * 4 * stride;
       blocks.push_back(base);
       for (int64_t i = 0; i < 4 * stride; ++i) {
         const bool used = b * kBlock + i % stride / head_dim < length;
-        set(base[i], used ? spread * random.normal() : std::nan(""));
+        set(base[i], used ? (kInt8 ? 1 : spread) * random.normal() : std::nan(""));
+      }
+      for (int64_t row = 0; kInt8 && row < 4 * kBlock; ++row) {
+        const float scale = b * kBlock + row % kBlock < length
+                                ? static_cast<float>(spread * (0.5 + random.uniform()) / 40)
+                                : std::nanf("");
+        std::memcpy(base + row / kBlock * stride + kBlock * head_dim + row % kBlock * 4, &scale, 4);
       }
     }
     head = {blocks.data(), stride, 3 * stride, kBlock, head_dim};
@@ -44,13 +62,13 @@ struct Context {
   PagedHead head;
 };
 
-template <class T>
+template <class Q, class T = Q>
 void expect_equal(const KernelTable& table, AttendPaged got_kernel, AttendPaged want_kernel,
                   int64_t group, int64_t head_dim, int64_t begin, int64_t end, double spread) {
   Random random(static_cast<uint64_t>(group * 1000 + end));
   const Context<T> context(random, end, head_dim, spread);
-  std::vector<T> q(group * head_dim);
-  for (T& value : q) set(value, random.normal());
+  std::vector<Q> q(group * head_dim);
+  for (Q& value : q) set(value, random.normal());
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   struct Answer {
     std::vector<float> out, max, sum;
@@ -73,7 +91,7 @@ void expect_equal(const KernelTable& table, AttendPaged got_kernel, AttendPaged 
     ASSERT_NEAR(got.sum[h] / want.sum[h], 1, 1e-4) << where();
     for (int64_t e = 0; e < head_dim; ++e) {
       ASSERT_NEAR(got.out[h * head_dim + e] / got.sum[h], want.out[h * head_dim + e] / want.sum[h],
-                  2e-5 * spread)
+                  (2e-5 + weight_error(table)) * spread)
           << where();
     }
   }
@@ -91,13 +109,17 @@ TEST(Attend, EqualsTheReferenceOnEverySet) {
                                  end, 1);
           expect_equal<float>(table, table.attend_float, reference.attend_float, group, head_dim, 0,
                               end, 1);
+          expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, group,
+                                         head_dim, 0, end, 1);
         }
       }
     }
     expect_equal<uint16_t>(table, table.attend_bf16, reference.attend_bf16, 16, 256, 128, 300, 1);
+    expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, 12, 256, 64, 700, 1);
     // Scores far apart: most weights vanish, and the running maximum jumps.
     expect_equal<uint16_t>(table, table.attend_bf16, reference.attend_bf16, 16, 128, 0, 1000, 20);
     expect_equal<float>(table, table.attend_float, reference.attend_float, 5, 64, 64, 777, 20);
+    expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, 16, 128, 0, 1000, 20);
   }
 }
 

@@ -50,6 +50,8 @@ std::span<const IsaRow> isa_rows() {
     if (pairs) {
       table.tiles = &kPairProducts;
       table.few_rows = &kPairFewRows;
+      table.attend_bf16 = kPairAttend;
+      table.attend_int8 = kPairAttendInt8;
     }
     table.flash_float = kAvx512Kernels.flash_float;
     return table;
@@ -62,6 +64,7 @@ std::span<const IsaRow> isa_rows() {
     table.flash_bf16 = &kAmxAttention;
     table.tile_rows_bf16 = kAmxRowsBf16;
     table.attend_bf16 = kAmxAttend;
+    table.attend_int8 = kAmxAttendInt8;
     return table;
   }();
   static const IsaRow rows[] = {

@@ -44,7 +44,8 @@ using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q
 
 // Keys and values of one sequence and one key/value head, in blocks of block_tokens tokens: token t is
 // in the block that starts at blocks[t / block_tokens]; the block's keys [block_tokens, head_dim] lie
-// key_offset elements behind that, its values value_offset.
+// key_offset elements behind that, its values value_offset. Behind the last row of int8 lie the scales of
+// the block's rows, fp32 [block_tokens].
 struct PagedHead {
   const void* const* blocks = nullptr;
   int64_t key_offset = 0;
@@ -57,7 +58,8 @@ inline constexpr int64_t kMaxBlockTokens = 64;
 // Attention of one token's query heads q [group, head_dim], which share one key/value head, over the
 // tokens [begin, end); begin is the first of a block and below end. With s_t = scale * q . k_t:
 // max [group] = max s_t, sum [group] = sum exp(s_t - max), out [group, head_dim] = sum
-// exp(s_t - max) v_t. Sums in fp32. Parts of a context are joined by their max and sum.
+// exp(s_t - max) v_t. Sums in fp32; by pairs of bf16 (Zen 4) the weights exp(s_t - max) of the values
+// are rounded to bf16. Parts of a context are joined by their max and sum.
 using AttendPaged = void (*)(const PagedHead& kv, int64_t begin, int64_t end, const void* q,
                              int64_t group, float scale, float* out, float* max, float* sum);
 
@@ -139,6 +141,7 @@ struct KernelTable {
   Fp8ToBf16 fp8_to_bf16;
   AttendPaged attend_bf16;   // q, keys and values bf16
   AttendPaged attend_float;  // and fp32
+  AttendPaged attend_int8;   // q bf16, keys and values int8
   const TileProducts* tiles = nullptr;       // null: none
   const FlashAttention* flash_bf16 = nullptr;   // null: none
   const FlashAttention* flash_float = nullptr;

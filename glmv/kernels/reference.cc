@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "glmv/kernels/kernel_table.h"
@@ -113,14 +114,23 @@ void fp8_to_bf16(const uint8_t* codes, int64_t n, float scale, uint16_t* out) {
 }
 
 double widen(float value) { return value; }
+double widen(int8_t value) { return value; }
 
-template <class T>
+template <class Q, class T = Q>
 void attend(const PagedHead& kv, int64_t begin, int64_t end, const void* q_in, int64_t group,
             float scale, float* out, float* max, float* sum) {
-  const T* q = static_cast<const T*>(q_in);
+  const Q* q = static_cast<const Q*>(q_in);
   const auto row = [&](int64_t t, int64_t offset) {
     return static_cast<const T*>(kv.blocks[t / kv.block_tokens]) + offset +
            t % kv.block_tokens * kv.head_dim;
+  };
+  // Of int8 rows.
+  const auto row_scale = [&](int64_t t, int64_t offset) {
+    if (!std::is_same_v<T, int8_t>) return 1.0;
+    const T* end = row(t - t % kv.block_tokens, offset) + kv.block_tokens * kv.head_dim;
+    float scale;
+    std::memcpy(&scale, end + t % kv.block_tokens * sizeof scale, sizeof scale);
+    return double(scale);
   };
   for (int64_t h = 0; h < group; ++h) {
     std::vector<double> scores;
@@ -130,7 +140,7 @@ void attend(const PagedHead& kv, int64_t begin, int64_t end, const void* q_in, i
       for (int64_t e = 0; e < kv.head_dim; ++e) {
         dot += widen(q[h * kv.head_dim + e]) * widen(key[e]);
       }
-      scores.push_back(dot * scale);
+      scores.push_back(dot * scale * row_scale(t, kv.key_offset));
     }
     const double top = *std::max_element(scores.begin(), scores.end());
     std::vector<double> row_sum(kv.head_dim);
@@ -138,7 +148,8 @@ void attend(const PagedHead& kv, int64_t begin, int64_t end, const void* q_in, i
     for (int64_t t = begin; t < end; ++t) {
       const double p = std::exp(scores[t - begin] - top);
       const T* value = row(t, kv.value_offset);
-      for (int64_t e = 0; e < kv.head_dim; ++e) row_sum[e] += p * widen(value[e]);
+      const double weight = p * row_scale(t, kv.value_offset);
+      for (int64_t e = 0; e < kv.head_dim; ++e) row_sum[e] += weight * widen(value[e]);
       total += p;
     }
     max[h] = static_cast<float>(top);
@@ -151,7 +162,8 @@ void attend(const PagedHead& kv, int64_t begin, int64_t end, const void* q_in, i
 
 constexpr KernelTable kReference = {"reference", gemv_bf16, packed_int8, packed_float,
                                     block_to_pairs, quantize_row, fp8_product, fp8_to_bf16,
-                                    attend<uint16_t>, attend<float>};
+                                    attend<uint16_t>, attend<float>,
+                                    attend<uint16_t, int8_t>};
 
 }  // namespace
 

@@ -17,9 +17,9 @@ constexpr int64_t kHeld[] = {-1, 0, 5, 70};
 constexpr int64_t kTokens[] = {33, 40, 18, 9};
 
 struct Batch {
-  explicit Batch(const Vlm& model)
+  Batch(const Vlm& model, bool int8)
       : vlm(model), pool(std::make_shared<KvPool>(model.config().text, model.dtype(), model.device(),
-                                                  1024)) {
+                                                  1024, int8)) {
     for (const int64_t held : kHeld) {
       KvCache& cache = caches.emplace_back(pool);
       if (held > 0) feed({held}, {held}, {&cache});
@@ -64,14 +64,20 @@ struct Batch {
   std::vector<KvCache> caches;
 };
 
-class OutputsTest : public testing::TestWithParam<const char*> {};
+struct Types {
+  const char* name;
+  const char* dtype;
+  bool int8;  // of the cache
+};
+
+class OutputsTest : public testing::TestWithParam<Types> {};
 
 TEST_P(OutputsTest, EqualTheSameRowsOfABatchOfAllOutputs) {
   const c10::InferenceMode no_grad;
   for (const char* model : {"glm4v", "glm4v_moe", "glm_ocr"}) {
-    const auto loaded = load_model(golden_dir(model), {.dtype = GetParam()});
+    const auto loaded = load_model(golden_dir(model), {.dtype = GetParam().dtype});
     ASSERT_TRUE(loaded) << loaded.error().message;
-    const auto [every, next] = Batch(*loaded->model).run({std::begin(kTokens), std::end(kTokens)});
+    const auto [every, next] = Batch(*loaded->model, GetParam().int8).run({std::begin(kTokens), std::end(kTokens)});
     // Other numbers of rows take other products, which round apart.
     const double atol = every.scalar_type() == at::kFloat ? 1e-5 : 5e-2;
 
@@ -83,7 +89,7 @@ TEST_P(OutputsTest, EqualTheSameRowsOfABatchOfAllOutputs) {
         end += kTokens[i];
         want.push_back(every.narrow(0, end - outputs[i], outputs[i]));
       }
-      const auto [got, got_next] = Batch(*loaded->model).run(outputs);
+      const auto [got, got_next] = Batch(*loaded->model, GetParam().int8).run(outputs);
       ASSERT_EQ(got.size(0), std::accumulate(outputs.begin(), outputs.end(), int64_t{0}));
       EXPECT_TRUE(at::allclose(got, at::cat(want), 2e-2, atol)) << model;
       EXPECT_TRUE(at::allclose(got_next, next, 2e-2, atol)) << model;
@@ -93,14 +99,33 @@ TEST_P(OutputsTest, EqualTheSameRowsOfABatchOfAllOutputs) {
 
 TEST_P(OutputsTest, MoreThanTheTokensAreRefused) {
   const c10::InferenceMode no_grad;
-  const auto loaded = load_model(golden_dir("glm4v"), {.dtype = GetParam()});
+  const auto loaded = load_model(golden_dir("glm4v"), {.dtype = GetParam().dtype});
   ASSERT_TRUE(loaded);
-  Batch batch(*loaded->model);
+  Batch batch(*loaded->model, GetParam().int8);
   EXPECT_THROW(batch.feed({4}, {5}, {nullptr}), std::exception);
 }
 
-INSTANTIATE_TEST_SUITE_P(Dtypes, OutputsTest, testing::Values("float32", "bfloat16"),
-                         [](const auto& info) { return std::string(info.param); });
+TEST(Int8Cache, ChangesLittle) {
+  const c10::InferenceMode no_grad;
+  for (const char* model : {"glm4v", "glm4v_moe", "glm_ocr"}) {
+    const auto loaded = load_model(golden_dir(model), {.dtype = "bfloat16"});
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    const std::vector<int64_t> all = {std::begin(kTokens), std::end(kTokens)};
+    const auto [want, want_next] = Batch(*loaded->model, false).run(all);
+    const auto [got, got_next] = Batch(*loaded->model, true).run(all);
+    EXPECT_LT(relative_l2(got, want), 0.03) << model;
+    EXPECT_LT(relative_l2(got_next, want_next), 0.03) << model;
+    // The sequence without a cache is as it was; the others are not, or nothing was rounded.
+    EXPECT_TRUE(at::allclose(got.narrow(0, 0, kTokens[0]), want.narrow(0, 0, kTokens[0]), 2e-2, 5e-2));
+    EXPECT_GT(relative_l2(got_next, want_next), 1e-5) << model;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, OutputsTest,
+                         testing::Values(Types{"fp32", "float32", false}, Types{"bf16", "bfloat16", false},
+                                         Types{"fp32_int8", "float32", true},
+                                         Types{"bf16_int8", "bfloat16", true}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace glmv::model

@@ -34,6 +34,8 @@ struct EngineOptions {
   // Limit of the key/value cache of all requests together. It grows with use. 0: by the memory that
   // is free beside the weights. A request can use no more, whatever the context limit.
   int64_t kv_cache_tokens = 0;
+  // Of keys and values: auto (the model's) | int8 (CPU; half the memory, slightly other answers).
+  std::string kv_cache_dtype = "auto";
   // Speculation: so many tokens at most are guessed from what stands in the context already and checked
   // in one pass with the next one, while one request alone decodes. Samples are those without it,
   // but for the rounding of products of several rows. 0: none.

@@ -91,7 +91,7 @@ std::string group_path(const fs::path& root, std::string_view controller) {
 }  // namespace
 
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
-                       int64_t cache_tokens, int linear_bits) {
+                       int64_t cache_tokens, int linear_bits, bool int8_cache) {
   MemoryNeed need{.work_bytes = kWorkBytes, .cache_tokens = cache_tokens};
   for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
     const int64_t elements = spec.num_elements();
@@ -102,8 +102,10 @@ MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_by
     }
   }
   const checkpoint::TextConfig& text = config.text;
-  need.cache_bytes = cache_tokens * text.num_hidden_layers * 2 * text.num_key_value_heads *
-                     text.head_dim * element_bytes;
+  const int64_t row_bytes = int8_cache ? text.head_dim + static_cast<int64_t>(sizeof(float))
+                                       : text.head_dim * element_bytes;
+  need.cache_bytes =
+      cache_tokens * text.num_hidden_layers * 2 * text.num_key_value_heads * row_bytes;
   return need;
 }
 

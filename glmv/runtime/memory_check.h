@@ -19,9 +19,10 @@ struct MemoryNeed {
 };
 
 // For weights and caches of `element_bytes` each (2: 16 bit, 4: fp32). `linear_bits`: 4 or 8 where
-// the Linears of the decoder are quantised, else 0.
+// the Linears of the decoder are quantised, else 0. `int8_cache`: keys and values of one byte, rows with a
+// scale each.
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
-                       int64_t cache_tokens, int linear_bits = 0);
+                       int64_t cache_tokens, int linear_bits = 0, bool int8_cache = false);
 
 // The limit of the cache where none is asked for, in tokens: half of what `available_bytes` leaves
 // beside weights and work, or up to nine tenths where that is needed for one request of

@@ -45,7 +45,8 @@ class TorchModelRunner final : public ModelRunner {
       : model_(std::move(model)),
         options_(options),
         pool_(std::make_shared<model::KvPool>(model_->config().text, model_->dtype(),
-                                              model_->device(), options.cache_tokens)) {}
+                                              model_->device(), options.cache_tokens,
+                                              options.int8_cache)) {}
 
   void attach_thread() override { tensor::use_threads(options_.num_threads, options_.cpus); }
 

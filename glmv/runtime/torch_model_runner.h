@@ -17,6 +17,7 @@ struct ModelRunnerOptions {
   int num_threads = 0;       // of the engine thread's tensor operations; 0: the default (all cores)
   std::vector<int> cpus;     // as EngineOptions::cpus
   int64_t cache_tokens = 0;  // limit of the key/value cache, positive
+  bool int8_cache = false;   // CPU
   bool prefix_cache = true;
 };
 std::unique_ptr<ModelRunner> make_model_runner(std::shared_ptr<const model::Vlm> model,

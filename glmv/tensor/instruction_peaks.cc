@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include "glmv/kernels/tile_config.h"
+
 namespace glmv::tensor {
 #if defined(__x86_64__)
 namespace {
@@ -50,20 +52,9 @@ double peak(double operations, int64_t turns, const Loop& loop) {
 #define GLMV_BYTES512(i) \
   "vpmaddubsw %%zmm15, %%zmm14, %%zmm13\n\tvpaddw %%zmm13, %%zmm" #i ", %%zmm" #i "\n\t"
 
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t line_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t lines[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-// Not on the stack: the intrinsic tells the compiler of its first eight bytes only.
-constexpr TileConfig kTiles;
-
 template <bool kBytes>
 __attribute__((target("amx-tile,amx-int8,amx-bf16"))) void tile_loop(int64_t turns) {
-  _tile_loadconfig(&kTiles);
+  _tile_loadconfig(&kernels::kTiles);
   for (int64_t i = 0; i < turns; ++i) {
     if constexpr (kBytes) {
       _tile_dpbssd(0, 4, 6);

@@ -43,8 +43,8 @@ void join(const float* out, const float* max, const float* sum, int64_t num_part
 
 }  // namespace
 
-bool takes_paged(at::ScalarType dtype, at::Device device, int64_t head_dim) {
-  return device.is_cpu() && (dtype == at::kBFloat16 || dtype == at::kFloat) &&
+bool takes_paged(at::ScalarType dtype, at::Device device, int64_t head_dim, bool int8) {
+  return device.is_cpu() && (dtype == at::kBFloat16 || (dtype == at::kFloat && !int8)) &&
          head_dim % 16 == 0 && head_dim <= kernels::kMaxHeadDim;
 }
 
@@ -54,11 +54,15 @@ at::Tensor attention_paged(const at::Tensor& q_in, const PagedLayer& layer,
   const int64_t num_heads = q.size(1);
   const int64_t head_dim = q.size(2);
   const int64_t group = num_heads / layer.kv_heads;
-  GLMV_CHECK(takes_paged(q.scalar_type(), q.device(), head_dim) &&
+  GLMV_CHECK(takes_paged(q.scalar_type(), q.device(), head_dim, layer.int8) &&
                  static_cast<int64_t>(rows.size()) == q.size(0),
              "{} contexts for {} rows", rows.size(), q.size(0));
   const bool half = q.scalar_type() == at::kBFloat16;
-  const auto attend = half ? kernels::kernels().attend_bf16 : kernels::kernels().attend_float;
+  const kernels::KernelTable& table = kernels::kernels();
+  const auto attend = layer.int8 ? table.attend_int8
+                      : half     ? table.attend_bf16
+                                 : table.attend_float;
+  const int64_t row_elements = head_dim + (layer.int8 ? static_cast<int64_t>(sizeof(float)) : 0);
   const auto size = static_cast<int64_t>(q.element_size());
 
   std::vector<Part> parts;
@@ -83,7 +87,7 @@ at::Tensor attention_paged(const at::Tensor& q_in, const PagedLayer& layer,
   at::parallel_for(0, num_parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const Part& part = parts[p];
-      const int64_t head_offset = part.head * layer.block_tokens * head_dim;
+      const int64_t head_offset = part.head * layer.block_tokens * row_elements;
       const kernels::PagedHead kv = {rows[part.row].blocks, layer.key_offset + head_offset,
                                      layer.value_offset + head_offset, layer.block_tokens,
                                      head_dim};

@@ -15,6 +15,7 @@ struct PagedLayer {
   int64_t kv_heads = 0;
   int64_t key_offset = 0;
   int64_t value_offset = 0;
+  bool int8 = false;  // elements of int8, the scales of a head's rows behind them (kernel_table.h)
 };
 
 // The context of one query row: its first `length` tokens.
@@ -23,8 +24,8 @@ struct PagedRow {
   int64_t length = 0;
 };
 
-// Whether attention_paged takes this dtype, device and head dim.
-bool takes_paged(at::ScalarType dtype, at::Device device, int64_t head_dim);
+// Whether attention_paged takes queries of this dtype, device and head dim; `int8` as above.
+bool takes_paged(at::ScalarType dtype, at::Device device, int64_t head_dim, bool int8 = false);
 
 // q [R, H, E] -> [R, H, E], row by row over its own context, which has at least one token. Each
 // result depends on its own row only: it is the same, bit for bit, in every batch and for every

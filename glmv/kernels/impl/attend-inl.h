@@ -1,7 +1,7 @@
 #pragma once
 // Attention of one query token over keys and values in blocks, over a vector type V:
 //   V::kLanes      floats in a V::Float; V::zero(), V::set(x), V::load(p), V::store(p, v)
-//   V::widen(p)    kLanes elements (bf16 or float) as floats
+//   V::widen(p)    kLanes elements (bf16, float or int8) as floats
 //   V::mul_add(a, b, c), mul, add, sub, max, exp (of values <= 0)
 //   V::sums(acc)   lane i: the sum of the lanes of acc[i], for kLanes accumulators
 // A tile of heads reads every key once and keeps all its dot products in registers: lane i of a
@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "glmv/kernels/kernel_table.h"
 
@@ -21,6 +22,26 @@ namespace glmv::kernels {
 namespace {
 
 constexpr float kNoScore = -std::numeric_limits<float>::infinity();
+
+// The scale of row k of a block of `num_elements`: int8 rows have theirs behind the last of them.
+template <class T>
+float row_scale(const T* rows, int64_t num_elements, int64_t k) {
+  if constexpr (std::is_same_v<T, int8_t>) {
+    return reinterpret_cast<const float*>(rows + num_elements)[k];
+  }
+  return 1.0f;
+}
+
+// x [num_keys, kHeads] times the scales of int8 rows.
+template <int kHeads, class T>
+void apply_row_scales(const T* rows, int64_t num_elements, int64_t num_keys, float* x) {
+  if constexpr (std::is_same_v<T, int8_t>) {
+    for (int64_t k = 0; k < num_keys; ++k) {
+      const float scale = row_scale(rows, num_elements, k);
+      for (int h = 0; h < kHeads; ++h) x[k * kHeads + h] *= scale;
+    }
+  }
+}
 
 // scores [num_keys, kHeads] of the first num_keys keys; up to a whole vector is written behind them.
 template <class V, int kHeads, class T>
@@ -113,7 +134,9 @@ void attend_tile(const PagedHead& kv, int64_t begin, int64_t end, const float* q
     const int64_t num_keys = std::min(kv.block_tokens, end - t);
     const T* base = static_cast<const T*>(kv.blocks[t / kv.block_tokens]);
     const T* values = base + kv.value_offset;
-    score_block<V, kHeads>(base + kv.key_offset, values, head_dim, num_keys, q, scores);
+    const T* keys = base + kv.key_offset;
+    score_block<V, kHeads>(keys, values, head_dim, num_keys, q, scores);
+    apply_row_scales<kHeads>(keys, kv.block_tokens * head_dim, num_keys, scores);
     const int64_t num_scores = num_keys * kHeads;
     const int64_t padded = (num_scores + V::kLanes - 1) / V::kLanes * V::kLanes;
     std::fill(scores + num_scores, scores + padded, kNoScore);
@@ -139,6 +162,7 @@ void attend_tile(const PagedHead& kv, int64_t begin, int64_t end, const float* q
       max[h] = next[h];
     }
     fold(total, [sum](int h, float x) { sum[h] += x; });
+    apply_row_scales<kHeads>(values, kv.block_tokens * head_dim, num_keys, scores);
     weigh_block<V, kHeads>(values, head_dim, num_keys, scores, out);
   }
 }
@@ -148,11 +172,12 @@ inline float element(uint16_t bits) {
 }
 inline float element(float value) { return value; }
 
-template <class V, class T>
+// Queries of Q, keys and values of T.
+template <class V, class Q, class T = Q>
 void attend_paged(const PagedHead& kv, int64_t begin, int64_t end, const void* q, int64_t group,
                   float scale, float* out, float* max, float* sum) {
   alignas(64) float scaled[V::kLanes * kMaxHeadDim];
-  const T* rows = static_cast<const T*>(q);
+  const Q* rows = static_cast<const Q*>(q);
   // The largest power of two first: no lane is wasted.
   for (int64_t h = 0; h < group;) {
     const auto heads = static_cast<int64_t>(

@@ -7,19 +7,10 @@
 #include <cstdint>
 
 #include "glmv/kernels/impl/lines-inl.h"
+#include "glmv/kernels/tile_config.h"
 
 namespace glmv::kernels {
 namespace {
-
-// All eight tiles of 16 lines of 64 bytes.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t line_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t lines[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-constexpr TileConfig kTiles;
 
 // The tiles of this thread while it lives.
 class TileScope {

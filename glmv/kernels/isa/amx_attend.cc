@@ -5,6 +5,7 @@
 
 namespace glmv::kernels {
 
-const AttendPaged kAmxAttend = attend_tiles;
+const AttendPaged kAmxAttend = attend_by<TileAttention, uint16_t>;
+const AttendPaged kAmxAttendInt8 = attend_by<TileAttention, int8_t>;
 
 }  // namespace glmv::kernels

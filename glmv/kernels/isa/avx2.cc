@@ -199,6 +199,7 @@ const KernelTable kAvx2Kernels = {
     block_to_pairs<Avx2x16>,
     quantize_row, fp8_product<Avx2x16>, fp8_to_bf16<Avx2x16>,
     attend_paged<Avx2Lanes, uint16_t>, attend_paged<Avx2Lanes, float>,
+    attend_paged<Avx2Lanes, uint16_t, int8_t>,
     &kProducts, &kFlash<Operands, uint16_t>, &kFlash<Operands, float>};
 
 }  // namespace glmv::kernels

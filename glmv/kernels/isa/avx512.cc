@@ -90,6 +90,7 @@ const KernelTable kAvx512Kernels = {
     block_to_pairs<Avx512Dot>,
     quantize_row, fp8_product<Avx512Dot>, fp8_to_bf16<Avx512Dot>,
     attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>,
+    attend_paged<Avx512Lanes, uint16_t, int8_t>,
     &kProducts, &kFlash<Operands, uint16_t>, &kFlash<Operands, float>};
 
 }  // namespace glmv::kernels

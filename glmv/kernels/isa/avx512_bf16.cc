@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "glmv/kernels/impl/attend-inl.h"
+#include "glmv/kernels/impl/attend_pairs-inl.h"
 #include "glmv/kernels/impl/avx512_lanes-inl.h"
 #include "glmv/kernels/impl/avx512x16-inl.h"
 #include "glmv/kernels/impl/flash-inl.h"
@@ -92,6 +92,8 @@ bool pairs_are_fast() {
 const FlashAttention kPairAttention = kFlash<PairOperands, uint16_t>;
 const TileProducts kPairProducts = {quantize_tiles, many_rows_int8<VnniDot, VnniDots>,
                                     many_rows_bf16<VnniDot, PairOperands>, 8, 8};
+const AttendPaged kPairAttend = attend_by<PairAttention, uint16_t>;
+const AttendPaged kPairAttendInt8 = attend_by<PairAttention, int8_t>;
 const FewRowProducts kPairFewRows = {nullptr, few_pairs_bf16<VnniDot>, 1};
 
 const KernelTable kAvx512Bf16Kernels = {
@@ -99,6 +101,7 @@ const KernelTable kAvx512Bf16Kernels = {
     packed_product<VnniDot, Int8Rows>, packed_product<VnniDot, FloatRows>,
     block_to_pairs<VnniDot>,
     quantize_row, fp8_product<VnniDot>, fp8_to_bf16<VnniDot>,
-    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>, &kProducts};
+    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>,
+    attend_paged<Avx512Lanes, uint16_t, int8_t>, &kProducts};
 
 }  // namespace glmv::kernels

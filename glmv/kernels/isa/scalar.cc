@@ -162,6 +162,9 @@ struct ScalarLanes {
   static Float widen(const uint16_t* p) {
     return each([p](int i) { return kernels::widen(p[i]); });
   }
+  static Float widen(const int8_t* p) {
+    return each([p](int i) { return static_cast<float>(p[i]); });
+  }
   static Float mul_add(const Float& a, const Float& b, const Float& c) {
     return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
   }
@@ -189,6 +192,7 @@ const KernelTable kScalarKernels = {
     packed_product<Scalar16, Int8Rows>, packed_product<Scalar16, FloatRows>,
     block_to_pairs<Scalar16>,
     quantize_row, fp8_product<Scalar16>, fp8_to_bf16<Scalar16>,
-    attend_paged<ScalarLanes, uint16_t>, attend_paged<ScalarLanes, float>};
+    attend_paged<ScalarLanes, uint16_t>, attend_paged<ScalarLanes, float>,
+    attend_paged<ScalarLanes, uint16_t, int8_t>};
 
 }  // namespace glmv::kernels

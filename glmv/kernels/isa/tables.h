@@ -22,7 +22,10 @@ extern const FlashAttention kAmxAttention;
 extern const FlashAttention kPairAttention;
 extern const TileProducts kPairProducts;
 extern const FewRowProducts kPairFewRows;
+extern const AttendPaged kPairAttend;
+extern const AttendPaged kPairAttendInt8;
 bool pairs_are_fast();
 extern const AttendPaged kAmxAttend;
+extern const AttendPaged kAmxAttendInt8;
 
 }  // namespace glmv::kernels

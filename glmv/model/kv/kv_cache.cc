@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "glmv/base/check.h"
+#include "glmv/model/kv/int8_rows.h"
 
 namespace glmv::model {
 namespace {
@@ -96,8 +97,23 @@ void KvCache::write(int64_t layer, const at::Tensor& keys_in, const at::Tensor& 
     for (int64_t which = 0; which < 2; ++which) {
       const at::Tensor& source = sources[which];
       if (!source.is_cpu()) {
-        pool_->tensor(block).select(0, layer).select(0, which).narrow(1, at, count).copy_(
-            source.narrow(0, i, count).transpose(0, 1));
+        pool_->tensor(block)
+            .select(0, layer)
+            .select(0, which)
+            .unflatten(-1, {kBlockTokens, width})
+            .narrow(1, at, count)
+            .copy_(source.narrow(0, i, count).transpose(0, 1));
+        continue;
+      }
+      if (pool_->is_int8()) {
+        auto* to = static_cast<int8_t*>(pool_->data(block)) + pool_->offset(layer, which);
+        for (int64_t head = 0; head < heads; ++head, to += pool_->head_elements()) {
+          auto* scales = reinterpret_cast<float*>(to + kBlockTokens * width);
+          for (int64_t t = 0; t < count; ++t) {
+            quantize_kv_row(source, ((i + t) * heads + head) * width, width, to + (at + t) * width,
+                            scales + at + t);
+          }
+        }
         continue;
       }
       // Few bytes for many layers: a tensor operation would cost more than the copy.

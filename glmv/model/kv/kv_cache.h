@@ -21,12 +21,13 @@ namespace glmv::model {
 inline constexpr int64_t kBlockTokens = 64;
 
 // The memory. It grows with use, some blocks at a time, up to a limit; what was taken stays.
-// Every block lies in one piece: [layers, 2 (keys, values), G, kBlockTokens, E].
+// Every block lies in one piece: [layers, 2 (keys, values), G, kBlockTokens, E]. In int8 (CPU) the scales of
+// the rows lie behind them: [layers, 2, G, kBlockTokens * (E + 4)] bytes (int8_rows.h).
 class KvPool {
  public:
-  // `max_tokens` is rounded up to whole blocks.
+  // For a model of `dtype`; `max_tokens` is rounded up to whole blocks.
   KvPool(const checkpoint::TextConfig& config, at::ScalarType dtype, at::Device device,
-         int64_t max_tokens);
+         int64_t max_tokens, bool int8 = false);
 
   // A block with one reference; none when the limit is reached and all are used, or when the system
   // gives no memory, which lowers the limit to what there is.
@@ -41,25 +42,31 @@ class KvPool {
   }
 
   at::ScalarType dtype() const { return dtype_; }
+  bool is_int8() const { return int8_; }
   at::Device device() const { return device_; }
   int64_t num_layers() const { return num_layers_; }
   int64_t kv_heads() const { return kv_heads_; }
   int64_t head_dim() const { return head_dim_; }
-  // Elements from the start of a block to the keys (0) or values (1) [G, kBlockTokens, E] of a layer.
+  // Elements of a block that belong to the keys or values of one head of a layer,
+  int64_t head_elements() const {
+    return kBlockTokens * (head_dim_ + (int8_ ? static_cast<int64_t>(sizeof(float)) : 0));
+  }
+  // and those from its start to the keys (0) or values (1) of a layer.
   int64_t offset(int64_t layer, int64_t which) const {
-    return (layer * 2 + which) * kv_heads_ * kBlockTokens * head_dim_;
+    return (layer * 2 + which) * kv_heads_ * head_elements();
   }
   // Start of a block.
   void* data(BlockId block) const;
-  // [layers, 2, G, kBlockTokens, E].
+  // [layers, 2, G, head_elements()].
   at::Tensor tensor(BlockId block) const;
-  // Keys or values of a layer, [blocks, G, kBlockTokens, E], as they lie in memory: a view where the
-  // blocks follow each other.
+  // Keys or values of a layer, [blocks, G, kBlockTokens, E]: a view where the blocks follow each other
+  // and are not int8.
   at::Tensor rows(std::span<const BlockId> blocks, int64_t layer, int64_t which) const;
 
  private:
   bool grow();
 
+  bool int8_;
   at::ScalarType dtype_;
   at::Device device_;
   int64_t num_layers_;
@@ -67,7 +74,7 @@ class KvPool {
   int64_t head_dim_;
   int64_t slab_blocks_;
   int64_t max_blocks_;
-  std::vector<at::Tensor> slabs_;  // [slab_blocks_, layers, 2, G, kBlockTokens, E]
+  std::vector<at::Tensor> slabs_;  // [slab_blocks_, layers, 2, G, head_elements()]
   BlockPool blocks_;
 };
 

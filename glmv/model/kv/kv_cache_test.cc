@@ -123,6 +123,60 @@ TEST(KvCache, APublishedBlockIsNotOverwritten) {
   EXPECT_EQ(b.adopt(keys_of(tokens)), 0);
 }
 
+TEST(KvCache, Int8RowsAreRoundedToTheirOwnScaleAndShared) {
+  const auto pool = std::make_shared<KvPool>(small_config(), at::kFloat, at::kCPU, 9 * kBlockTokens, true);
+  at::manual_seed(1);
+  // Rows of very different size, one of zeros.
+  const at::Tensor size = at::pow(10, at::randn({2, 2, 100, 2, 1}));
+  const at::Tensor rows = at::randn({2, 2, 100, 2, 4}) * size;
+  rows[1][0][64].zero_();
+  const at::Tensor bound = rows.abs().amax(-1, true) / 254 * 1.00001;
+  KvCache a(pool);
+  const auto feed = [&](KvCache& cache, int64_t begin, int64_t end) {
+    ASSERT_TRUE(cache.reserve(end - begin));
+    for (int64_t layer = 0; layer < 2; ++layer) {
+      const auto part = [&](int64_t which) { return rows[layer][which].slice(0, begin, end); };
+      cache.write(layer, part(0), part(1));
+    }
+    cache.advance(end - begin);
+  };
+  const auto expect_rows = [&](const KvCache& cache) {
+    for (int64_t layer = 0; layer < 2; ++layer) {
+      const auto [keys, values] = cache.gather(layer, cache.length());
+      for (const int64_t which : {0, 1}) {
+        const at::Tensor want = rows[layer][which].slice(0, 0, cache.length()).transpose(0, 1);
+        const at::Tensor off = ((which == 0 ? keys : values) - want).abs();
+        const at::Tensor allowed = bound[layer][which].slice(0, 0, cache.length()).transpose(0, 1);
+        EXPECT_TRUE((off <= allowed).all().item<bool>()) << layer << which;
+      }
+    }
+  };
+  feed(a, 0, 61);
+  feed(a, 61, 70);
+  KvCache b = a.fork();
+  feed(b, 70, 71);  // into a copy of the last block
+  feed(a, 70, 100);
+  expect_rows(a);
+  expect_rows(b);
+  a.check_integrity();
+  EXPECT_EQ(pool->blocks().num_used(), 3);
+}
+
+TEST(KvCache, Int8DoesNotHideWhatIsNotFinite) {
+  const auto pool = std::make_shared<KvPool>(small_config(), at::kBFloat16, at::kCPU, 64, true);
+  for (const double bad : {std::nan(""), HUGE_VAL}) {
+    at::Tensor rows = at::ones({2, 2, 4}, at::kBFloat16);
+    rows[1][0][2] = bad;
+    KvCache cache(pool);
+    ASSERT_TRUE(cache.reserve(2));
+    cache.write(0, rows, rows);
+    cache.advance(2);
+    const at::Tensor keys = cache.gather(0, 2).first;
+    EXPECT_TRUE(keys[0][1].isnan().all().item<bool>());
+    EXPECT_TRUE(at::equal(keys[0][0], rows[0][0]));
+  }
+}
+
 // Random appends, forks, truncations, frees, publications and adoptions of several sequences.
 TEST(KvCache, RandomOperationsKeepWhatWasWritten) {
   Random random(5);

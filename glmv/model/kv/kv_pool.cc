@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "glmv/base/check.h"
+#include "glmv/model/kv/int8_rows.h"
 #include "glmv/model/kv/kv_cache.h"
 
 namespace glmv::model {
@@ -27,23 +28,24 @@ void prefer_huge_pages(const at::Tensor& slab) {
 }  // namespace
 
 KvPool::KvPool(const checkpoint::TextConfig& config, at::ScalarType dtype, at::Device device,
-               int64_t max_tokens)
-    : dtype_(dtype),
+               int64_t max_tokens, bool int8)
+    : int8_(int8),
+      dtype_(dtype),
       device_(device),
       num_layers_(config.num_hidden_layers),
       kv_heads_(config.num_key_value_heads),
       head_dim_(config.head_dim),
       slab_blocks_(device.is_cpu() ? kSlabBlocks : kDeviceSlabBlocks),
       max_blocks_((max_tokens + kBlockTokens - 1) / kBlockTokens) {
-  GLMV_CHECK(max_tokens > 0);
+  GLMV_CHECK(max_tokens > 0 && (!int8 || device.is_cpu()));
 }
 
 bool KvPool::grow() {
   const int64_t num = std::min(slab_blocks_, max_blocks_ - blocks_.capacity());
   if (num <= 0) return false;
   try {
-    slabs_.push_back(at::empty({num, num_layers_, 2, kv_heads_, kBlockTokens, head_dim_},
-                               at::TensorOptions().dtype(dtype_).device(device_)));
+    slabs_.push_back(at::empty({num, num_layers_, 2, kv_heads_, head_elements()},
+                               at::TensorOptions().dtype(int8_ ? at::kChar : dtype_).device(device_)));
   } catch (const c10::Error&) {  // no memory
     max_blocks_ = blocks_.capacity();
     return false;
@@ -84,7 +86,9 @@ at::Tensor KvPool::rows(std::span<const BlockId> blocks, int64_t layer, int64_t 
                         .select(1, which));
     i = j;
   }
-  return parts.size() == 1 ? parts[0] : at::cat(parts);
+  const at::Tensor all = parts.size() == 1 ? parts[0] : at::cat(parts);
+  if (int8_) return dequantize_kv_rows(all, kBlockTokens, head_dim_, dtype_);
+  return all.unflatten(-1, {kBlockTokens, head_dim_});
 }
 
 }  // namespace glmv::model

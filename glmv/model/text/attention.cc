@@ -21,13 +21,17 @@ Way way_of(const SequenceSlice& slice, const at::Tensor& q) {
   // Up to the width of the kernels of the Linears, so that several tokens at once give the same
   // bits as one by one.
   const bool few = slice.cache != nullptr && slice.num_outputs <= kernels::kMaxGemvBatch;
-  return few && tensor::takes_paged(q.scalar_type(), q.device(), q.size(2)) ? Way::kPaged
-                                                                            : Way::kGather;
+  return few && tensor::takes_paged(q.scalar_type(), q.device(), q.size(2),
+                                    slice.cache->pool().is_int8())
+             ? Way::kPaged
+             : Way::kGather;
 }
 
 at::Tensor attend_gathered(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const SequenceSlice& slice, int64_t layer, double scale) {
-  if (slice.cache == nullptr || slice.cache->length() == 0) {
+  // What is rounded to int8 is so for all that see it, whatever the chunks.
+  if (slice.cache == nullptr ||
+      (slice.cache->length() == 0 && !slice.cache->pool().is_int8())) {
     return tensor::attention_cached(q, k.transpose(0, 1), v.transpose(0, 1), scale);
   }
   const auto [keys, values] =
@@ -49,7 +53,8 @@ at::Tensor attend_paged(const at::Tensor& q, std::span<const SequenceSlice> slic
                                  {.block_tokens = kBlockTokens,
                                   .kv_heads = pool.kv_heads(),
                                   .key_offset = pool.offset(layer, 0),
-                                  .value_offset = pool.offset(layer, 1)},
+                                  .value_offset = pool.offset(layer, 1),
+                                  .int8 = pool.is_int8()},
                                  rows, scale);
 }
 
