@@ -20,6 +20,7 @@ using AddCommand = void (*)(CLI::App& command, int& exit_code);
 
 void add_ask(CLI::App& command, int& exit_code);
 void add_chat(CLI::App& command, int& exit_code);
+void add_serve(CLI::App& command, int& exit_code);
 void add_inspect(CLI::App& command, int& exit_code);
 void add_eval(CLI::App& command, int& exit_code);
 void add_train(CLI::App& command, int& exit_code);

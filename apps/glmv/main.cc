@@ -23,6 +23,7 @@ struct CommandRow {
 constexpr CommandRow kCommands[] = {
     {"ask", "Use", "answer one question about pictures", glmv::app::add_ask},
     {"chat", "Use", "talk with a model in the terminal", glmv::app::add_chat},
+    {"serve", "Use", "the OpenAI-compatible server", glmv::app::add_serve},
     {"inspect", "Look", "describe a checkpoint and its problems", glmv::app::add_inspect},
     {"eval", "Look", "accuracy per task over a dataset file", glmv::app::add_eval},
     {"bench", "Look", "speed and memory of a model on this machine", glmv::app::add_bench},

@@ -121,8 +121,9 @@ Result<int64_t> check_request(Request& request, const checkpoint::ModelConfig& c
     const int64_t num_image = std::ranges::count_if(input.mm_token_types,
                                                     [](uint8_t type) { return type != 0; });
     return invalid_argument(
-        "the prompt has {} tokens ({} of them from pictures), the context holds {} including the "
-        "answer: shorten the prompt{} or raise the context limit up to the model's {}",
+        "the prompt is too long: it has {} tokens ({} of them from pictures) and the maximum context "
+        "length is {} tokens, the answer included: shorten the prompt{} or raise the context limit up "
+        "to the model's {}",
         num_prompt, num_image, max_context_tokens,
         num_image > 0 ? ", send fewer pictures, lower --max-pixels" : "",
         config.text.max_position_embeddings);

@@ -1,0 +1,76 @@
+#include "glmv/server/api_error.h"
+
+#include "glmv/base/utf8.h"
+
+namespace glmv::server {
+namespace {
+
+// Of what a client sent, so much comes back in an error at most.
+constexpr size_t kMaxMessageBytes = 1000;
+
+// "messages[2].content: must be ..." -> "messages[2].content"; empty for other text.
+std::string leading_path(const std::string& message) {
+  const size_t colon = message.find(": ");
+  if (colon == std::string::npos || !message.starts_with("messages")) return {};
+  const std::string path = message.substr(0, colon);
+  return path.find(' ') == std::string::npos ? path : std::string();
+}
+
+std::string default_code(Code code) {
+  switch (code) {
+    case Code::kInvalidArgument: return "invalid_value";
+    case Code::kNotFound: return "not_found";
+    case Code::kUnsupported: return "unsupported_value";
+    case Code::kResourceExhausted: return "resource_exhausted";
+    case Code::kCancelled: return "cancelled";
+    case Code::kUnavailable: return "unavailable";
+    case Code::kInternal: return "internal_error";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unexpected<ApiError> bad_field(std::string param, std::string message, std::string code) {
+  message = param + ": " + message;
+  return std::unexpected(
+      ApiError{400, std::move(code), std::move(message), std::move(param), 0});
+}
+
+ApiError to_api_error(const Status& status) {
+  ApiError error{http_status(status.code), default_code(status.code), status.message,
+                 leading_path(status.message), 0};
+  // Clients know a prompt that is too long by these words.
+  if (status.message.find("maximum context length") != std::string::npos) {
+    error.status = 400;
+    error.code = "context_length_exceeded";
+    error.message += " (context_length_exceeded)";  // some read the message only
+    error.param = "messages";
+  }
+  return error;
+}
+
+std::string_view error_type(int status) {
+  switch (status) {
+    case 401: return "authentication_error";
+    case 403: return "permission_error";
+    case 404: return "not_found_error";
+    case 429: return "rate_limit_error";
+    case 500: return "server_error";
+    case 501: return "not_supported_error";
+    case 503: return "overloaded_error";
+    default: return status < 500 ? "invalid_request_error" : "server_error";
+  }
+}
+
+Json to_json(const ApiError& error) {
+  std::string message = repair_utf8(error.message.substr(0, kMaxMessageBytes));
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  return {{"error",
+           {{"message", std::move(message)},
+            {"type", error_type(error.status)},
+            {"param", text_or_null(error.param)},
+            {"code", text_or_null(error.code)}}}};
+}
+
+}  // namespace glmv::server

@@ -1,0 +1,35 @@
+#pragma once
+// Errors as OpenAI's clients know them: {"error": {"message", "type", "param", "code"}}.
+
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "glmv/base/json.h"
+#include "glmv/base/result.h"
+
+namespace glmv::server {
+
+struct ApiError {
+  int status = 500;
+  std::string code;     // "invalid_value"; empty: null
+  std::string message;
+  std::string param;    // path of the field, "messages[2].content[0].type"; empty: null
+  int retry_after_s = 0;  // of a 503
+};
+
+template <class T>
+using ApiResult = std::expected<T, ApiError>;
+
+// 400 that names a field.
+std::unexpected<ApiError> bad_field(std::string param, std::string message,
+                                    std::string code = "invalid_value");
+
+// An error of a backend; its message may begin with the path of a field.
+ApiError to_api_error(const Status& status);
+
+// The `type` of a status: "invalid_request_error".
+std::string_view error_type(int status);
+Json to_json(const ApiError& error);
+
+}  // namespace glmv::server

@@ -1,0 +1,53 @@
+// GET /v1/models, /v1/models/NAME, /health, /ready, /version.
+
+#include "glmv/server/routes.h"
+
+namespace glmv::server {
+namespace {
+
+Json model_json(const Server& server) {
+  const std::string& name = server.options().model;
+  return {{"id", name},
+          {"object", "model"},
+          {"created", server.start_time()},
+          {"owned_by", "glmv"},
+          {"root", name},
+          {"parent", nullptr},
+          {"max_model_len", server.model().max_context_tokens},
+          {"capabilities", {{"vision", server.model().has_vision}, {"video", server.model().has_vision},
+                            {"tools", false}, {"reasoning", true}}}};
+}
+
+}  // namespace
+
+void list_models(const Call& call) {
+  send_json(call.reply, 200, {{"object", "list"}, {"data", Json::array({model_json(call.server)})}},
+            call.request_id);
+}
+
+void show_model(const Call& call) {
+  const std::string name = call.request.path.substr(call.request.path.rfind('/') + 1);
+  if (name == call.server.options().model) {
+    return send_json(call.reply, 200, model_json(call.server), call.request_id);
+  }
+  send_error(call.reply, {404, "model_not_found",
+                          fmt::format("there is no model \"{}\" here; /v1/models lists them", name),
+                          "model", 0}, call.request_id);
+}
+
+void health(const Call& call) { send_json(call.reply, 200, Json::object(), call.request_id); }
+
+void ready(const Call& call) {
+  const bool full = call.server.num_requests() >= call.server.options().max_requests;
+  if (!call.server.draining() && !full) {
+    return send_json(call.reply, 200, Json::object(), call.request_id);
+  }
+  send_error(call.reply, {503, full ? "queue_full" : "draining", "not ready for requests", "", 5},
+             call.request_id);
+}
+
+void version(const Call& call) {
+  send_json(call.reply, 200, {{"version", GLMV_VERSION}}, call.request_id);
+}
+
+}  // namespace glmv::server

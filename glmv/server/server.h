@@ -1,0 +1,76 @@
+#pragma once
+// The OpenAI-compatible interface over a ChatBackend: routes, keys, limits. Knows no model and no
+// tensors; it is an HttpHandler of a net::HttpServer.
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "glmv/api/chat_backend.h"
+#include "glmv/net/http_types.h"
+#include "glmv/server/api_error.h"
+
+namespace glmv::server {
+
+struct ServerOptions {
+  std::string model = "glmv";          // the served name
+  std::vector<std::string> api_keys;   // empty: none is asked for
+  std::vector<std::string> allowed_hosts;  // of the Host header; empty: any
+  int max_requests = 64;               // that are answered or wait; what comes beyond is told to come again
+  double heartbeat_seconds = 10;
+};
+
+// What /v1/models says of the model.
+struct ServedModel {
+  int64_t max_context_tokens = 0;
+  std::string fingerprint;  // of weights and dtype
+  bool has_vision = true;
+};
+
+// Thread-safe. The backend outlives it.
+class Server {
+ public:
+  Server(ServerOptions options, ServedModel model, api::ChatBackend& backend);
+
+  void handle(const net::HttpRequest& request, net::HttpReply& reply);
+  // New requests are refused with 503; those that run end.
+  void start_draining() { draining_ = true; }
+
+  const ServerOptions& options() const { return options_; }
+  const ServedModel& model() const { return model_; }
+  api::ChatBackend& backend() const { return backend_; }
+  int64_t start_time() const { return start_time_; }
+  bool draining() const { return draining_; }
+  int num_requests() const { return num_requests_; }
+
+  // A place among max_requests while it lives; empty when there is none.
+  class Admission {
+   public:
+    explicit Admission(Server& server) : server_(server) { admitted_ = ++server_.num_requests_ <= server_.options_.max_requests; }
+    ~Admission() { --server_.num_requests_; }
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+    explicit operator bool() const { return admitted_; }
+
+   private:
+    Server& server_;
+    bool admitted_;
+  };
+
+ private:
+  ApiResult<void> check_access(const net::HttpRequest& request, bool is_public) const;
+
+  const ServerOptions options_;
+  const ServedModel model_;
+  api::ChatBackend& backend_;
+  const int64_t start_time_;
+  std::atomic<bool> draining_ = false;
+  std::atomic<int> num_requests_ = 0;
+};
+
+// Sends an error with the request's id.
+void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id);
+void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id);
+
+}  // namespace glmv::server

@@ -1,0 +1,358 @@
+// The wire contract over a scripted backend, through a real socket.
+
+#include "glmv/server/server.h"
+
+#include <gtest/gtest.h>
+
+#include <semaphore>
+#include <thread>
+
+#include "glmv/api/scripted_backend.h"
+#include "glmv/base/random.h"
+#include "glmv/net/http_client_for_test.h"
+#include "glmv/net/http_server.h"
+
+namespace glmv::server {
+namespace {
+
+using api::ScriptedReply;
+using namespace std::chrono_literals;
+
+class Fixture {
+ public:
+  explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"})
+      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test"}, backend),
+        http_(*net::HttpServer::start(
+            {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
+            [](int, const std::string& message) { return message; })) {}
+
+  net::HttpAnswer ask(std::string_view method, std::string_view path, const std::string& body = {},
+                      std::string_view headers = {}) {
+    net::TestConnection client(http_->port());
+    return client.ask(method, path, body, headers);
+  }
+  net::HttpAnswer chat(const Json& body) { return ask("POST", "/v1/chat/completions", body.dump()); }
+  uint16_t port() const { return http_->port(); }
+  Server& server() { return server_; }
+
+ private:
+  Server server_;
+  std::unique_ptr<net::HttpServer> http_;
+};
+
+Json question(const Json& more = Json::object()) {
+  Json body = {{"model", "nano"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
+  body.update(more);
+  return body;
+}
+
+// The events of a stream; the last is "[DONE]".
+std::vector<std::string> events(const std::string& body) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin < body.size();) {
+    const size_t end = body.find("\n\n", begin);
+    EXPECT_NE(end, std::string::npos);
+    const std::string event = body.substr(begin, end - begin);
+    if (event.starts_with("data: ")) out.push_back(event.substr(6));
+    begin = end + 2;
+  }
+  return out;
+}
+
+TEST(ChatCompletions, AWholeReply) {
+  ScriptedReply script = ScriptedReply::text({"The ", "answer"});
+  script.pieces.insert(script.pieces.begin(), api::ChatChunk{.reasoning = "let me see"});
+  script.reply.usage = {.prompt_tokens = 30, .image_tokens = 10, .completion_tokens = 7,
+                        .reasoning_tokens = 3, .cached_tokens = 5};
+  script.reply.boxed = {"answer"};
+  api::ScriptedBackend backend({script});
+  Fixture server(backend);
+  const auto answer = server.ask("POST", "/v1/chat/completions", question().dump(), "X-Request-Id: my-id\r\n");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.headers.at("content-type"), "application/json");
+  EXPECT_EQ(answer.headers.at("x-request-id"), "my-id");
+  Json json = Json::parse(answer.body);
+  EXPECT_GT(json["created"], 1'700'000'000);
+  json.erase("created");
+  const Json want = Json::parse(R"({"id":"chatcmpl-my-id","object":"chat.completion","model":"nano",
+    "choices":[{"index":0,"message":{"role":"assistant","content":"The answer","refusal":null,
+      "reasoning_content":"let me see","reasoning":"let me see","x_boxed":["answer"]},
+      "logprobs":null,"finish_reason":"stop"}],
+    "usage":{"prompt_tokens":30,"completion_tokens":7,"total_tokens":37,
+      "prompt_tokens_details":{"cached_tokens":5,"image_tokens":10,"text_tokens":20},
+      "completion_tokens_details":{"reasoning_tokens":3}},
+    "system_fingerprint":"glmv-test"})");
+  EXPECT_EQ(nlohmann::json(json), nlohmann::json(want)) << json.dump(1);
+}
+
+TEST(ChatCompletions, StreamedTextIsTheWholeText) {
+  Random random(7);
+  const std::string alphabet[] = {"a", " ", "\n", "\"", "\\", "data: ", "\xc3\xa9", "\xe4\xbd\xa0", "\xf0\x9f\x98\x80", "</think>"};
+  for (int round = 0; round < 30; ++round) {
+    ScriptedReply script;
+    const auto num = random.below(12);
+    for (uint64_t i = 0; i < num; ++i) {
+      std::string text;
+      for (uint64_t k = random.below(6); k > 0; --k) text += alphabet[random.below(std::size(alphabet))];
+      script.pieces.push_back(random.below(3) == 0 ? api::ChatChunk{.reasoning = text}
+                                                   : api::ChatChunk{.content = text});
+    }
+    script.reply.finish_reason = random.below(2) == 0 ? "stop" : "length";
+    api::ScriptedBackend backend({script, script});
+    Fixture server(backend);
+    const Json whole = Json::parse(server.chat(question()).body);
+    const auto answer = server.chat(question({{"stream", true}, {"stream_options", {{"include_usage", true}}}}));
+    ASSERT_TRUE(answer.complete);
+    EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream; charset=utf-8");
+    EXPECT_EQ(answer.headers.at("x-accel-buffering"), "no");
+    const auto list = events(answer.body);
+    ASSERT_GE(list.size(), 4u);
+    EXPECT_EQ(list.back(), "[DONE]");
+    std::string content, reasoning, finish;
+    for (size_t i = 0; i + 1 < list.size(); ++i) {
+      const Json chunk = Json::parse(list[i]);
+      EXPECT_EQ(chunk["object"], "chat.completion.chunk");
+      EXPECT_EQ(chunk["id"], Json::parse(list[0])["id"]);
+      if (i + 2 == list.size()) {
+        EXPECT_TRUE(chunk["choices"].empty());
+        EXPECT_TRUE(chunk["usage"].is_object());
+        continue;
+      }
+      EXPECT_TRUE(chunk["usage"].is_null());
+      const Json& choice = chunk["choices"].at(0);
+      if (i == 0) {
+        EXPECT_EQ(choice["delta"]["role"], "assistant");
+      }
+      content += choice["delta"].value("content", "");
+      reasoning += choice["delta"].value("reasoning_content", "");
+      if (!choice["finish_reason"].is_null()) finish = choice["finish_reason"];
+    }
+    const Json& message = whole["choices"][0]["message"];
+    EXPECT_EQ(content, message["content"]);
+    EXPECT_EQ(reasoning, message.value("reasoning", ""));
+    EXPECT_EQ(finish, whole["choices"][0]["finish_reason"]);
+  }
+}
+
+TEST(ChatCompletions, SeveralChoicesHaveTheirIndices) {
+  api::ScriptedBackend backend({ScriptedReply::text({"x"}), ScriptedReply::text({"x"}),
+                                ScriptedReply::text({"x"}), ScriptedReply::text({"y"}),
+                                ScriptedReply::text({"y"}), ScriptedReply::text({"y"})});
+  Fixture server(backend);
+  const Json whole = Json::parse(server.chat(question({{"n", 3}, {"seed", 10}})).body);
+  ASSERT_EQ(whole["choices"].size(), 3u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(whole["choices"][i]["index"], i);
+  std::set<uint64_t> seeds;
+  for (const api::ChatRequest& request : backend.requests()) seeds.insert(*request.seed);
+  EXPECT_EQ(seeds, (std::set<uint64_t>{10, 11, 12}));
+  const auto list = events(server.chat(question({{"n", 3}, {"stream", true}})).body);
+  std::map<int, std::string> texts;
+  for (size_t i = 0; i + 1 < list.size(); ++i) {
+    const Json choice = Json::parse(list[i])["choices"][0];
+    texts[choice["index"]] += choice["delta"].value("content", "");
+  }
+  EXPECT_EQ(texts, (std::map<int, std::string>{{0, "y"}, {1, "y"}, {2, "y"}}));
+}
+
+TEST(ChatCompletions, LogprobsKeepTheirBytes) {
+  ScriptedReply script = ScriptedReply::text({"a"});
+  script.pieces[0].logprobs = {{.token = "\xe4\xbd", .token_id = 3, .logprob = -0.5f,
+                                .top = {{.token = "b", .token_id = 4, .logprob = -INFINITY}}}};
+  api::ScriptedBackend backend({script, script});
+  Fixture server(backend);
+  const Json ask = question({{"logprobs", true}, {"top_logprobs", 1}});
+  const Json row = Json::parse(server.chat(ask).body)["choices"][0]["logprobs"]["content"][0];
+  EXPECT_EQ(row["bytes"], (Json{0xe4, 0xbd}));
+  EXPECT_EQ(row["token"], "\xef\xbf\xbd");
+  EXPECT_EQ(row["top_logprobs"][0]["logprob"], -9999.0);
+  Json stream = ask;
+  stream["stream"] = true;
+  const auto list = events(server.chat(stream).body);
+  EXPECT_EQ(Json::parse(list[1])["choices"][0]["logprobs"]["content"][0], row);
+}
+
+TEST(ChatCompletions, FieldsReachTheBackend) {
+  api::ScriptedBackend backend({ScriptedReply::text({"x"})});
+  Fixture server(backend);
+  const auto answer = server.chat(question(
+      {{"temperature", 0.5}, {"top_p", 0.9}, {"top_k", -1}, {"max_tokens", 100.0}, {"max_completion_tokens", 7},
+       {"seed", -3}, {"stop", "END"}, {"logit_bias", {{"5", 200}, {"6", -1}}}, {"presence_penalty", 1},
+       {"reasoning_effort", "low"}, {"user", "somebody"}, {"store", true}, {"tools", Json::array()},
+       {"response_format", {{"type", "text"}}}, {"top_logprobs", nullptr},
+       {"extra_body", {{"min_p", 0.1}, {"top_p", 0.2}}}}));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_TRUE(answer.headers.contains("x-glmv-warning"));
+  const api::ChatRequest request = backend.requests().at(0);
+  EXPECT_EQ(request.temperature, 0.5);
+  EXPECT_EQ(request.top_p, 0.9);
+  EXPECT_EQ(request.top_k, 0);
+  EXPECT_EQ(request.min_p, 0.1);
+  EXPECT_EQ(request.max_tokens, 7);
+  EXPECT_EQ(request.seed, static_cast<uint64_t>(-3));
+  EXPECT_EQ(request.stop, std::vector<std::string>{"END"});
+  EXPECT_EQ(request.logit_bias, (std::map<int32_t, double>{{5, 100}, {6, -1}}));
+  EXPECT_EQ(request.thinking, api::Thinking::kOn);
+  EXPECT_EQ(request.thinking_budget, 1024);
+}
+
+struct BadCase {
+  Json more;
+  const char* param;
+  int status = 400;
+};
+
+TEST(ChatCompletions, BadFieldsAreNamed) {
+  api::ScriptedBackend backend({});
+  Fixture server(backend);
+  const Json image = {{"type", "image_url"}, {"image_url", {{"url", "file:///etc/passwd"}}}};
+  const BadCase cases[] = {
+      {{{"temperature", 3}}, "temperature"},
+      {{{"temperature", "hot"}}, "temperature"},
+      {{{"top_p", 0}}, "top_p"},
+      {{{"top_k", 1.5}}, "top_k"},
+      {{{"max_tokens", 0}}, "max_tokens"},
+      {{{"max_tokens", 1e30}}, "max_tokens"},
+      {{{"n", 0}}, "n"},
+      {{{"n", 2147483648LL}}, "n"},
+      {{{"n", 2}, {"temperature", 0}}, "n"},
+      {{{"stop", {"a", ""}}}, "stop[1]"},
+      {{{"stop", 5}}, "stop"},
+      {{{"stop", Json(std::vector<std::string>(17, "a"))}}, "stop"},
+      {{{"logit_bias", {{"x", 1}}}}, "logit_bias"},
+      {{{"logit_bias", {{"99999999999", 1}}}}, "logit_bias"},
+      {{{"top_logprobs", 2}}, "top_logprobs"},
+      {{{"logprobs", true}, {"top_logprobs", 21}}, "top_logprobs"},
+      {{{"stream_options", {{"include_usage", true}}}}, "stream_options"},
+      {{{"stream", 1}}, "stream"},
+      {{{"reasoning_effort", "huge"}}, "reasoning_effort"},
+      {{{"thinking", {{"type", "maybe"}}}}, "thinking"},
+      {{{"tools", {{{"type", "function"}}}}}, "tools"},
+      {{{"response_format", {{"type", "json_object"}}}}, "response_format"},
+      {{{"messages", Json::array()}}, "messages"},
+      {{{"messages", "hi"}}, "messages"},
+      {{{"messages", {{{"role", "robot"}, {"content", "x"}}}}}, "messages[0].role"},
+      {{{"messages", {{{"role", "user"}, {"content", {{{"type", "hologram"}}}}}}}}, "messages[0].content[0].type"},
+      {{{"messages", {{{"role", "user"}, {"content", {image}}}}}}, "messages[0].content[0]", 422},
+      {{{"model", "gpt-4"}}, "model", 404},
+  };
+  for (const BadCase& c : cases) {
+    for (const bool stream : {false, true}) {
+      Json body = question(c.more);
+      if (!c.more.contains("stream") && !c.more.contains("stream_options")) body["stream"] = stream;
+      const auto answer = server.chat(body);
+      EXPECT_EQ(answer.status, c.status) << body.dump() << answer.body;
+      const Json error = Json::parse(answer.body)["error"];
+      EXPECT_EQ(error["param"], c.param) << answer.body;
+      EXPECT_TRUE(error["message"].is_string() && error["type"].is_string() && error["code"].is_string());
+    }
+  }
+  for (const char* body : {"", "{", "[]", "\"x\"", "{\"messages\": NaN}", "{\"a\":\"\xff\"}", "null"}) {
+    const auto answer = server.ask("POST", "/v1/chat/completions", body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "invalid_json") << answer.body;
+  }
+  EXPECT_TRUE(backend.requests().empty());
+}
+
+TEST(ChatCompletions, ErrorsOfTheBackend) {
+  ScriptedReply late = ScriptedReply::failure({Code::kInternal, "the step broke"});
+  late.pieces.push_back({.content = "partial"});
+  api::ScriptedBackend backend({ScriptedReply::failure({Code::kInvalidArgument, "messages[0].content: no"}),
+                                ScriptedReply::failure({Code::kInternal, "bug"}), late,
+                                ScriptedReply::failure({Code::kInvalidArgument,
+                                                        "the maximum context length is 5 tokens"})});
+  Fixture server(backend);
+  auto answer = server.chat(question({{"stream", true}}));  // nothing was sent yet: a status
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(Json::parse(answer.body)["error"]["param"], "messages[0].content");
+  answer = server.chat(question());
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.headers.at("x-should-retry"), "false");
+  answer = server.chat(question({{"stream", true}}));
+  EXPECT_EQ(answer.status, 200);
+  const auto list = events(answer.body);
+  EXPECT_EQ(list.back(), "[DONE]");
+  EXPECT_EQ(Json::parse(list[list.size() - 2])["error"]["message"], "the step broke");
+  answer = server.chat(question());
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "context_length_exceeded");
+}
+
+// Goes on until it is told to stop.
+class EndlessBackend : public api::ChatBackend {
+ public:
+  Result<api::ChatReply> chat(const api::ChatRequest&,
+                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+    began.release();
+    while (!stop && on_chunk({.content = "x"})) std::this_thread::sleep_for(2ms);
+    ended.release();
+    api::ChatReply reply;
+    reply.finish_reason = "stop";
+    return reply;
+  }
+  std::counting_semaphore<100> began{0}, ended{0};
+  std::atomic<bool> stop = false;
+};
+
+TEST(ChatCompletions, AClientThatLeavesEndsItsWork) {
+  EndlessBackend backend;
+  Fixture server(backend);
+  for (const bool stream : {true, false}) {
+    net::TestConnection client(server.port());
+    client.request("POST", "/v1/chat/completions", question({{"stream", stream}}).dump());
+    backend.began.acquire();
+    client.close();
+    EXPECT_TRUE(backend.ended.try_acquire_for(5s)) << stream;
+  }
+}
+
+TEST(Limits, MoreRequestsThanTheQueueHoldsComeAgainLater) {
+  EndlessBackend backend;
+  Fixture server(backend, {.model = "nano", .max_requests = 2});
+  net::TestConnection first(server.port()), second(server.port());
+  first.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump());
+  second.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump());
+  backend.began.acquire();
+  backend.began.acquire();
+  const auto third = server.chat(question());
+  EXPECT_EQ(third.status, 503);
+  EXPECT_TRUE(third.headers.contains("retry-after"));
+  EXPECT_EQ(Json::parse(third.body)["error"]["code"], "queue_full");
+  EXPECT_EQ(server.ask("GET", "/ready").status, 503);
+  EXPECT_EQ(server.ask("GET", "/health").status, 200);
+  backend.stop = true;
+  EXPECT_TRUE(first.answer().complete);
+  EXPECT_TRUE(second.answer().complete);
+  EXPECT_EQ(server.ask("GET", "/ready").status, 200);
+  server.server().start_draining();
+  EXPECT_EQ(server.ask("GET", "/ready").status, 503);
+  EXPECT_EQ(server.chat(question()).status, 503);
+}
+
+TEST(Access, KeysHostsAndRoutes) {
+  api::ScriptedBackend backend({});
+  Fixture server(backend, {.model = "nano", .api_keys = {"secret", "other"}, .allowed_hosts = {"localhost"}});
+  EXPECT_EQ(server.ask("GET", "/v1/models").status, 401);
+  EXPECT_EQ(server.ask("GET", "/nothing").status, 401);  // nor does it tell what there is
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", "Authorization: Bearer secre\r\n").status, 401);
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", "Authorization: Bearer \r\n").status, 401);
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", "Authorization: Bearer other\r\n").status, 200);
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", "x-api-key: secret\r\n").status, 200);
+  EXPECT_EQ(server.ask("GET", "/health").status, 200);
+  const std::string_view key = "Authorization: Bearer secret\r\n";
+  for (const char* path : {"//v1/models", "/v1/../v1/models", "/v1%2fmodels", "/v1/models/", "/V1/models", "/"}) {
+    EXPECT_EQ(server.ask("GET", path, "", key).status, 404) << path;
+    EXPECT_EQ(server.ask("GET", path).status, 401) << path;
+  }
+  EXPECT_EQ(server.ask("GET", "/v1/chat/completions", "", key).status, 405);
+  EXPECT_EQ(server.ask("GET", "/v1/models/nano", "", key).status, 200);
+  EXPECT_EQ(server.ask("GET", "/v1/models/x", "", key).status, 404);
+  net::TestConnection client(server.port());
+  client.send("GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+  EXPECT_EQ(client.answer().status, 403);
+  client.send("GET /health HTTP/1.1\r\nHost: localhost:8000\r\n\r\n");
+  EXPECT_EQ(client.answer().status, 200);
+}
+
+}  // namespace
+}  // namespace glmv::server

@@ -1,0 +1,112 @@
+// glmv serve as a team runs it: answers, streams, refuses, ends when asked to.
+
+#include <csignal>
+#include <thread>
+
+#include "glmv/media/base64.h"
+#include "glmv/net/http_client_for_test.h"
+#include "tests/e2e/fixtures.h"
+
+namespace glmv::e2e {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Serving {
+ public:
+  explicit Serving(const Words& flags) : process_(join(join({"serve"}, flags), {"--port", "0"})) {
+    const std::string mark = "http://127.0.0.1:";
+    for (int i = 0; i < 1200 && process_.running(); ++i) {
+      const std::string text = process_.err();
+      const size_t at = text.find(mark);
+      if (at != std::string::npos && text.find('\n', at) != std::string::npos) {
+        port_ = static_cast<uint16_t>(std::stoi(text.substr(at + mark.size())));
+        return;
+      }
+      std::this_thread::sleep_for(25ms);
+    }
+    ADD_FAILURE() << "not serving: " << process_.err();
+  }
+  net::HttpAnswer ask(const Json& body) {
+    net::TestConnection client(port_);
+    return client.ask("POST", "/v1/chat/completions", body.dump());
+  }
+  uint16_t port() const { return port_; }
+  Process& process() { return process_; }
+
+ private:
+  Process process_;
+  uint16_t port_ = 0;
+};
+
+Json question(const Json& content, const Json& more) {
+  Json body = {{"messages", {{{"role", "user"}, {"content", content}}}}, {"temperature", 0}, {"max_tokens", 6}};
+  body.update(more);
+  return body;
+}
+
+TEST_F(Program, ServesTheSameAnswersAsAsk) {
+  const std::string model = tiny();
+  const std::string picture = golden_picture("rgb_420.jpg");
+  const Outcome asked = run({"ask", "-m", model, "--json", "--temp", "0", "-n", "6", "-i", picture, "--", "What is it?"});
+  ASSERT_EQ(asked.exit_code, 0) << asked.err;
+  Serving server({model, "--served-model-name", "tiny"});
+  const Json content = {{{"type", "image_url"}, {"image_url", {{"url", "data:image/jpeg;base64," + media::encode_base64(read(picture))}}}},
+                        {{"type", "text"}, {"text", "What is it?"}}};
+  const auto whole = server.ask(question(content, Json::object()));
+  ASSERT_EQ(whole.status, 200) << whole.body;
+  const Json reply = Json::parse(whole.body);
+  EXPECT_EQ(reply["model"], "tiny");
+  EXPECT_EQ(reply["choices"][0]["message"]["content"], asked.json()["answer"]);
+  EXPECT_EQ(reply["usage"]["prompt_tokens"], asked.json()["usage"]["prompt_tokens"]);
+  EXPECT_GT(reply["usage"]["prompt_tokens_details"]["image_tokens"], 0);
+
+  // Several at once, streamed; the picture is known by now.
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      const auto streamed = server.ask(question(content, {{"stream", true}, {"stream_options", {{"include_usage", true}}}}));
+      EXPECT_EQ(streamed.status, 200);
+      EXPECT_TRUE(streamed.complete);
+      EXPECT_TRUE(streamed.body.ends_with("data: [DONE]\n\n")) << streamed.body;
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(server.ask(question("hi", {{"temperature", 9}})).status, 400);
+  EXPECT_EQ(server.ask(question({{{"type", "image_url"}, {"image_url", {{"url", picture}}}}}, Json::object())).status, 422);
+  const std::string broken = "data:image/jpeg;base64," + media::encode_base64("no picture");
+  const auto bad = server.ask(question({{{"type", "image_url"}, {"image_url", {{"url", broken}}}}}, Json::object()));
+  EXPECT_TRUE(bad.status == 400 || bad.status == 422) << bad.body;
+  EXPECT_EQ(server.ask(question("hi", Json::object())).status, 200);
+
+  server.process().send(SIGTERM);
+  const Outcome end = server.process().wait();
+  EXPECT_EQ(end.exit_code, 0) << end.err;
+}
+
+TEST_F(Program, ServeFinishesWhatRunsBeforeItEnds) {
+  Serving server({tiny(), "--shutdown-timeout", "20"});
+  net::TestConnection client(server.port());
+  client.request("POST", "/v1/chat/completions",
+                 question("go on", {{"stream", true}, {"max_tokens", 300}, {"ignore_eos", true}}).dump());
+  while (client.received().find("data: ") == std::string::npos && client.more()) {
+  }
+  server.process().send(SIGTERM);
+  EXPECT_TRUE(client.answer().body.ends_with("data: [DONE]\n\n"));
+  EXPECT_EQ(server.process().wait().exit_code, 0);
+}
+
+TEST_F(Program, ServeNamesWhatItCannotUse) {
+  const std::string model = tiny();
+  Serving server({model});
+  const Outcome again = run({"serve", model, "--port", std::to_string(server.port())});
+  EXPECT_EQ(again.exit_code, 7);
+  EXPECT_NE(again.err.find("choose another port"), std::string::npos) << again.err;
+  const Outcome keys = run({"serve", model, "--api-key-file", path("missing")});
+  EXPECT_EQ(keys.exit_code, 3) << keys.err;
+  server.process().send(SIGINT);
+  EXPECT_EQ(server.process().wait().exit_code, 0);
+}
+
+}  // namespace
+}  // namespace glmv::e2e
