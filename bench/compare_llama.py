@@ -166,21 +166,32 @@ def ratio(name, ours, theirs):
     return theirs / ours if name.endswith("ms") else ours / theirs
 
 
-def print_case(title, all_records):
+def paired(ours, theirs, figure):
+    """The median of the ratios of one round each: what a machine whose speed drifts says best."""
+    ratios = []
+    for mine, other in zip(ours, theirs):
+        a, b = figures(merged([mine])), figures(merged([other]))
+        if figure in a and figure in b:
+            ratios.append(ratio(figure, a[figure][0], b[figure][0]))
+    return statistics.median(ratios)
+
+
+def print_case(title, all_records, runs):
     print(f"\n{title}")
     ours = {n: r for n, r in all_records.items() if n.startswith("glmv")}
     peers = {n: r for n, r in all_records.items() if not n.startswith("glmv")}
     for peer, records in peers.items():
         for name, mine in ours.items():
             print(f"  {name} beside {peer}\n    {'figure':<24} {'best':>9} {'other':>9} {'ratio':>6}"
-                  f" {'median':>9} {'other':>9} {'ratio':>6}")
+                  f" {'median':>9} {'other':>9} {'ratio':>6} {'paired':>6}")
             theirs = figures(records)
             for figure, (best, median) in figures(mine).items():
                 if figure not in theirs:
                     continue
                 other_best, other_median = theirs[figure]
                 print(f"    {figure:<24} {best:>9.2f} {other_best:>9.2f} {ratio(figure, best, other_best):>6.2f}"
-                      f" {median:>9.2f} {other_median:>9.2f} {ratio(figure, median, other_median):>6.2f}")
+                      f" {median:>9.2f} {other_median:>9.2f} {ratio(figure, median, other_median):>6.2f}"
+                      f" {paired(runs[name], runs[peer], figure):>6.2f}")
     machine = next(iter(ours.values()))[0]["machine"]
     print(f"  machine: reads {machine['read_gb_s']:.1f} GB/s, products {machine['bf16_gflops']:.0f} GFLOP/s bf16, "
           f"{machine['int8_gops']:.0f} GOP/s int8")
@@ -272,7 +283,7 @@ def main():
         runs = Programs(args, case).run(args.rounds, before)
         raw.write_text(json.dumps(runs, indent=1))
         results[name] = {program: merged(rounds) for program, rounds in runs.items()}
-        print_case(name, results[name])
+        print_case(name, results[name], runs)
         for program, records in results[name].items():
             file = out / f"{name}-{program.replace(' ', '_').replace(',', '').replace('.', '')}.json"
             file.write_text(json.dumps(records, indent=1))  # for glmv bench --compare

@@ -6,7 +6,8 @@
 Quantises the model (default: models/nano) by `glmv quantize` and by `--quant` while loading, asks questions about
 generated pictures, and compares the distributions of all text tokens with those of the model in bf16:
 KL(bf16 || other) in nats, mean and 99th percentile. "dequantised": glmv in fp32, which ./x parity quant compares
-with transformers on dequantised weights. The first row, the same model in fp32, is what bf16 itself loses.
+with transformers on dequantised weights; "dequantised, bf16": weights rounded to bf16, as transformers has them
+where it does not multiply packed ones. The first row, the same model in fp32, is what bf16 itself loses.
 """
 
 import argparse
@@ -102,6 +103,10 @@ def main():
                             "--eval-samples", "0", *flags, *calibration], check=True, stdout=subprocess.DEVNULL)
             for label, mode in MODES:
                 row(f"{kind}, {label}", folder, mode)
+            plain = folder.with_name(folder.name + "-plain")
+            subprocess.run([arguments.glmv, "convert", str(folder), "-o", str(plain), "--dtype", "bfloat16"],
+                           check=True, stdout=subprocess.DEVNULL)
+            row(f"{kind}, dequantised, bf16", plain, "bfloat16")
 
 
 if __name__ == "__main__":

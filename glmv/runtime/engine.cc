@@ -70,8 +70,9 @@ class ThreadedEngine final : public Engine {
     const int64_t cache_tokens = setup_.options.kv_cache_tokens;
     if (cache_tokens > 0 && num_prompt + 1 > cache_tokens) {
       return resource_exhausted(
-          "the prompt has {} tokens, the key/value cache holds {} including the answer: shorten the "
-          "prompt, send fewer or smaller pictures, free memory, or raise --kv-cache-tokens",
+          "the prompt is too long: it has {} tokens and the maximum context length is {} tokens, the "
+          "answer included, as many as the key/value cache holds: shorten the prompt, send fewer or "
+          "smaller pictures, free memory, or raise --kv-cache-tokens",
           num_prompt, cache_tokens);
     }
     GLMV_ASSIGN(const int64_t max_tokens,

@@ -316,7 +316,7 @@ TEST(Engine, APromptLargerThanTheCacheIsRefused) {
   const auto refused = test.engine->submit(greedy(prompt_of(1, 64), 5));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
-  EXPECT_THAT(refused.error().message, HasSubstr("64 tokens, the key/value cache holds 64"));
+  EXPECT_THAT(refused.error().message, HasSubstr("64 tokens and the maximum context length is 64 tokens"));
   // What fits is answered up to the last token that does.
   const Received received = receive(*test.submit(greedy(prompt_of(1, 60), 50)));
   EXPECT_EQ(received.tokens.size(), 4u);
