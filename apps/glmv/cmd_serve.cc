@@ -65,7 +65,7 @@ Result<int> run_serve(ServeFlags flags) {
   server::Server server(flags.server,
                         {.max_context_tokens = backend->engine().max_context_tokens(),
                          .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype},
-                        *backend);
+                        *backend, *backend);
   GLMV_ASSIGN(const auto http,
               net::HttpServer::start(
                   flags.http,
@@ -118,6 +118,9 @@ void add_serve(CLI::App& command, int& exit_code) {
   command.add_option("--max-queue", flags->server.max_requests,
                      "requests that are answered or wait; others get 503")
       ->check(CLI::Range(1, 10000))->capture_default_str()->group(group);
+  command.add_option("--metrics-compat", flags->server.metrics_prefix,
+                     "glmv, or vllm: prefix of the names in /metrics")
+      ->check(CLI::IsMember({"glmv", "vllm"}))->capture_default_str()->group(group);
   command.add_option("--shutdown-timeout", flags->shutdown_timeout_s,
                      "seconds for running requests after SIGTERM")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);

@@ -15,6 +15,27 @@ std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string
   return id && tokenizer.is_added(*id) ? id : std::nullopt;
 }
 
+bool has_thinking_switch(const processing::Processor& processor) {
+  return processor.chat_template().source().find(kThinkingSwitch) != std::string::npos;
+}
+
+text::RenderOptions render_options(const processing::Processor& processor,
+                                   const api::ChatRequest& request) {
+  text::RenderOptions options;
+  options.kwargs = request.template_kwargs;
+  if (has_thinking_switch(processor) && request.thinking != api::Thinking::kAuto) {
+    options.enable_thinking = request.thinking == api::Thinking::kOn;
+  }
+  return options;
+}
+
+// What closes the thought where the template has no switch for that.
+std::string_view prompt_end(const processing::Processor& processor, const api::ChatRequest& request) {
+  if (request.thinking != api::Thinking::kOff || has_thinking_switch(processor)) return "";
+  const bool has_answer = added_token(processor.tokenizer(), "<answer>").has_value();
+  return has_answer ? "<think></think><answer>" : "<think></think>\n";
+}
+
 }  // namespace
 
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer) {
@@ -28,21 +49,20 @@ Result<processing::ModelInput> build_prompt(const processing::Processor& process
   processing::PromptOptions options;
   options.max_pixels = request.max_pixels;
   options.trust_special_tokens = request.trust_special_tokens;
-  options.render.kwargs = request.template_kwargs;
-  const bool has_switch =
-      processor.chat_template().source().find(kThinkingSwitch) != std::string::npos;
-  if (has_switch && request.thinking != api::Thinking::kAuto) {
-    options.render.enable_thinking = request.thinking == api::Thinking::kOn;
-  }
+  options.render = render_options(processor, request);
   GLMV_ASSIGN(processing::ModelInput input, processor.process(request.messages, options));
-  if (!has_switch && request.thinking == api::Thinking::kOff) {
-    const bool has_answer = added_token(processor.tokenizer(), "<answer>").has_value();
-    GLMV_ASSIGN(
-        const std::vector<int32_t> ids,
-        processor.tokenizer().encode(has_answer ? "<think></think><answer>" : "<think></think>\n"));
-    input.append_text(ids);
-  }
+  GLMV_ASSIGN(const std::vector<int32_t> ids,
+              processor.tokenizer().encode(prompt_end(processor, request)));
+  input.append_text(ids);
   return input;
+}
+
+Result<std::string> render_prompt(const processing::Processor& processor,
+                                  const api::ChatRequest& request) {
+  if (request.messages.empty()) return invalid_argument("messages: give at least one message");
+  GLMV_ASSIGN(const text::Rendered rendered,
+              processor.chat_template().render(request.messages, render_options(processor, request)));
+  return rendered.text + std::string(prompt_end(processor, request));
 }
 
 parsers::StartState reply_start(std::span<const int32_t> prompt_ids,

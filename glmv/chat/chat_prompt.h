@@ -19,6 +19,10 @@ parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request);
 
+// The same as text, media as placeholders.
+Result<std::string> render_prompt(const processing::Processor& processor,
+                                  const api::ChatRequest& request);
+
 // Where the reply to this prompt starts.
 parsers::StartState reply_start(std::span<const int32_t> prompt_ids,
                                 const text::Tokenizer& tokenizer, const parsers::OutputTags& tags);

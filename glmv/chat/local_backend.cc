@@ -115,4 +115,50 @@ Result<api::ChatReply> LocalBackend::chat(
   return reply;
 }
 
+Result<std::vector<int32_t>> LocalBackend::tokenize(std::string_view text) const {
+  // As in a message: what looks like a special token is text.
+  const text::ByteRange whole{0, text.size()};
+  return processor_->tokenizer().encode(text, {.untrusted = {&whole, 1}});
+}
+
+std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
+  std::string text;
+  for (const int32_t id : ids) text += processor_->tokenizer().token_bytes(id);
+  return text;
+}
+
+Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
+  GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request));
+  api::PromptTokens out;
+  out.ids = input.input_ids;
+  const int64_t merge = processor_->merge_size();
+  for (const processing::Medium& medium : input.media) {
+    const bool image = medium.kind == processing::MediaKind::kImage;
+    out.media.push_back({image ? "image" : "video", medium.width, medium.height,
+                         {medium.grid.t, medium.grid.h, medium.grid.w},
+                         medium.grid.num_patches() / (merge * merge)});
+  }
+  return out;
+}
+
+Result<std::string> LocalBackend::prompt_text(const api::ChatRequest& request) const {
+  return render_prompt(*processor_, request);
+}
+
+api::ModelMetrics LocalBackend::metrics() const {
+  const runtime::EngineMetrics m = engine_->metrics();
+  return {.num_running = m.num_running,
+          .num_waiting = m.num_waiting,
+          .num_finished = m.num_finished,
+          .num_failed = m.num_failed,
+          .num_preempted = m.num_preempted,
+          .prompt_tokens = m.prompt_tokens,
+          .generated_tokens = m.generated_tokens,
+          .cached_tokens = m.cached_tokens,
+          .drafted_tokens = m.drafted_tokens,
+          .accepted_tokens = m.accepted_tokens,
+          .cache_blocks = m.cache.max_blocks,
+          .used_cache_blocks = m.cache.used_blocks};
+}
+
 }  // namespace glmv::chat

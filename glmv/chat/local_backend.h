@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "glmv/api/chat_backend.h"
+#include "glmv/api/model_service.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/parsers/output_tags.h"
 #include "glmv/processing/processor.h"
@@ -13,7 +14,7 @@ namespace glmv::chat {
 
 // Thread-safe. Boxes of a reply refer to the last picture of the request (to the last video when
 // there is no picture: image -1).
-class LocalBackend : public api::ChatBackend {
+class LocalBackend : public api::ChatBackend, public api::ModelService {
  public:
   // Loads tokenizer, template, processor and model of options.model_dir. Errors of the parts pass
   // through.
@@ -25,6 +26,12 @@ class LocalBackend : public api::ChatBackend {
 
   Result<api::ChatReply> chat(const api::ChatRequest& request,
                               const std::function<bool(const api::ChatChunk&)>& on_chunk) override;
+
+  Result<std::vector<int32_t>> tokenize(std::string_view text) const override;
+  std::string detokenize(std::span<const int32_t> ids) const override;
+  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request) const override;
+  Result<std::string> prompt_text(const api::ChatRequest& request) const override;
+  api::ModelMetrics metrics() const override;
 
   const runtime::Engine& engine() const { return *engine_; }
   const processing::Processor& processor() const { return *processor_; }

@@ -5,11 +5,17 @@ namespace glmv::server {
 std::span<const Route> routes() {
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/chat/completions", chat_completions},
+      {"POST", "/v1/chat/completions/input_tokens", count_input_tokens},
+      {"POST", "/tokenize", tokenize},
+      {"POST", "/detokenize", detokenize},
+      {"POST", "/apply-template", apply_template},
       {"GET", "/v1/models", list_models},
       {"GET", "/v1/models/*", show_model},
       {"GET", "/health", health, true},
       {"GET", "/ready", ready, true},
       {"GET", "/version", version},
+      {"GET", "/metrics", show_metrics},
+      {"GET", "/load", show_load},
   };
   return kRoutes;
 }

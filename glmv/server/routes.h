@@ -27,6 +27,12 @@ std::span<const Route> routes();
 
 // endpoints/*.cc
 void chat_completions(const Call& call);
+void count_input_tokens(const Call& call);
+void tokenize(const Call& call);
+void detokenize(const Call& call);
+void apply_template(const Call& call);
+void show_metrics(const Call& call);
+void show_load(const Call& call);
 void list_models(const Call& call);
 void show_model(const Call& call);
 void health(const Call& call);

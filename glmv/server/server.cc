@@ -46,10 +46,13 @@ bool matches(std::string_view pattern, std::string_view path) {
 
 }  // namespace
 
-Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backend)
+Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
+               const api::ModelService& service)
     : options_(std::move(options)),
       model_(std::move(model)),
       backend_(backend),
+      service_(service),
+      metrics_(options_.metrics_prefix, options_.model, service),
       start_time_(std::time(nullptr)) {}
 
 ApiResult<void> Server::check_access(const net::HttpRequest& request, bool is_public) const {

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "glmv/api/chat_backend.h"
+#include "glmv/api/model_service.h"
 #include "glmv/net/http_types.h"
 #include "glmv/server/api_error.h"
+#include "glmv/server/metrics.h"
 
 namespace glmv::server {
 
@@ -19,6 +21,7 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;  // of the Host header; empty: any
   int max_requests = 64;               // that are answered or wait; what comes beyond is told to come again
   double heartbeat_seconds = 10;
+  std::string metrics_prefix = "glmv";
 };
 
 // What /v1/models says of the model.
@@ -28,10 +31,11 @@ struct ServedModel {
   bool has_vision = true;
 };
 
-// Thread-safe. The backend outlives it.
+// Thread-safe. Backend and service outlive it.
 class Server {
  public:
-  Server(ServerOptions options, ServedModel model, api::ChatBackend& backend);
+  Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
+         const api::ModelService& service);
 
   void handle(const net::HttpRequest& request, net::HttpReply& reply);
   // New requests are refused with 503; those that run end.
@@ -40,6 +44,8 @@ class Server {
   const ServerOptions& options() const { return options_; }
   const ServedModel& model() const { return model_; }
   api::ChatBackend& backend() const { return backend_; }
+  const api::ModelService& service() const { return service_; }
+  Metrics& metrics() { return metrics_; }
   int64_t start_time() const { return start_time_; }
   bool draining() const { return draining_; }
   int num_requests() const { return num_requests_; }
@@ -64,6 +70,8 @@ class Server {
   const ServerOptions options_;
   const ServedModel model_;
   api::ChatBackend& backend_;
+  const api::ModelService& service_;
+  Metrics metrics_;
   const int64_t start_time_;
   std::atomic<bool> draining_ = false;
   std::atomic<int> num_requests_ = 0;

@@ -18,10 +18,34 @@ namespace {
 using api::ScriptedReply;
 using namespace std::chrono_literals;
 
+// Words are tokens: their numbers.
+class FakeService : public api::ModelService {
+ public:
+  Result<std::vector<int32_t>> tokenize(std::string_view text) const override {
+    if (text == "bad") return invalid_argument("no UTF-8");
+    return std::vector<int32_t>{static_cast<int32_t>(text.size())};
+  }
+  std::string detokenize(std::span<const int32_t> ids) const override {
+    std::string text;
+    for (const int32_t id : ids) text += "<" + std::to_string(id) + ">";
+    return text;
+  }
+  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest&) const override {
+    return api::PromptTokens{{1, 9, 9, 2}, {{"image", 28, 56, {1, 2, 4}, 2}}};
+  }
+  Result<std::string> prompt_text(const api::ChatRequest& request) const override {
+    return "[gMASK]" + request.messages[0].text();
+  }
+  api::ModelMetrics metrics() const override {
+    return {.num_running = 2, .prompt_tokens = 70, .cached_tokens = 30, .cache_blocks = 8, .used_cache_blocks = 2};
+  }
+};
+
 class Fixture {
  public:
   explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"})
-      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test"}, backend),
+      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test"}, backend,
+                service_),
         http_(*net::HttpServer::start(
             {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
             [](int, const std::string& message) { return message; })) {}
@@ -36,6 +60,7 @@ class Fixture {
   Server& server() { return server_; }
 
  private:
+  FakeService service_;
   Server server_;
   std::unique_ptr<net::HttpServer> http_;
 };
@@ -327,6 +352,59 @@ TEST(Limits, MoreRequestsThanTheQueueHoldsComeAgainLater) {
   server.server().start_draining();
   EXPECT_EQ(server.ask("GET", "/ready").status, 503);
   EXPECT_EQ(server.chat(question()).status, 503);
+}
+
+TEST(Tokens, OfTextAndOfPrompts) {
+  api::ScriptedBackend backend({});
+  Fixture server(backend);
+  const auto ask = [&](const char* path, const Json& body) {
+    const auto answer = server.ask("POST", path, body.dump());
+    return std::pair(answer.status, Json::parse(answer.body));
+  };
+  EXPECT_EQ(ask("/tokenize", {{"prompt", "hello"}, {"return_token_strs", true}}).second,
+            (Json{{"count", 1}, {"max_model_len", 4096}, {"tokens", {5}}, {"token_strs", {"<5>"}}}));
+  const Json prompt = ask("/tokenize", question()).second;
+  EXPECT_EQ(prompt["count"], 4);
+  EXPECT_EQ(prompt["media"][0],
+            (Json{{"kind", "image"}, {"width", 28}, {"height", 56}, {"grid_thw", {1, 2, 4}}, {"tokens", 2}}));
+  EXPECT_EQ(ask("/v1/chat/completions/input_tokens", question()).second["input_tokens"], 4);
+  EXPECT_EQ(ask("/v1/chat/completions/input_tokens", question()).second["image_tokens"], 2);
+  EXPECT_EQ(ask("/detokenize", {{"tokens", {1, 2}}}).second, (Json{{"prompt", "<1><2>"}}));
+  EXPECT_EQ(ask("/apply-template", question()).second, (Json{{"prompt", "[gMASK]hi"}}));
+  for (const char* path : {"/tokenize", "/detokenize", "/apply-template", "/v1/chat/completions/input_tokens"}) {
+    for (const Json& bad : {Json::array(), Json(5), Json::object(), Json{{"prompt", 5}}, Json{{"prompt", "bad"}},
+                            Json{{"tokens", "x"}}, Json{{"tokens", {-1}}}, Json{{"tokens", {1e20}}},
+                            Json{{"messages", 5}}}) {
+      const auto [status, body] = ask(path, bad);
+      EXPECT_EQ(status, 400) << path << bad;
+      EXPECT_TRUE(body["error"]["message"].is_string());
+    }
+  }
+}
+
+TEST(Metrics, TellWhatHappened) {
+  ScriptedReply fine = ScriptedReply::text({"x"});
+  fine.reply.timings = {.decode_ms = 900, .time_to_first_token_ms = 30};
+  fine.reply.usage.completion_tokens = 10;
+  api::ScriptedBackend backend({fine, fine, ScriptedReply::failure({Code::kInternal, "bug"})});
+  Fixture server(backend);
+  server.chat(question());
+  server.chat(question({{"stream", true}}));
+  server.chat(question());
+  server.chat(question({{"n", 0}}));
+  const auto answer = server.ask("GET", "/metrics");
+  EXPECT_TRUE(answer.headers.at("content-type").starts_with("text/plain"));
+  for (const char* line :
+       {"glmv:num_requests_running{model_name=\"nano\"} 2", "glmv:kv_cache_usage_perc{model_name=\"nano\"} 0.25",
+        "glmv:prefix_cache_queries_total{model_name=\"nano\"} 100",
+        "glmv:request_success_total{model_name=\"nano\",finished_reason=\"stop\"} 2",
+        "glmv:request_errors_total{model_name=\"nano\",code=\"internal_error\"} 1",
+        "glmv:request_errors_total{model_name=\"nano\",code=\"invalid_value\"} 1",
+        "glmv:time_to_first_token_seconds_bucket{model_name=\"nano\",le=\"0.04\"} 2",
+        "glmv:inter_token_latency_seconds_sum{model_name=\"nano\"} 0.2"}) {
+    EXPECT_NE(answer.body.find(line), std::string::npos) << line << "\n" << answer.body;
+  }
+  EXPECT_EQ(Json::parse(server.ask("GET", "/load").body), (Json{{"server_load", 0}}));
 }
 
 TEST(Access, KeysHostsAndRoutes) {

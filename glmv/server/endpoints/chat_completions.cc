@@ -1,5 +1,6 @@
 // POST /v1/chat/completions.
 
+#include <chrono>
 #include <ctime>
 #include <memory>
 #include <mutex>
@@ -89,8 +90,11 @@ ApiResult<std::vector<api::ChatReply>> run(
   const auto answer = [&](int index) {
     api::ChatRequest request = chat.request;
     if (request.seed) *request.seed += static_cast<uint64_t>(index);
+    const auto start = std::chrono::steady_clock::now();
     results[index] = call.server.backend().chat(
         request, [&, index](const api::ChatChunk& chunk) { return on_chunk(index, chunk); });
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (*results[index]) call.server.metrics().add_reply(**results[index], elapsed.count());
   };
   {
     std::vector<std::jthread> others;
@@ -122,18 +126,19 @@ ApiResult<ChatCall> read_call(const Call& call) {
 }  // namespace
 
 void chat_completions(const Call& call) {
-  if (call.server.draining()) {
-    return send_error(call.reply, {503, "draining", "the server is shutting down", "", 5}, call.request_id);
-  }
+  const auto refuse = [&call](const ApiError& error) {
+    call.server.metrics().add_error(error.code);
+    send_error(call.reply, error, call.request_id);
+  };
+  if (call.server.draining()) return refuse({503, "draining", "the server is shutting down", "", 5});
   const Server::Admission admission(call.server);
   if (!admission) {
-    return send_error(call.reply, {503, "queue_full",
-                                   fmt::format("{} requests are waiting already; try again soon",
-                                               call.server.options().max_requests), "", 5},
-                      call.request_id);
+    return refuse({503, "queue_full",
+                   fmt::format("{} requests are waiting already; try again soon",
+                               call.server.options().max_requests), "", 5});
   }
   auto chat = read_call(call);
-  if (!chat) return send_error(call.reply, chat.error(), call.request_id);
+  if (!chat) return refuse(chat.error());
   const ReplyHead head = {"chatcmpl-" + call.request_id, std::time(nullptr),
                           chat->model.empty() ? call.server.options().model : chat->model,
                           call.server.model().fingerprint};
@@ -141,12 +146,15 @@ void chat_completions(const Call& call) {
     ChatStream stream(call, *chat, head);
     const auto replies =
         run(call, *chat, [&](int index, const api::ChatChunk& chunk) { return stream.add(index, chunk); });
-    if (!replies) return stream.fail(replies.error());
+    if (!replies) {
+      call.server.metrics().add_error(replies.error().code);
+      return stream.fail(replies.error());
+    }
     return stream.finish(*replies);
   }
   const auto replies =
       run(call, *chat, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
-  if (!replies) return send_error(call.reply, replies.error(), call.request_id);
+  if (!replies) return refuse(replies.error());
   Json choices = Json::array();
   for (int i = 0; i < chat->n; ++i) {
     choices.push_back(choice_json((*replies)[i], i, chat->include_reasoning));

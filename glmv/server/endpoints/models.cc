@@ -1,4 +1,4 @@
-// GET /v1/models, /v1/models/NAME, /health, /ready, /version.
+// GET /v1/models, /v1/models/NAME, /health, /ready, /version, /metrics, /load.
 
 #include "glmv/server/routes.h"
 
@@ -44,6 +44,16 @@ void ready(const Call& call) {
   }
   send_error(call.reply, {503, full ? "queue_full" : "draining", "not ready for requests", "", 5},
              call.request_id);
+}
+
+void show_metrics(const Call& call) {
+  call.reply.send(200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
+                        {"x-request-id", call.request_id}},
+                  call.server.metrics().text());
+}
+
+void show_load(const Call& call) {
+  send_json(call.reply, 200, {{"server_load", call.server.num_requests()}}, call.request_id);
 }
 
 void version(const Call& call) {

@@ -1,0 +1,107 @@
+// POST /tokenize, /detokenize, /apply-template, /v1/chat/completions/input_tokens.
+
+#include "glmv/base/utf8.h"
+#include "glmv/server/chat_call.h"
+#include "glmv/server/routes.h"
+
+namespace glmv::server {
+namespace {
+
+constexpr size_t kMaxIds = 1 << 22;
+
+ApiResult<Json> read_object(const Call& call) {
+  auto json = parse_json(call.request.body, "the body");
+  if (!json) return std::unexpected(ApiError{400, "invalid_json", json.error().message, "", 0});
+  if (!json->is_object()) {
+    return std::unexpected(ApiError{400, "invalid_json", "the body must be a JSON object", "", 0});
+  }
+  return std::move(*json);
+}
+
+Json medium_json(const api::PromptMedium& medium) {
+  return {{"kind", medium.kind}, {"width", medium.width}, {"height", medium.height},
+          {"grid_thw", medium.grid_thw}, {"tokens", medium.num_tokens}};
+}
+
+ApiResult<Json> tokenize_json(const Call& call) {
+  GLMV_ASSIGN(const Json body, read_object(call));
+  const api::ModelService& service = call.server.service();
+  api::PromptTokens tokens;
+  if (body.contains("messages")) {
+    GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
+    auto found = service.prompt_tokens(chat.request);
+    if (!found) return std::unexpected(to_api_error(found.error()));
+    tokens = std::move(*found);
+  } else if (body.contains("prompt") && body["prompt"].is_string()) {
+    auto found = service.tokenize(body["prompt"].get_ref<const std::string&>());
+    if (!found) return std::unexpected(to_api_error(found.error()));
+    tokens.ids = std::move(*found);
+  } else {
+    return bad_field("prompt", "give a string as \"prompt\", or \"messages\"");
+  }
+  Json out = {{"count", tokens.ids.size()},
+              {"max_model_len", call.server.model().max_context_tokens},
+              {"tokens", tokens.ids}};
+  if (const auto it = body.find("return_token_strs"); it != body.end() && *it == true) {
+    out["token_strs"] = Json::array();
+    for (const int32_t& id : tokens.ids) {
+      out["token_strs"].push_back(repair_utf8(service.detokenize({&id, 1})));
+    }
+  }
+  if (!tokens.media.empty()) {
+    out["media"] = Json::array();
+    for (const api::PromptMedium& medium : tokens.media) out["media"].push_back(medium_json(medium));
+  }
+  return out;
+}
+
+ApiResult<Json> detokenize_json(const Call& call) {
+  GLMV_ASSIGN(const Json body, read_object(call));
+  const auto list = body.find("tokens");
+  if (list == body.end() || !list->is_array() || list->size() > kMaxIds) {
+    return bad_field("tokens", "must be a list of token ids");
+  }
+  std::vector<int32_t> ids;
+  for (const Json& id : *list) {
+    if (!id.is_number_integer() || id.get<double>() < 0 || id.get<double>() > INT32_MAX) {
+      return bad_field("tokens", "must hold token ids, whole numbers from 0 on");
+    }
+    ids.push_back(id.get<int32_t>());
+  }
+  return Json{{"prompt", repair_utf8(call.server.service().detokenize(ids))}};
+}
+
+ApiResult<Json> template_json(const Call& call) {
+  GLMV_ASSIGN(const Json body, read_object(call));
+  GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
+  auto text = call.server.service().prompt_text(chat.request);
+  if (!text) return std::unexpected(to_api_error(text.error()));
+  return Json{{"prompt", repair_utf8(*text)}};
+}
+
+ApiResult<Json> count_json(const Call& call) {
+  GLMV_ASSIGN(const Json body, read_object(call));
+  GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
+  auto tokens = call.server.service().prompt_tokens(chat.request);
+  if (!tokens) return std::unexpected(to_api_error(tokens.error()));
+  int64_t media_tokens = 0;
+  for (const api::PromptMedium& medium : tokens->media) media_tokens += medium.num_tokens;
+  return Json{{"object", "response.input_tokens"},
+              {"input_tokens", tokens->ids.size()},
+              {"image_tokens", media_tokens}};
+}
+
+void answer(const Call& call, const ApiResult<Json>& json) {
+  if (json) return send_json(call.reply, 200, *json, call.request_id);
+  call.server.metrics().add_error(json.error().code);
+  send_error(call.reply, json.error(), call.request_id);
+}
+
+}  // namespace
+
+void tokenize(const Call& call) { answer(call, tokenize_json(call)); }
+void detokenize(const Call& call) { answer(call, detokenize_json(call)); }
+void apply_template(const Call& call) { answer(call, template_json(call)); }
+void count_input_tokens(const Call& call) { answer(call, count_json(call)); }
+
+}  // namespace glmv::server

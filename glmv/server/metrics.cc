@@ -1,0 +1,97 @@
+#include "glmv/server/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+
+namespace glmv::server {
+namespace {
+
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+// On a CPU the first token of a long prompt takes minutes: long tails.
+const Buckets kRequestSeconds = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,   20,
+                                 30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
+const Buckets kFirstTokenSeconds = {0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28,
+                                    2.5,   5,     10,   20,   40,   80,   160,  320,  640,  2560};
+const Buckets kTokenSeconds = {0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 1, 2, 5};
+
+}  // namespace
+
+prometheus::Family<prometheus::Counter>& Metrics::counters(const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(prefix_ + ":" + name).Help(help).Labels(labels_).Register(registry_);
+}
+
+prometheus::Histogram& Metrics::histogram(const char* name, const char* help, const Buckets& buckets) {
+  return prometheus::BuildHistogram()
+      .Name(prefix_ + ":" + name)
+      .Help(help)
+      .Labels(labels_)
+      .Register(registry_)
+      .Add({}, buckets);
+}
+
+Metrics::Metrics(std::string prefix, std::string model, const api::ModelService& service)
+    : prefix_(std::move(prefix)),
+      labels_{{"model_name", std::move(model)}},
+      service_(service),
+      successes_(counters("request_success_total", "Requests that ended, by reason")),
+      errors_(counters("request_errors_total", "Requests that were refused or failed, by code")),
+      cancelled_(counters("requests_cancelled_total", "Requests whose client went away").Add({})),
+      first_token_s_(histogram("time_to_first_token_seconds", "From the request to the first token",
+                               kFirstTokenSeconds)),
+      token_s_(histogram("inter_token_latency_seconds", "Between tokens, the mean of a request", kTokenSeconds)),
+      whole_s_(histogram("e2e_request_latency_seconds", "From the request to the end", kRequestSeconds)),
+      queue_s_(histogram("request_queue_time_seconds", "Before the prompt was begun", kRequestSeconds)),
+      prefill_s_(histogram("request_prefill_time_seconds", "Pictures and prompt", kRequestSeconds)),
+      decode_s_(histogram("request_decode_time_seconds", "Tokens after the first", kRequestSeconds)) {}
+
+void Metrics::add_reply(const api::ChatReply& reply, double seconds) {
+  if (reply.finish_reason == "cancelled") return cancelled_.Increment();
+  successes_.Add({{"finished_reason", reply.finish_reason}}).Increment();
+  const api::ChatTimings& t = reply.timings;
+  first_token_s_.Observe(t.time_to_first_token_ms / 1000);
+  whole_s_.Observe(seconds);
+  queue_s_.Observe(t.queue_ms / 1000);
+  prefill_s_.Observe((t.vision_ms + t.prefill_ms) / 1000);
+  decode_s_.Observe(t.decode_ms / 1000);
+  if (reply.usage.completion_tokens > 1) {
+    token_s_.Observe(t.decode_ms / 1000 / static_cast<double>(reply.usage.completion_tokens - 1));
+  }
+}
+
+void Metrics::add_error(const std::string& code) { errors_.Add({{"code", code}}).Increment(); }
+
+std::string Metrics::text() const {
+  const api::ModelMetrics m = service_.metrics();
+  std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  const auto add = [&](const char* name, const char* help, prometheus::MetricType type, double value) {
+    prometheus::ClientMetric metric;
+    for (const auto& [key, label] : labels_) metric.label.push_back({key, label});
+    metric.counter.value = metric.gauge.value = value;
+    families.push_back({prefix_ + ":" + name, help, type, {metric}});
+  };
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    add(name, help, prometheus::MetricType::Gauge, value);
+  };
+  const auto counter = [&](const char* name, const char* help, int64_t value) {
+    add(name, help, prometheus::MetricType::Counter, static_cast<double>(value));
+  };
+  gauge("num_requests_running", "Requests in the batch", static_cast<double>(m.num_running));
+  gauge("num_requests_waiting", "Requests in the queue", static_cast<double>(m.num_waiting));
+  gauge("kv_cache_usage_perc", "Share of the key/value cache that requests hold, 0 to 1",
+        static_cast<double>(m.used_cache_blocks) /
+            static_cast<double>(std::max<int64_t>(1, m.cache_blocks)));
+  counter("prompt_tokens_total", "Prompt tokens fed to the model", m.prompt_tokens);
+  counter("generation_tokens_total", "Tokens generated", m.generated_tokens);
+  counter("prompt_tokens_cached_total", "Prompt tokens found in the cache", m.cached_tokens);
+  counter("prefix_cache_queries_total", "Prompt tokens looked up in the cache",
+          m.prompt_tokens + m.cached_tokens);
+  counter("prefix_cache_hits_total", "Of these, found", m.cached_tokens);
+  counter("num_preemptions_total", "Requests put back because the cache was full", m.num_preempted);
+  counter("spec_decode_num_draft_tokens_total", "Tokens guessed by speculation", m.drafted_tokens);
+  counter("spec_decode_num_accepted_tokens_total", "Of these, right", m.accepted_tokens);
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace glmv::server
