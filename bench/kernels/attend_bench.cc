@@ -53,7 +53,8 @@ void measure(int64_t heads, int64_t kv_heads, int64_t width, int64_t length, int
   }
   const at::Tensor q = at::randn({1, heads, width}, at::kBFloat16);
   const double scale = 0.088;
-  const glmv::tensor::PagedLayer layer = {kBlock, kv_heads, 0, kv_heads * kBlock * width};
+  const glmv::tensor::PagedLayer layer = {kBlock, kv_heads, 0, kv_heads * kBlock * width,
+                                           kBlock * width};
   std::vector<double> ours, aten;
   for (int round = 0; round < kRounds; ++round) {
     ours.push_back(us_per_call(copies, [&](int64_t c) {

@@ -65,9 +65,10 @@ class Vlm {
   virtual at::Tensor embed(const at::Tensor& input_ids, const at::Tensor& image_rows = {},
                            const at::Tensor& image_positions = {}) const = 0;
 
-  // -> final-norm hidden states of every slice's outputs, [N, D] if all are wanted. Caches are appended to; a slice of several
-  // tokens behind a cache verifies them at once, and truncate() then drops the rejected ones. Who
-  // runs near the limit of the pool calls KvCache::reserve() before; without room this throws.
+  // -> final-norm hidden states of every slice's outputs, [N, D] if all are wanted. Caches are
+  // appended to; a slice of several tokens behind a cache verifies them at once, and truncate() then
+  // drops the rejected ones. Who runs near the limit of the pool calls KvCache::reserve() before;
+  // without room this throws.
   virtual at::Tensor forward_text(const TextBatch& batch) const = 0;
 
   // Hidden rows [K, D] -> logits [K, V] in the model dtype.

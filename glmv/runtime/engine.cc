@@ -115,7 +115,16 @@ Result<int64_t> resolve_context(const EngineOptions& options,
   return options.max_context_tokens == 0 ? limit : options.max_context_tokens;
 }
 
+Result<void> check_cache_dtype(const EngineOptions& options) {
+  const std::string& dtype = options.kv_cache_dtype;
+  if (dtype == "auto" || (dtype == "int8" && options.device == "cpu")) return {};
+  return invalid_argument(
+      "keys and values can be auto (as the model) or, on the CPU, int8, not \"{}\" on {}", dtype,
+      options.device);
+}
+
 Result<void> check_limits(const EngineOptions& options) {
+  GLMV_RETURN_IF_ERROR(check_cache_dtype(options));
   if (options.max_running_requests <= 0 || options.prefill_chunk_tokens <= 0) {
     return invalid_argument("max_running_requests is {} and prefill_chunk_tokens {}: both must be "
                             "positive",
@@ -160,12 +169,7 @@ Result<checkpoint::Activations> activations(const EngineOptions& options) {
                           options.activations);
 }
 
-Result<bool> int8_cache(const EngineOptions& options) {
-  if (options.kv_cache_dtype == "auto") return false;
-  if (options.kv_cache_dtype == "int8" && options.device == "cpu") return true;
-  return invalid_argument("keys and values can be auto (as the model) or, on the CPU, int8, not \"{}\" on {}",
-                          options.kv_cache_dtype, options.device);
-}
+bool uses_int8_cache(const EngineOptions& options) { return options.kv_cache_dtype == "int8"; }
 
 std::optional<int64_t> available_bytes(const at::Device& device) {
   return device.is_cpu() ? available_memory_bytes() : tensor::free_memory_bytes(device);
@@ -179,8 +183,8 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
   if (options.kv_cache_tokens == 0) {
     const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
-    GLMV_ASSIGN(const bool int8, int8_cache(options));
-    MemoryNeed need = memory_need(model.config(), element_bytes, 1, 0, int8);
+    MemoryNeed need =
+        memory_need(model.config(), element_bytes, 1, 0, uses_int8_cache(options));
     need.weights_bytes = weight_bytes;
     options.kv_cache_tokens = default_cache_tokens(need, available, max_context_tokens,
                                                    options.max_running_requests);
@@ -193,7 +197,7 @@ std::unique_ptr<ModelRunner> make_runner(std::shared_ptr<const model::Vlm> model
   return make_model_runner(std::move(model), {.num_threads = options.num_threads,
                                               .cpus = options.cpus,
                                               .cache_tokens = options.kv_cache_tokens,
-                                              .int8_cache = options.kv_cache_dtype == "int8",
+                                              .int8_cache = uses_int8_cache(options),
                                               .prefix_cache = options.prefix_cache});
 }
 
@@ -210,13 +214,14 @@ Result<model::LoadedModel> load_apart(const EngineOptions& options,
 }
 
 Result<void> check_fits(const EngineOptions& options, const checkpoint::ModelConfig& config,
-                        int bits, bool int8, int64_t max_context_tokens) {
+                        int bits, int64_t max_context_tokens) {
   const std::string& dtype = options.dtype == "auto" ? config.dtype : options.dtype;
   const bool fp32 = dtype == "float32" || dtype == "fp32" || dtype.empty();
   const int64_t cache_tokens = options.kv_cache_tokens > 0
                                    ? options.kv_cache_tokens
                                    : std::min(max_context_tokens, kMinimumCacheTokens);
-  const MemoryNeed need = memory_need(config, fp32 ? 4 : 2, cache_tokens, bits, int8);
+  const MemoryNeed need = memory_need(config, fp32 ? 4 : 2, cache_tokens, bits,
+                                      uses_int8_cache(options));
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
   const std::optional<int64_t> available = available_bytes(device);
   if (!available) return {};
@@ -258,13 +263,13 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   GLMV_ASSIGN(const int bits, quantize_bits(options));
   GLMV_ASSIGN(const int vision_bits, quantize_vision_bits(options));
   GLMV_ASSIGN(const checkpoint::Activations rounding, activations(options));
-  GLMV_ASSIGN(const bool int8, int8_cache(options));
+  GLMV_RETURN_IF_ERROR(check_cache_dtype(options));
   if (options.check_memory) {
     int held_bits = stored.bits != 0 ? stored.bits : bits;
     if (!options.gguf.empty() || checkpoint::has_only_gguf(options.model_dir)) {
       GLMV_ASSIGN(held_bits, checkpoint::gguf_linear_bits(options.model_dir, options.gguf));
     }
-    GLMV_RETURN_IF_ERROR(check_fits(options, config, held_bits, int8, max_context_tokens));
+    GLMV_RETURN_IF_ERROR(check_fits(options, config, held_bits, max_context_tokens));
   }
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
   // Mapped weights are counted in full, though they take memory only when they are read.

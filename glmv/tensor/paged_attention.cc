@@ -62,7 +62,6 @@ at::Tensor attention_paged(const at::Tensor& q_in, const PagedLayer& layer,
   const auto attend = layer.int8 ? table.attend_int8
                       : half     ? table.attend_bf16
                                  : table.attend_float;
-  const int64_t row_elements = head_dim + (layer.int8 ? static_cast<int64_t>(sizeof(float)) : 0);
   const auto size = static_cast<int64_t>(q.element_size());
 
   std::vector<Part> parts;
@@ -87,7 +86,7 @@ at::Tensor attention_paged(const at::Tensor& q_in, const PagedLayer& layer,
   at::parallel_for(0, num_parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const Part& part = parts[p];
-      const int64_t head_offset = part.head * layer.block_tokens * row_elements;
+      const int64_t head_offset = part.head * layer.head_elements;
       const kernels::PagedHead kv = {rows[part.row].blocks, layer.key_offset + head_offset,
                                      layer.value_offset + head_offset, layer.block_tokens,
                                      head_dim};

@@ -15,6 +15,7 @@ struct PagedLayer {
   int64_t kv_heads = 0;
   int64_t key_offset = 0;
   int64_t value_offset = 0;
+  int64_t head_elements = 0;  // from one head to the next
   bool int8 = false;  // elements of int8, the scales of a head's rows behind them (kernel_table.h)
 };
 

@@ -37,7 +37,7 @@ struct Contexts {
       }
     }
     for (size_t s = 0; s < lengths.size(); ++s) rows.push_back({blocks[s].data(), lengths[s]});
-    layer = {kBlock, kv_heads, 0, kv_heads * kBlock * width};
+    layer = {kBlock, kv_heads, 0, kv_heads * kBlock * width, kBlock * width};
   }
   std::vector<at::Tensor> keys, values;
   at::Tensor store;

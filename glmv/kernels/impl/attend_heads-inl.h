@@ -110,7 +110,7 @@ void attend_heads(const PagedHead& kv, int64_t begin, int64_t end, const uint16_
   std::fill(s.out, s.out + kLanes * head_dim, 0.0f);
   __m512 top = V::set(kNoScore);  // lane: head
   __m512 total = V::zero();
-  const typename P::Scope scope;
+  [[maybe_unused]] const typename P::Scope scope{};
   for (int64_t t = begin; t < end; t += kMaxBlockTokens) {
     const int64_t num_keys = std::min(kMaxBlockTokens, end - t);
     const auto* base = static_cast<const T*>(kv.blocks[t / kMaxBlockTokens]);

@@ -13,9 +13,7 @@ namespace glmv::kernels {
 namespace {
 
 struct PairAttention {
-  struct Scope {
-    Scope() {}  // not trivial: no warning of an unused variable
-  };
+  struct Scope {};
   struct Buffers {
     alignas(64) uint32_t weights[kMaxBlockTokens / 2 * kHeadsAtOnce];  // [pairs of keys, heads]
   };

@@ -105,25 +105,21 @@ void KvCache::write(int64_t layer, const at::Tensor& keys_in, const at::Tensor& 
             .copy_(source.narrow(0, i, count).transpose(0, 1));
         continue;
       }
-      if (pool_->is_int8()) {
-        auto* to = static_cast<int8_t*>(pool_->data(block)) + pool_->offset(layer, which);
-        for (int64_t head = 0; head < heads; ++head, to += pool_->head_elements()) {
-          auto* scales = reinterpret_cast<float*>(to + kBlockTokens * width);
-          for (int64_t t = 0; t < count; ++t) {
-            quantize_kv_row(source, ((i + t) * heads + head) * width, width, to + (at + t) * width,
-                            scales + at + t);
-          }
-        }
-        continue;
-      }
       // Few bytes for many layers: a tensor operation would cost more than the copy.
-      const auto size = static_cast<int64_t>(source.element_size());
+      const bool int8 = pool_->is_int8();
+      const int64_t size = int8 ? 1 : static_cast<int64_t>(source.element_size());  // in the pool
       const auto* from = static_cast<const std::byte*>(source.const_data_ptr());
       auto* to = static_cast<std::byte*>(pool_->data(block)) + pool_->offset(layer, which) * size;
-      for (int64_t head = 0; head < heads; ++head) {
-        for (int64_t t = 0; t < count; ++t) {
-          std::memcpy(to + (head * kBlockTokens + at + t) * width * size,
-                      from + ((i + t) * heads + head) * width * size, width * size);
+      for (int64_t head = 0; head < heads; ++head, to += pool_->head_elements() * size) {
+        auto* scales = reinterpret_cast<float*>(to + kBlockTokens * width);  // of int8
+        for (int64_t t = at; t < at + count; ++t) {
+          const int64_t first = ((i + t - at) * heads + head) * width;
+          std::byte* row = to + t * width * size;
+          if (int8) {
+            quantize_kv_row(source, first, width, reinterpret_cast<int8_t*>(row), scales + t);
+          } else {
+            std::memcpy(row, from + first * size, width * size);
+          }
         }
       }
     }

@@ -54,6 +54,7 @@ at::Tensor attend_paged(const at::Tensor& q, std::span<const SequenceSlice> slic
                                   .kv_heads = pool.kv_heads(),
                                   .key_offset = pool.offset(layer, 0),
                                   .value_offset = pool.offset(layer, 1),
+                                  .head_elements = pool.head_elements(),
                                   .int8 = pool.is_int8()},
                                  rows, scale);
 }

@@ -52,13 +52,17 @@ std::vector<SequenceSlice> all_outputs(std::vector<SequenceSlice> sequences) {
 at::Tensor output_rows(const std::vector<SequenceSlice>& sequences, at::Device device) {
   std::vector<int64_t> rows;
   int64_t end = 0;
+  bool all = true;
   for (const SequenceSlice& slice : sequences) {
     GLMV_CHECK(slice.num_outputs >= 0 && slice.num_outputs <= slice.num_tokens,
                "{} outputs of {} tokens", slice.num_outputs, slice.num_tokens);
+    if (slice.num_outputs < slice.num_tokens) all = false;
+  }
+  if (all) return {};
+  for (const SequenceSlice& slice : sequences) {
     end += slice.num_tokens;
     for (int64_t row = end - slice.num_outputs; row < end; ++row) rows.push_back(row);
   }
-  if (std::ssize(rows) == end) return {};
   return at::tensor(at::ArrayRef<int64_t>(rows), at::kLong).to(device);
 }
 
