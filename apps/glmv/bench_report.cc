@@ -6,7 +6,6 @@
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/model_parts.h"
-#include "glmv/checkpoint/weights.h"
 
 namespace glmv::app {
 namespace {
@@ -19,18 +18,11 @@ double share(double value, double limit) { return limit > 0 ? value / limit : 0;
 int64_t last_layer_parameters(const ModelConfig& config) {
   const std::string prefix =
       fmt::format("model.language_model.layers.{}.", config.text.num_hidden_layers - 1);
-  std::map<Part, PartSize> sizes;
-  for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
-    const std::string_view name = spec.name;
-    if (!name.starts_with(prefix) || name.find(".k_proj.") != name.npos ||
-        name.find(".v_proj.") != name.npos) {
-      continue;
-    }
-    if (const std::optional<Part> part = part_of(name)) {
-      sizes[*part].num_parameters += spec.num_elements();
-    }
-  }
-  return active_layer_parameters(config, sizes);
+  const auto once = [&prefix](std::string_view name) {
+    return name.starts_with(prefix) && name.find(".k_proj.") == name.npos &&
+           name.find(".v_proj.") == name.npos;
+  };
+  return active_layer_parameters(config, part_sizes(config, once));
 }
 
 // Of the matrix products of a prompt, in billions.

@@ -44,11 +44,12 @@ std::optional<Part> part_of(std::string_view canonical_name) {
   return std::nullopt;
 }
 
-std::map<Part, PartSize> part_sizes(const checkpoint::ModelConfig& config) {
+std::map<Part, PartSize> part_sizes(const checkpoint::ModelConfig& config,
+                                    const std::function<bool(std::string_view)>& wanted) {
   std::map<Part, PartSize> sizes;
   for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
     const std::optional<Part> part = part_of(spec.name);
-    if (!part) continue;
+    if (!part || !wanted(spec.name)) continue;
     PartSize& size = sizes[*part];
     ++size.num_tensors;
     size.num_parameters += spec.num_elements();

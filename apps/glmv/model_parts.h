@@ -2,6 +2,7 @@
 // The parts of a model and what they weigh, from canonical tensor names.
 
 #include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -28,8 +29,10 @@ struct PartSize {
   int64_t num_tensors = 0;
   int64_t num_parameters = 0;
 };
-// What config.json implies; parts without tensors are absent.
-std::map<Part, PartSize> part_sizes(const checkpoint::ModelConfig& config);
+// What config.json implies, of the tensors whose name `wanted` likes; parts without tensors are absent.
+std::map<Part, PartSize> part_sizes(
+    const checkpoint::ModelConfig& config,
+    const std::function<bool(std::string_view)>& wanted = [](std::string_view) { return true; });
 int64_t num_parameters(const std::map<Part, PartSize>& sizes);
 
 // Weights of decoder layers that one token multiplies with: of the experts those that it chooses.
