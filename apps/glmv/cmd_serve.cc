@@ -75,7 +75,7 @@ Result<int> run_serve(ServeFlags flags) {
                   [](int status, const std::string& message) {
                     const server::ApiError error{status, status == 500 ? "internal_error" : "invalid_request",
                                                  message, "", 0};
-                    return to_json(error).dump(-1, ' ', false, Json::error_handler_t::replace);
+                    return server::wire_text(to_json(error));
                   }));
   const std::string where = flags.http.unix_socket.empty()
                                 ? fmt::format("http://{}:{}", flags.http.host, http->port())

@@ -26,7 +26,7 @@ struct PromptTokens {
 // Counters since the start, and what is now; names in the field's terms.
 struct ModelMetrics {
   int64_t num_running = 0, num_waiting = 0;
-  int64_t num_finished = 0, num_failed = 0, num_preempted = 0;
+  int64_t num_preempted = 0;
   int64_t prompt_tokens = 0, generated_tokens = 0, cached_tokens = 0;
   int64_t drafted_tokens = 0, accepted_tokens = 0;
   int64_t cache_blocks = 0, used_cache_blocks = 0;

@@ -149,8 +149,6 @@ api::ModelMetrics LocalBackend::metrics() const {
   const runtime::EngineMetrics m = engine_->metrics();
   return {.num_running = m.num_running,
           .num_waiting = m.num_waiting,
-          .num_finished = m.num_finished,
-          .num_failed = m.num_failed,
           .num_preempted = m.num_preempted,
           .prompt_tokens = m.prompt_tokens,
           .generated_tokens = m.generated_tokens,

@@ -99,8 +99,6 @@ void Exchange::abort() {
   wake_();
 }
 
-bool Exchange::started() const { return started_; }
-
 bool Exchange::client_gone() const {
   const std::lock_guard lock(mutex_);
   return gone_;

@@ -29,7 +29,6 @@ class Exchange final : public HttpReply {
   bool write(std::string piece) override;
   void finish() override;
   void abort() override;
-  bool started() const override;
   bool client_gone() const override;
 
   // The connection's side.
@@ -42,8 +41,6 @@ class Exchange final : public HttpReply {
   };
   Taken take();
   void lose_client();
-  // No further request is read from this connection.
-  void close_after() { keep_alive_ = false; }
   bool keep_alive() const { return keep_alive_; }
   // The handler returned: a reply that never began becomes `fallback`, one that never ended is cut.
   void handler_returned(const std::function<std::string()>& fallback_body);
@@ -54,7 +51,7 @@ class Exchange final : public HttpReply {
 
   const size_t max_pending_bytes_;
   const std::chrono::milliseconds write_timeout_;
-  bool keep_alive_;
+  const bool keep_alive_;
   const bool head_only_;
   const std::function<void()> wake_;
 

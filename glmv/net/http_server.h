@@ -31,7 +31,7 @@ struct HttpServerOptions {
 
 // Called on a handler thread. An exception becomes a 500, or a cut connection once the reply began.
 using HttpHandler = std::function<void(const HttpRequest& request, HttpReply& reply)>;
-// The JSON body of an error that the server itself finds (400, 408, 413, 415, 431, 500).
+// The JSON body of an error that the server itself finds (400, 413, 415, 431, 500).
 using HttpErrorBody = std::function<std::string(int status, const std::string& message)>;
 
 class HttpServer {

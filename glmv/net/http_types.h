@@ -40,7 +40,6 @@ class HttpReply {
   // Closes the connection without the end of the body: the client sees an error.
   virtual void abort() = 0;
 
-  virtual bool started() const = 0;      // send() or start() was called
   virtual bool client_gone() const = 0;  // closed or reset; noticed within a tenth of a second
 };
 

@@ -73,4 +73,22 @@ Json to_json(const ApiError& error) {
             {"code", text_or_null(error.code)}}}};
 }
 
+std::string wire_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+ApiResult<Json> parse_body(std::string_view body) {
+  auto json = parse_json(body, "the body");
+  if (!json) return std::unexpected(ApiError{400, "invalid_json", json.error().message, "", 0});
+  if (json->is_object()) return std::move(*json);
+  return std::unexpected(ApiError{400, "invalid_json", "the body must be a JSON object", "", 0});
+}
+
+std::optional<int32_t> token_id(const Json& json) {
+  if (!json.is_number_integer() || json.get<double>() < 0 || json.get<double>() > INT32_MAX) {
+    return std::nullopt;
+  }
+  return json.get<int32_t>();
+}
+
 }  // namespace glmv::server

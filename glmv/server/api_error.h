@@ -32,4 +32,11 @@ ApiError to_api_error(const Status& status);
 std::string_view error_type(int status);
 Json to_json(const ApiError& error);
 
+// One line; what is no UTF-8 is replaced.
+std::string wire_text(const Json& json);
+// The object that is the body of a request.
+ApiResult<Json> parse_body(std::string_view body);
+// A token id, if it is one.
+std::optional<int32_t> token_id(const Json& json);
+
 }  // namespace glmv::server

@@ -107,10 +107,9 @@ ApiResult<void> read_limits(const Json& body, api::ChatRequest& request) {
   if (const Json* ids = find(body, "stop_token_ids"); ids != nullptr) {
     if (!ids->is_array() || ids->size() > 128) return bad_field("stop_token_ids", "must be a list of at most 128 ids");
     for (const Json& id : *ids) {
-      if (!id.is_number_integer() || id.get<double>() < 0 || id.get<double>() > INT32_MAX) {
-        return bad_field("stop_token_ids", "must hold token ids");
-      }
-      request.stop_token_ids.push_back(id.get<int32_t>());
+      const std::optional<int32_t> token = token_id(id);
+      if (!token) return bad_field("stop_token_ids", "must hold token ids");
+      request.stop_token_ids.push_back(*token);
     }
   }
   return {};
@@ -239,9 +238,6 @@ ApiResult<void> check_media(const std::vector<text::Message>& messages) {
 }  // namespace
 
 ApiResult<ChatCall> parse_chat_call(Json body) {
-  if (!body.is_object()) {
-    return std::unexpected(ApiError{400, "invalid_json", "the body must be a JSON object", "", 0});
-  }
   ChatCall call;
   merge_extra_body(body, call);
   if (const Json* model = find(body, "model"); model != nullptr) {

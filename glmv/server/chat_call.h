@@ -18,7 +18,7 @@ struct ChatCall {
   std::string warning;  // for the header x-glmv-warning
 };
 
-// Checks every field that it knows; others are ignored, as clients send many. Errors name the field.
+// `body`: an object (parse_body). Checks every field that it knows; others are ignored, as clients send many. Errors name the field.
 ApiResult<ChatCall> parse_chat_call(Json body);
 
 }  // namespace glmv::server

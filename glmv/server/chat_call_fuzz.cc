@@ -7,7 +7,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace glmv;
-  auto json = parse_json({reinterpret_cast<const char*>(data), size}, "the body");
+  auto json = server::parse_body({reinterpret_cast<const char*>(data), size});
   if (!json) return 0;
   const auto call = server::parse_chat_call(std::move(*json));
   if (!call) {

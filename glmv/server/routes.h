@@ -15,6 +15,9 @@ struct Call {
   net::HttpReply& reply;
   const std::string& request_id;
 };
+// Counts the error and sends it.
+void fail(const Call& call, const ApiError& error);
+
 using Endpoint = void (*)(const Call& call);
 
 struct Route {

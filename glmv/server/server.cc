@@ -103,17 +103,24 @@ void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
                                  request.method, request.path), "", 0}, id);
 }
 
-void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id) {
-  reply.send(status, {{"Content-Type", "application/json"}, {"x-request-id", request_id}},
-             body.dump(-1, ' ', false, Json::error_handler_t::replace));
+void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
+               const net::HttpHeaders& more_headers) {
+  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", request_id}};
+  headers.insert(headers.end(), more_headers.begin(), more_headers.end());
+  reply.send(status, headers, wire_text(body));
 }
 
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id) {
-  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", request_id}};
-  if (error.retry_after_s > 0) headers.emplace_back("Retry-After", std::to_string(error.retry_after_s));
+  net::HttpHeaders more;
+  if (error.retry_after_s > 0) more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
   // What a repetition cannot change: clients repeat other errors of the server by themselves.
-  if (error.status == 500 || error.status == 501) headers.emplace_back("x-should-retry", "false");
-  reply.send(error.status, headers, to_json(error).dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (error.status == 500 || error.status == 501) more.emplace_back("x-should-retry", "false");
+  send_json(reply, error.status, to_json(error), request_id, more);
+}
+
+void fail(const Call& call, const ApiError& error) {
+  call.server.metrics().add_error(error.code);
+  send_error(call.reply, error, call.request_id);
 }
 
 }  // namespace glmv::server

@@ -28,7 +28,6 @@ struct ServerOptions {
 struct ServedModel {
   int64_t max_context_tokens = 0;
   std::string fingerprint;  // of weights and dtype
-  bool has_vision = true;
 };
 
 // Thread-safe. Backend and service outlive it.
@@ -77,8 +76,9 @@ class Server {
   std::atomic<int> num_requests_ = 0;
 };
 
-// Sends an error with the request's id.
+// Both with the request's id.
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id);
-void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id);
+void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
+               const net::HttpHeaders& more_headers = {});
 
 }  // namespace glmv::server

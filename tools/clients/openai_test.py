@@ -24,8 +24,7 @@ def user(*content):
 
 
 def picture():
-    path = next((ROOT / "models" / "nano").glob("*.png"), None) or next((ROOT / "examples").glob("**/*.png"))
-    data = base64.b64encode(path.read_bytes()).decode()
+    data = base64.b64encode((ROOT / "examples" / "pictures" / "shapes.png").read_bytes()).decode()
     return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + data}}
 
 

@@ -45,7 +45,8 @@ class ChatStream {
   }
 
   void fail(const ApiError& error) {
-    if (!begun_) return send_error(call_.reply, error, call_.request_id);
+    if (!begun_) return glmv::server::fail(call_, error);
+    call_.server.metrics().add_error(error.code);
     event(to_json(error));
     end();
   }
@@ -66,8 +67,7 @@ class ChatStream {
   }
 
   bool event(const Json& json) {
-    return call_.reply.write("data: " + json.dump(-1, ' ', false, Json::error_handler_t::replace) +
-                             "\n\n");
+    return call_.reply.write("data: " + wire_text(json) + "\n\n");
   }
 
   void end() {
@@ -110,9 +110,8 @@ ApiResult<std::vector<api::ChatReply>> run(
 }
 
 ApiResult<ChatCall> read_call(const Call& call) {
-  auto json = parse_json(call.request.body, "the body");
-  if (!json) return std::unexpected(ApiError{400, "invalid_json", json.error().message, "", 0});
-  GLMV_ASSIGN(ChatCall chat, parse_chat_call(std::move(*json)));
+  GLMV_ASSIGN(Json body, parse_body(call.request.body));
+  GLMV_ASSIGN(ChatCall chat, parse_chat_call(std::move(body)));
   if (!chat.model.empty() && chat.model != call.server.options().model) {
     return std::unexpected(ApiError{
         404, "model_not_found",
@@ -126,19 +125,17 @@ ApiResult<ChatCall> read_call(const Call& call) {
 }  // namespace
 
 void chat_completions(const Call& call) {
-  const auto refuse = [&call](const ApiError& error) {
-    call.server.metrics().add_error(error.code);
-    send_error(call.reply, error, call.request_id);
-  };
-  if (call.server.draining()) return refuse({503, "draining", "the server is shutting down", "", 5});
+  if (call.server.draining()) {
+    return fail(call, {503, "draining", "the server is shutting down", "", 5});
+  }
   const Server::Admission admission(call.server);
   if (!admission) {
-    return refuse({503, "queue_full",
-                   fmt::format("{} requests are waiting already; try again soon",
-                               call.server.options().max_requests), "", 5});
+    return fail(call, {503, "queue_full",
+                       fmt::format("{} requests are waiting already; try again soon",
+                                   call.server.options().max_requests), "", 5});
   }
   auto chat = read_call(call);
-  if (!chat) return refuse(chat.error());
+  if (!chat) return fail(call, chat.error());
   const ReplyHead head = {"chatcmpl-" + call.request_id, std::time(nullptr),
                           chat->model.empty() ? call.server.options().model : chat->model,
                           call.server.model().fingerprint};
@@ -146,24 +143,20 @@ void chat_completions(const Call& call) {
     ChatStream stream(call, *chat, head);
     const auto replies =
         run(call, *chat, [&](int index, const api::ChatChunk& chunk) { return stream.add(index, chunk); });
-    if (!replies) {
-      call.server.metrics().add_error(replies.error().code);
-      return stream.fail(replies.error());
-    }
+    if (!replies) return stream.fail(replies.error());
     return stream.finish(*replies);
   }
   const auto replies =
       run(call, *chat, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
-  if (!replies) return refuse(replies.error());
+  if (!replies) return fail(call, replies.error());
   Json choices = Json::array();
   for (int i = 0; i < chat->n; ++i) {
     choices.push_back(choice_json((*replies)[i], i, chat->include_reasoning));
   }
-  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", call.request_id}};
-  if (!chat->warning.empty()) headers.emplace_back("x-glmv-warning", chat->warning);
-  call.reply.send(200, headers,
-                  completion_json(head, std::move(choices), usage_json(*replies))
-                      .dump(-1, ' ', false, Json::error_handler_t::replace));
+  net::HttpHeaders more;
+  if (!chat->warning.empty()) more.emplace_back("x-glmv-warning", chat->warning);
+  send_json(call.reply, 200, completion_json(head, std::move(choices), usage_json(*replies)),
+            call.request_id, more);
 }
 
 }  // namespace glmv::server

@@ -14,7 +14,7 @@ Json model_json(const Server& server) {
           {"root", name},
           {"parent", nullptr},
           {"max_model_len", server.model().max_context_tokens},
-          {"capabilities", {{"vision", server.model().has_vision}, {"video", server.model().has_vision},
+          {"capabilities", {{"vision", true}, {"video", true},
                             {"tools", false}, {"reasoning", true}}}};
 }
 

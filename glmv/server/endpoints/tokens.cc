@@ -9,22 +9,13 @@ namespace {
 
 constexpr size_t kMaxIds = 1 << 22;
 
-ApiResult<Json> read_object(const Call& call) {
-  auto json = parse_json(call.request.body, "the body");
-  if (!json) return std::unexpected(ApiError{400, "invalid_json", json.error().message, "", 0});
-  if (!json->is_object()) {
-    return std::unexpected(ApiError{400, "invalid_json", "the body must be a JSON object", "", 0});
-  }
-  return std::move(*json);
-}
-
 Json medium_json(const api::PromptMedium& medium) {
   return {{"kind", medium.kind}, {"width", medium.width}, {"height", medium.height},
           {"grid_thw", medium.grid_thw}, {"tokens", medium.num_tokens}};
 }
 
 ApiResult<Json> tokenize_json(const Call& call) {
-  GLMV_ASSIGN(const Json body, read_object(call));
+  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
   const api::ModelService& service = call.server.service();
   api::PromptTokens tokens;
   if (body.contains("messages")) {
@@ -56,23 +47,22 @@ ApiResult<Json> tokenize_json(const Call& call) {
 }
 
 ApiResult<Json> detokenize_json(const Call& call) {
-  GLMV_ASSIGN(const Json body, read_object(call));
+  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
   const auto list = body.find("tokens");
   if (list == body.end() || !list->is_array() || list->size() > kMaxIds) {
     return bad_field("tokens", "must be a list of token ids");
   }
   std::vector<int32_t> ids;
   for (const Json& id : *list) {
-    if (!id.is_number_integer() || id.get<double>() < 0 || id.get<double>() > INT32_MAX) {
-      return bad_field("tokens", "must hold token ids, whole numbers from 0 on");
-    }
-    ids.push_back(id.get<int32_t>());
+    const std::optional<int32_t> token = token_id(id);
+    if (!token) return bad_field("tokens", "must hold token ids, whole numbers from 0 on");
+    ids.push_back(*token);
   }
   return Json{{"prompt", repair_utf8(call.server.service().detokenize(ids))}};
 }
 
 ApiResult<Json> template_json(const Call& call) {
-  GLMV_ASSIGN(const Json body, read_object(call));
+  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
   GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
   auto text = call.server.service().prompt_text(chat.request);
   if (!text) return std::unexpected(to_api_error(text.error()));
@@ -80,7 +70,7 @@ ApiResult<Json> template_json(const Call& call) {
 }
 
 ApiResult<Json> count_json(const Call& call) {
-  GLMV_ASSIGN(const Json body, read_object(call));
+  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
   GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
   auto tokens = call.server.service().prompt_tokens(chat.request);
   if (!tokens) return std::unexpected(to_api_error(tokens.error()));
@@ -93,8 +83,7 @@ ApiResult<Json> count_json(const Call& call) {
 
 void answer(const Call& call, const ApiResult<Json>& json) {
   if (json) return send_json(call.reply, 200, *json, call.request_id);
-  call.server.metrics().add_error(json.error().code);
-  send_error(call.reply, json.error(), call.request_id);
+  fail(call, json.error());
 }
 
 }  // namespace
