@@ -319,6 +319,27 @@ class EndlessBackend : public api::ChatBackend {
   std::atomic<bool> stop = false;
 };
 
+class BrokenBackend : public api::ChatBackend {
+ public:
+  Result<api::ChatReply> chat(const api::ChatRequest&,
+                              const std::function<bool(const api::ChatChunk&)>&) override {
+    throw std::runtime_error("a bug");
+  }
+};
+
+TEST(ChatCompletions, AnExceptionFailsItsRequestOnly) {
+  BrokenBackend backend;
+  Fixture server(backend);
+  for (const int n : {1, 3}) {
+    for (const bool stream : {false, true}) {
+      const auto answer = server.chat(question({{"n", n}, {"stream", stream}}));
+      EXPECT_EQ(answer.status, 500);
+      EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "internal_error") << answer.body;
+    }
+  }
+  EXPECT_EQ(server.ask("GET", "/health").status, 200);
+}
+
 TEST(ChatCompletions, AClientThatLeavesEndsItsWork) {
   EndlessBackend backend;
   Fixture server(backend);

@@ -91,8 +91,12 @@ ApiResult<std::vector<api::ChatReply>> run(
     api::ChatRequest request = chat.request;
     if (request.seed) *request.seed += static_cast<uint64_t>(index);
     const auto start = std::chrono::steady_clock::now();
-    results[index] = call.server.backend().chat(
-        request, [&, index](const api::ChatChunk& chunk) { return on_chunk(index, chunk); });
+    try {
+      results[index] = call.server.backend().chat(
+          request, [&, index](const api::ChatChunk& chunk) { return on_chunk(index, chunk); });
+    } catch (const std::exception& error) {  // out of a thread it would end the process
+      results[index] = internal_error("{}", error.what());
+    }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (*results[index]) call.server.metrics().add_reply(**results[index], elapsed.count());
   };
