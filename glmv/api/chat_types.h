@@ -15,6 +15,7 @@
 namespace glmv::api {
 
 enum class Thinking { kAuto, kOn, kOff };
+enum class ToolChoice { kAuto, kNone, kRequired, kNamed };
 
 struct ChatRequest {
   std::vector<text::Message> messages;
@@ -40,6 +41,12 @@ struct ChatRequest {
   int64_t max_pixels = 0;              // per picture; 0: the processor's limit
   bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
   Json template_kwargs;                // object or null
+  Json tools;                          // OpenAI's list of functions, or null
+  ToolChoice tool_choice = ToolChoice::kAuto;
+  std::string tool_name;               // kNamed: the only function that may be called
+  bool parallel_tool_calls = true;     // false: one call at most
+  int64_t priority = 0;                // lower first; of equal ones who came first
+  std::string cache_salt;              // prefixes are shared among requests with the same one
 };
 
 struct LogprobEntry {
