@@ -19,7 +19,12 @@ enum class TagKind {
   kAnswerClose,  // </answer>
   kBoxBegin,     // <|begin_of_box|>
   kBoxEnd,       // <|end_of_box|>
-  kToolCall,     // <tool_call>: ends a thought, itself left to the tool parser
+  kToolCall,     // <tool_call>: ends a thought
+  kToolCallClose,
+  kArgKey,       // <arg_key>; this and the next only inside a call
+  kArgKeyClose,
+  kArgValue,
+  kArgValueClose,
   kRole,         // <|user|>, <|assistant|>, ...: the start of a turn; never shown
   kWrapper,      // other control tokens, never shown
 };

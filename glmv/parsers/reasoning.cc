@@ -7,6 +7,15 @@
 namespace glmv::parsers {
 namespace {
 
+const ToolSchemas kNoTools;
+
+bool is_box(SegmentKind kind) {
+  return kind == SegmentKind::kBoxBegin || kind == SegmentKind::kBoxEnd;
+}
+std::string_view box_text(SegmentKind kind) {
+  return kind == SegmentKind::kBoxBegin ? kBoxBeginText : kBoxEndText;
+}
+
 // First byte that is no line break.
 size_t skip_newlines(std::string_view text) {
   const size_t at = text.find_first_not_of("\r\n");
@@ -15,7 +24,8 @@ size_t skip_newlines(std::string_view text) {
 
 }  // namespace
 
-ReasoningParser::ReasoningParser(ReasoningOptions options) : options_(std::move(options)) {
+ReasoningParser::ReasoningParser(ReasoningOptions options)
+    : options_(std::move(options)), calls_(options_.tools ? *options_.tools : kNoTools) {
   switch (options_.start) {
     case StartState::kStart:
       state_ = State::kStart;
@@ -61,6 +71,7 @@ ReasoningDelta ReasoningParser::feed(std::string_view text) {
 ReasoningDelta ReasoningParser::finish() {
   ReasoningDelta delta;
   on_text(std::exchange(pending_, {}), delta);
+  if (state_ == State::kCall) in_call(calls_.finish(delta.calls), {}, delta);
   if (state_ == State::kStart) {
     release_held(true, delta);
   } else if (state_ == State::kTail && tail_ == Tail::kComparing) {
@@ -122,7 +133,7 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
     }
     case State::kContent: {
       if (at_content_start_) {
-        if (held_.empty()) {
+        if (held_.empty() && !after_call_) {
           const size_t skipped = skip_newlines(text);
           emit(SegmentKind::kRemoved, text.substr(0, skipped), delta);
           text.remove_prefix(skipped);
@@ -133,6 +144,7 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
         text.remove_prefix(blank);
         if (text.empty()) return;
         at_content_start_ = false;
+        after_call_ = false;
         release_held(true, delta);
       }
       emit(SegmentKind::kContent, text, delta);
@@ -141,18 +153,32 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
     case State::kTail:
       tail_text(text, delta);
       return;
+    case State::kCall:
+      in_call(calls_.on_text(text, delta.calls), {SegmentKind::kContent, std::string(text)}, delta);
+      return;
   }
 }
 
 void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
+  if (tag.kind >= TagKind::kToolCall && tag.kind <= TagKind::kArgValueClose &&
+      state_ != State::kCall) {
+    if (options_.tools && tag.kind == TagKind::kToolCall) return begin_call(tag, delta);
+    if (tag.kind == TagKind::kToolCall && state_ == State::kReasoning) enter_content();
+    return on_text(tag.text, delta);
+  }
+  if (state_ == State::kCall) {
+    const bool shown = tag.kind >= TagKind::kToolCall && tag.kind <= TagKind::kArgValueClose;
+    const ToolCallParser::Status status = calls_.on_tag(tag, delta.calls);
+    if (status == ToolCallParser::Status::kRestarted) {
+      release_held(false, delta);
+      return begin_call(tag, delta);
+    }
+    return in_call(status, {shown ? SegmentKind::kContent : SegmentKind::kRemoved, tag.text},
+                   delta);
+  }
   if ((tag.kind == TagKind::kBoxBegin || tag.kind == TagKind::kBoxEnd) &&
       state_ != State::kReasoning) {
     on_box_marker(tag, delta);
-    return;
-  }
-  if (tag.kind == TagKind::kToolCall) {
-    if (state_ == State::kReasoning) enter_content();
-    on_text(tag.text, delta);
     return;
   }
   const bool ends_held = tag.kind != TagKind::kRole && tag.kind != TagKind::kWrapper;
@@ -217,6 +243,40 @@ void ReasoningParser::on_box_marker(const OutputTag& tag, ReasoningDelta& delta)
     return;
   }
   emit(kind, tag.text, delta);
+}
+
+void ReasoningParser::begin_call(const OutputTag& tag, ReasoningDelta& delta) {
+  release_held(false, delta);
+  if (state_ != State::kCall) before_call_ = state_ == State::kTail ? State::kContent : state_;
+  state_ = State::kCall;
+  // A thought may mention calls; an answer is the place for them.
+  calls_.begin(before_call_ == State::kReasoning);
+  held_.push_back({SegmentKind::kContent, tag.text});
+}
+
+// `segment` was handed to the call. Until it has a name it may turn out to be text.
+void ReasoningParser::in_call(ToolCallParser::Status status, Segment segment,
+                              ReasoningDelta& delta) {
+  if (!segment.text.empty()) held_.push_back(std::move(segment));
+  if (status == ToolCallParser::Status::kRefused) return refuse_call(delta);
+  if (!calls_.named()) return;
+  release_held(false, delta);
+  before_call_ = State::kContent;  // the thought, if there was one, has ended
+  if (status != ToolCallParser::Status::kClosed) return;
+  enter_content();
+  think_opened_ = true;
+  after_call_ = true;
+}
+
+void ReasoningParser::refuse_call(ReasoningDelta& delta) {
+  state_ = before_call_;
+  for (const Segment& segment : std::exchange(held_, {})) {
+    if (segment.kind == SegmentKind::kContent) {
+      on_text(segment.text, delta);
+    } else {
+      emit(segment.kind, segment.text, delta);
+    }
+  }
 }
 
 // Text behind </answer>: its leading white space goes, a newline joins it, a restated answer is
@@ -284,6 +344,10 @@ void ReasoningParser::emit(SegmentKind kind, std::string_view text, ReasoningDel
     content_ends_in_newline_ = text.back() == '\n';
     if (state_ == State::kContent && options_.drop_restated) answer_shown_ += text;
   }
+  if (options_.keep_box_markers && is_box(kind)) {
+    delta.content += box_text(kind);
+    content_ends_in_newline_ = false;
+  }
   const bool mergeable = kind == SegmentKind::kReasoning || kind == SegmentKind::kContent;
   if (mergeable && segments_.size() > num_unopened_ && segments_.back().kind == kind) {
     segments_.back().text += text;
@@ -295,6 +359,7 @@ void ReasoningParser::emit(SegmentKind kind, std::string_view text, ReasoningDel
 ReasoningResult ReasoningParser::result(bool reclassify) const {
   ReasoningResult result;
   result.ended_in_reasoning = state_ == State::kReasoning;
+  result.calls = calls();
   for (size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
     const bool as_reasoning = reclassify && i < num_unopened_;
@@ -308,10 +373,10 @@ ReasoningResult ReasoningParser::result(bool reclassify) const {
         if (!as_reasoning) result.marked_content += segment.text;
         break;
       case SegmentKind::kBoxBegin:
-        if (!as_reasoning) result.marked_content += kBoxBeginText;
-        break;
       case SegmentKind::kBoxEnd:
-        if (!as_reasoning) result.marked_content += kBoxEndText;
+        if (as_reasoning) break;
+        result.marked_content += box_text(segment.kind);
+        if (options_.keep_box_markers) result.content += box_text(segment.kind);
         break;
       case SegmentKind::kRemoved:
         break;

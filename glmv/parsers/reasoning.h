@@ -1,14 +1,16 @@
 #pragma once
-// Splits a reply into thought and answer while it streams.
+// Splits a reply into thought, answer and tool calls while it streams.
 // Every byte fed in ends up in exactly one segment, in order, so that nothing is lost; the result
 // does not depend on how the text was cut into pieces. Accepts arbitrary bytes, never throws.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "glmv/parsers/output_tags.h"
+#include "glmv/parsers/tool_call.h"
 
 namespace glmv::parsers {
 
@@ -17,20 +19,24 @@ struct ReasoningOptions {
   StartState start = StartState::kStart;
   // Drop text behind </answer> that only repeats the answer (white space folded).
   bool drop_restated = false;
+  bool keep_box_markers = false;  // in the content
+  // Functions that may be called; null: what looks like a call is text.
+  std::shared_ptr<const ToolSchemas> tools;
 };
 
 // What may be shown now.
 struct ReasoningDelta {
   std::string reasoning;
   std::string content;
+  std::vector<ToolCallDelta> calls;
 
-  bool empty() const { return reasoning.empty() && content.empty(); }
+  bool empty() const { return reasoning.empty() && content.empty() && calls.empty(); }
 };
 
 enum class SegmentKind {
   kReasoning,
   kContent,
-  kRemoved,   // a tag, or white space and restated text that belong to a tag
+  kRemoved,   // a tag, a tool call, or white space and restated text that belong to a tag
   kBoxBegin,  // box marker of the answer; removed from `content`, kept in `marked_content`
   kBoxEnd,
   kInserted,  // the newline that joins the text behind </answer>; not part of the output
@@ -46,6 +52,7 @@ struct ReasoningResult {
   std::string content;              // without any tag
   std::string marked_content;       // content with the box markers in place (answer.h, boxes.h)
   bool ended_in_reasoning = false;  // the output stopped inside the thought
+  std::vector<ToolCall> calls;
 };
 
 class ReasoningParser {
@@ -65,12 +72,13 @@ class ReasoningParser {
   ReasoningResult result(bool reclassify = false) const;
 
   bool in_reasoning() const { return state_ == State::kReasoning; }
+  const std::vector<ToolCall>& calls() const { return calls_.calls(); }
   int64_t num_reasoning_tokens() const { return num_reasoning_tokens_; }
   // Without kInserted, the concatenation of the texts is the output.
   const std::vector<Segment>& segments() const { return segments_; }
 
  private:
-  enum class State { kStart, kReasoning, kContent, kTail };
+  enum class State { kStart, kReasoning, kContent, kTail, kCall };
   // Progress through text behind </answer> that may repeat the answer.
   enum class Tail { kLeading, kComparing, kShown };
 
@@ -78,6 +86,9 @@ class ReasoningParser {
   void on_text(std::string_view text, ReasoningDelta& delta);
   void on_tag(const OutputTag& tag, ReasoningDelta& delta);
   void on_box_marker(const OutputTag& tag, ReasoningDelta& delta);
+  void begin_call(const OutputTag& tag, ReasoningDelta& delta);
+  void in_call(ToolCallParser::Status status, Segment segment, ReasoningDelta& delta);
+  void refuse_call(ReasoningDelta& delta);
   void tail_text(std::string_view text, ReasoningDelta& delta);
   void begin_tail(ReasoningDelta& delta);
   void enter_content();
@@ -87,7 +98,7 @@ class ReasoningParser {
   ReasoningOptions options_;
   State state_;
   std::string pending_;        // possible beginning of a tag
-  std::vector<Segment> held_;  // white space or tail text not yet decided
+  std::vector<Segment> held_;  // white space, tail text or the name of a call, not yet decided
   std::vector<Segment> segments_;
   bool reasoning_begun_ = false;   // a character other than a newline was seen
   bool at_content_start_ = false;  // newlines here belong to the tag before
@@ -98,6 +109,9 @@ class ReasoningParser {
   std::string answer_shown_;  // content since the answer began
   size_t matched_ = 0;        // bytes of answer_ the tail has repeated
   bool tail_space_ = false;   // white space seen since the last matched byte
+  ToolCallParser calls_;
+  State before_call_ = State::kContent;  // where a text goes that was no call
+  bool after_call_ = false;              // white space here belongs to the calls around it
   size_t num_unopened_ = 0;   // segments in front of a </think> that was never opened
   int64_t num_reasoning_tokens_ = 0;
 };

@@ -15,7 +15,7 @@ using glmv::parsers::ReasoningDelta;
 using glmv::parsers::ReasoningParser;
 
 struct Out {
-  std::string reasoning, content, marked, conserved;
+  std::string reasoning, content, marked, conserved, calls;
   bool operator==(const Out&) const = default;
 };
 
@@ -25,6 +25,7 @@ Out run(std::string_view text, size_t piece, glmv::parsers::ReasoningOptions opt
   const auto take = [&](const ReasoningDelta& delta) {
     out.reasoning += delta.reasoning;
     out.content += delta.content;
+    for (const auto& call : delta.calls) out.calls += call.name + call.arguments;
   };
   for (size_t at = 0; at < text.size(); at += piece) take(parser.feed(text.substr(at, piece)));
   take(parser.finish());
@@ -42,6 +43,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   glmv::parsers::ReasoningOptions options;
   options.start = static_cast<glmv::parsers::StartState>(data[0] % 3);
   options.drop_restated = (data[0] & 4) != 0;
+  if ((data[0] & 8) != 0) {
+    options.tools = std::make_shared<const glmv::parsers::ToolSchemas>(glmv::Json::parse(
+        R"([{"name": "f", "parameters": {"properties": {"a": {"type": "string"}}}}])"));
+  }
   const std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
   const Out whole = run(text, std::max<size_t>(text.size(), 1), options);
   GLMV_CHECK(whole.conserved == text);
