@@ -2,8 +2,10 @@
 // One chat turn, asked and answered, independent of who answers (in-process engine, HTTP server,
 // scripted replay). JSON spellings follow OpenAI's chat completions.
 
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +40,8 @@ struct ChatRequest {
   int64_t thinking_budget = -1;        // tokens; -1: none
   bool detect_repetition = false;
   bool drop_restated = false;
+  bool keep_box_markers = false;       // in the content
+  bool raw_output = false;             // all of it is content, with its tags
   int64_t max_pixels = 0;              // per picture; 0: the processor's limit
   bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
   Json template_kwargs;                // object or null
@@ -46,6 +50,8 @@ struct ChatRequest {
   std::string tool_name;               // kNamed: the only function that may be called
   bool parallel_tool_calls = true;     // false: one call at most
   int64_t priority = 0;                // lower first; of equal ones who came first
+  // Set to true from any thread: the thought under way ends.
+  std::shared_ptr<std::atomic<bool>> end_thinking;
   std::string cache_salt;              // prefixes are shared among requests with the same one
 };
 
@@ -83,10 +89,25 @@ struct ChatUsage {
   int64_t cached_tokens = 0;  // of the prompt, computed for an earlier request
 };
 
+struct ToolCall {
+  std::string id;         // "call_..."
+  std::string name;
+  std::string arguments;  // JSON text, a valid object
+  bool complete = true;   // false: the output ended inside
+};
+
+// A piece of a call: id and name come with the first one.
+struct ToolCallDelta {
+  int index = 0;
+  std::string id, name;
+  std::string arguments;
+};
+
 // A piece of a streamed reply. Progress events carry no text.
 struct ChatChunk {
   std::string reasoning;
   std::string content;
+  std::vector<ToolCallDelta> tool_calls;
   std::string progress_phase;     // "" | "vision" | "prefill"
   int64_t progress_done = 0, progress_total = 0;
   std::vector<LogprobEntry> logprobs;
@@ -96,10 +117,14 @@ struct ChatChunk {
 struct ChatReply {
   std::string reasoning;
   std::string content;            // tags removed, box contents kept
+  std::vector<ToolCall> tool_calls;
   std::vector<std::string> boxed; // contents of the final-answer boxes
   std::vector<AnswerBox> boxes;   // grounding boxes of the content
   std::vector<AnswerPoint> points;
-  std::string finish_reason;      // stop | length | cancelled | repetition
+  std::string finish_reason;      // stop | length | tool_calls | cancelled | repetition
+  std::string stop_string;        // the one that ended it, if one did
+  int32_t stop_token_id = -1;     // the token that ended it, not part of the output
+  bool ended_in_reasoning = false;  // the thought was never closed
   std::vector<int32_t> prompt_ids;
   std::vector<int32_t> output_ids;
   std::vector<std::vector<int64_t>> image_grid_thw;

@@ -36,10 +36,15 @@ Result<ChatReply> ScriptedBackend::chat(const ChatRequest& request,
   reply.reasoning.clear();
   reply.content.clear();
   reply.logprobs.clear();
+  reply.tool_calls.clear();
   if (reply.finish_reason.empty()) reply.finish_reason = "stop";
   for (const ChatChunk& piece : script.pieces) {
     reply.reasoning += piece.reasoning;
     reply.content += piece.content;
+    for (const ToolCallDelta& call : piece.tool_calls) {
+      if (!call.name.empty()) reply.tool_calls.push_back({.id = call.id, .name = call.name});
+      reply.tool_calls.at(call.index).arguments += call.arguments;
+    }
     reply.logprobs.insert(reply.logprobs.end(), piece.logprobs.begin(), piece.logprobs.end());
     if (on_chunk && !on_chunk(piece)) {
       reply.finish_reason = "cancelled";

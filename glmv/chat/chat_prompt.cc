@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "glmv/chat/tool_prompt.h"
+
 namespace glmv::chat {
 namespace {
 
@@ -15,6 +17,17 @@ std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string
   return id && tokenizer.is_added(*id) ? id : std::nullopt;
 }
 
+bool has_tools(const processing::Processor& processor) {
+  return processor.chat_template().source().find("tools") != std::string::npos;
+}
+
+// The messages as the template can show them.
+std::vector<text::Message> shown_messages(const processing::Processor& processor,
+                                          const api::ChatRequest& request) {
+  if (has_tools(processor)) return request.messages;
+  return spell_out_tools(request.messages, offered_tools(request));
+}
+
 bool has_thinking_switch(const processing::Processor& processor) {
   return processor.chat_template().source().find(kThinkingSwitch) != std::string::npos;
 }
@@ -23,6 +36,7 @@ text::RenderOptions render_options(const processing::Processor& processor,
                                    const api::ChatRequest& request) {
   text::RenderOptions options;
   options.kwargs = request.template_kwargs;
+  if (has_tools(processor)) options.tools = offered_tools(request);
   if (has_thinking_switch(processor) && request.thinking != api::Thinking::kAuto) {
     options.enable_thinking = request.thinking == api::Thinking::kOn;
   }
@@ -38,6 +52,11 @@ std::string_view prompt_end(const processing::Processor& processor, const api::C
 
 }  // namespace
 
+Json offered_tools(const api::ChatRequest& request) {
+  const bool none = request.tool_choice == api::ToolChoice::kNone || request.tools.empty();
+  return none ? Json() : request.tools;
+}
+
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer) {
   return parsers::OutputTags::from_tokenizer(
       [&](std::string_view name) { return added_token(tokenizer, name); });
@@ -50,7 +69,7 @@ Result<processing::ModelInput> build_prompt(const processing::Processor& process
   options.max_pixels = request.max_pixels;
   options.trust_special_tokens = request.trust_special_tokens;
   options.render = render_options(processor, request);
-  GLMV_ASSIGN(processing::ModelInput input, processor.process(request.messages, options));
+  GLMV_ASSIGN(processing::ModelInput input, processor.process(shown_messages(processor, request), options));
   GLMV_ASSIGN(const std::vector<int32_t> ids,
               processor.tokenizer().encode(prompt_end(processor, request)));
   input.append_text(ids);
@@ -61,7 +80,8 @@ Result<std::string> render_prompt(const processing::Processor& processor,
                                   const api::ChatRequest& request) {
   if (request.messages.empty()) return invalid_argument("messages: give at least one message");
   GLMV_ASSIGN(const text::Rendered rendered,
-              processor.chat_template().render(request.messages, render_options(processor, request)));
+              processor.chat_template().render(shown_messages(processor, request),
+                                               render_options(processor, request)));
   return rendered.text + std::string(prompt_end(processor, request));
 }
 
@@ -109,6 +129,7 @@ runtime::Request build_request(const api::ChatRequest& request,
   }
 
   out.thinking.max_tokens = request.thinking_budget;
+  out.thinking.end_now = request.end_thinking;
   out.thinking.think_start_id = tags.id_of(parsers::TagKind::kThinkOpen);
   out.thinking.think_end_id = tags.id_of(parsers::TagKind::kThinkClose);
   out.thinking.starts_open = start == parsers::StartState::kReasoning;

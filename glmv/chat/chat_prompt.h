@@ -23,6 +23,9 @@ Result<processing::ModelInput> build_prompt(const processing::Processor& process
 Result<std::string> render_prompt(const processing::Processor& processor,
                                   const api::ChatRequest& request);
 
+// Functions that the reply may call; null: none.
+Json offered_tools(const api::ChatRequest& request);
+
 // Where the reply to this prompt starts.
 parsers::StartState reply_start(std::span<const int32_t> prompt_ids,
                                 const text::Tokenizer& tokenizer, const parsers::OutputTags& tags);

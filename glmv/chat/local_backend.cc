@@ -52,6 +52,19 @@ BoxFrame describe_prompt(const processing::ModelInput& input, api::ChatReply& re
   return frame;
 }
 
+parsers::ReasoningOptions parsing(const api::ChatRequest& request, const parsers::OutputTags& tags,
+                                  parsers::StartState start) {
+  if (request.raw_output) return {.tags = {}};
+  parsers::ReasoningOptions options{.tags = tags,
+                                    .start = start,
+                                    .drop_restated = request.drop_restated,
+                                    .keep_box_markers = request.keep_box_markers};
+  if (const Json tools = offered_tools(request); !tools.empty()) {
+    options.tools = std::make_shared<const parsers::ToolSchemas>(tools);
+  }
+  return options;
+}
+
 }  // namespace
 
 LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
@@ -77,9 +90,9 @@ Result<api::ChatReply> LocalBackend::chat(
       std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   GLMV_ASSIGN(const std::unique_ptr<runtime::TokenStream> stream, engine_->submit(std::move(job)));
 
-  ReplyAssembler assembler(
-      tokenizer, {.tags = tags_, .start = reply_begins, .drop_restated = request.drop_restated});
+  ReplyAssembler assembler(tokenizer, parsing(request, tags_, reply_begins));
   bool wanted = true;
+  bool enough = false;  // the one call that is allowed is there
   const auto show = [&](const api::ChatChunk& chunk) {
     if (!wanted || !on_chunk || is_empty(chunk) || on_chunk(chunk)) return;
     wanted = false;
@@ -87,7 +100,11 @@ Result<api::ChatReply> LocalBackend::chat(
   };
   runtime::TokenEvent event = stream->next();
   while (true) {
-    if (wanted) show(assembler.on_event(event));
+    if (wanted && !enough) show(assembler.on_event(event));
+    if (!request.parallel_tool_calls && assembler.num_complete_calls() > 0 && !enough) {
+      enough = true;
+      engine_->cancel(stream->id());
+    }
     if (event.finish != runtime::FinishReason::kNone) break;
     event = stream->next();
   }
@@ -101,7 +118,13 @@ Result<api::ChatReply> LocalBackend::chat(
   const bool streamed = static_cast<bool>(on_chunk);
   assembler.fill(reply, streamed);
   fill_boxes(assembler.marked_answer(streamed), frame.image, frame.width, frame.height, reply);
-  reply.finish_reason = wanted ? wire_name(event.finish) : "cancelled";
+  reply.finish_reason = !wanted ? "cancelled" : enough ? "stop" : wire_name(event.finish);
+  if (reply.finish_reason == "stop" && !reply.tool_calls.empty() &&
+      reply.tool_calls.back().complete) {
+    reply.finish_reason = "tool_calls";
+  }
+  reply.stop_string = event.stop_string;
+  reply.stop_token_id = event.stop_token_id;
   reply.usage.completion_tokens =
       wanted ? event.usage.completion_tokens : static_cast<int64_t>(reply.output_ids.size());
   reply.usage.cached_tokens = event.usage.cached_tokens;

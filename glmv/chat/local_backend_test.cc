@@ -397,5 +397,95 @@ TEST(LocalBackend, RestatedAnswerIsDroppedOnRequest) {
   EXPECT_EQ(bench.backend->chat(request, {})->content, "a b");
 }
 
+const Json kTools = Json::parse(R"([{"type": "function", "function": {"name": "weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}])");
+constexpr std::string_view kCall =
+    "<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Bern</arg_value>\n</tool_call>";
+
+TEST(LocalBackend, ToolCallsByTokenAndByText) {
+  for (const std::vector<std::string>& without :
+       {std::vector<std::string>{},
+        {"<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"}}) {
+    const std::string output = "<think>w</think>Let me see. " + std::string(kCall);
+    Bench bench({FakeScript::tokens(ids_of(output, without))}, {}, without);
+    std::vector<api::ToolCall> streamed;
+    std::string content;
+    const auto reply = bench.backend->chat(
+        {.messages = {message("user", "?")}, .tools = kTools}, [&](const api::ChatChunk& chunk) {
+          content += chunk.content;
+          for (const api::ToolCallDelta& call : chunk.tool_calls) {
+            if (!call.name.empty()) streamed.push_back({.id = call.id, .name = call.name});
+            streamed.at(call.index).arguments += call.arguments;
+          }
+          return true;
+        });
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->finish_reason, "tool_calls");
+    EXPECT_EQ(content, "Let me see. ");
+    ASSERT_EQ(reply->tool_calls.size(), 1u);
+    EXPECT_EQ(reply->tool_calls[0].name, "weather");
+    EXPECT_EQ(reply->tool_calls[0].arguments, R"({"city": "Bern"})");
+    ASSERT_EQ(streamed.size(), 1u);
+    EXPECT_EQ(streamed[0].id, reply->tool_calls[0].id);
+    EXPECT_TRUE(streamed[0].id.starts_with("call_") && streamed[0].id.size() >= 21);
+    EXPECT_EQ(streamed[0].arguments, reply->tool_calls[0].arguments);
+  }
+}
+
+TEST(LocalBackend, ToolCallsThatAreNotToBeMade) {
+  const FakeScript two = FakeScript::tokens(ids_of(std::string(kCall) + std::string(kCall)));
+  const FakeScript cut = FakeScript::tokens(ids_of(kCall.substr(0, kCall.find("n</arg_value>"))),
+                                            runtime::FinishReason::kLength);
+  Bench bench({two, two, cut, two});
+  api::ChatRequest request{.messages = {message("user", "?")}, .tools = kTools};
+  request.tool_choice = api::ToolChoice::kNone;
+  auto reply = bench.backend->chat(request, {});
+  EXPECT_EQ(reply->content, std::string(kCall) + std::string(kCall));
+  EXPECT_EQ(reply->finish_reason, "stop");
+  EXPECT_EQ(decode(bench.engine->requests[0].input.input_ids).find("weather"), std::string::npos);
+  request.tool_choice = api::ToolChoice::kAuto;
+  request.parallel_tool_calls = false;
+  reply = bench.backend->chat(request, {});
+  EXPECT_EQ(reply->tool_calls.size(), 1u);
+  EXPECT_EQ(reply->content, "");
+  EXPECT_EQ(reply->finish_reason, "tool_calls");
+  reply = bench.backend->chat(request, {});
+  ASSERT_EQ(reply->tool_calls.size(), 1u);
+  EXPECT_EQ(reply->tool_calls[0].arguments, R"({"city": "Ber"})");
+  EXPECT_FALSE(reply->tool_calls[0].complete);
+  EXPECT_EQ(reply->finish_reason, "length");
+  request.raw_output = true;
+  reply = bench.backend->chat(request, {});
+  EXPECT_EQ(reply->content, std::string(kCall) + std::string(kCall));
+}
+
+// The template of GLM-4.1V knows nothing of tools.
+TEST(LocalBackend, ToolsAreSpelledOutForTemplatesWithoutThem) {
+  Bench bench({FakeScript::tokens({'y'})});
+  text::Message call = message("assistant", "Let me see.");
+  call.tool_calls = Json::parse(
+      R"([{"id": "c", "function": {"name": "weather", "arguments": {"city": "Bern", "days": 2}}}])");
+  const api::ChatRequest request{
+      .messages = {message("user", "?"), call, message("tool", "rain")}, .tools = kTools};
+  const auto text = bench.backend->prompt_text(request);
+  ASSERT_TRUE(text) << text.error().message;
+  const auto has = [&](std::string_view part) {
+    return text->find(part) != std::string::npos ? "" : *text;
+  };
+  EXPECT_EQ(has("[gMASK]<sop><|system|>\n# Tools\n\nYou may call"), "");
+  EXPECT_EQ(has(R"({"type": "function", "function": {"name": "weather", "parameters": )"), "");
+  EXPECT_EQ(has("<|assistant|>\nLet me see.\n<tool_call>weather\n<arg_key>city</arg_key>\n"
+                "<arg_value>Bern</arg_value>\n<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n"
+                "</tool_call>"), "");
+  EXPECT_EQ(has("<|user|>\n<tool_response>\nrain\n</tool_response>"), "");
+}
+
+TEST(LocalBackend, TheThoughtEndsWhenItIsAsked) {
+  Bench bench({FakeScript::tokens(ids_of("<think>w</think>x"))});
+  const auto asked = std::make_shared<std::atomic<bool>>(false);
+  ASSERT_TRUE(bench.backend->chat({.messages = {message("user", "?")}, .end_thinking = asked}, {}));
+  EXPECT_EQ(bench.engine->requests[0].thinking.end_now, asked);
+}
+
 }  // namespace
 }  // namespace glmv::chat

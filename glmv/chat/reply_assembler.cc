@@ -1,5 +1,7 @@
 #include "glmv/chat/reply_assembler.h"
 
+#include <algorithm>
+#include <random>
 #include <utility>
 
 #include "glmv/base/utf8.h"
@@ -16,6 +18,11 @@ api::ChatChunk progress_chunk(const runtime::Progress& progress) {
   chunk.progress_done = progress.done;
   chunk.progress_total = progress.total;
   return chunk;
+}
+
+std::string fresh_call_id() {
+  static thread_local std::random_device device;
+  return fmt::format("call_{:08x}{:08x}{:08x}", device(), device(), device());
 }
 
 // The start of a character that `bytes` end in.
@@ -55,8 +62,7 @@ api::ChatChunk ReplyAssembler::on_token(const runtime::TokenEvent& event) {
     raw_text_ += text;
     delta = parser_.feed(text);
   }
-  api::ChatChunk chunk{.reasoning = std::move(delta.reasoning),
-                       .content = std::move(delta.content)};
+  api::ChatChunk chunk = chunk_of(std::move(delta));
   if (!event.logprobs.empty()) {
     api::LogprobEntry entry = entry_of(event.logprobs[0]);
     for (size_t i = 1; i < event.logprobs.size(); ++i) {
@@ -72,12 +78,41 @@ api::ChatChunk ReplyAssembler::finish() {
   const std::string text = detokenizer_.finish();
   raw_text_ += text;
   parsers::ReasoningDelta delta = parser_.feed(text);
-  const parsers::ReasoningDelta last = parser_.finish();
-  return {.reasoning = delta.reasoning + last.reasoning, .content = delta.content + last.content};
+  parsers::ReasoningDelta last = parser_.finish();
+  last.reasoning.insert(0, delta.reasoning);
+  last.content.insert(0, delta.content);
+  last.calls.insert(last.calls.begin(), delta.calls.begin(), delta.calls.end());
+  return chunk_of(std::move(last));
+}
+
+api::ChatChunk ReplyAssembler::chunk_of(parsers::ReasoningDelta delta) {
+  api::ChatChunk chunk{.reasoning = std::move(delta.reasoning),
+                       .content = std::move(delta.content)};
+  for (parsers::ToolCallDelta& call : delta.calls) {
+    if (!call.name.empty()) call_ids_.push_back(fresh_call_id());
+    chunk.tool_calls.push_back({.index = call.index,
+                                .id = call.name.empty() ? "" : call_ids_.back(),
+                                .name = std::move(call.name),
+                                .arguments = std::move(call.arguments)});
+  }
+  return chunk;
+}
+
+int ReplyAssembler::num_complete_calls() const {
+  return static_cast<int>(
+      std::ranges::count_if(parser_.calls(), [](const auto& call) { return call.complete; }));
 }
 
 void ReplyAssembler::fill(api::ChatReply& reply, bool streamed) const {
   parsers::ReasoningResult result = parser_.result(!streamed);
+  for (size_t i = 0; i < result.calls.size(); ++i) {
+    parsers::ParsedCall& call = result.calls[i];
+    reply.tool_calls.push_back({.id = call_ids_.at(i),
+                                .name = std::move(call.name),
+                                .arguments = std::move(call.arguments),
+                                .complete = call.complete});
+  }
+  reply.ended_in_reasoning = result.ended_in_reasoning;
   reply.boxed = parsers::extract_boxed(result.marked_content);
   reply.reasoning = std::move(result.reasoning);
   reply.content = std::move(result.content);
@@ -99,7 +134,7 @@ api::LogprobEntry ReplyAssembler::entry_of(const runtime::TokenLogprob& logprob)
 
 bool is_empty(const api::ChatChunk& chunk) {
   return chunk.reasoning.empty() && chunk.content.empty() && chunk.progress_phase.empty() &&
-         chunk.logprobs.empty();
+         chunk.logprobs.empty() && chunk.tool_calls.empty();
 }
 
 void fill_boxes(std::string_view marked_answer, int image, int64_t width, int64_t height,

@@ -19,11 +19,13 @@ class ReplyAssembler {
 
   // What an event shows: progress, or the text and log-probabilities of its token. May be empty.
   api::ChatChunk on_event(const runtime::TokenEvent& event);
+  // Calls that have ended.
+  int num_complete_calls() const;
   // The end of the output: text that was held back.
   api::ChatChunk finish();
 
-  // After finish(): sets reasoning, content, boxed, output_ids, logprobs, raw_text and
-  // usage.reasoning_tokens. `streamed`: the pieces were shown, so text in front of an unopened
+  // After finish(): sets reasoning, content, tool_calls, boxed, output_ids, logprobs, raw_text,
+  // ended_in_reasoning and usage.reasoning_tokens. `streamed`: the pieces were shown, so text in front of an unopened
   // </think> stays answer.
   void fill(api::ChatReply& reply, bool streamed) const;
   // The answer with its box markers, for parse_grounding.
@@ -31,11 +33,13 @@ class ReplyAssembler {
 
  private:
   api::ChatChunk on_token(const runtime::TokenEvent& event);
+  api::ChatChunk chunk_of(parsers::ReasoningDelta delta);
   api::LogprobEntry entry_of(const runtime::TokenLogprob& logprob) const;
 
   const text::Tokenizer& tokenizer_;
   text::Detokenizer detokenizer_;
   parsers::ReasoningParser parser_;
+  std::vector<std::string> call_ids_;
   std::string output_tail_;  // the last three bytes of the output
   std::string raw_text_;
   std::vector<int32_t> output_ids_;

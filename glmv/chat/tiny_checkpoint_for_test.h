@@ -35,7 +35,13 @@ inline const std::vector<std::string> kTinyAddedTokens = {"<|endoftext|>",
                                                           "<|begin_of_box|>",
                                                           "<|end_of_box|>",
                                                           "<answer>",
-                                                          "</answer>"};
+                                                          "</answer>",
+                                                          "<tool_call>",
+                                                          "</tool_call>",
+                                                          "<arg_key>",
+                                                          "</arg_key>",
+                                                          "<arg_value>",
+                                                          "</arg_value>"};
 
 struct TinyCheckpoint {
   std::filesystem::path dir;

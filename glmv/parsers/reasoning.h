@@ -52,7 +52,7 @@ struct ReasoningResult {
   std::string content;              // without any tag
   std::string marked_content;       // content with the box markers in place (answer.h, boxes.h)
   bool ended_in_reasoning = false;  // the output stopped inside the thought
-  std::vector<ToolCall> calls;
+  std::vector<ParsedCall> calls;
 };
 
 class ReasoningParser {
@@ -72,7 +72,7 @@ class ReasoningParser {
   ReasoningResult result(bool reclassify = false) const;
 
   bool in_reasoning() const { return state_ == State::kReasoning; }
-  const std::vector<ToolCall>& calls() const { return calls_.calls(); }
+  const std::vector<ParsedCall>& calls() const { return calls_.calls(); }
   int64_t num_reasoning_tokens() const { return num_reasoning_tokens_; }
   // Without kInserted, the concatenation of the texts is the output.
   const std::vector<Segment>& segments() const { return segments_; }

@@ -14,14 +14,14 @@
 
 namespace glmv::parsers {
 
-struct ToolCall {
+struct ParsedCall {
   std::string name;
   std::string arguments;  // JSON text, always a valid object
   bool complete = false;  // false: the output ended inside
 };
 
 // A piece of a call. The name comes once, whole, in the first piece; the arguments of all pieces
-// make up ToolCall::arguments.
+// make up ParsedCall::arguments.
 struct ToolCallDelta {
   int index = 0;
   std::string name;
@@ -49,7 +49,7 @@ class ToolCallParser {
 
   // The present call has a name: it was announced and is never refused.
   bool named() const { return state_ != State::kName; }
-  const std::vector<ToolCall>& calls() const { return calls_; }
+  const std::vector<ParsedCall>& calls() const { return calls_; }
 
  private:
   enum class State { kName, kArguments, kKey, kValueAwaited, kValue };
@@ -69,7 +69,7 @@ class ToolCallParser {
   std::string value_;             // of an argument that is not streamed
   ArgumentTypes types_ = kUndeclared;  // of the present key
   bool has_arguments_ = false;
-  std::vector<ToolCall> calls_;
+  std::vector<ParsedCall> calls_;
 };
 
 }  // namespace glmv::parsers

@@ -24,7 +24,7 @@ std::shared_ptr<const ToolSchemas> tools() {
 
 struct Reply {
   std::string content, reasoning;
-  std::vector<ToolCall> calls;
+  std::vector<ParsedCall> calls;
   std::vector<size_t> num_fragments;
   std::string conserved;
 };
@@ -33,7 +33,7 @@ Reply read(const std::vector<std::string>& pieces, StartState start = StartState
            std::shared_ptr<const ToolSchemas> schemas = tools()) {
   ReasoningParser parser({.start = start, .tools = std::move(schemas)});
   Reply reply;
-  std::vector<ToolCall> streamed;
+  std::vector<ParsedCall> streamed;
   const auto take = [&](const ReasoningDelta& delta) {
     reply.content += delta.content;
     reply.reasoning += delta.reasoning;
@@ -186,7 +186,7 @@ TEST(ToolCall, AnEndInsideLeavesValidJson) {
                              "</arg_value>\n<arg_key>days</arg_key><arg_value>12";
   for (size_t end = 0; end <= output.size(); ++end) {
     const Reply reply = read({output.substr(0, end)});
-    for (const ToolCall& call : reply.calls) EXPECT_FALSE(call.complete);
+    for (const ParsedCall& call : reply.calls) EXPECT_FALSE(call.complete);
     if (end >= output.find("<arg_key>") + 9) {
       ASSERT_EQ(reply.calls.size(), 1u) << end;
       EXPECT_EQ(reply.content, "");

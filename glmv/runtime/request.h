@@ -2,6 +2,7 @@
 // What the engine is asked and what it answers. No tensor types here: chat, server and programs
 // include this file.
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -46,6 +47,7 @@ struct ThinkingBudget {
   int32_t think_end_id = -1;
   bool starts_open = false;                // the prompt already ends inside a thought
   std::vector<int32_t> force_ids;          // </think>, and <answer> for 4.1V
+  std::shared_ptr<const std::atomic<bool>> end_now;  // true: the thought under way ends; may be null
 };
 
 struct LoopDetector {

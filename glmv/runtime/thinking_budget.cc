@@ -16,7 +16,8 @@ std::optional<int32_t> ThinkingTracker::forced() const {
   const int64_t room =
       max_tokens_ - num_tokens_ - static_cast<int64_t>(budget_.force_ids.size());
   const bool spent = budget_.max_tokens >= 0 && num_reasoning_ >= budget_.max_tokens;
-  if (spent || room <= answer_tokens_) return budget_.force_ids[0];
+  const bool asked = budget_.end_now && budget_.end_now->load(std::memory_order_relaxed);
+  if (spent || asked || room <= answer_tokens_) return budget_.force_ids[0];
   return std::nullopt;
 }
 

@@ -90,5 +90,20 @@ TEST(ThinkingTracker, ModelsWithoutThoughtsAreNeverForced) {
   EXPECT_EQ(run({.max_tokens = 1, .starts_open = true}, 20).num_forced, 0);
 }
 
+TEST(ThinkingTracker, EndsAThoughtWhenAsked) {
+  ThinkingBudget budget{.think_start_id = 1, .think_end_id = 2, .starts_open = true, .force_ids = {2, 3}};
+  const auto asked = std::make_shared<std::atomic<bool>>(false);
+  budget.end_now = asked;
+  ThinkingTracker tracker(budget, 1000);
+  tracker.observe(9);
+  EXPECT_FALSE(tracker.forced());
+  *asked = true;
+  EXPECT_EQ(tracker.forced(), 2);
+  tracker.observe(2);
+  EXPECT_EQ(tracker.forced(), 3);
+  tracker.observe(3);
+  EXPECT_FALSE(tracker.forced());
+}
+
 }  // namespace
 }  // namespace glmv::runtime
