@@ -34,6 +34,7 @@ struct ChatRequest {
   std::vector<std::string> stop;
   std::vector<int32_t> stop_token_ids;
   bool ignore_eos = false;
+  bool include_stop_string = false;    // in the output
   bool logprobs = false;
   int top_logprobs = 0;
   Thinking thinking = Thinking::kAuto;
@@ -41,6 +42,8 @@ struct ChatRequest {
   bool detect_repetition = false;
   bool drop_restated = false;
   bool keep_box_markers = false;       // in the content
+  // A reply that ends by itself inside the thought that the prompt opened: the text is the answer.
+  bool reclassify_open_thought = false;
   bool raw_output = false;             // all of it is content, with its tags
   int64_t max_pixels = 0;              // per picture; 0: the processor's limit
   bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
@@ -124,7 +127,8 @@ struct ChatReply {
   std::string finish_reason;      // stop | length | tool_calls | cancelled | repetition
   std::string stop_string;        // the one that ended it, if one did
   int32_t stop_token_id = -1;     // the token that ended it, not part of the output
-  bool ended_in_reasoning = false;  // the thought was never closed
+  // The thought was never closed: its text is given as the content.
+  bool reasoning_reclassified = false;
   std::vector<int32_t> prompt_ids;
   std::vector<int32_t> output_ids;
   std::vector<std::vector<int64_t>> image_grid_thw;

@@ -116,6 +116,7 @@ runtime::Request build_request(const api::ChatRequest& request,
   out.stop = {.max_new_tokens = request.max_tokens.value_or(-1),
               .stop_token_ids = request.stop_token_ids,
               .stop_strings = request.stop,
+              .include_stop_string = request.include_stop_string,
               .ignore_eos = request.ignore_eos};
   if (!request.ignore_eos) {
     std::vector<int32_t>& stops = out.stop.stop_token_ids;

@@ -114,9 +114,21 @@ Result<api::ChatReply> LocalBackend::chat(
   }
   const api::ChatChunk rest = assembler.finish();
   if (wanted) show(rest);
+  std::optional<std::string> answer;  // of a thought that was never closed
+  if (request.reclassify_open_thought && reply_begins == parsers::StartState::kReasoning &&
+      event.finish == runtime::FinishReason::kStop && event.stop_string.empty()) {
+    answer = assembler.open_thought();
+    if (answer && wanted) show({.content = *answer});
+  }
 
   const bool streamed = static_cast<bool>(on_chunk);
   assembler.fill(reply, streamed);
+  if (answer) {
+    reply.content = std::move(*answer);
+    reply.reasoning.clear();
+    reply.usage.reasoning_tokens = 0;
+    reply.reasoning_reclassified = true;
+  }
   fill_boxes(assembler.marked_answer(streamed), frame.image, frame.width, frame.height, reply);
   reply.finish_reason = !wanted ? "cancelled" : enough ? "stop" : wire_name(event.finish);
   if (reply.finish_reason == "stop" && !reply.tool_calls.empty() &&

@@ -98,6 +98,12 @@ api::ChatChunk ReplyAssembler::chunk_of(parsers::ReasoningDelta delta) {
   return chunk;
 }
 
+std::optional<std::string> ReplyAssembler::open_thought() const {
+  parsers::ReasoningResult result = parser_.result();
+  if (!result.ended_in_reasoning) return std::nullopt;
+  return std::move(result.reasoning);
+}
+
 int ReplyAssembler::num_complete_calls() const {
   return static_cast<int>(
       std::ranges::count_if(parser_.calls(), [](const auto& call) { return call.complete; }));
@@ -112,7 +118,6 @@ void ReplyAssembler::fill(api::ChatReply& reply, bool streamed) const {
                                 .arguments = std::move(call.arguments),
                                 .complete = call.complete});
   }
-  reply.ended_in_reasoning = result.ended_in_reasoning;
   reply.boxed = parsers::extract_boxed(result.marked_content);
   reply.reasoning = std::move(result.reasoning);
   reply.content = std::move(result.content);

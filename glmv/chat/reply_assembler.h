@@ -19,13 +19,15 @@ class ReplyAssembler {
 
   // What an event shows: progress, or the text and log-probabilities of its token. May be empty.
   api::ChatChunk on_event(const runtime::TokenEvent& event);
+  // The output so far ends inside a thought, which has this text.
+  std::optional<std::string> open_thought() const;
   // Calls that have ended.
   int num_complete_calls() const;
   // The end of the output: text that was held back.
   api::ChatChunk finish();
 
-  // After finish(): sets reasoning, content, tool_calls, boxed, output_ids, logprobs, raw_text,
-  // ended_in_reasoning and usage.reasoning_tokens. `streamed`: the pieces were shown, so text in front of an unopened
+  // After finish(): sets reasoning, content, tool_calls, boxed, output_ids, logprobs, raw_text
+  // and usage.reasoning_tokens. `streamed`: the pieces were shown, so text in front of an unopened
   // </think> stays answer.
   void fill(api::ChatReply& reply, bool streamed) const;
   // The answer with its box markers, for parse_grounding.

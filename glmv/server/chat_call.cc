@@ -1,10 +1,11 @@
 #include "glmv/server/chat_call.h"
 
+#include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <optional>
 
-#include "glmv/base/utf8.h"
+#include "glmv/server/fields.h"
+#include "glmv/server/tool_fields.h"
 
 namespace glmv::server {
 namespace {
@@ -14,57 +15,7 @@ constexpr size_t kMaxStops = 16;
 constexpr size_t kMaxStopChars = 256;
 constexpr int64_t kMaxTopLogprobs = 20;
 constexpr double kMaxLogitBias = 100;
-
-// A field that is there and not null.
-const Json* find(const Json& body, const char* name) {
-  const auto it = body.find(name);
-  return it == body.end() || it->is_null() ? nullptr : &*it;
-}
-
-ApiResult<std::optional<double>> number(const Json& body, const char* name, double low, double high) {
-  const Json* value = find(body, name);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) return bad_field(name, fmt::format("must be a number, not {}", value->type_name()));
-  const double number = value->get<double>();
-  if (!(number >= low && number <= high)) {
-    return bad_field(name, fmt::format("is {}, it must be in [{}, {}]", number, low, high));
-  }
-  return number;
-}
-
-// Whole numbers; 3.0 is one.
-ApiResult<std::optional<int64_t>> integer(const Json& body, const char* name, int64_t low,
-                                          int64_t high) {
-  const Json* value = find(body, name);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) return bad_field(name, fmt::format("must be a whole number, not {}", value->type_name()));
-  const double number = value->get<double>();
-  const bool whole = value->is_number_integer() || std::nearbyint(number) == number;
-  // Numbers that no int64 holds are compared as what they are.
-  if (!whole || number < double(low) || number > double(high)) {
-    return bad_field(name, fmt::format("is {}, it must be a whole number in [{}, {}]", value->dump(), low, high));
-  }
-  return value->is_number_integer() ? value->get<int64_t>() : static_cast<int64_t>(number);
-}
-
-ApiResult<bool> boolean(const Json& body, const char* name, bool otherwise) {
-  const Json* value = find(body, name);
-  if (value == nullptr) return otherwise;
-  if (!value->is_boolean()) return bad_field(name, fmt::format("must be true or false, not {}", value->type_name()));
-  return value->get<bool>();
-}
-
-ApiResult<std::string> string(const Json& value, const std::string& path) {
-  if (!value.is_string()) return bad_field(path, fmt::format("must be a string, not {}", value.type_name()));
-  return value.get<std::string>();
-}
-
-#define GLMV_FIELD(target, expr)                                     \
-  do {                                                               \
-    auto field = (expr);                                             \
-    if (!field) return std::unexpected(std::move(field).error());    \
-    if (*field) target = **field;                                    \
-  } while (false)
+constexpr size_t kMaxSaltBytes = 128;
 
 ApiResult<void> read_sampling(const Json& body, api::ChatRequest& request) {
   GLMV_FIELD(request.temperature, number(body, "temperature", 0, 2));
@@ -89,6 +40,7 @@ ApiResult<void> read_limits(const Json& body, api::ChatRequest& request) {
       find(body, "max_completion_tokens") != nullptr ? "max_completion_tokens" : "max_tokens";
   GLMV_FIELD(request.max_tokens, integer(body, name, 1, INT64_MAX));
   GLMV_ASSIGN(request.ignore_eos, boolean(body, "ignore_eos", false));
+  GLMV_ASSIGN(request.include_stop_string, boolean(body, "include_stop_str_in_output", false));
   if (const Json* stop = find(body, "stop"); stop != nullptr) {
     const Json list = stop->is_array() ? *stop : Json::array({*stop});
     if (list.size() > kMaxStops) {
@@ -194,9 +146,6 @@ ApiResult<void> read_thinking(const Json& body, api::ChatRequest& request) {
 
 // What is not served yet says so instead of being left out of the prompt.
 ApiResult<void> refuse_unserved(const Json& body) {
-  if (const Json* tools = find(body, "tools"); tools != nullptr && !(tools->is_array() && tools->empty())) {
-    return bad_field("tools", "tool calls are not served yet", "unsupported_parameter");
-  }
   const Json* format = find(body, "response_format");
   if (format != nullptr && (!format->is_object() || format->value("type", Json()) != "text")) {
     return bad_field("response_format", "only {\"type\": \"text\"} is served yet", "unsupported_parameter");
@@ -204,8 +153,44 @@ ApiResult<void> refuse_unserved(const Json& body) {
   return {};
 }
 
+// How the reply is cut into thought, answer and markers.
+ApiResult<void> read_form(const Json& body, ChatCall& call) {
+  api::ChatRequest& request = call.request;
+  request.reclassify_open_thought = true;
+  GLMV_ASSIGN(call.include_reasoning, boolean(body, "include_reasoning", true));
+  if (const Json* boxes = find(body, "box_markers"); boxes != nullptr) {
+    if (*boxes != "keep" && *boxes != "remove") {
+      return bad_field("box_markers", "must be \"keep\" or \"remove\"");
+    }
+    request.keep_box_markers = *boxes == "keep";
+  }
+  if (const Json* format = find(body, "reasoning_format"); format != nullptr) {
+    if (*format != "auto" && *format != "none" && *format != "deepseek") {
+      return bad_field("reasoning_format", "must be \"auto\", or \"none\" for the raw text");
+    }
+    request.raw_output = *format == "none";
+  }
+  GLMV_ASSIGN(call.return_progress, boolean(body, "return_progress", false));
+  GLMV_ASSIGN(call.return_token_ids, boolean(body, "return_token_ids", false));
+  return {};
+}
+
+ApiResult<void> read_scheduling(const Json& body, api::ChatRequest& request) {
+  std::optional<int64_t> priority;
+  GLMV_FIELD(priority, integer(body, "priority", INT32_MIN, INT32_MAX));
+  request.priority = priority.value_or(0);
+  if (const Json* salt = find(body, "cache_salt"); salt != nullptr) {
+    GLMV_ASSIGN(request.cache_salt, string(*salt, "cache_salt"));
+    if (request.cache_salt.size() > kMaxSaltBytes ||
+        request.cache_salt.find_first_of(std::string_view("@/\\\0", 4)) != std::string::npos) {
+      return bad_field("cache_salt", "must have at most 128 bytes, none of them @ / \\ or NUL");
+    }
+  }
+  return {};
+}
+
 // Raw HTTP with the name that the Python client gives to additional fields.
-void merge_extra_body(Json& body, ChatCall& call) {
+void merge_extra_body(Json& body, Delivery& call) {
   const Json* extra = find(body, "extra_body");
   if (extra == nullptr || !extra->is_object()) return;
   const Json fields = *extra;
@@ -237,12 +222,36 @@ ApiResult<void> check_media(const std::vector<text::Message>& messages) {
 
 }  // namespace
 
+ApiResult<void> read_generation(const Json& body, api::ChatRequest& request) {
+  GLMV_RETURN_IF_ERROR(read_sampling(body, request));
+  GLMV_RETURN_IF_ERROR(read_limits(body, request));
+  GLMV_RETURN_IF_ERROR(read_logit_bias(body, request));
+  return read_scheduling(body, request);
+}
+
+ApiResult<void> read_delivery(const Json& body, std::optional<double> temperature,
+                              Delivery& delivery) {
+  if (const Json* model = find(body, "model"); model != nullptr) {
+    GLMV_ASSIGN(delivery.model, string(*model, "model"));
+  }
+  std::optional<int64_t> n;
+  GLMV_FIELD(n, integer(body, "n", 1, kMaxChoices));
+  delivery.n = static_cast<int>(n.value_or(1));
+  if (delivery.n > 1 && temperature == 0.0) {
+    return bad_field("n", "must be 1 at temperature 0: all choices would be the same");
+  }
+  GLMV_ASSIGN(delivery.stream, boolean(body, "stream", false));
+  if (const Json* options = find(body, "stream_options"); options != nullptr) {
+    if (!delivery.stream) return bad_field("stream_options", "needs \"stream\": true");
+    if (!options->is_object()) return bad_field("stream_options", "must be an object");
+    GLMV_ASSIGN(delivery.include_usage, boolean(*options, "include_usage", false));
+  }
+  return {};
+}
+
 ApiResult<ChatCall> parse_chat_call(Json body) {
   ChatCall call;
   merge_extra_body(body, call);
-  if (const Json* model = find(body, "model"); model != nullptr) {
-    GLMV_ASSIGN(call.model, string(*model, "model"));
-  }
   const Json* messages = find(body, "messages");
   if (messages == nullptr) return bad_field("messages", "is missing");
   if (messages->is_array() && messages->empty()) return bad_field("messages", "is empty");
@@ -251,24 +260,12 @@ ApiResult<ChatCall> parse_chat_call(Json body) {
   call.request.messages = std::move(*parsed);
   GLMV_RETURN_IF_ERROR(check_media(call.request.messages));
   GLMV_RETURN_IF_ERROR(refuse_unserved(body));
-  GLMV_RETURN_IF_ERROR(read_sampling(body, call.request));
-  GLMV_RETURN_IF_ERROR(read_limits(body, call.request));
-  GLMV_RETURN_IF_ERROR(read_logit_bias(body, call.request));
+  GLMV_RETURN_IF_ERROR(read_tools(body, call.request));
+  GLMV_RETURN_IF_ERROR(read_generation(body, call.request));
   GLMV_RETURN_IF_ERROR(read_logprobs(body, call.request));
   GLMV_RETURN_IF_ERROR(read_thinking(body, call.request));
-  std::optional<int64_t> n;
-  GLMV_FIELD(n, integer(body, "n", 1, kMaxChoices));
-  call.n = static_cast<int>(n.value_or(1));
-  if (call.n > 1 && call.request.temperature == 0.0) {
-    return bad_field("n", "must be 1 at temperature 0: all choices would be the same");
-  }
-  GLMV_ASSIGN(call.stream, boolean(body, "stream", false));
-  GLMV_ASSIGN(call.include_reasoning, boolean(body, "include_reasoning", true));
-  if (const Json* options = find(body, "stream_options"); options != nullptr) {
-    if (!call.stream) return bad_field("stream_options", "needs \"stream\": true");
-    if (!options->is_object()) return bad_field("stream_options", "must be an object");
-    GLMV_ASSIGN(call.include_usage, boolean(*options, "include_usage", false));
-  }
+  GLMV_RETURN_IF_ERROR(read_form(body, call));
+  GLMV_RETURN_IF_ERROR(read_delivery(body, call.request.temperature, call));
   return call;
 }
 

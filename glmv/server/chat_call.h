@@ -1,6 +1,8 @@
 #pragma once
-// The body of POST /v1/chat/completions as a request of a backend.
+// The body of POST /v1/chat/completions as a request of a backend, and what other endpoints share with
+// it.
 
+#include <optional>
 #include <string>
 
 #include "glmv/api/chat_types.h"
@@ -8,17 +10,29 @@
 
 namespace glmv::server {
 
-struct ChatCall {
-  api::ChatRequest request;
+// How a reply is to be sent.
+struct Delivery {
   std::string model;  // as the client wrote it; empty: the served one
   int n = 1;
   bool stream = false;
   bool include_usage = false;
-  bool include_reasoning = true;
   std::string warning;  // for the header x-glmv-warning
+};
+
+struct ChatCall : Delivery {
+  api::ChatRequest request;
+  bool include_reasoning = true;
+  bool return_progress = false;
+  bool return_token_ids = false;
 };
 
 // `body`: an object (parse_body). Checks every field that it knows; others are ignored, as clients send many. Errors name the field.
 ApiResult<ChatCall> parse_chat_call(Json body);
+
+// Sampling, limits, stops, biases, priority and salt.
+ApiResult<void> read_generation(const Json& body, api::ChatRequest& request);
+// model, n, stream and stream_options.
+ApiResult<void> read_delivery(const Json& body, std::optional<double> temperature,
+                              Delivery& delivery);
 
 }  // namespace glmv::server

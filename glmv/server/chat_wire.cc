@@ -32,34 +32,83 @@ Json logprobs_json(const std::vector<api::LogprobEntry>& entries) {
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
-std::string finish_reason(const api::ChatReply& reply) {
-  return reply.finish_reason == "length" ? "length" : "stop";
+std::string finish_reason(const api::ChatReply& reply, const api::ChatRequest& request) {
+  if (reply.finish_reason == "length") return "length";
+  const bool called = reply.finish_reason == "tool_calls";
+  return called && request.tool_choice != api::ToolChoice::kNamed ? "tool_calls" : "stop";
 }
 
-Json choice_json(const api::ChatReply& reply, int index, bool include_reasoning) {
+Json tool_calls_json(const std::vector<api::ToolCall>& calls) {
+  Json list = Json::array();
+  for (const api::ToolCall& call : calls) {
+    list.push_back({{"id", call.id},
+                    {"type", "function"},
+                    {"function", {{"name", repair_utf8(call.name)},
+                                  {"arguments", repair_utf8(call.arguments)}}}});
+  }
+  return list;
+}
+
+void add_endings(const api::ChatReply& reply, Json& choice) {
+  if (!reply.stop_string.empty()) {
+    choice["stop_reason"] = repair_utf8(reply.stop_string);
+  } else if (reply.finish_reason == "repetition") {
+    choice["stop_reason"] = "repetition";
+  }
+  if (reply.reasoning_reclassified) choice["x_reasoning_reclassified"] = true;
+}
+
+Json choice_json(const api::ChatReply& reply, const ChatCall& chat, int index) {
   Json message = {{"role", "assistant"}, {"content", repair_utf8(reply.content)}, {"refusal", nullptr}};
-  if (include_reasoning && !reply.reasoning.empty()) {
+  if (chat.include_reasoning && !reply.reasoning.empty()) {
     message["reasoning_content"] = repair_utf8(reply.reasoning);
     message["reasoning"] = message["reasoning_content"];
+  }
+  if (!reply.tool_calls.empty()) {
+    if (reply.content.empty()) message["content"] = nullptr;
+    message["tool_calls"] = tool_calls_json(reply.tool_calls);
   }
   if (!reply.boxed.empty()) {
     message["x_boxed"] = Json::array();
     for (const std::string& text : reply.boxed) message["x_boxed"].push_back(repair_utf8(text));
   }
-  return {{"index", index},
-          {"message", std::move(message)},
-          {"logprobs", logprobs_json(reply.logprobs)},
-          {"finish_reason", finish_reason(reply)}};
+  Json choice = {{"index", index},
+                 {"message", std::move(message)},
+                 {"logprobs", logprobs_json(reply.logprobs)},
+                 {"finish_reason", finish_reason(reply, chat.request)}};
+  add_endings(reply, choice);
+  if (chat.return_token_ids) choice["token_ids"] = reply.output_ids;
+  return choice;
 }
 
-Json usage_json(const std::vector<api::ChatReply>& replies) {
+Json timings_json(const api::ChatReply& reply) {
+  const api::ChatUsage& usage = reply.usage;
+  const api::ChatTimings& timings = reply.timings;
+  const auto rate = [](int64_t tokens, double ms) { return ms > 0 ? double(tokens) * 1000 / ms : 0.0; };
+  const int64_t computed = usage.prompt_tokens - usage.cached_tokens;
+  return {{"queue_ms", timings.queue_ms},
+          {"vision_ms", timings.vision_ms},
+          {"cache_n", usage.cached_tokens},
+          {"prompt_n", computed},
+          {"prompt_ms", timings.prefill_ms},
+          {"prompt_per_second", rate(computed, timings.prefill_ms)},
+          {"predicted_n", usage.completion_tokens},
+          {"predicted_ms", timings.decode_ms},
+          {"predicted_per_second", rate(usage.completion_tokens, timings.decode_ms)},
+          {"time_to_first_token_ms", timings.time_to_first_token_ms}};
+}
+
+Json usage_json(const std::vector<api::ChatReply>& replies, int n) {
   api::ChatUsage sum;
-  for (const api::ChatReply& reply : replies) {
-    sum.prompt_tokens = reply.usage.prompt_tokens;
-    sum.image_tokens = reply.usage.image_tokens;
-    sum.cached_tokens = std::max(sum.cached_tokens, reply.usage.cached_tokens);
-    sum.completion_tokens += reply.usage.completion_tokens;
-    sum.reasoning_tokens += reply.usage.reasoning_tokens;
+  for (size_t i = 0; i < replies.size(); ++i) {
+    const api::ChatUsage& usage = replies[i].usage;
+    if (i % static_cast<size_t>(n) == 0) {
+      sum.prompt_tokens += usage.prompt_tokens;
+      sum.image_tokens += usage.image_tokens;
+      sum.cached_tokens += usage.cached_tokens;
+    }
+    sum.completion_tokens += usage.completion_tokens;
+    sum.reasoning_tokens += usage.reasoning_tokens;
   }
   return {{"prompt_tokens", sum.prompt_tokens},
           {"completion_tokens", sum.completion_tokens},
@@ -109,6 +158,17 @@ Json delta_json(const api::ChatChunk& chunk, bool include_reasoning) {
     delta["reasoning"] = delta["reasoning_content"];
   }
   if (!chunk.content.empty()) delta["content"] = repair_utf8(chunk.content);
+  for (const api::ToolCallDelta& call : chunk.tool_calls) {
+    Json& list = delta["tool_calls"];
+    Json row = {{"index", call.index}};
+    if (!call.name.empty()) {
+      row["id"] = call.id;
+      row["type"] = "function";
+      row["function"]["name"] = repair_utf8(call.name);
+    }
+    row["function"]["arguments"] = repair_utf8(call.arguments);
+    list.push_back(std::move(row));
+  }
   return delta;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "glmv/api/chat_types.h"
+#include "glmv/server/chat_call.h"
 
 namespace glmv::server {
 
@@ -17,9 +18,13 @@ struct ReplyHead {
 };
 
 // A choice of a whole reply.
-Json choice_json(const api::ChatReply& reply, int index, bool include_reasoning);
-// prompt_tokens once; the completions of all choices added.
-Json usage_json(const std::vector<api::ChatReply>& replies);
+Json choice_json(const api::ChatReply& reply, const ChatCall& chat, int index);
+// How a choice ended, beyond finish_reason: stop_reason, x_reasoning_reclassified.
+void add_endings(const api::ChatReply& reply, Json& choice);
+// The prompt of every n replies once; all completions.
+Json usage_json(const std::vector<api::ChatReply>& replies, int n);
+// As llama.cpp's server has them: counts, milliseconds, rates.
+Json timings_json(const api::ChatReply& reply);
 Json completion_json(const ReplyHead& head, Json choices, Json usage);
 
 // A chunk with one choice; `usage_field`: with "usage": null, as clients expect who asked for usage.
@@ -33,7 +38,9 @@ Json delta_json(const api::ChatChunk& chunk, bool include_reasoning);
 // {"content": [...], "refusal": null}; null for none.
 Json logprobs_json(const std::vector<api::LogprobEntry>& entries);
 
-// stop, length: what a client may see.
-std::string finish_reason(const api::ChatReply& reply);
+// stop, length, tool_calls: what a client may see. A call that was named beforehand ends with stop.
+std::string finish_reason(const api::ChatReply& reply, const api::ChatRequest& request);
+// OpenAI's list, whole.
+Json tool_calls_json(const std::vector<api::ToolCall>& calls);
 
 }  // namespace glmv::server

@@ -22,7 +22,7 @@ using Endpoint = void (*)(const Call& call);
 
 struct Route {
   std::string_view method;
-  std::string_view path;  // "/v1/models/*": one more part
+  std::string_view path;  // "/v1/models/*": one part of any name
   Endpoint endpoint;
   bool is_public = false;  // without a key
 };
@@ -36,6 +36,8 @@ void detokenize(const Call& call);
 void apply_template(const Call& call);
 void show_metrics(const Call& call);
 void show_load(const Call& call);
+void cancel_request(const Call& call);
+void end_thinking(const Call& call);
 void list_models(const Call& call);
 void show_model(const Call& call);
 void health(const Call& call);

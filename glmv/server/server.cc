@@ -37,11 +37,18 @@ std::string_view given_key(const net::HttpRequest& request) {
   return request.header("x-api-key");
 }
 
+// "*" stands for one part of the path, not empty.
 bool matches(std::string_view pattern, std::string_view path) {
-  if (!pattern.ends_with("/*")) return pattern == path;
-  const std::string_view prefix = pattern.substr(0, pattern.size() - 1);
-  return path.starts_with(prefix) && path.size() > prefix.size() &&
-         path.find('/', prefix.size()) == path.npos;
+  const size_t star = pattern.find('*');
+  if (star == pattern.npos) return pattern == path;
+  const std::string_view prefix = pattern.substr(0, star), suffix = pattern.substr(star + 1);
+  if (path.size() <= prefix.size() + suffix.size() || !path.starts_with(prefix) ||
+      !path.ends_with(suffix)) {
+    return false;
+  }
+  path.remove_prefix(prefix.size());
+  path.remove_suffix(suffix.size());
+  return path.find('/') == path.npos;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "glmv/net/http_types.h"
 #include "glmv/server/api_error.h"
 #include "glmv/server/metrics.h"
+#include "glmv/server/running_requests.h"
 
 namespace glmv::server {
 
@@ -45,6 +46,7 @@ class Server {
   api::ChatBackend& backend() const { return backend_; }
   const api::ModelService& service() const { return service_; }
   Metrics& metrics() { return metrics_; }
+  RunningRequests& running() { return running_; }
   int64_t start_time() const { return start_time_; }
   bool draining() const { return draining_; }
   int num_requests() const { return num_requests_; }
@@ -71,6 +73,7 @@ class Server {
   api::ChatBackend& backend_;
   const api::ModelService& service_;
   Metrics metrics_;
+  RunningRequests running_;
   const int64_t start_time_;
   std::atomic<bool> draining_ = false;
   std::atomic<int> num_requests_ = 0;

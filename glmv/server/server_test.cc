@@ -1,88 +1,16 @@
 // The wire contract over a scripted backend, through a real socket.
 
-#include "glmv/server/server.h"
-
-#include <gtest/gtest.h>
-
 #include <semaphore>
 #include <thread>
 
-#include "glmv/api/scripted_backend.h"
 #include "glmv/base/random.h"
-#include "glmv/net/http_client_for_test.h"
-#include "glmv/net/http_server.h"
+#include "glmv/server/server_fixture_for_test.h"
 
 namespace glmv::server {
 namespace {
 
 using api::ScriptedReply;
 using namespace std::chrono_literals;
-
-// Words are tokens: their numbers.
-class FakeService : public api::ModelService {
- public:
-  Result<std::vector<int32_t>> tokenize(std::string_view text) const override {
-    if (text == "bad") return invalid_argument("no UTF-8");
-    return std::vector<int32_t>{static_cast<int32_t>(text.size())};
-  }
-  std::string detokenize(std::span<const int32_t> ids) const override {
-    std::string text;
-    for (const int32_t id : ids) text += "<" + std::to_string(id) + ">";
-    return text;
-  }
-  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest&) const override {
-    return api::PromptTokens{{1, 9, 9, 2}, {{"image", 28, 56, {1, 2, 4}, 2}}};
-  }
-  Result<std::string> prompt_text(const api::ChatRequest& request) const override {
-    return "[gMASK]" + request.messages[0].text();
-  }
-  api::ModelMetrics metrics() const override {
-    return {.num_running = 2, .prompt_tokens = 70, .cached_tokens = 30, .cache_blocks = 8, .used_cache_blocks = 2};
-  }
-};
-
-class Fixture {
- public:
-  explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"})
-      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test"}, backend,
-                service_),
-        http_(*net::HttpServer::start(
-            {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
-            [](int, const std::string& message) { return message; })) {}
-
-  net::HttpAnswer ask(std::string_view method, std::string_view path, const std::string& body = {},
-                      std::string_view headers = {}) {
-    net::TestConnection client(http_->port());
-    return client.ask(method, path, body, headers);
-  }
-  net::HttpAnswer chat(const Json& body) { return ask("POST", "/v1/chat/completions", body.dump()); }
-  uint16_t port() const { return http_->port(); }
-  Server& server() { return server_; }
-
- private:
-  FakeService service_;
-  Server server_;
-  std::unique_ptr<net::HttpServer> http_;
-};
-
-Json question(const Json& more = Json::object()) {
-  Json body = {{"model", "nano"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
-  body.update(more);
-  return body;
-}
-
-// The events of a stream; the last is "[DONE]".
-std::vector<std::string> events(const std::string& body) {
-  std::vector<std::string> out;
-  for (size_t begin = 0; begin < body.size();) {
-    const size_t end = body.find("\n\n", begin);
-    EXPECT_NE(end, std::string::npos);
-    const std::string event = body.substr(begin, end - begin);
-    if (event.starts_with("data: ")) out.push_back(event.substr(6));
-    begin = end + 2;
-  }
-  return out;
-}
 
 TEST(ChatCompletions, AWholeReply) {
   ScriptedReply script = ScriptedReply::text({"The ", "answer"});
@@ -99,6 +27,8 @@ TEST(ChatCompletions, AWholeReply) {
   Json json = Json::parse(answer.body);
   EXPECT_GT(json["created"], 1'700'000'000);
   json.erase("created");
+  EXPECT_EQ(json["timings"]["prompt_n"], 25);
+  json.erase("timings");
   const Json want = Json::parse(R"({"id":"chatcmpl-my-id","object":"chat.completion","model":"nano",
     "choices":[{"index":0,"message":{"role":"assistant","content":"The answer","refusal":null,
       "reasoning_content":"let me see","reasoning":"let me see","x_boxed":["answer"]},
@@ -251,7 +181,7 @@ TEST(ChatCompletions, BadFieldsAreNamed) {
       {{{"stream", 1}}, "stream"},
       {{{"reasoning_effort", "huge"}}, "reasoning_effort"},
       {{{"thinking", {{"type", "maybe"}}}}, "thinking"},
-      {{{"tools", {{{"type", "function"}}}}}, "tools"},
+      {{{"tools", {{{"type", "function"}}}}}, "tools[0]"},
       {{{"response_format", {{"type", "json_object"}}}}, "response_format"},
       {{{"messages", Json::array()}}, "messages"},
       {{{"messages", "hi"}}, "messages"},
@@ -350,6 +280,50 @@ TEST(ChatCompletions, AClientThatLeavesEndsItsWork) {
     client.close();
     EXPECT_TRUE(backend.ended.try_acquire_for(5s)) << stream;
   }
+}
+
+TEST(Requests, AreCancelledById) {
+  EndlessBackend backend;
+  Fixture server(backend);
+  net::HttpAnswer answer;
+  std::thread client([&] {
+    answer = server.ask("POST", "/v1/chat/completions", question().dump(), "X-Request-Id: mine\r\n");
+  });
+  backend.began.acquire();
+  EXPECT_EQ(server.ask("POST", "/v1/requests/other/cancel").status, 404);
+  EXPECT_EQ(server.ask("POST", "/v1/requests/chatcmpl-mine/cancel").status, 200);
+  client.join();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(server.ask("POST", "/v1/requests/mine/cancel").status, 404);
+  EXPECT_EQ(server.ask("POST", "/v1/requests//cancel").status, 404);
+}
+
+// Thinks until it is asked to stop that.
+class ThinkingBackend : public api::ChatBackend {
+ public:
+  Result<api::ChatReply> chat(const api::ChatRequest& request,
+                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+    while (!*request.end_thinking && on_chunk({.reasoning = "hm"})) std::this_thread::sleep_for(2ms);
+    on_chunk({.content = "yes"});
+    api::ChatReply reply;
+    reply.content = "yes";
+    reply.finish_reason = "stop";
+    return reply;
+  }
+};
+
+TEST(Requests, EndTheirThoughtWhenAsked) {
+  ThinkingBackend backend;
+  Fixture server(backend);
+  net::TestConnection client(server.port());
+  client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump());
+  while (client.received().find("reasoning") == std::string::npos && client.more()) {
+  }
+  const std::string received = client.received();
+  const size_t at = received.find("chatcmpl-");
+  const std::string id = received.substr(at, received.find('"', at) - at);
+  EXPECT_EQ(server.ask("POST", "/v1/requests/" + id + "/end_thinking").status, 200);
+  EXPECT_NE(client.answer().body.find("\"content\":\"yes\""), std::string::npos);
 }
 
 TEST(Limits, MoreRequestsThanTheQueueHoldsComeAgainLater) {

@@ -1,0 +1,126 @@
+#include "glmv/server/answer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "glmv/server/running_requests.h"
+
+namespace glmv::server {
+namespace {
+
+// Replies of one call that are made at the same time.
+constexpr size_t kMaxSideBySide = 16;
+
+using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
+
+// `on_chunk` is called from several threads when there are several requests.
+ApiResult<std::vector<api::ChatReply>> run(const Call& call,
+                                           const std::vector<api::ChatRequest>& requests,
+                                           const RequestSwitches& switches,
+                                           const OnChunk& on_chunk) {
+  std::vector<std::optional<Result<api::ChatReply>>> results(requests.size());
+  std::atomic<size_t> next = 0;
+  std::atomic<bool> failed = false;
+  const auto answer_one = [&](size_t index) {
+    api::ChatRequest request = requests[index];
+    request.end_thinking = switches.end_thinking;
+    const auto start = std::chrono::steady_clock::now();
+    try {
+      results[index] = call.server.backend().chat(request, [&](const api::ChatChunk& chunk) {
+        return !switches.cancelled && !failed && on_chunk(static_cast<int>(index), chunk);
+      });
+    } catch (const std::exception& error) {  // out of a thread it would end the process
+      results[index] = internal_error("{}", error.what());
+    }
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (*results[index]) {
+      call.server.metrics().add_reply(**results[index], elapsed.count());
+    } else {
+      failed = true;  // the others are for nothing
+    }
+  };
+  const auto work = [&] {
+    for (size_t i = next++; i < requests.size(); i = next++) answer_one(i);
+  };
+  {
+    std::vector<std::jthread> others;
+    const size_t num_threads = std::min(requests.size(), kMaxSideBySide);
+    for (size_t i = 1; i < num_threads; ++i) others.emplace_back(work);
+    work();
+  }
+  for (const auto& result : results) {
+    if (!*result) return std::unexpected(to_api_error(result->error()));
+  }
+  std::vector<api::ChatReply> replies;
+  for (auto& result : results) replies.push_back(std::move(**result));
+  return replies;
+}
+
+void send_stream(const Call& call, const Work& work, const net::HttpHeaders& headers,
+                 const RequestSwitches& switches, ReplyWriter& writer) {
+  EventStream out(call, work.form, headers);
+  std::mutex mutex;
+  const auto begin = [&] {
+    if (out.begun()) return;
+    out.begin();
+    writer.begin(out);
+  };
+  const auto replies =
+      run(call, work.requests, switches, [&](int index, const api::ChatChunk& chunk) {
+        const std::lock_guard lock(mutex);
+        begin();
+        return writer.piece(out, index, chunk) && !call.reply.client_gone();
+      });
+  if (!replies && !out.begun()) return fail(call, replies.error());
+  begin();
+  if (replies) {
+    writer.end(out, *replies);
+  } else {
+    call.server.metrics().add_error(replies.error().code);
+    writer.error(out, replies.error());
+  }
+  out.end();
+}
+
+}  // namespace
+
+std::vector<api::ChatRequest> repeated(const api::ChatRequest& request, int n) {
+  std::vector<api::ChatRequest> requests(static_cast<size_t>(n), request);
+  for (int i = 0; i < n; ++i) {
+    if (request.seed) requests[i].seed = *request.seed + static_cast<uint64_t>(i);
+  }
+  return requests;
+}
+
+ApiResult<std::string> served_model(const Call& call, const std::string& model) {
+  const std::string& served = call.server.options().model;
+  if (model.empty() || model == served) return served;
+  return std::unexpected(
+      ApiError{404, "model_not_found",
+               fmt::format("there is no model \"{}\" here; it is \"{}\"", model, served), "model", 0});
+}
+
+void answer(const Call& call, Work work, ReplyWriter& writer) {
+  if (call.server.draining()) {
+    return fail(call, {503, "draining", "the server is shutting down", "", 5});
+  }
+  const Server::Admission admission(call.server);
+  if (!admission) {
+    return fail(call, {503, "queue_full",
+                       fmt::format("{} requests are waiting already; try again soon",
+                                   call.server.options().max_requests), "", 5});
+  }
+  net::HttpHeaders headers;
+  if (!work.warning.empty()) headers.emplace_back("x-glmv-warning", work.warning);
+  const RunningRequests::Entry entry(call.server.running(), call.request_id);
+  if (work.stream) return send_stream(call, work, headers, entry.switches(), writer);
+  const auto replies = run(call, work.requests, entry.switches(),
+                           [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
+  if (!replies) return fail(call, replies.error());
+  send_json(call.reply, 200, writer.body(*replies), call.request_id, headers);
+}
+
+}  // namespace glmv::server

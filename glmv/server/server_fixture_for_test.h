@@ -1,0 +1,83 @@
+#pragma once
+// A server over a scripted backend, through a real socket.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "glmv/api/scripted_backend.h"
+#include "glmv/net/http_client_for_test.h"
+#include "glmv/net/http_server.h"
+#include "glmv/server/server.h"
+
+namespace glmv::server {
+
+// Words are tokens: their numbers.
+class FakeService : public api::ModelService {
+ public:
+  Result<std::vector<int32_t>> tokenize(std::string_view text) const override {
+    if (text == "bad") return invalid_argument("no UTF-8");
+    return std::vector<int32_t>{static_cast<int32_t>(text.size())};
+  }
+  std::string detokenize(std::span<const int32_t> ids) const override {
+    std::string text;
+    for (const int32_t id : ids) text += "<" + std::to_string(id) + ">";
+    return text;
+  }
+  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest&) const override {
+    return api::PromptTokens{{1, 9, 9, 2}, {{"image", 28, 56, {1, 2, 4}, 2}}};
+  }
+  Result<std::string> prompt_text(const api::ChatRequest& request) const override {
+    return "[gMASK]" + request.messages[0].text();
+  }
+  api::ModelMetrics metrics() const override {
+    return {.num_running = 2, .prompt_tokens = 70, .cached_tokens = 30, .cache_blocks = 8, .used_cache_blocks = 2};
+  }
+};
+
+class Fixture {
+ public:
+  explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"})
+      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test"}, backend,
+                service_),
+        http_(*net::HttpServer::start(
+            {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
+            [](int, const std::string& message) { return message; })) {}
+
+  net::HttpAnswer ask(std::string_view method, std::string_view path, const std::string& body = {},
+                      std::string_view headers = {}) {
+    net::TestConnection client(http_->port());
+    return client.ask(method, path, body, headers);
+  }
+  net::HttpAnswer chat(const Json& body) { return ask("POST", "/v1/chat/completions", body.dump()); }
+  uint16_t port() const { return http_->port(); }
+  Server& server() { return server_; }
+
+ private:
+  FakeService service_;
+  Server server_;
+  std::unique_ptr<net::HttpServer> http_;
+};
+
+inline Json question(const Json& more = Json::object()) {
+  Json body = {{"model", "nano"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
+  body.update(more);
+  return body;
+}
+
+// The events of a stream; the last is "[DONE]".
+inline std::vector<std::string> events(const std::string& body) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin < body.size();) {
+    const size_t end = body.find("\n\n", begin);
+    EXPECT_NE(end, std::string::npos);
+    const std::string event = body.substr(begin, end - begin);
+    if (event.starts_with("data: ")) out.push_back(event.substr(6));
+    begin = end + 2;
+  }
+  return out;
+}
+
+}  // namespace glmv::server
