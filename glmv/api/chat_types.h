@@ -19,8 +19,15 @@ namespace glmv::api {
 enum class Thinking { kAuto, kOn, kOff };
 enum class ToolChoice { kAuto, kNone, kRequired, kNamed };
 
+// A prompt that no template made: text, in which special tokens are seen, or ids.
+struct RawPrompt {
+  std::string text;
+  std::vector<int32_t> ids;  // instead of the text, unless empty
+};
+
 struct ChatRequest {
   std::vector<text::Message> messages;
+  std::optional<RawPrompt> raw_prompt;  // goes on from here; messages must be empty
   std::optional<double> temperature;   // unset fields take the checkpoint's generation_config
   std::optional<double> top_p;
   std::optional<int64_t> top_k;
@@ -59,7 +66,7 @@ struct ChatRequest {
 };
 
 struct LogprobEntry {
-  std::string token;  // bytes of the token, repaired to UTF-8
+  std::string token;  // its bytes, maybe only a part of a character
   int32_t token_id = 0;
   float logprob = 0;
   std::vector<LogprobEntry> top;

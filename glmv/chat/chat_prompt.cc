@@ -62,8 +62,34 @@ parsers::OutputTags output_tags(const text::Tokenizer& tokenizer) {
       [&](std::string_view name) { return added_token(tokenizer, name); });
 }
 
+namespace {
+
+Result<processing::ModelInput> raw_input(const processing::Processor& processor,
+                                         const api::RawPrompt& prompt) {
+  const text::Tokenizer& tokenizer = processor.tokenizer();
+  processing::ModelInput input;
+  if (prompt.ids.empty()) {
+    GLMV_ASSIGN(const std::vector<int32_t> ids, tokenizer.encode(prompt.text));
+    input.append_text(ids);
+  } else {
+    input.append_text(prompt.ids);
+  }
+  if (input.input_ids.empty()) return invalid_argument("prompt: is empty");
+  for (const std::string_view name : {"<|image|>", "<|video|>"}) {
+    const std::optional<int32_t> id = added_token(tokenizer, name);
+    if (id && std::ranges::find(input.input_ids, *id) != input.input_ids.end()) {
+      return invalid_argument("prompt: {} stands for a picture, and raw prompts have none; send "
+                              "messages to the chat endpoint", name);
+    }
+  }
+  return input;
+}
+
+}  // namespace
+
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request) {
+  if (request.raw_prompt) return raw_input(processor, *request.raw_prompt);
   if (request.messages.empty()) return invalid_argument("messages: give at least one message");
   processing::PromptOptions options;
   options.max_pixels = request.max_pixels;

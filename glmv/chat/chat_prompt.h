@@ -13,7 +13,7 @@ namespace glmv::chat {
 // The tags of a reply as this tokenizer spells them.
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 
-// Renders and tokenises the messages. Thinking::kOff sets enable_thinking = false; where the
+// Renders and tokenises the messages, or takes the raw prompt. Thinking::kOff sets enable_thinking = false; where the
 // template has no such switch (4.1V) a closed think pair, and <answer> if the tokenizer has it, is
 // appended. Errors of media, template and tokenizer pass through.
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,

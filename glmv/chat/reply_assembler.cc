@@ -132,7 +132,7 @@ std::string ReplyAssembler::marked_answer(bool streamed) const {
 }
 
 api::LogprobEntry ReplyAssembler::entry_of(const runtime::TokenLogprob& logprob) const {
-  return {.token = repair_utf8(tokenizer_.token_bytes(logprob.token_id)),
+  return {.token = std::string(tokenizer_.token_bytes(logprob.token_id)),
           .token_id = logprob.token_id,
           .logprob = logprob.logprob};
 }

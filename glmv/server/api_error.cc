@@ -11,7 +11,10 @@ constexpr size_t kMaxMessageBytes = 1000;
 // "messages[2].content: must be ..." -> "messages[2].content"; empty for other text.
 std::string leading_path(const std::string& message) {
   const size_t colon = message.find(": ");
-  if (colon == std::string::npos || !message.starts_with("messages")) return {};
+  if (colon == std::string::npos ||
+      !(message.starts_with("messages") || message.starts_with("prompt"))) {
+    return {};
+  }
   const std::string path = message.substr(0, colon);
   return path.find(' ') == std::string::npos ? path : std::string();
 }

@@ -7,18 +7,17 @@
 namespace glmv::server {
 namespace {
 
-// JSON has no infinity; this is what OpenAI sends instead.
-constexpr double kNoLogprob = -9999.0;
-
 Json logprob_json(const api::LogprobEntry& entry) {
   Json bytes = Json::array();
   for (const char c : entry.token) bytes.push_back(static_cast<uint8_t>(c));
   return {{"token", repair_utf8(entry.token)},
           {"bytes", std::move(bytes)},
-          {"logprob", std::isfinite(entry.logprob) ? double(entry.logprob) : kNoLogprob}};
+          {"logprob", wire_logprob(entry.logprob)}};
 }
 
 }  // namespace
+
+double wire_logprob(float logprob) { return std::isfinite(logprob) ? double(logprob) : -9999.0; }
 
 Json logprobs_json(const std::vector<api::LogprobEntry>& entries) {
   if (entries.empty()) return nullptr;

@@ -35,6 +35,8 @@ Json usage_chunk_json(const ReplyHead& head, Json usage);
 
 // The deltas of a piece: reasoning under both names that clients read.
 Json delta_json(const api::ChatChunk& chunk, bool include_reasoning);
+// JSON has no infinity: -9999, as OpenAI sends it.
+double wire_logprob(float logprob);
 // {"content": [...], "refusal": null}; null for none.
 Json logprobs_json(const std::vector<api::LogprobEntry>& entries);
 

@@ -5,6 +5,7 @@ namespace glmv::server {
 std::span<const Route> routes() {
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/chat/completions", chat_completions},
+      {"POST", "/v1/completions", completions},
       {"POST", "/v1/chat/completions/input_tokens", count_input_tokens},
       {"POST", "/v1/requests/*/cancel", cancel_request},
       {"POST", "/v1/requests/*/end_thinking", end_thinking},

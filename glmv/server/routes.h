@@ -30,6 +30,7 @@ std::span<const Route> routes();
 
 // endpoints/*.cc
 void chat_completions(const Call& call);
+void completions(const Call& call);
 void count_input_tokens(const Call& call);
 void tokenize(const Call& call);
 void detokenize(const Call& call);
