@@ -19,8 +19,9 @@ using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
 // `on_chunk` is called from several threads when there are several requests.
 ApiResult<std::vector<api::ChatReply>> run(const Call& call,
                                            const std::vector<api::ChatRequest>& requests,
-                                           const RequestSwitches& switches,
                                            const OnChunk& on_chunk) {
+  const RunningRequests::Entry entry(call.server.running(), call.request_id);
+  const RequestSwitches& switches = entry.switches();
   std::vector<std::optional<Result<api::ChatReply>>> results(requests.size());
   std::atomic<size_t> next = 0;
   std::atomic<bool> failed = false;
@@ -60,7 +61,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call,
 }
 
 void send_stream(const Call& call, const Work& work, const net::HttpHeaders& headers,
-                 const RequestSwitches& switches, ReplyWriter& writer) {
+                 ReplyWriter& writer) {
   EventStream out(call, work.form, headers);
   std::mutex mutex;
   const auto begin = [&] {
@@ -69,7 +70,7 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
     writer.begin(out);
   };
   const auto replies =
-      run(call, work.requests, switches, [&](int index, const api::ChatChunk& chunk) {
+      run(call, work.requests, [&](int index, const api::ChatChunk& chunk) {
         const std::lock_guard lock(mutex);
         begin();
         return writer.piece(out, index, chunk) && !call.reply.client_gone();
@@ -115,10 +116,9 @@ void answer(const Call& call, Work work, ReplyWriter& writer) {
   }
   net::HttpHeaders headers;
   if (!work.warning.empty()) headers.emplace_back("x-glmv-warning", work.warning);
-  const RunningRequests::Entry entry(call.server.running(), call.request_id);
-  if (work.stream) return send_stream(call, work, headers, entry.switches(), writer);
-  const auto replies = run(call, work.requests, entry.switches(),
-                           [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
+  if (work.stream) return send_stream(call, work, headers, writer);
+  const auto replies =
+      run(call, work.requests, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
   if (!replies) return fail(call, replies.error());
   send_json(call.reply, 200, writer.body(*replies), call.request_id, headers);
 }

@@ -6,6 +6,10 @@ std::span<const Route> routes() {
   static constexpr Route kRoutes[] = {
       {"POST", "/v1/chat/completions", chat_completions},
       {"POST", "/v1/completions", completions},
+      {"POST", "/v1/responses", responses},
+      {"POST", "/v1/responses/input_tokens", count_response_tokens},
+      {"POST", "/v1/messages", messages, false, anthropic_error},
+      {"POST", "/v1/messages/count_tokens", count_message_tokens, false, anthropic_error},
       {"POST", "/v1/chat/completions/input_tokens", count_input_tokens},
       {"POST", "/v1/requests/*/cancel", cancel_request},
       {"POST", "/v1/requests/*/end_thinking", end_thinking},

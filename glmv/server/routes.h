@@ -14,6 +14,7 @@ struct Call {
   const net::HttpRequest& request;
   net::HttpReply& reply;
   const std::string& request_id;
+  ErrorForm error_form = to_json;
 };
 // Counts the error and sends it.
 void fail(const Call& call, const ApiError& error);
@@ -25,12 +26,18 @@ struct Route {
   std::string_view path;  // "/v1/models/*": one part of any name
   Endpoint endpoint;
   bool is_public = false;  // without a key
+  ErrorForm error_form = to_json;
 };
 std::span<const Route> routes();
 
 // endpoints/*.cc
 void chat_completions(const Call& call);
 void completions(const Call& call);
+void responses(const Call& call);
+void count_response_tokens(const Call& call);
+void messages(const Call& call);
+void count_message_tokens(const Call& call);
+Json anthropic_error(const ApiError& error);
 void count_input_tokens(const Call& call);
 void tokenize(const Call& call);
 void detokenize(const Call& call);

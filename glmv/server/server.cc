@@ -98,9 +98,9 @@ void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
   if (auto access = check_access(request, found != nullptr && found->is_public); !access) {
-    return send_error(reply, access.error(), id);
+    return send_error(reply, access.error(), id, found == nullptr ? to_json : found->error_form);
   }
-  if (found != nullptr) return found->endpoint({*this, request, reply, id});
+  if (found != nullptr) return found->endpoint({*this, request, reply, id, found->error_form});
   if (!allowed.empty()) {
     return send_error(reply, {405, "method_not_allowed",
                               fmt::format("{} takes {}", request.path, allowed), "", 0}, id);
@@ -117,17 +117,18 @@ void send_json(net::HttpReply& reply, int status, const Json& body, const std::s
   reply.send(status, headers, wire_text(body));
 }
 
-void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id) {
+void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
+                ErrorForm form) {
   net::HttpHeaders more;
   if (error.retry_after_s > 0) more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
   // What a repetition cannot change: clients repeat other errors of the server by themselves.
   if (error.status == 500 || error.status == 501) more.emplace_back("x-should-retry", "false");
-  send_json(reply, error.status, to_json(error), request_id, more);
+  send_json(reply, error.status, form(error), request_id, more);
 }
 
 void fail(const Call& call, const ApiError& error) {
   call.server.metrics().add_error(error.code);
-  send_error(call.reply, error, call.request_id);
+  send_error(call.reply, error, call.request_id, call.error_form);
 }
 
 }  // namespace glmv::server

@@ -79,8 +79,12 @@ class Server {
   std::atomic<int> num_requests_ = 0;
 };
 
+// The body of an error in the dialect of an endpoint.
+using ErrorForm = Json (*)(const ApiError& error);
+
 // Both with the request's id.
-void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id);
+void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
+                ErrorForm form = to_json);
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
                const net::HttpHeaders& more_headers = {});
 

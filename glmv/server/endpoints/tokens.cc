@@ -1,7 +1,8 @@
-// POST /tokenize, /detokenize, /apply-template, /v1/chat/completions/input_tokens.
+// POST /tokenize, /detokenize, /apply-template, /v1/chat/completions/input_tokens,
+// /v1/responses/input_tokens.
 
 #include "glmv/base/utf8.h"
-#include "glmv/server/chat_call.h"
+#include "glmv/server/responses_call.h"
 #include "glmv/server/routes.h"
 
 namespace glmv::server {
@@ -69,9 +70,9 @@ ApiResult<Json> template_json(const Call& call) {
   return Json{{"prompt", repair_utf8(*text)}};
 }
 
-ApiResult<Json> count_json(const Call& call) {
+ApiResult<Json> count_json(const Call& call, ApiResult<ChatCall> (*parse)(const Json&)) {
   GLMV_ASSIGN(const Json body, parse_body(call.request.body));
-  GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
+  GLMV_ASSIGN(const ChatCall chat, parse(body));
   auto tokens = call.server.service().prompt_tokens(chat.request);
   if (!tokens) return std::unexpected(to_api_error(tokens.error()));
   int64_t media_tokens = 0;
@@ -91,6 +92,9 @@ void answer(const Call& call, const ApiResult<Json>& json) {
 void tokenize(const Call& call) { answer(call, tokenize_json(call)); }
 void detokenize(const Call& call) { answer(call, detokenize_json(call)); }
 void apply_template(const Call& call) { answer(call, template_json(call)); }
-void count_input_tokens(const Call& call) { answer(call, count_json(call)); }
+void count_input_tokens(const Call& call) {
+  answer(call, count_json(call, [](const Json& body) { return parse_chat_call(body); }));
+}
+void count_response_tokens(const Call& call) { answer(call, count_json(call, parse_responses_call)); }
 
 }  // namespace glmv::server
