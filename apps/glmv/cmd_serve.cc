@@ -50,6 +50,13 @@ std::vector<std::string> host_names(const ServeFlags& flags) {
   return {"localhost", "127.0.0.1", "[::1]", flags.http.host};
 }
 
+Json defaults_json(const checkpoint::GenerationConfig& defaults) {
+  return {{"temperature", defaults.do_sample ? defaults.temperature : 0.0},
+          {"top_p", defaults.top_p},
+          {"top_k", defaults.top_k},
+          {"repetition_penalty", defaults.repetition_penalty}};
+}
+
 Result<int> run_serve(ServeFlags flags) {
   GLMV_RETURN_IF_ERROR(add_keys(flags.api_key_file, flags.server.api_keys));
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
@@ -64,7 +71,12 @@ Result<int> run_serve(ServeFlags flags) {
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
   server::Server server(flags.server,
                         {.max_context_tokens = backend->engine().max_context_tokens(),
-                         .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype},
+                         .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype,
+                         .family = backend->engine().config().model_type,
+                         .quantization = engine.quantize == "none" ? engine.dtype : engine.quantize,
+                         .weight_bytes = backend->engine().weight_bytes(),
+                         .max_running = engine.max_running_requests,
+                         .generation_defaults = defaults_json(backend->defaults())},
                         *backend, *backend);
   GLMV_ASSIGN(const auto http,
               net::HttpServer::start(

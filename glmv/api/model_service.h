@@ -44,6 +44,8 @@ class ModelService {
   // The prompt of a request, its pictures decoded; errors as chat() has them.
   virtual Result<PromptTokens> prompt_tokens(const ChatRequest& request) const = 0;
   virtual Result<std::string> prompt_text(const ChatRequest& request) const = 0;
+  // Source of the template that makes prompts.
+  virtual std::string chat_template() const = 0;
   virtual ModelMetrics metrics() const = 0;
 };
 

@@ -31,6 +31,7 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   std::string detokenize(std::span<const int32_t> ids) const override;
   Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request) const override;
   Result<std::string> prompt_text(const api::ChatRequest& request) const override;
+  std::string chat_template() const override { return processor_->chat_template().source(); }
   api::ModelMetrics metrics() const override;
 
   const runtime::Engine& engine() const { return *engine_; }

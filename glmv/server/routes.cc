@@ -23,6 +23,20 @@ std::span<const Route> routes() {
       {"GET", "/version", version},
       {"GET", "/metrics", show_metrics},
       {"GET", "/load", show_load},
+      {"GET", "/props", show_properties},
+      {"POST", "/api/chat", ollama_chat, false, ollama_error},
+      {"POST", "/api/generate", ollama_generate, false, ollama_error},
+      {"GET", "/api/tags", ollama_tags, false, ollama_error},
+      {"GET", "/api/ps", ollama_running, false, ollama_error},
+      {"POST", "/api/show", ollama_show, false, ollama_error},
+      {"GET", "/api/version", ollama_version, false, ollama_error},
+      {"POST", "/v1/embeddings", no_embeddings},
+      {"POST", "/api/embed", no_embeddings, false, ollama_error},
+      {"POST", "/v1/audio/transcriptions", no_audio},
+      {"POST", "/v1/audio/speech", no_audio},
+      {"GET", "/v1/lora_adapters", no_adapters},
+      {"POST", "/v1/load_lora_adapter", no_adapters},
+      {"POST", "/v1/unload_lora_adapter", no_adapters},
   };
   return kRoutes;
 }

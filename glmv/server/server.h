@@ -29,6 +29,11 @@ struct ServerOptions {
 struct ServedModel {
   int64_t max_context_tokens = 0;
   std::string fingerprint;  // of weights and dtype
+  std::string family;       // model_type of its config
+  std::string quantization; // of its weights, or their dtype
+  int64_t weight_bytes = 0;
+  int64_t max_running = 0;  // requests that are computed at once
+  Json generation_defaults = Json::object();  // what fields that a request leaves out become
 };
 
 // Thread-safe. Backend and service outlive it.

@@ -32,6 +32,7 @@ class FakeService : public api::ModelService {
   Result<std::string> prompt_text(const api::ChatRequest& request) const override {
     return "[gMASK]" + request.messages[0].text();
   }
+  std::string chat_template() const override { return "{{ messages }}"; }
   api::ModelMetrics metrics() const override {
     return {.num_running = 2, .prompt_tokens = 70, .cached_tokens = 30, .cache_blocks = 8, .used_cache_blocks = 2};
   }
@@ -40,7 +41,7 @@ class FakeService : public api::ModelService {
 class Fixture {
  public:
   explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"})
-      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test"}, backend,
+      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test", .family = "glm4v"}, backend,
                 service_),
         http_(*net::HttpServer::start(
             {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },

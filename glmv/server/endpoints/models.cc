@@ -1,4 +1,4 @@
-// GET /v1/models, /v1/models/NAME, /health, /ready, /version, /metrics, /load.
+// GET /v1/models, /v1/models/NAME, /health, /ready, /version, /metrics, /load, /props.
 
 #include "glmv/server/routes.h"
 
@@ -15,7 +15,7 @@ Json model_json(const Server& server) {
           {"parent", nullptr},
           {"max_model_len", server.model().max_context_tokens},
           {"capabilities", {{"vision", true}, {"video", true},
-                            {"tools", false}, {"reasoning", true}}}};
+                            {"tools", true}, {"reasoning", true}}}};
 }
 
 }  // namespace
@@ -54,6 +54,20 @@ void show_metrics(const Call& call) {
 
 void show_load(const Call& call) {
   send_json(call.reply, 200, {{"server_load", call.server.num_requests()}}, call.request_id);
+}
+
+void show_properties(const Call& call) {
+  const Server& server = call.server;
+  send_json(call.reply, 200,
+            {{"model", server.options().model},
+             {"build_info", "glmv-" GLMV_VERSION},
+             {"n_ctx", server.model().max_context_tokens},
+             {"total_slots", server.model().max_running},
+             {"max_requests", server.options().max_requests},
+             {"modalities", {{"vision", true}, {"video", true}, {"audio", false}}},
+             {"default_generation_settings", server.model().generation_defaults},
+             {"chat_template", server.service().chat_template()}},
+            call.request_id);
 }
 
 void version(const Call& call) {
