@@ -22,6 +22,7 @@ struct ServeFlags {
   net::HttpServerOptions http{.port = 8000};
   server::ServerOptions server{.model = ""};
   std::string api_key_file;
+  std::string reasoning_parser = "native";
   int64_t shutdown_timeout_s = 30;
 };
 
@@ -68,7 +69,13 @@ Result<int> run_serve(ServeFlags flags) {
   }
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
   catch_interrupts();
+  const auto rules = parsers::reasoning_rules(flags.reasoning_parser);
+  if (!rules) {
+    return invalid_argument("--reasoning-parser {}: must be one of {}", flags.reasoning_parser,
+                            parsers::reasoning_rules_names());
+  }
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
+  if (flags.reasoning_parser != "native") backend->use_rules(*rules);
   server::Server server(flags.server,
                         {.max_context_tokens = backend->engine().max_context_tokens(),
                          .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype,
@@ -130,6 +137,9 @@ void add_serve(CLI::App& command, int& exit_code) {
   command.add_option("--max-queue", flags->server.max_requests,
                      "requests that are answered or wait; others get 503")
       ->check(CLI::Range(1, 10000))->capture_default_str()->group(group);
+  command.add_option("--reasoning-parser", flags->reasoning_parser,
+                     "native, or as another server divides replies: vllm-a, vllm-b, vllm-c, sglang")
+      ->capture_default_str()->group(group);
   command.add_option("--metrics-compat", flags->server.metrics_prefix,
                      "glmv, or vllm: prefix of the names in /metrics")
       ->check(CLI::IsMember({"glmv", "vllm"}))->capture_default_str()->group(group);

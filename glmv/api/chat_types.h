@@ -38,6 +38,7 @@ struct ChatRequest {
   std::map<int32_t, double> logit_bias;
   std::optional<uint64_t> seed;
   std::optional<int64_t> max_tokens;
+  int64_t min_tokens = 0;              // the end of a turn is not sampled before
   std::vector<std::string> stop;
   std::vector<int32_t> stop_token_ids;
   bool ignore_eos = false;
@@ -49,11 +50,14 @@ struct ChatRequest {
   bool detect_repetition = false;
   bool drop_restated = false;
   bool keep_box_markers = false;       // in the content
+  bool whole = false;                  // pieces are progress only: the reply may divide them anew
   // A reply that ends by itself inside the thought that the prompt opened: the text is the answer.
   bool reclassify_open_thought = false;
   bool raw_output = false;             // all of it is content, with its tags
   int64_t max_pixels = 0;              // per picture; 0: the processor's limit
   bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
+  bool add_generation_prompt = true;
+  bool continue_final_message = false; // the reply goes on from the last message, the assistant's
   Json template_kwargs;                // object or null
   Json tools;                          // OpenAI's list of functions, or null
   ToolChoice tool_choice = ToolChoice::kAuto;

@@ -35,6 +35,8 @@ bool has_thinking_switch(const processing::Processor& processor) {
 text::RenderOptions render_options(const processing::Processor& processor,
                                    const api::ChatRequest& request) {
   text::RenderOptions options;
+  options.add_generation_prompt = request.add_generation_prompt && !request.continue_final_message;
+  options.continue_final_message = request.continue_final_message;
   options.kwargs = request.template_kwargs;
   if (has_tools(processor)) options.tools = offered_tools(request);
   if (has_thinking_switch(processor) && request.thinking != api::Thinking::kAuto) {
@@ -45,7 +47,10 @@ text::RenderOptions render_options(const processing::Processor& processor,
 
 // What closes the thought where the template has no switch for that.
 std::string_view prompt_end(const processing::Processor& processor, const api::ChatRequest& request) {
-  if (request.thinking != api::Thinking::kOff || has_thinking_switch(processor)) return "";
+  if (request.thinking != api::Thinking::kOff || request.continue_final_message ||
+      has_thinking_switch(processor)) {
+    return "";
+  }
   const bool has_answer = added_token(processor.tokenizer(), "<answer>").has_value();
   return has_answer ? "<think></think><answer>" : "<think></think>\n";
 }
@@ -140,6 +145,7 @@ runtime::Request build_request(const api::ChatRequest& request,
       .num_logprobs = request.logprobs ? request.top_logprobs : -1};
 
   out.stop = {.max_new_tokens = request.max_tokens.value_or(-1),
+              .min_new_tokens = request.min_tokens,
               .stop_token_ids = request.stop_token_ids,
               .stop_strings = request.stop,
               .include_stop_string = request.include_stop_string,

@@ -52,8 +52,9 @@ BoxFrame describe_prompt(const processing::ModelInput& input, api::ChatReply& re
   return frame;
 }
 
-parsers::ReasoningOptions parsing(const api::ChatRequest& request, const parsers::OutputTags& tags,
-                                  parsers::StartState start) {
+parsers::ReasoningOptions parsing_options(const api::ChatRequest& request,
+                                          const parsers::OutputTags& tags,
+                                          parsers::StartState start) {
   if (request.raw_output) return {.tags = {}};
   parsers::ReasoningOptions options{.tags = tags,
                                     .start = start,
@@ -90,7 +91,10 @@ Result<api::ChatReply> LocalBackend::chat(
       std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   GLMV_ASSIGN(const std::unique_ptr<runtime::TokenStream> stream, engine_->submit(std::move(job)));
 
-  ReplyAssembler assembler(tokenizer, parsing(request, tags_, reply_begins));
+  parsers::ReasoningOptions parsing = parsing_options(request, tags_, reply_begins);
+  parsing.rules = rules_;
+  parsing.keep_box_markers |= keep_boxes_;
+  ReplyAssembler assembler(tokenizer, std::move(parsing));
   bool wanted = true;
   bool enough = false;  // the one call that is allowed is there
   const auto show = [&](const api::ChatChunk& chunk) {
@@ -121,7 +125,7 @@ Result<api::ChatReply> LocalBackend::chat(
     if (answer && wanted) show({.content = *answer});
   }
 
-  const bool streamed = static_cast<bool>(on_chunk);
+  const bool streamed = on_chunk && !request.whole;
   assembler.fill(reply, streamed);
   if (answer) {
     reply.content = std::move(*answer);

@@ -7,6 +7,7 @@
 #include "glmv/api/model_service.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/parsers/output_tags.h"
+#include "glmv/parsers/reasoning_rules.h"
 #include "glmv/processing/processor.h"
 #include "glmv/runtime/engine.h"
 
@@ -34,6 +35,13 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   std::string chat_template() const override { return processor_->chat_template().source(); }
   api::ModelMetrics metrics() const override;
 
+  // How thoughts are told from answers; before the first chat. The answers of other rules than our
+  // own keep their box markers.
+  void use_rules(const parsers::ReasoningRules& rules) {
+    rules_ = rules;
+    keep_boxes_ = true;
+  }
+
   const runtime::Engine& engine() const { return *engine_; }
   const processing::Processor& processor() const { return *processor_; }
   // Of the checkpoint, what unset fields of a request take.
@@ -44,6 +52,8 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   std::unique_ptr<runtime::Engine> engine_;
   checkpoint::GenerationConfig defaults_;
   parsers::OutputTags tags_;
+  parsers::ReasoningRules rules_;
+  bool keep_boxes_ = false;
 };
 
 }  // namespace glmv::chat

@@ -26,13 +26,17 @@ size_t skip_newlines(std::string_view text) {
 
 ReasoningParser::ReasoningParser(ReasoningOptions options)
     : options_(std::move(options)), calls_(options_.tools ? *options_.tools : kNoTools) {
-  switch (options_.start) {
+  StartState start = options_.start;
+  if (start == StartState::kReasoning && !options_.rules.heeds_prompt) start = StartState::kStart;
+  const bool forced = start == StartState::kStart && options_.rules.forced;
+  if (forced) start = StartState::kReasoning;
+  switch (start) {
     case StartState::kStart:
       state_ = State::kStart;
       break;
     case StartState::kReasoning:
       state_ = State::kReasoning;
-      think_opened_ = true;
+      think_opened_ = !forced;
       break;
     case StartState::kContent:
       state_ = State::kContent;
@@ -124,15 +128,25 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
       return;
     }
     case State::kReasoning: {
-      const size_t skipped = reasoning_begun_ ? 0 : skip_newlines(text);
+      const size_t skipped =
+          reasoning_begun_ || !options_.rules.trims ? 0 : skip_newlines(text);
       emit(SegmentKind::kRemoved, text.substr(0, skipped), delta);
       if (skipped == text.size()) return;
+      text.remove_prefix(skipped);
+      if (!reasoning_begun_ && !options_.rules.trims && !think_opened_) {
+        // Goes with a <think> that may follow.
+        const size_t blank = skip_white_space(text);
+        if (blank > 0) held_.push_back({SegmentKind::kReasoning, std::string(text.substr(0, blank))});
+        text.remove_prefix(blank);
+        if (text.empty()) return;
+      }
       reasoning_begun_ = true;
-      emit(SegmentKind::kReasoning, text.substr(skipped), delta);
+      release_held(true, delta);
+      emit(SegmentKind::kReasoning, text, delta);
       return;
     }
     case State::kContent: {
-      if (at_content_start_) {
+      if (at_content_start_ && (options_.rules.trims || after_call_)) {
         if (held_.empty() && !after_call_) {
           const size_t skipped = skip_newlines(text);
           emit(SegmentKind::kRemoved, text.substr(0, skipped), delta);
@@ -162,8 +176,9 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
 void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
   if (tag.kind >= TagKind::kToolCall && tag.kind <= TagKind::kArgValueClose &&
       state_ != State::kCall) {
-    if (options_.tools && tag.kind == TagKind::kToolCall) return begin_call(tag, delta);
-    if (tag.kind == TagKind::kToolCall && state_ == State::kReasoning) enter_content();
+    const bool begins = options_.rules.calls_end_thoughts || state_ != State::kReasoning;
+    if (options_.tools && tag.kind == TagKind::kToolCall && begins) return begin_call(tag, delta);
+    if (tag.kind == TagKind::kToolCall && state_ == State::kReasoning && begins) enter_content();
     return on_text(tag.text, delta);
   }
   if (state_ == State::kCall) {
@@ -181,6 +196,9 @@ void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
     on_box_marker(tag, delta);
     return;
   }
+  if (is_text(tag)) return on_text(tag.text, delta);
+  if (tag.kind == TagKind::kThinkOpen) open_seen_ = true;
+  if (tag.kind == TagKind::kThinkClose) close_seen_ = true;
   const bool ends_held = tag.kind != TagKind::kRole && tag.kind != TagKind::kWrapper;
   if (!ends_held || state_ == State::kTail) {
     if (held_.empty()) {
@@ -195,13 +213,12 @@ void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
   emit(SegmentKind::kRemoved, tag.text, delta);
   switch (tag.kind) {
     case TagKind::kThinkOpen:
-      if (state_ == State::kStart) {
-        state_ = State::kReasoning;
-        think_opened_ = true;
-      }
+      if (state_ == State::kStart) state_ = State::kReasoning;
+      if (state_ == State::kReasoning) think_opened_ = true;
       break;
     case TagKind::kThinkClose:
       if (state_ == State::kReasoning) {
+        think_opened_ = true;
         enter_content();
       } else if (!think_opened_) {
         think_opened_ = true;  // only the first one can close an unwritten <think>
@@ -222,6 +239,23 @@ void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
       break;
     default:
       break;
+  }
+}
+
+// Of a tag that the rules do not know, or not here.
+bool ReasoningParser::is_text(const OutputTag& tag) const {
+  switch (tag.kind) {
+    case TagKind::kAnswerOpen:
+    case TagKind::kAnswerClose:
+      return !options_.rules.answer_tags;
+    case TagKind::kThinkOpen:
+      return options_.rules.stray_tags_are_text &&
+             (state_ == State::kContent ||
+              (state_ == State::kReasoning && (reasoning_begun_ || think_opened_)));
+    case TagKind::kThinkClose:
+      return options_.rules.stray_tags_are_text && state_ != State::kReasoning;
+    default:
+      return false;
   }
 }
 
@@ -382,6 +416,16 @@ ReasoningResult ReasoningParser::result(bool reclassify) const {
         break;
     }
   }
+  if (reclassify && options_.rules.needs_both_tags && !(open_seen_ && close_seen_)) {
+    result.reasoning.clear();
+    result.content.clear();
+    for (const Segment& segment : segments_) {
+      if (segment.kind != SegmentKind::kInserted) result.content += segment.text;
+    }
+    result.marked_content = result.content;
+    return result;
+  }
+  if (!options_.rules.trims) return result;
   const size_t begin = skip_newlines(result.reasoning);
   const size_t end = result.reasoning.find_last_not_of("\r\n");
   result.reasoning =

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "glmv/parsers/output_tags.h"
+#include "glmv/parsers/reasoning_rules.h"
 #include "glmv/parsers/tool_call.h"
 
 namespace glmv::parsers {
@@ -17,6 +18,7 @@ namespace glmv::parsers {
 struct ReasoningOptions {
   OutputTags tags = OutputTags::text_only();
   StartState start = StartState::kStart;
+  ReasoningRules rules;
   // Drop text behind </answer> that only repeats the answer (white space folded).
   bool drop_restated = false;
   bool keep_box_markers = false;  // in the content
@@ -86,6 +88,7 @@ class ReasoningParser {
   void on_text(std::string_view text, ReasoningDelta& delta);
   void on_tag(const OutputTag& tag, ReasoningDelta& delta);
   void on_box_marker(const OutputTag& tag, ReasoningDelta& delta);
+  bool is_text(const OutputTag& tag) const;
   void begin_call(const OutputTag& tag, ReasoningDelta& delta);
   void in_call(ToolCallParser::Status status, Segment segment, ReasoningDelta& delta);
   void refuse_call(ReasoningDelta& delta);
@@ -103,6 +106,7 @@ class ReasoningParser {
   bool reasoning_begun_ = false;   // a character other than a newline was seen
   bool at_content_start_ = false;  // newlines here belong to the tag before
   bool think_opened_ = false;
+  bool open_seen_ = false, close_seen_ = false;  // the tags, in the output
   bool content_ends_in_newline_ = true;  // also true while there is no content
   Tail tail_ = Tail::kLeading;
   std::string answer_;        // folded text of the answer, for the comparison

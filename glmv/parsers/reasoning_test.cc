@@ -61,7 +61,8 @@ void expect_chunking_is_irrelevant(const std::string& output, const ReasoningOpt
   const Streamed whole = stream({output}, options);
   EXPECT_EQ(whole.conserved, output);
   EXPECT_EQ(whole.content, whole.result.content);
-  EXPECT_EQ(trim_newlines(whole.reasoning), whole.result.reasoning);
+  EXPECT_EQ(options.rules.trims ? trim_newlines(whole.reasoning) : whole.reasoning,
+            whole.result.reasoning);
   const auto same = [&](const Streamed& got) {
     EXPECT_EQ(got.conserved, output);
     EXPECT_EQ(got.reasoning, whole.reasoning);
@@ -208,6 +209,58 @@ TEST(Reasoning, NoTagLeaksFromWholeReplies) {
       EXPECT_EQ(got.reasoning.find(tag), std::string::npos) << output;
     }
   }
+}
+
+// The table of how servers of the family read the same outputs.
+TEST(Reasoning, RulesOfOtherServers) {
+  struct Expected {
+    const char* reasoning;
+    const char* content;
+  };
+  struct Row {
+    const char* output;
+    StartState start;
+    Expected native, vllm_a, vllm_b, sglang;
+  };
+  constexpr StartState kStart = StartState::kStart, kOpen = StartState::kReasoning,
+                       kClosed = StartState::kContent;
+  const Row rows[] = {
+      {"<think>r</think>c", kStart, {"r", "c"}, {"r", "c"}, {"r", "c"}, {"r", "c"}},
+      {"c", kStart, {"", "c"}, {"", "c"}, {"c", ""}, {"", "c"}},
+      {"<think>r</think>", kStart, {"r", ""}, {"r", ""}, {"r", ""}, {"r", ""}},
+      {"<think></think>c", kStart, {"", "c"}, {"", "c"}, {"", "c"}, {"", "c"}},
+      {"\n<think>\nr\n</think>\n\nc", kStart, {"r", "c"}, {"\nr\n", "\n\nc"}, {"\nr\n", "\n\nc"}, {"r", "c"}},
+      {"r</think>c", kStart, {"r", "c"}, {"", "r</think>c"}, {"r", "c"}, {"", "r</think>c"}},
+      {"r", kOpen, {"r", ""}, {"", "r"}, {"r", ""}, {"r", ""}},
+      {"", kStart, {"", ""}, {"", ""}, {"", ""}, {"", ""}},
+      {"<think>a<think>b</think>c", kStart, {"ab", "c"}, {"a<think>b", "c"}, {"a<think>b", "c"}, {"a<think>b", "c"}},
+      {"<think>r</think>c</think>d", kStart, {"r", "cd"}, {"r", "c</think>d"}, {"r", "c</think>d"}, {"r", "c</think>d"}},
+      {"<think>r<tool_call>f", kStart, {"r", "<tool_call>f"}, {"", "<think>r<tool_call>f"}, {"r<tool_call>f", ""}, {"r", "<tool_call>f"}},
+      {"c", kClosed, {"", "c"}, {"", "c"}, {"", "c"}, {"", "c"}},
+      {"<think>r</think><answer>c", kStart, {"r", "c"}, {"r", "<answer>c"}, {"r", "<answer>c"}, {"r", "<answer>c"}},
+      {"<think>r<answer>c</answer>", kStart, {"r", "c"}, {"", "<think>r<answer>c</answer>"}, {"r<answer>c</answer>", ""}, {"r<answer>c</answer>", ""}},
+      {"<think>a\nb\nc</think>d", kStart, {"a\nb\nc", "d"}, {"a\nb\nc", "d"}, {"a\nb\nc", "d"}, {"a\nb\nc", "d"}}};
+  for (const Row& row : rows) {
+    const auto check = [&](const char* name, const Expected& expected) {
+      const ReasoningOptions options{.start = row.start, .rules = *reasoning_rules(name)};
+      const ReasoningResult result = parse_reasoning(row.output, options);
+      EXPECT_EQ(result.reasoning, expected.reasoning) << name << ": " << row.output;
+      EXPECT_EQ(result.content, expected.content) << name << ": " << row.output;
+      expect_chunking_is_irrelevant(row.output, options);
+    };
+    check("native", row.native);
+    check("vllm-a", row.vllm_a);
+    check("vllm-b", row.vllm_b);
+    check("sglang", row.sglang);
+  }
+  const auto vllm_c = [](std::string_view output, StartState start) {
+    return parse_reasoning(output, {.start = start, .rules = *reasoning_rules("vllm-c")});
+  };
+  EXPECT_EQ(vllm_c("c", StartState::kStart).reasoning, "c");
+  EXPECT_EQ(vllm_c("c", StartState::kContent).content, "c");
+  EXPECT_EQ(vllm_c("r</think>c</think>d", StartState::kStart).content, "cd");
+  EXPECT_EQ(vllm_c("r<tool_call>f", StartState::kStart).reasoning, "r");
+  EXPECT_FALSE(reasoning_rules("other"));
 }
 
 TEST(StartState, IsDecidedByTheLastTurnOfThePrompt) {

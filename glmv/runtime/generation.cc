@@ -39,6 +39,7 @@ Result<Generation::Outcome> Generation::step(std::span<float> logits) {
     event.token_id = *forced;
   } else {
     penalties_.apply(logits);
+    stopping_.mask_early_ends(logits);
     event.token_id = sampler_.sample(logits);
   }
   const int32_t id = *event.token_id;

@@ -33,6 +33,7 @@ struct SamplingParams {
 
 struct StopConditions {
   int64_t max_new_tokens = -1;             // -1: up to the context limit
+  int64_t min_new_tokens = 0;              // before, EOS and stop ids are not sampled
   std::vector<int32_t> stop_token_ids;     // in addition to the model's EOS ids
   std::vector<std::string> stop_strings;   // found in the detokenised text
   bool include_stop_string = false;

@@ -1,6 +1,7 @@
 #include "glmv/runtime/stopping.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "glmv/base/check.h"
@@ -48,10 +49,18 @@ Stopping::Stopping(const StopConditions& conditions, std::span<const int32_t> eo
     : stop_ids_(conditions.stop_token_ids.begin(), conditions.stop_token_ids.end()),
       stop_strings_(conditions.stop_strings),
       include_stop_string_(conditions.include_stop_string),
+      min_tokens_(conditions.min_new_tokens),
       max_tokens_(max_tokens),
       token_bytes_(std::move(token_bytes)),
       matcher_(conditions.stop_strings) {
   if (!conditions.ignore_eos) stop_ids_.insert(eos_ids.begin(), eos_ids.end());
+}
+
+void Stopping::mask_early_ends(std::span<float> logits) const {
+  if (num_tokens_ >= min_tokens_) return;
+  for (const int32_t id : stop_ids_) {
+    if (id >= 0 && id < std::ssize(logits)) logits[id] = -std::numeric_limits<float>::infinity();
+  }
 }
 
 Stopping::Verdict Stopping::push(TokenEvent event) {

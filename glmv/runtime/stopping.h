@@ -56,6 +56,8 @@ class Stopping {
     int32_t stop_token_id = -1;
     std::string stop_string;
   };
+  // The ids that would end an output which is too short yet get -inf.
+  void mask_early_ends(std::span<float> logits) const;
   // The next token of the output (event with token_id set).
   Verdict push(TokenEvent event);
   // Everything still held, when the output ends for another reason.
@@ -76,6 +78,7 @@ class Stopping {
   std::unordered_set<int32_t> stop_ids_;
   std::vector<std::string> stop_strings_;
   bool include_stop_string_;
+  int64_t min_tokens_;
   int64_t max_tokens_;
   std::function<std::string(int32_t)> token_bytes_;
   StopStringMatcher matcher_;

@@ -55,6 +55,19 @@ TEST(Stopping, EosEndsAndIsNotEmitted) {
   EXPECT_EQ(out.stop_token_id, 2);
 }
 
+TEST(Stopping, NoEndIsSampledBeforeTheFewestTokens) {
+  Stopping stopping({.min_new_tokens = 2, .stop_token_ids = {1, 99}}, std::vector<int32_t>{2}, 1000,
+                    {});
+  std::vector<float> logits(3, 1.0f);
+  stopping.push({.token_id = 0});
+  stopping.mask_early_ends(logits);
+  EXPECT_EQ(logits, (std::vector<float>{1.0f, -INFINITY, -INFINITY}));
+  stopping.push({.token_id = 0});
+  logits.assign(3, 1.0f);
+  stopping.mask_early_ends(logits);
+  EXPECT_EQ(logits, std::vector<float>(3, 1.0f));
+}
+
 TEST(Stopping, IgnoreEosKeepsOtherStopIds) {
   const StopConditions conditions{.stop_token_ids = {1}, .ignore_eos = true};
   const Output out = generate(conditions, {"a", "b", "<eos>"}, {0, 2, 1}, {2});

@@ -19,7 +19,7 @@ using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
 // `on_chunk` is called from several threads when there are several requests.
 ApiResult<std::vector<api::ChatReply>> run(const Call& call,
                                            const std::vector<api::ChatRequest>& requests,
-                                           const OnChunk& on_chunk) {
+                                           bool stream, const OnChunk& on_chunk) {
   const RunningRequests::Entry entry(call.server.running(), call.request_id);
   const RequestSwitches& switches = entry.switches();
   std::vector<std::optional<Result<api::ChatReply>>> results(requests.size());
@@ -28,6 +28,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call,
   const auto answer_one = [&](size_t index) {
     api::ChatRequest request = requests[index];
     request.end_thinking = switches.end_thinking;
+    request.whole = !stream;
     const auto start = std::chrono::steady_clock::now();
     try {
       results[index] = call.server.backend().chat(request, [&](const api::ChatChunk& chunk) {
@@ -70,7 +71,7 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
     writer.begin(out);
   };
   const auto replies =
-      run(call, work.requests, [&](int index, const api::ChatChunk& chunk) {
+      run(call, work.requests, true, [&](int index, const api::ChatChunk& chunk) {
         const std::lock_guard lock(mutex);
         begin();
         return writer.piece(out, index, chunk) && !call.reply.client_gone();
@@ -117,8 +118,9 @@ void answer(const Call& call, Work work, ReplyWriter& writer) {
   net::HttpHeaders headers;
   if (!work.warning.empty()) headers.emplace_back("x-glmv-warning", work.warning);
   if (work.stream) return send_stream(call, work, headers, writer);
-  const auto replies =
-      run(call, work.requests, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
+  const auto replies = run(call, work.requests, false, [&](int, const api::ChatChunk&) {
+    return !call.reply.client_gone();
+  });
   if (!replies) return fail(call, replies.error());
   send_json(call.reply, 200, writer.body(*replies), call.request_id, headers);
 }

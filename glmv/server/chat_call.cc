@@ -39,6 +39,12 @@ ApiResult<void> read_limits(const Json& body, api::ChatRequest& request) {
   const char* name =
       find(body, "max_completion_tokens") != nullptr ? "max_completion_tokens" : "max_tokens";
   GLMV_FIELD(request.max_tokens, integer(body, name, 1, INT64_MAX));
+  std::optional<int64_t> min_tokens;
+  GLMV_FIELD(min_tokens, integer(body, "min_tokens", 0, INT32_MAX));
+  request.min_tokens = min_tokens.value_or(0);
+  if (request.max_tokens && request.min_tokens > *request.max_tokens) {
+    return bad_field("min_tokens", fmt::format("is {}, above {}", request.min_tokens, name));
+  }
   GLMV_ASSIGN(request.ignore_eos, boolean(body, "ignore_eos", false));
   GLMV_ASSIGN(request.include_stop_string, boolean(body, "include_stop_str_in_output", false));
   if (const Json* stop = find(body, "stop"); stop != nullptr) {
@@ -169,6 +175,11 @@ ApiResult<void> read_form(const Json& body, ChatCall& call) {
       return bad_field("reasoning_format", "must be \"auto\", or \"none\" for the raw text");
     }
     request.raw_output = *format == "none";
+  }
+  GLMV_ASSIGN(request.add_generation_prompt, boolean(body, "add_generation_prompt", true));
+  GLMV_ASSIGN(request.continue_final_message, boolean(body, "continue_final_message", false));
+  if (request.continue_final_message && request.messages.back().role != "assistant") {
+    return bad_field("continue_final_message", "needs a last message of the assistant");
   }
   GLMV_ASSIGN(call.return_progress, boolean(body, "return_progress", false));
   GLMV_ASSIGN(call.return_token_ids, boolean(body, "return_token_ids", false));

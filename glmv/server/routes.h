@@ -25,6 +25,8 @@ struct Route {
   std::string_view method;
   std::string_view path;  // "/v1/models/*": one part of any name
   Endpoint endpoint;
+  std::string_view summary;
+  std::string_view body = {};  // name of the schema of what it takes (openapi_schemas.cc)
   bool is_public = false;  // without a key
   ErrorForm error_form = to_json;
 };
@@ -55,6 +57,7 @@ void no_embeddings(const Call& call);
 void no_audio(const Call& call);
 void no_adapters(const Call& call);
 void show_properties(const Call& call);
+void show_openapi(const Call& call);
 void cancel_request(const Call& call);
 void end_thinking(const Call& call);
 void list_models(const Call& call);

@@ -1,0 +1,84 @@
+#include "glmv/server/openapi.h"
+
+#include <algorithm>
+
+#include "glmv/server/openapi_schemas.h"
+#include "glmv/server/routes.h"
+
+namespace glmv::server {
+namespace {
+
+Json error_schema() {
+  return Json::parse(R"({"type": "object", "required": ["error"]})");
+}
+
+Json responses_json(const Route& route) {
+  const Json ref = {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}};
+  Json responses = {{"200", {{"description", "the answer"}}}};
+  const auto add = [&](const char* status, const char* text) {
+    responses[status] = {{"description", text}, {"content", ref}};
+  };
+  if (!route.is_public) add("401", "no key, or an unknown one");
+  add("403", "a host or page that is not served");
+  if (route.path.find('*') != route.path.npos) add("404", "there is none of this name");
+  if (!route.body.empty()) {
+    add("400", "a field is wrong; error.param names it");
+    add("404", "there is no such model");
+    add("413", "the body is too large");
+    add("415", "the body is compressed");
+    add("422", "a picture is not allowed, not found or broken");
+    add("501", "not offered");
+  } else if (route.path.starts_with("/v1/lora")) {
+    add("501", "not offered");
+  }
+  add("503", "too many requests, or the server is ending: come again after Retry-After seconds");
+  return responses;
+}
+
+// "/v1/models/*" -> "/v1/models/{id}"
+std::string path_template(std::string_view path) {
+  std::string text(path);
+  if (const size_t star = text.find('*'); star != text.npos) text.replace(star, 1, "{id}");
+  return text;
+}
+
+Json operation(const Route& route) {
+  Json json = {{"summary", route.summary}, {"responses", responses_json(route)}};
+  if (route.path.find('*') != route.path.npos) {
+    json["parameters"] = Json::array({{{"name", "id"}, {"in", "path"}, {"required", true},
+                                       {"schema", {{"type", "string"}, {"minLength", 1}}}}});
+  }
+  if (!route.body.empty()) {
+    const std::string ref = "#/components/schemas/" + std::string(route.body);
+    json["requestBody"] = {{"required", true},
+                           {"content", {{"application/json", {{"schema", {{"$ref", ref}}}}}}}};
+  }
+  if (route.is_public) json["security"] = Json::array();
+  return json;
+}
+
+}  // namespace
+
+Json openapi_json() {
+  Json paths = Json::object();
+  for (const Route& route : routes()) {
+    std::string method(route.method);
+    std::ranges::transform(method, method.begin(), [](char c) { return static_cast<char>(c + 32); });
+    paths[path_template(route.path)][method] = operation(route);
+  }
+  Json schemas = body_schemas();
+  schemas["Error"] = error_schema();
+  return {{"openapi", "3.1.0"},
+          {"info", {{"title", "glmv"}, {"version", GLMV_VERSION},
+                    {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+          {"paths", std::move(paths)},
+          {"components", {{"schemas", std::move(schemas)},
+                          {"securitySchemes", {{"key", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
+          {"security", Json::array({{{"key", Json::array()}}})}};
+}
+
+void show_openapi(const Call& call) {
+  send_json(call.reply, 200, openapi_json(), call.request_id);
+}
+
+}  // namespace glmv::server
