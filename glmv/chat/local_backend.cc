@@ -12,6 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// How often who waits for a reply is asked whether it still does.
+constexpr std::chrono::milliseconds kLookInterval{100};
+
 std::string wire_name(runtime::FinishReason reason) {
   switch (reason) {
     case runtime::FinishReason::kLength:
@@ -80,16 +83,26 @@ Result<api::ChatReply> LocalBackend::chat(
   ReplyAssembler assembler(
       tokenizer, {.tags = tags_, .start = reply_begins, .drop_restated = request.drop_restated});
   bool wanted = true;
-  const auto show = [&](const api::ChatChunk& chunk) {
-    if (!wanted || !on_chunk || is_empty(chunk) || on_chunk(chunk)) return;
+  const auto offer = [&](const api::ChatChunk& chunk) {
+    if (!wanted || !on_chunk || on_chunk(chunk)) return;
     wanted = false;
     engine_->cancel(stream->id());
   };
-  runtime::TokenEvent event = stream->next();
+  const auto show = [&](const api::ChatChunk& chunk) {
+    if (!is_empty(chunk)) offer(chunk);
+  };
+  const auto next_event = [&] {
+    while (true) {
+      if (std::optional<runtime::TokenEvent> event = stream->next_for(kLookInterval)) return *std::move(event);
+      offer({});
+    }
+  };
+  runtime::TokenEvent event = next_event();
   while (true) {
+    if (event.forced) ++reply.usage.forced_tokens;
     if (wanted) show(assembler.on_event(event));
     if (event.finish != runtime::FinishReason::kNone) break;
-    event = stream->next();
+    event = next_event();
   }
   if (event.finish == runtime::FinishReason::kError) {
     return std::unexpected(event.error.value_or(
@@ -156,7 +169,11 @@ api::ModelMetrics LocalBackend::metrics() const {
           .drafted_tokens = m.drafted_tokens,
           .accepted_tokens = m.accepted_tokens,
           .cache_blocks = m.cache.max_blocks,
-          .used_cache_blocks = m.cache.used_blocks};
+          .used_cache_blocks = m.cache.used_blocks,
+          .cache_block_tokens = m.cache.block_tokens,
+          .engine_alive = m.alive,
+          .num_steps = m.num_steps,
+          .step_seconds = m.step_seconds};
 }
 
 }  // namespace glmv::chat

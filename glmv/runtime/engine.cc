@@ -32,6 +32,9 @@ class Stream final : public TokenStream {
   ~Stream() override { handle_->cancelled = true; }
 
   TokenEvent next() override { return handle_->queue.pop(); }
+  std::optional<TokenEvent> next_for(std::chrono::milliseconds wait) override {
+    return handle_->queue.pop_for(wait);
+  }
   RequestId id() const override { return handle_->id; }
 
  private:
