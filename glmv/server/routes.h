@@ -14,6 +14,7 @@ struct Call {
   const net::HttpRequest& request;
   net::HttpReply& reply;
   const std::string& request_id;
+  AccessRecord& record;  // what the log will say of it
 };
 // Counts the error and sends it.
 void fail(const Call& call, const ApiError& error);
@@ -25,6 +26,7 @@ struct Route {
   std::string_view path;  // "/v1/models/*": one more part
   Endpoint endpoint;
   bool is_public = false;  // without a key
+  bool is_admin = false;   // with an admin key only
 };
 std::span<const Route> routes();
 

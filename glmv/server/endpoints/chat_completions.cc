@@ -1,12 +1,12 @@
 // POST /v1/chat/completions.
 
-#include <chrono>
 #include <ctime>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 
+#include "glmv/server/ask_backend.h"
 #include "glmv/server/chat_call.h"
 #include "glmv/server/chat_wire.h"
 #include "glmv/server/routes.h"
@@ -86,19 +86,12 @@ class ChatStream {
 ApiResult<std::vector<api::ChatReply>> run(
     const Call& call, const ChatCall& chat,
     const std::function<bool(int, const api::ChatChunk&)>& on_chunk) {
-  std::vector<std::optional<Result<api::ChatReply>>> results(chat.n);
+  std::vector<std::optional<ApiResult<api::ChatReply>>> results(chat.n);
   const auto answer = [&](int index) {
     api::ChatRequest request = chat.request;
     if (request.seed) *request.seed += static_cast<uint64_t>(index);
-    const auto start = std::chrono::steady_clock::now();
-    try {
-      results[index] = call.server.backend().chat(
-          request, [&, index](const api::ChatChunk& chunk) { return on_chunk(index, chunk); });
-    } catch (const std::exception& error) {  // out of a thread it would end the process
-      results[index] = internal_error("{}", error.what());
-    }
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (*results[index]) call.server.metrics().add_reply(**results[index], elapsed.count());
+    results[index] = ask_backend(
+        call, request, [&, index](const api::ChatChunk& chunk) { return on_chunk(index, chunk); });
   };
   {
     std::vector<std::jthread> others;
@@ -107,7 +100,7 @@ ApiResult<std::vector<api::ChatReply>> run(
   }
   std::vector<api::ChatReply> replies;
   for (auto& result : results) {
-    if (!*result) return std::unexpected(to_api_error(result->error()));
+    if (!*result) return std::unexpected(result->error());
     replies.push_back(std::move(**result));
   }
   return replies;
