@@ -49,6 +49,7 @@ class TestConnection {
       bytes.remove_prefix(static_cast<size_t>(n));
     }
   }
+  void finish_sending() { ::shutdown(fd_, SHUT_WR); }
   void request(std::string_view method, std::string_view path, std::string_view body = {},
                std::string_view headers = {}) {
     std::string text;

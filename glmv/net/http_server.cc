@@ -38,6 +38,7 @@
 
 #include "glmv/net/exchange.h"
 #include "glmv/net/handler_pool.h"
+#include "glmv/net/request_reading.h"
 #include "glmv/net/tls.h"
 
 namespace glmv::net {
@@ -72,6 +73,15 @@ bool has_left(Stream& stream) {
   return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
+// Null: plain HTTP.
+Result<std::shared_ptr<asio::ssl::context>> tls_context(const HttpServerOptions& options) {
+  if (options.tls_certificate.empty() && options.tls_key.empty()) return nullptr;
+  if (options.tls_certificate.empty() || options.tls_key.empty()) {
+    return invalid_argument("HTTPS needs both a certificate and its key");
+  }
+  return make_tls_context(options.tls_certificate, options.tls_key);
+}
+
 class Server final : public HttpServer {
  public:
   Server(const HttpServerOptions& options, HttpHandler handler, HttpErrorBody error_body)
@@ -96,12 +106,7 @@ class Server final : public HttpServer {
   }
 
   Result<void> listen() {
-    if (options_.tls_certificate.empty() != options_.tls_key.empty()) {
-      return invalid_argument("HTTPS needs both a certificate and its key");
-    }
-    if (!options_.tls_key.empty()) {
-      GLMV_ASSIGN(tls_, make_tls_context(options_.tls_certificate, options_.tls_key));
-    }
+    GLMV_ASSIGN(tls_, tls_context(options_));
     GLMV_RETURN_IF_ERROR(options_.unix_socket.empty() ? listen_tcp() : listen_unix());
     for (int i = 0; i < std::max(1, options_.num_io_threads); ++i) {
       threads_.emplace_back([this] { io_.run(); });
@@ -263,9 +268,11 @@ class Server final : public HttpServer {
       if (!error && std::distance(fields.begin(), fields.end()) > std::ptrdiff_t{kMaxHeaders}) {
         error = http::error::header_limit;
       }
-      if (!error && !beast::iequals(fields[http::field::content_encoding], "identity") &&
-          !fields[http::field::content_encoding].empty()) {
-        co_return co_await refuse(stream, 415, "send the body without Content-Encoding");
+      if (!error) {
+        HeadProblem problem = head_problem(fields);
+        if (problem.status != 0) {
+          co_return co_await refuse(stream, problem.status, std::move(problem.message));
+        }
       }
       if (!error && beast::iequals(fields[http::field::expect], "100-continue")) {
         constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -276,21 +283,6 @@ class Server final : public HttpServer {
       const bool keep_alive = parser.get().keep_alive() && !draining_;
       if (!co_await answer(stream, to_request(parser.release(), peer), keep_alive)) co_return;
     }
-  }
-
-  static HttpRequest to_request(http::request<http::string_body> from, const std::string& peer) {
-    HttpRequest request;
-    request.method = from.method_string();
-    const std::string target(from.target());
-    const size_t mark = std::min(target.find('?'), target.size());
-    request.path = target.substr(0, mark);
-    if (mark < target.size()) request.query = target.substr(mark + 1);
-    for (const auto& field : from) {
-      request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    }
-    request.body = std::move(from.body());
-    request.peer = peer;
-    return request;
   }
 
   // A request that could not be read.
@@ -399,7 +391,7 @@ class Server final : public HttpServer {
   const HttpServerOptions options_;
   const HttpHandler handler_;
   const HttpErrorBody error_body_;
-  std::shared_ptr<asio::ssl::context> tls_;  // null: plain HTTP
+  std::shared_ptr<asio::ssl::context> tls_;
   std::function<void()> close_acceptor_;
   uint16_t port_ = 0;
   std::atomic<bool> draining_ = false;
@@ -413,6 +405,11 @@ class Server final : public HttpServer {
 };
 
 }  // namespace
+
+Result<void> check_tls_files(const HttpServerOptions& options) {
+  GLMV_RETURN_IF_ERROR(tls_context(options));
+  return {};
+}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options,
                                                       HttpHandler handler,

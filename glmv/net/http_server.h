@@ -52,6 +52,10 @@ class HttpServer {
   virtual int num_handlers() const = 0;
 };
 
+// What start() would say of the certificate and its key, for those who find out before they do what takes
+// long.
+Result<void> check_tls_files(const HttpServerOptions& options);
+
 // Reason phrase of a status: "Not Found".
 std::string_view reason_phrase(int status);
 
