@@ -7,69 +7,14 @@
 #include <semaphore>
 #include <thread>
 
-#include "glmv/api/scripted_backend.h"
 #include "glmv/base/random.h"
-#include "glmv/net/http_client_for_test.h"
-#include "glmv/net/http_server.h"
+#include "glmv/server/server_for_test.h"
 
 namespace glmv::server {
 namespace {
 
 using api::ScriptedReply;
 using namespace std::chrono_literals;
-
-// Words are tokens: their numbers.
-class FakeService : public api::ModelService {
- public:
-  Result<std::vector<int32_t>> tokenize(std::string_view text) const override {
-    if (text == "bad") return invalid_argument("no UTF-8");
-    return std::vector<int32_t>{static_cast<int32_t>(text.size())};
-  }
-  std::string detokenize(std::span<const int32_t> ids) const override {
-    std::string text;
-    for (const int32_t id : ids) text += "<" + std::to_string(id) + ">";
-    return text;
-  }
-  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest&) const override {
-    return api::PromptTokens{{1, 9, 9, 2}, {{"image", 28, 56, {1, 2, 4}, 2}}};
-  }
-  Result<std::string> prompt_text(const api::ChatRequest& request) const override {
-    return "[gMASK]" + request.messages[0].text();
-  }
-  api::ModelMetrics metrics() const override {
-    return {.num_running = 2, .prompt_tokens = 70, .cached_tokens = 30, .cache_blocks = 8, .used_cache_blocks = 2};
-  }
-};
-
-class Fixture {
- public:
-  explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"})
-      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test"}, backend,
-                service_),
-        http_(*net::HttpServer::start(
-            {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
-            [](int, const std::string& message) { return message; })) {}
-
-  net::HttpAnswer ask(std::string_view method, std::string_view path, const std::string& body = {},
-                      std::string_view headers = {}) {
-    net::TestConnection client(http_->port());
-    return client.ask(method, path, body, headers);
-  }
-  net::HttpAnswer chat(const Json& body) { return ask("POST", "/v1/chat/completions", body.dump()); }
-  uint16_t port() const { return http_->port(); }
-  Server& server() { return server_; }
-
- private:
-  FakeService service_;
-  Server server_;
-  std::unique_ptr<net::HttpServer> http_;
-};
-
-Json question(const Json& more = Json::object()) {
-  Json body = {{"model", "nano"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
-  body.update(more);
-  return body;
-}
 
 // The events of a stream; the last is "[DONE]".
 std::vector<std::string> events(const std::string& body) {
@@ -302,22 +247,6 @@ TEST(ChatCompletions, ErrorsOfTheBackend) {
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "context_length_exceeded");
 }
-
-// Goes on until it is told to stop.
-class EndlessBackend : public api::ChatBackend {
- public:
-  Result<api::ChatReply> chat(const api::ChatRequest&,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
-    began.release();
-    while (!stop && on_chunk({.content = "x"})) std::this_thread::sleep_for(2ms);
-    ended.release();
-    api::ChatReply reply;
-    reply.finish_reason = "stop";
-    return reply;
-  }
-  std::counting_semaphore<100> began{0}, ended{0};
-  std::atomic<bool> stop = false;
-};
 
 class BrokenBackend : public api::ChatBackend {
  public:
