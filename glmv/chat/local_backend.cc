@@ -63,12 +63,36 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
     : processor_(std::move(processor)),
       engine_(std::move(engine)),
       defaults_(std::move(defaults)),
-      tags_(output_tags(processor_->tokenizer())) {}
+      tags_(output_tags(processor_->tokenizer())) {
+  const text::Tokenizer& tokenizer = processor_->tokenizer();
+  for (int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    longest_token_ =
+        std::max(longest_token_, tokenizer.token_bytes(static_cast<int32_t>(id)).size());
+  }
+}
+
+Result<void> LocalBackend::check_length(size_t num_bytes) const {
+  const auto limit = static_cast<size_t>(engine_->max_context_tokens());
+  if (num_bytes / longest_token_ < limit) return {};
+  return invalid_argument(
+      "the prompt is too long: its text of {} bytes has {} tokens at least and the maximum context "
+      "length is {} tokens, the answer included: shorten the prompt",
+      num_bytes, num_bytes / longest_token_, limit);
+}
+
+Result<void> LocalBackend::check_length(const api::ChatRequest& request) const {
+  size_t num_bytes = 0;
+  for (const text::Message& message : request.messages) {
+    for (const text::ContentPart& part : message.content) num_bytes += part.text.size();
+  }
+  return check_length(num_bytes);
+}
 
 Result<api::ChatReply> LocalBackend::chat(
     const api::ChatRequest& request, const std::function<bool(const api::ChatChunk&)>& on_chunk) {
   const Clock::time_point start = Clock::now();
   const text::Tokenizer& tokenizer = processor_->tokenizer();
+  GLMV_RETURN_IF_ERROR(check_length(request));
   GLMV_ASSIGN(processing::ModelInput input, build_prompt(*processor_, request));
   const parsers::StartState reply_begins = reply_start(input.input_ids, tokenizer, tags_);
 
@@ -129,6 +153,7 @@ Result<api::ChatReply> LocalBackend::chat(
 }
 
 Result<std::vector<int32_t>> LocalBackend::tokenize(std::string_view text) const {
+  GLMV_RETURN_IF_ERROR(check_length(text.size()));
   // As in a message: what looks like a special token is text.
   const text::ByteRange whole{0, text.size()};
   return processor_->tokenizer().encode(text, {.untrusted = {&whole, 1}});
@@ -141,6 +166,7 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
 }
 
 Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
+  GLMV_RETURN_IF_ERROR(check_length(request));
   GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request));
   api::PromptTokens out;
   out.ids = input.input_ids;
@@ -155,6 +181,7 @@ Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& re
 }
 
 Result<std::string> LocalBackend::prompt_text(const api::ChatRequest& request) const {
+  GLMV_RETURN_IF_ERROR(check_length(request));
   return render_prompt(*processor_, request);
 }
 
