@@ -85,6 +85,12 @@ Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
   return options;
 }
 
+std::string served_name(const runtime::EngineOptions& options) {
+  if (!options.gguf.empty()) return options.gguf;
+  const std::filesystem::path& folder = options.model_dir;
+  return (folder.filename().empty() ? folder.parent_path() : folder).filename().string();
+}
+
 void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   const std::string sampling = "Sampling (default: the checkpoint's generation_config.json)";
   command.add_option("--temp", flags.temperature, "temperature; 0: greedy")->group(sampling);

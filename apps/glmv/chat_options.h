@@ -20,6 +20,9 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 // Fills engine.model_dir and engine.cpus, to which it keeps the calling thread and its children.
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags);
 
+// What a server calls the model: its folder, or its GGUF file.
+std::string served_name(const runtime::EngineOptions& options);
+
 struct ChatFlags {
   // Unset: the checkpoint's generation_config.json.
   std::optional<double> temperature;

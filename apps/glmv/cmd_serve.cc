@@ -7,8 +7,8 @@
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
-#include "glmv/base/files.h"
 #include "glmv/chat/local_backend.h"
+#include "glmv/chat/self_check.h"
 #include "glmv/net/http_server.h"
 #include "glmv/server/server.h"
 
@@ -21,8 +21,10 @@ struct ServeFlags {
   ModelFlags model;
   net::HttpServerOptions http{.port = 8000};
   server::ServerOptions server{.model = ""};
-  std::string api_key_file;
+  std::string api_key_file, admin_api_key_file;
+  std::string access_log;
   std::string reasoning_parser = "native";
+  bool self_test = true;
   int64_t shutdown_timeout_s = 30;
 };
 
@@ -30,17 +32,11 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
+// Entries of a file join those of the command line.
 Result<void> add_keys(const std::string& path, std::vector<std::string>& keys) {
   if (path.empty()) return {};
-  GLMV_ASSIGN(const std::string text, read_file(path, 1 << 20));
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string line = text.substr(begin, end - begin);
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) keys.push_back(std::move(line));
-    begin = end + 1;
-  }
-  if (keys.empty()) return invalid_argument("{}: holds no key; write one a line", path);
+  GLMV_ASSIGN(const std::vector<std::string> more, server::read_key_file(path));
+  keys.insert(keys.end(), more.begin(), more.end());
   return {};
 }
 
@@ -58,15 +54,43 @@ Json defaults_json(const checkpoint::GenerationConfig& defaults) {
           {"repetition_penalty", defaults.repetition_penalty}};
 }
 
+void warn(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
+
+Result<void> test_model(chat::LocalBackend& backend, const runtime::EngineOptions& engine) {
+  const chat::SelfTestReport tested = chat::self_test(backend, engine);
+  fmt::print(stderr, "loaded in {}, self-test {} in {}\n",
+             duration_text(backend.engine().load_ms() / 1000), tested.ok() ? "passed" : "FAILED",
+             duration_text(tested.seconds));
+  if (tested.ok()) return {};
+  return internal_error("{}; --self-test off serves it all the same", tested.problem());
+}
+
+// Until a signal; says once when the engine can no longer be relied on, and answers hang-ups by opening
+// the log anew.
+void wait_for_end(const server::Server& server) {
+  std::string known;
+  for (int64_t i = 0; !interrupted(); ++i) {
+    std::this_thread::sleep_for(50ms);
+    if (took_hangup() && server.options().access_log) server.options().access_log->reopen();
+    if (i % 20 != 0) continue;
+    const std::string trouble = server.engine_trouble();
+    if (!trouble.empty() && trouble != known) warn(trouble);
+    if (trouble.empty() && !known.empty()) warn("the engine goes on");
+    known = trouble;
+  }
+  clear_interrupt();
+}
+
 Result<int> run_serve(ServeFlags flags) {
   GLMV_RETURN_IF_ERROR(add_keys(flags.api_key_file, flags.server.api_keys));
+  GLMV_RETURN_IF_ERROR(add_keys(flags.admin_api_key_file, flags.server.admin_api_keys));
+  GLMV_RETURN_IF_ERROR(net::check_tls_files(flags.http));
+  if (!flags.access_log.empty()) {
+    GLMV_ASSIGN(flags.server.access_log, server::AccessLog::open(flags.access_log, warn));
+  }
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   flags.server.allowed_hosts = host_names(flags);
-  if (flags.server.model.empty()) {
-    std::filesystem::path folder = engine.model_dir;
-    if (folder.filename().empty()) folder = folder.parent_path();
-    flags.server.model = engine.gguf.empty() ? folder.filename().string() : engine.gguf;
-  }
+  if (flags.server.model.empty()) flags.server.model = served_name(engine);
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
   catch_interrupts();
   const auto rules = parsers::reasoning_rules(flags.reasoning_parser);
@@ -74,7 +98,10 @@ Result<int> run_serve(ServeFlags flags) {
     return invalid_argument("--reasoning-parser {}: must be one of {}", flags.reasoning_parser,
                             parsers::reasoning_rules_names());
   }
+  catch_hangups();
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
+  for (const std::string& text : backend->engine().load_warnings()) warn(text);
+  if (flags.self_test) GLMV_RETURN_IF_ERROR(test_model(*backend, engine));
   if (flags.reasoning_parser != "native") backend->use_rules(*rules);
   server::Server server(flags.server,
                         {.max_context_tokens = backend->engine().max_context_tokens(),
@@ -91,18 +118,18 @@ Result<int> run_serve(ServeFlags flags) {
                   [&server](const net::HttpRequest& request, net::HttpReply& reply) {
                     server.handle(request, reply);
                   },
-                  [](int status, const std::string& message) {
-                    const server::ApiError error{status, status == 500 ? "internal_error" : "invalid_request",
-                                                 message, "", 0};
+                  [&server](int status, const std::string& message) {
+                    const server::ApiError error = server::unread_request(status, message);
+                    server.metrics().add_error(error.code);
                     return server::wire_text(to_json(error));
                   }));
   const std::string where = flags.http.unix_socket.empty()
-                                ? fmt::format("http://{}:{}", flags.http.host, http->port())
+                                ? fmt::format("{}://{}:{}", flags.http.tls_key.empty() ? "http" : "https",
+                                              flags.http.host, http->port())
                                 : "unix:" + flags.http.unix_socket;
   fmt::print(stderr, "serving {} on {}{}\n", flags.server.model, where,
              flags.server.api_keys.empty() ? "" : ", with keys");
-  while (!interrupted()) std::this_thread::sleep_for(50ms);
-  clear_interrupt();
+  wait_for_end(server);
   server.start_draining();
   const int running = http->num_handlers();
   if (running > 0) {
@@ -131,6 +158,28 @@ void add_serve(CLI::App& command, int& exit_code) {
   command.add_option("--api-key", flags->server.api_keys, "ask for this key, repeatable")
       ->allow_extra_args(false)->group(group);
   command.add_option("--api-key-file", flags->api_key_file, "file with a key a line")->group(group);
+  command.add_option("--admin-api-key", flags->server.admin_api_keys,
+                     "ask for this key on routes that change the server, repeatable")
+      ->allow_extra_args(false)->group(group);
+  command.add_option("--admin-api-key-file", flags->admin_api_key_file, "file with an admin key a line")
+      ->group(group);
+  command.add_option("--ssl-certfile", flags->http.tls_certificate, "PEM file: serve HTTPS")->group(group);
+  command.add_option("--ssl-keyfile", flags->http.tls_key, "PEM file of the certificate's key")->group(group);
+  command.add_option("--allowed-origins", flags->server.allowed_origins,
+                     "web pages of other sites that may use the server, as https://app.example, or *")
+      ->delimiter(',')->group(group);
+  command.add_option("--access-log", flags->access_log,
+                     "a line of JSON for each request to this file, or - for standard output")
+      ->group(group);
+  command.add_option("--self-test", flags->self_test, "on, or off: one short question before serving")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"on", true}, {"off", false}}))
+      ->default_str("on")->group(group);
+  command.add_option("--request-timeout", flags->server.request_timeout_s,
+                     "seconds for a request, the queue included; then it ends with 503 (0: none)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  command.add_option("--watchdog-timeout", flags->server.watchdog_timeout_s,
+                     "seconds of one engine step until /health says 503 (0: never)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--allowed-hosts", flags->server.allowed_hosts,
                      "names in the Host header that are served (default on a loopback address: its own)")
       ->delimiter(',')->group(group);

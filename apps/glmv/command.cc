@@ -11,11 +11,14 @@ namespace {
 
 // Signal handlers can reach nothing but statics.
 volatile std::sig_atomic_t interrupt_count = 0;
+volatile std::sig_atomic_t hung_up = 0;
 
 void on_signal(int signal) {
   if (interrupt_count > 0) ::_exit(128 + signal);
   interrupt_count = interrupt_count + 1;
 }
+
+void on_hangup(int) { hung_up = 1; }
 
 int report_status(const Status& status) {
   fmt::print(stderr, "error: {}\n", status.message);
@@ -36,6 +39,19 @@ void catch_interrupts() {
 
 bool interrupted() { return interrupt_count > 0; }
 void clear_interrupt() { interrupt_count = 0; }
+
+void catch_hangups() {
+  struct sigaction action {};
+  action.sa_handler = on_hangup;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGHUP, &action, nullptr);
+}
+
+bool took_hangup() {
+  const bool taken = hung_up != 0;
+  hung_up = 0;
+  return taken;
+}
 
 Result<std::filesystem::path> model_folder(const std::string& given) {
   if (!given.empty()) return std::filesystem::path(given);

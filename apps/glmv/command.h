@@ -29,6 +29,9 @@ void add_make_tiny(CLI::App& command, int& exit_code);
 void add_convert(CLI::App& command, int& exit_code);
 void add_synth(CLI::App& command, int& exit_code);
 void add_quantize(CLI::App& command, int& exit_code);
+void add_doctor(CLI::App& command, int& exit_code);
+void add_plan(CLI::App& command, int& exit_code);
+void add_batch(CLI::App& command, int& exit_code);
 
 // Prints "error: ..." on stderr for an error; the exit code either way.
 int report(const Result<void>& result);
@@ -38,6 +41,10 @@ int report(const Result<int>& result);
 void catch_interrupts();
 bool interrupted();
 void clear_interrupt();
+
+// SIGHUP as a request (to open logs anew), once catch_hangups() was called; true once for each.
+void catch_hangups();
+bool took_hangup();
 
 // The checkpoint folder to use: `given`, else $GLMV_MODEL, else the embedded model.
 Result<std::filesystem::path> model_folder(const std::string& given);

@@ -27,6 +27,7 @@ constexpr ArchitectureRow kArchitectures[] = {
 struct Names {
   std::string model_type;
   std::string architecture;
+  bool names_code = false;
 };
 
 Names read_names(const std::filesystem::path& dir) {
@@ -40,10 +41,14 @@ Names read_names(const std::filesystem::path& dir) {
       it != json->end() && it->is_array() && !it->empty() && it->front().is_string()) {
     names.architecture = it->front().get<std::string>();
   }
+  names.names_code = json->contains("auto_map");
   return names;
 }
 
 void check_architecture(const Names& names, InspectReport& report) {
+  if (names.names_code) {
+    report.warning("config.json: auto_map names code of the checkpoint; none of it is run");
+  }
   for (const ArchitectureRow& row : kArchitectures) {
     if (row.model_type != names.model_type || names.architecture.empty() ||
         row.architecture == names.architecture) {

@@ -101,6 +101,7 @@ struct ChatTimings {
 struct ChatUsage {
   int64_t prompt_tokens = 0, image_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;
   int64_t cached_tokens = 0;  // of the prompt, computed for an earlier request
+  int64_t forced_tokens = 0;  // of the completion, put in by the thinking budget
 };
 
 struct ToolCall {

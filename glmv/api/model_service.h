@@ -30,6 +30,10 @@ struct ModelMetrics {
   int64_t prompt_tokens = 0, generated_tokens = 0, cached_tokens = 0;
   int64_t drafted_tokens = 0, accepted_tokens = 0;
   int64_t cache_blocks = 0, used_cache_blocks = 0;
+  int64_t cache_block_tokens = 0;
+  bool engine_alive = true;  // false: nothing will be answered any more
+  int64_t num_steps = 0;     // of the engine
+  double step_seconds = 0;   // since the running one began; 0: none runs
 };
 
 // Thread-safe.

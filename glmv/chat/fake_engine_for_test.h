@@ -2,9 +2,12 @@
 // An Engine without a model: replays scripted events, keeps the requests it got.
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -48,7 +51,7 @@ class FakeEngine : public runtime::Engine {
     if (script.refuse) return std::unexpected(*script.refuse);
     auto cancelled = std::make_shared<std::atomic<bool>>(false);
     cancel_flags_.push_back(cancelled);
-    return std::make_unique<Stream>(std::move(script), cancel_flags_.size() - 1, cancelled);
+    return std::make_unique<Stream>(std::move(script), cancel_flags_.size() - 1, cancelled, silence_ms);
   }
 
   void cancel(runtime::RequestId id) override {
@@ -63,12 +66,23 @@ class FakeEngine : public runtime::Engine {
   int64_t weight_bytes_per_token() const override { return 0; }
 
   std::vector<runtime::Request> requests;
+  int silence_ms = 0;  // before the first event of a request
 
  private:
   class Stream : public runtime::TokenStream {
    public:
-    Stream(FakeScript script, runtime::RequestId id, std::shared_ptr<std::atomic<bool>> cancelled)
-        : script_(std::move(script)), id_(id), cancelled_(std::move(cancelled)) {}
+    Stream(FakeScript script, runtime::RequestId id, std::shared_ptr<std::atomic<bool>> cancelled,
+           int silence_ms)
+        : script_(std::move(script)), id_(id), cancelled_(std::move(cancelled)), silence_ms_(silence_ms) {}
+
+    std::optional<runtime::TokenEvent> next_for(std::chrono::milliseconds wait) override {
+      if (silence_ms_ > 0 && !*cancelled_) {
+        std::this_thread::sleep_for(wait);
+        silence_ms_ -= static_cast<int>(wait.count());
+        if (silence_ms_ > 0) return std::nullopt;
+      }
+      return next();
+    }
 
     runtime::TokenEvent next() override {
       if (!*cancelled_ && pos_ < script_.events.size()) return script_.events[pos_++];
@@ -82,6 +96,7 @@ class FakeEngine : public runtime::Engine {
     size_t pos_ = 0;
     runtime::RequestId id_;
     std::shared_ptr<std::atomic<bool>> cancelled_;
+    int silence_ms_;
   };
 
   std::mutex mutex_;

@@ -12,6 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// How often who waits for a reply is asked whether it still does.
+constexpr std::chrono::milliseconds kLookInterval{100};
+
 std::string wire_name(runtime::FinishReason reason) {
   switch (reason) {
     case runtime::FinishReason::kLength:
@@ -74,12 +77,36 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
     : processor_(std::move(processor)),
       engine_(std::move(engine)),
       defaults_(std::move(defaults)),
-      tags_(output_tags(processor_->tokenizer())) {}
+      tags_(output_tags(processor_->tokenizer())) {
+  const text::Tokenizer& tokenizer = processor_->tokenizer();
+  for (int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    longest_token_ =
+        std::max(longest_token_, tokenizer.token_bytes(static_cast<int32_t>(id)).size());
+  }
+}
+
+Result<void> LocalBackend::check_length(size_t num_bytes) const {
+  const auto limit = static_cast<size_t>(engine_->max_context_tokens());
+  if (num_bytes / longest_token_ < limit) return {};
+  return invalid_argument(
+      "the prompt is too long: its text of {} bytes has {} tokens at least and the maximum context "
+      "length is {} tokens, the answer included: shorten the prompt",
+      num_bytes, num_bytes / longest_token_, limit);
+}
+
+Result<void> LocalBackend::check_length(const api::ChatRequest& request) const {
+  size_t num_bytes = 0;
+  for (const text::Message& message : request.messages) {
+    for (const text::ContentPart& part : message.content) num_bytes += part.text.size();
+  }
+  return check_length(num_bytes);
+}
 
 Result<api::ChatReply> LocalBackend::chat(
     const api::ChatRequest& request, const std::function<bool(const api::ChatChunk&)>& on_chunk) {
   const Clock::time_point start = Clock::now();
   const text::Tokenizer& tokenizer = processor_->tokenizer();
+  GLMV_RETURN_IF_ERROR(check_length(request));
   GLMV_ASSIGN(processing::ModelInput input, build_prompt(*processor_, request));
   const parsers::StartState reply_begins = reply_start(input.input_ids, tokenizer, tags_);
 
@@ -97,20 +124,30 @@ Result<api::ChatReply> LocalBackend::chat(
   ReplyAssembler assembler(tokenizer, std::move(parsing));
   bool wanted = true;
   bool enough = false;  // the one call that is allowed is there
-  const auto show = [&](const api::ChatChunk& chunk) {
-    if (!wanted || !on_chunk || is_empty(chunk) || on_chunk(chunk)) return;
+  const auto offer = [&](const api::ChatChunk& chunk) {
+    if (!wanted || !on_chunk || on_chunk(chunk)) return;
     wanted = false;
     engine_->cancel(stream->id());
   };
-  runtime::TokenEvent event = stream->next();
+  const auto show = [&](const api::ChatChunk& chunk) {
+    if (!is_empty(chunk)) offer(chunk);
+  };
+  const auto next_event = [&] {
+    while (true) {
+      if (std::optional<runtime::TokenEvent> event = stream->next_for(kLookInterval)) return *std::move(event);
+      offer({});
+    }
+  };
+  runtime::TokenEvent event = next_event();
   while (true) {
+    if (event.forced) ++reply.usage.forced_tokens;
     if (wanted && !enough) show(assembler.on_event(event));
     if (!request.parallel_tool_calls && assembler.num_complete_calls() > 0 && !enough) {
       enough = true;
       engine_->cancel(stream->id());
     }
     if (event.finish != runtime::FinishReason::kNone) break;
-    event = stream->next();
+    event = next_event();
   }
   if (event.finish == runtime::FinishReason::kError) {
     return std::unexpected(event.error.value_or(
@@ -155,6 +192,7 @@ Result<api::ChatReply> LocalBackend::chat(
 }
 
 Result<std::vector<int32_t>> LocalBackend::tokenize(std::string_view text) const {
+  GLMV_RETURN_IF_ERROR(check_length(text.size()));
   // As in a message: what looks like a special token is text.
   const text::ByteRange whole{0, text.size()};
   return processor_->tokenizer().encode(text, {.untrusted = {&whole, 1}});
@@ -167,6 +205,7 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
 }
 
 Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
+  GLMV_RETURN_IF_ERROR(check_length(request));
   GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request));
   api::PromptTokens out;
   out.ids = input.input_ids;
@@ -181,6 +220,7 @@ Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& re
 }
 
 Result<std::string> LocalBackend::prompt_text(const api::ChatRequest& request) const {
+  GLMV_RETURN_IF_ERROR(check_length(request));
   return render_prompt(*processor_, request);
 }
 
@@ -195,7 +235,11 @@ api::ModelMetrics LocalBackend::metrics() const {
           .drafted_tokens = m.drafted_tokens,
           .accepted_tokens = m.accepted_tokens,
           .cache_blocks = m.cache.max_blocks,
-          .used_cache_blocks = m.cache.used_blocks};
+          .used_cache_blocks = m.cache.used_blocks,
+          .cache_block_tokens = m.cache.block_tokens,
+          .engine_alive = m.alive,
+          .num_steps = m.num_steps,
+          .step_seconds = m.step_seconds};
 }
 
 }  // namespace glmv::chat

@@ -48,12 +48,17 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   const checkpoint::GenerationConfig& defaults() const { return defaults_; }
 
  private:
+  // Errors where a text cannot fit in the context whatever its tokens are: said before they are made.
+  Result<void> check_length(size_t num_bytes) const;
+  Result<void> check_length(const api::ChatRequest& request) const;
+
   std::shared_ptr<const processing::Processor> processor_;  // outlives the engine, which uses it
   std::unique_ptr<runtime::Engine> engine_;
   checkpoint::GenerationConfig defaults_;
   parsers::OutputTags tags_;
   parsers::ReasoningRules rules_;
   bool keep_boxes_ = false;
+  size_t longest_token_ = 1;  // bytes
 };
 
 }  // namespace glmv::chat

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "glmv/chat/fake_engine_for_test.h"
+#include "glmv/chat/reply_assembler.h"
 #include "glmv/chat/tiny_checkpoint_for_test.h"
 
 namespace glmv::chat {
@@ -273,6 +276,44 @@ TEST(LocalBackend, FamiliesWithoutAnswerTagForceOnlyTheThoughtsEnd) {
       {.messages = {message("user", "Hi")}, .thinking = api::Thinking::kOff}, {}));
   EXPECT_EQ(bench.engine->requests[0].thinking.force_ids, std::vector<int32_t>{id_of("</think>")});
   EXPECT_TRUE(decode(bench.engine->requests[0].input.input_ids).ends_with("<think></think>\n"));
+}
+
+TEST(LocalBackend, TextThatCannotFitIsRefusedBeforeItsTokensAreMade) {
+  Bench bench({FakeScript::tokens({'a'})});
+  api::ChatRequest request{.messages = {text::Message::user(std::string(200'000'000, 'x'))}};
+  const auto start = std::chrono::steady_clock::now();
+  const auto whole = bench.backend->chat(request, {});
+  const auto tokens = bench.backend->prompt_tokens(request);
+  const auto text = bench.backend->prompt_text(request);
+  const auto plain = bench.backend->tokenize(request.messages[0].content[0].text);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  for (const Status& error : {whole.error(), tokens.error(), text.error(), plain.error()}) {
+    EXPECT_EQ(error.code, Code::kInvalidArgument);
+    EXPECT_NE(error.message.find("the prompt is too long"), std::string::npos) << error.message;
+    EXPECT_NE(error.message.find("maximum context length is 4096 tokens"), std::string::npos);
+  }
+  EXPECT_TRUE(bench.engine->requests.empty());
+  request.messages = {text::Message::user(std::string(4000, 'x'))};
+  EXPECT_TRUE(bench.backend->chat(request, {}));
+}
+
+TEST(LocalBackend, WhoWaitsIsAskedWhetherHeStillDoes) {
+  Bench bench({FakeScript::tokens({'a', 'b'}), FakeScript::tokens({'a', 'b'})});
+  bench.engine->silence_ms = 350;  // before the first event
+  int num_looks = 0;
+  const auto patient = bench.backend->chat({.messages = {text::Message::user("x")}},
+                                           [&](const api::ChatChunk& chunk) {
+                                             num_looks += is_empty(chunk) ? 1 : 0;
+                                             return true;
+                                           });
+  ASSERT_TRUE(patient);
+  EXPECT_EQ(patient->finish_reason, "stop");
+  EXPECT_GE(num_looks, 2);
+  const auto gone = bench.backend->chat({.messages = {text::Message::user("x")}},
+                                        [](const api::ChatChunk& chunk) { return !is_empty(chunk); });
+  ASSERT_TRUE(gone);
+  EXPECT_EQ(gone->finish_reason, "cancelled");
+  EXPECT_TRUE(gone->output_ids.empty());
 }
 
 TEST(LocalBackend, CancelKeepsThePartialReply) {

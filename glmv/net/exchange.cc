@@ -52,9 +52,10 @@ void Exchange::append(std::string bytes, bool ended) {
 
 void Exchange::send(int status, const HttpHeaders& headers, std::string body) {
   GLMV_CHECK(!std::exchange(started_, true), "a reply was sent twice");
-  std::string bytes =
-      head(status, headers, fmt::format("Content-Length: {}\r\n", body.size()));
-  if (!head_only_) bytes += body;
+  const bool has_body = status != 204;
+  std::string bytes = head(
+      status, headers, has_body ? fmt::format("Content-Length: {}\r\n", body.size()) : std::string());
+  if (!head_only_ && has_body) bytes += body;
   append(std::move(bytes), true);
 }
 

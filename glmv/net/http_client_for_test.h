@@ -33,7 +33,7 @@ class TestConnection {
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ok_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   }
-  ~TestConnection() { close(); }
+  virtual ~TestConnection() { close(); }
   TestConnection(const TestConnection&) = delete;
   TestConnection& operator=(const TestConnection&) = delete;
 
@@ -44,11 +44,12 @@ class TestConnection {
   }
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t n = write_some(bytes.data(), bytes.size());
       if (n <= 0) return;
       bytes.remove_prefix(static_cast<size_t>(n));
     }
   }
+  void finish_sending() { ::shutdown(fd_, SHUT_WR); }
   void request(std::string_view method, std::string_view path, std::string_view body = {},
                std::string_view headers = {}) {
     std::string text;
@@ -61,7 +62,7 @@ class TestConnection {
   // More of what comes; false at the end of the connection.
   bool more() {
     char bytes[4096];
-    const ssize_t n = ::recv(fd_, bytes, sizeof bytes, 0);
+    const ssize_t n = read_some(bytes, sizeof bytes);
     if (n <= 0) return false;
     received_.append(bytes, static_cast<size_t>(n));
     return true;
@@ -93,6 +94,13 @@ class TestConnection {
     request(method, path, body, headers);
     return answer();
   }
+
+ protected:
+  virtual ssize_t write_some(const char* data, size_t size) {
+    return ::send(fd_, data, size, MSG_NOSIGNAL);
+  }
+  virtual ssize_t read_some(char* data, size_t size) { return ::recv(fd_, data, size, 0); }
+  int fd() const { return fd_; }
 
  private:
   static void read_head(const std::string& head, HttpAnswer& out) {

@@ -1,6 +1,9 @@
 #include "glmv/net/http_server.h"
 
 #include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,12 +20,15 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -32,6 +38,8 @@
 
 #include "glmv/net/exchange.h"
 #include "glmv/net/handler_pool.h"
+#include "glmv/net/request_reading.h"
+#include "glmv/net/tls.h"
 
 namespace glmv::net {
 namespace {
@@ -42,6 +50,7 @@ namespace http = beast::http;
 using ErrorCode = boost::system::error_code;
 using Protocol = asio::generic::stream_protocol;
 using Stream = beast::basic_stream<Protocol>;
+using TlsStream = asio::ssl::stream<Stream>;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxHeaders = 100;
@@ -51,12 +60,26 @@ constexpr std::chrono::milliseconds kLookInterval{100};
 
 auto into(ErrorCode& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
-// Whether the client has closed its side, without reading what it may have sent.
+// The connection under TLS, or the stream itself: it has the socket and the timer.
+template <class S>
+Stream& lowest(S& stream) {
+  return beast::get_lowest_layer(stream);
+}
+
+// Whether the client has closed its side, without reading what it may have sent (with TLS its last
+// words are still there).
 bool has_left(Stream& stream) {
-  char byte;
-  const ssize_t n =
-      ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  pollfd look{stream.socket().native_handle(), POLLRDHUP, 0};
+  return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+// Null: plain HTTP.
+Result<std::shared_ptr<asio::ssl::context>> tls_context(const HttpServerOptions& options) {
+  if (options.tls_certificate.empty() && options.tls_key.empty()) return nullptr;
+  if (options.tls_certificate.empty() || options.tls_key.empty()) {
+    return invalid_argument("HTTPS needs both a certificate and its key");
+  }
+  return make_tls_context(options.tls_certificate, options.tls_key);
 }
 
 class Server final : public HttpServer {
@@ -83,6 +106,7 @@ class Server final : public HttpServer {
   }
 
   Result<void> listen() {
+    GLMV_ASSIGN(tls_, tls_context(options_));
     GLMV_RETURN_IF_ERROR(options_.unix_socket.empty() ? listen_tcp() : listen_unix());
     for (int i = 0; i < std::max(1, options_.num_io_threads); ++i) {
       threads_.emplace_back([this] { io_.run(); });
@@ -203,6 +227,29 @@ class Server final : public HttpServer {
 
   asio::awaitable<void> session(Stream stream, std::string peer) {
     const Counted counted(num_connections_);
+    if (tls_ == nullptr) co_return co_await converse(stream, std::move(peer));
+    TlsStream secured(std::move(stream), *tls_);
+    ErrorCode error;
+    lowest(secured).expires_after(options_.handshake_timeout);
+    co_await secured.async_handshake(asio::ssl::stream_base::server, into(error));
+    if (is_plain_http(error)) {
+      co_return co_await refuse(lowest(secured), 400, "this port speaks HTTPS: use https:// in the address");
+    }
+    if (error) co_return;
+    co_await converse(secured, std::move(peer));
+    if (!lowest(secured).socket().is_open()) co_return;
+    lowest(secured).expires_after(std::chrono::seconds(1));
+    co_await secured.async_shutdown(into(error));
+  }
+
+  static bool is_plain_http(ErrorCode error) {
+    return error.category() == asio::error::get_ssl_category() &&
+           ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_HTTP_REQUEST;
+  }
+
+  // Requests and their answers until the connection ends. `S`: Stream or TlsStream.
+  template <class S>
+  asio::awaitable<void> converse(S& stream, std::string peer) {
     beast::flat_buffer buffer;
     while (!draining_ && !cutting_) {
       http::request_parser<http::string_body> parser;
@@ -210,20 +257,22 @@ class Server final : public HttpServer {
       parser.body_limit(options_.max_body_bytes);
       ErrorCode error;
       if (buffer.size() == 0) {
-        stream.expires_after(options_.idle_timeout);
+        lowest(stream).expires_after(options_.idle_timeout);
         const size_t n = co_await stream.async_read_some(buffer.prepare(4096), into(error));
         if (error) co_return;
         buffer.commit(n);
       }
-      stream.expires_after(options_.read_timeout);
+      lowest(stream).expires_after(options_.read_timeout);
       co_await http::async_read_header(stream, buffer, parser, into(error));
       const auto& fields = parser.get();
       if (!error && std::distance(fields.begin(), fields.end()) > std::ptrdiff_t{kMaxHeaders}) {
         error = http::error::header_limit;
       }
-      if (!error && !beast::iequals(fields[http::field::content_encoding], "identity") &&
-          !fields[http::field::content_encoding].empty()) {
-        co_return co_await refuse(stream, 415, "send the body without Content-Encoding");
+      if (!error) {
+        HeadProblem problem = head_problem(fields);
+        if (problem.status != 0) {
+          co_return co_await refuse(stream, problem.status, std::move(problem.message));
+        }
       }
       if (!error && beast::iequals(fields[http::field::expect], "100-continue")) {
         constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -236,23 +285,9 @@ class Server final : public HttpServer {
     }
   }
 
-  static HttpRequest to_request(http::request<http::string_body> from, const std::string& peer) {
-    HttpRequest request;
-    request.method = from.method_string();
-    const std::string target(from.target());
-    const size_t mark = std::min(target.find('?'), target.size());
-    request.path = target.substr(0, mark);
-    if (mark < target.size()) request.query = target.substr(mark + 1);
-    for (const auto& field : from) {
-      request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    }
-    request.body = std::move(from.body());
-    request.peer = peer;
-    return request;
-  }
-
   // A request that could not be read.
-  asio::awaitable<void> refuse(Stream& stream, ErrorCode error) {
+  template <class S>
+  asio::awaitable<void> refuse(S& stream, ErrorCode error) {
     if (error == http::error::header_limit) {
       co_return co_await refuse(stream, 431,
                                 fmt::format("the header is larger than {} bytes or {} fields",
@@ -270,7 +305,8 @@ class Server final : public HttpServer {
     co_return co_await refuse(stream, 400, "not an HTTP/1.1 request: " + error.message());
   }
 
-  asio::awaitable<void> refuse(Stream& stream, int status, std::string message) {
+  template <class S>
+  asio::awaitable<void> refuse(S& stream, int status, std::string message) {
     Exchange exchange(options_.max_pending_bytes, options_.write_timeout, false, false, [] {});
     exchange.send(status, {{"Content-Type", "application/json"}}, error_body_(status, message));
     const Exchange::Taken taken = exchange.take();
@@ -278,17 +314,18 @@ class Server final : public HttpServer {
     // What the client still sends is read and dropped for a moment: closing at once would reset the
     // connection before it has read the answer.
     ErrorCode error;
-    stream.socket().shutdown(Protocol::socket::shutdown_send, error);
+    lowest(stream).socket().shutdown(Protocol::socket::shutdown_send, error);
     std::string dropped(kWriteAtOnce, '\0');
-    stream.expires_after(std::chrono::seconds(1));
+    lowest(stream).expires_after(std::chrono::seconds(1));
     while (!error) co_await stream.async_read_some(asio::buffer(dropped), into(error));
   }
 
-  asio::awaitable<bool> write(Stream& stream, std::string_view bytes) {
+  template <class S>
+  asio::awaitable<bool> write(S& stream, std::string_view bytes) {
     ErrorCode error;
     while (!bytes.empty() && !error) {
       const std::string_view piece = bytes.substr(0, kWriteAtOnce);
-      stream.expires_after(options_.write_timeout);
+      lowest(stream).expires_after(options_.write_timeout);
       co_await asio::async_write(stream, asio::buffer(piece), into(error));
       bytes.remove_prefix(piece.size());
     }
@@ -296,7 +333,8 @@ class Server final : public HttpServer {
   }
 
   // False: the connection ends.
-  asio::awaitable<bool> answer(Stream& stream, HttpRequest request, bool keep_alive) {
+  template <class S>
+  asio::awaitable<bool> answer(S& stream, HttpRequest request, bool keep_alive) {
     const auto executor = co_await asio::this_coro::executor;
     const auto timer = std::make_shared<asio::steady_timer>(executor);
     const auto exchange = std::make_shared<Exchange>(
@@ -319,7 +357,7 @@ class Server final : public HttpServer {
       }
       if (taken.aborted) break;
       if (taken.ended) co_return connected && exchange->keep_alive();
-      if (connected && has_left(stream)) connected = false;
+      if (connected && has_left(lowest(stream))) connected = false;
       if (!connected) exchange->lose_client();  // its handler comes to an end
       // What came during the write: the timer was not there to be woken.
       if (connected && !taken.bytes.empty()) continue;
@@ -328,7 +366,7 @@ class Server final : public HttpServer {
       co_await timer->async_wait(into(ignored));
     }
     ErrorCode ignored;
-    stream.socket().close(ignored);
+    lowest(stream).socket().close(ignored);
     co_return false;
   }
 
@@ -353,6 +391,7 @@ class Server final : public HttpServer {
   const HttpServerOptions options_;
   const HttpHandler handler_;
   const HttpErrorBody error_body_;
+  std::shared_ptr<asio::ssl::context> tls_;
   std::function<void()> close_acceptor_;
   uint16_t port_ = 0;
   std::atomic<bool> draining_ = false;
@@ -366,6 +405,11 @@ class Server final : public HttpServer {
 };
 
 }  // namespace
+
+Result<void> check_tls_files(const HttpServerOptions& options) {
+  GLMV_RETURN_IF_ERROR(tls_context(options));
+  return {};
+}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options,
                                                       HttpHandler handler,

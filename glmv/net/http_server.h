@@ -18,6 +18,7 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";  // an address, or a name that resolves to one
   uint16_t port = 0;               // 0: any free one
   std::string unix_socket;         // path of a socket to listen on instead of host and port
+  std::string tls_certificate, tls_key;  // PEM files: HTTPS instead of HTTP; both or none
   int num_io_threads = 1;
   int max_handlers = 256;      // at once; what comes beyond waits for a free one
   int max_connections = 4096;  // what comes beyond is closed
@@ -27,6 +28,7 @@ struct HttpServerOptions {
   std::chrono::seconds idle_timeout{75};         // of a connection between requests
   std::chrono::seconds read_timeout{60};         // for a request, from its first byte
   std::chrono::seconds write_timeout{30};        // without any progress
+  std::chrono::seconds handshake_timeout{10};    // of TLS
 };
 
 // Called on a handler thread. An exception becomes a 500, or a cut connection once the reply began.
@@ -36,7 +38,8 @@ using HttpErrorBody = std::function<std::string(int status, const std::string& m
 
 class HttpServer {
  public:
-  // Listens and serves. Errors: invalid_argument (address), unavailable (port or socket in use).
+  // Listens and serves. Errors: invalid_argument (address, certificate), not_found (its files),
+  // unavailable (port or socket in use).
   static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
                                                    HttpHandler handler, HttpErrorBody error_body);
   // Cuts what still runs: handlers see that their client is gone, and are waited for.
@@ -48,6 +51,10 @@ class HttpServer {
   virtual int num_connections() const = 0;
   virtual int num_handlers() const = 0;
 };
+
+// What start() would say of the certificate and its key, for those who find out before they do what takes
+// long.
+Result<void> check_tls_files(const HttpServerOptions& options);
 
 // Reason phrase of a status: "Not Found".
 std::string_view reason_phrase(int status);

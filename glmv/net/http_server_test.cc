@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <random>
 #include <semaphore>
 #include <thread>
 
@@ -164,6 +165,66 @@ TEST(HttpServer, RefusesWhatIsTooLargeOrMalformed) {
   half.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
   half.close();
   EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+}
+
+// A proxy in front that reads a request otherwise must find no second one in it.
+TEST(HttpServer, RefusesTwoWaysToReadOneRequest) {
+  const auto server = serve(echo);
+  const auto statuses = [&](const std::string& bytes) {
+    TestConnection client(server->port());
+    client.send(bytes);
+    std::vector<int> all;
+    for (HttpAnswer answer = client.answer(); answer.status != 0; answer = client.answer()) {
+      all.push_back(answer.status);
+      if (answer.status != 200) break;
+    }
+    return all;
+  };
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\n";
+  const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const char* fields :
+       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5, 6\r\n", "Content-Length: +5\r\n",
+        "Content-Length: 0x5\r\n", "Content-Length: 5 5\r\n", "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: identity\r\nContent-Length: 5\r\n", "Transfer-Encoding : chunked\r\n",
+        "Content-Length : 5\r\n", "Transfer-Encoding:\x0b chunked\r\n", "Host: y\r\nContent-Length: 5\r\n",
+        "X: a\rContent-Length: 5\r\n", "X\r\n"}) {
+    const std::vector<int> found = statuses(head + fields + "\r\n0\r\n\r\n" + smuggled);
+    EXPECT_TRUE(found == std::vector<int>{400} || found == std::vector<int>{501}) << fields << found.size()
+        << (found.empty() ? 0 : found[0]);
+  }
+  EXPECT_EQ(statuses("GET / HTTP/1.1\r\n\r\n"), std::vector<int>{400});  // without a host
+  EXPECT_EQ(statuses("GET / HTTP/1.0\r\n\r\n"), std::vector<int>{200});
+  EXPECT_EQ(statuses("GET  / HTTP/1.1\r\nHost: x\r\n\r\n"), std::vector<int>{400});
+  EXPECT_EQ(statuses("GET /\t HTTP/1.1\r\nHost: x\r\n\r\n"), std::vector<int>{400});
+  // The same length twice is one length; spaces around it are none.
+  EXPECT_EQ(statuses(head + "Content-Length:  5  \r\nConnection: close\r\n\r\nhello"), std::vector<int>{200});
+}
+
+TEST(HttpServer, OutlivesRubbish) {
+  const auto server = serve(echo);
+  std::mt19937 random(5);
+  const std::string valid = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+  for (int round = 0; round < 300; ++round) {
+    std::string bytes = valid + valid;
+    for (int change = static_cast<int>(random() % 4); change >= 0; --change) {
+      const size_t at = random() % bytes.size();
+      switch (random() % 3) {
+        case 0: bytes[at] = static_cast<char>(random()); break;
+        case 1: bytes.erase(at, random() % 8); break;
+        default: bytes.insert(at, std::string(random() % 5, static_cast<char>(random()))); break;
+      }
+    }
+    TestConnection client(server->port());
+    client.send(bytes);
+    client.finish_sending();
+    while (client.more()) {
+    }
+  }
+  TestConnection client(server->port());
+  EXPECT_EQ(client.ask("GET", "/").status, 200);
 }
 
 TEST(HttpServer, SaysWhenToGoOnSending) {

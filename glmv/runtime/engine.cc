@@ -32,6 +32,9 @@ class Stream final : public TokenStream {
   ~Stream() override { handle_->cancelled = true; }
 
   TokenEvent next() override { return handle_->queue.pop(); }
+  std::optional<TokenEvent> next_for(std::chrono::milliseconds wait) override {
+    return handle_->queue.pop_for(wait);
+  }
   RequestId id() const override { return handle_->id; }
 
  private:
@@ -290,6 +293,9 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
                     .load_ms = ms_since(start),
                     .weight_bytes = loaded.weight_bytes,
                     .warnings = std::move(loaded.warnings)};
+  if (config.raw.contains("auto_map")) {
+    setup.warnings.push_back("config.json names code of the checkpoint (auto_map); none of it is run");
+  }
   const std::shared_ptr<const model::Vlm> model = std::move(loaded.model);
   setup.config = model->config();
   setup.weight_bytes_per_token = model->bytes_per_token();

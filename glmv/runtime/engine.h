@@ -3,9 +3,11 @@
 // come in through submit() from any thread; their tokens come back through TokenStream, the only
 // path back up. Several engines may live in one process.
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,8 @@ class TokenStream {
  public:
   virtual ~TokenStream() = default;
   virtual TokenEvent next() = 0;
+  // As next(), or none when nothing came for so long.
+  virtual std::optional<TokenEvent> next_for(std::chrono::milliseconds /*wait*/) { return next(); }
   virtual RequestId id() const = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "glmv/runtime/engine_loop.h"
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <string>
 #include <string_view>
@@ -29,6 +30,12 @@ Status status_of(const std::exception& error) {
                         text)};
   }
   return {Code::kInternal, fmt::format("the model failed: {}", text)};
+}
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 // With one running sequence nobody else holds blocks, and submit() refuses what cannot fit: the
@@ -79,8 +86,28 @@ std::vector<std::unique_ptr<Sequence>> Inbox::take(bool wait) {
 }
 
 EngineMetrics Inbox::metrics() const {
-  std::lock_guard lock(mutex_);
-  return metrics_;
+  EngineMetrics metrics;
+  {
+    std::lock_guard lock(mutex_);
+    metrics = metrics_;
+  }
+  metrics.alive = alive_;
+  metrics.num_steps = num_steps_;
+  if (const int64_t start = step_start_ns_; start != 0) {
+    metrics.step_seconds = std::max(0.0, static_cast<double>(now_ns() - start) * 1e-9);
+  }
+  return metrics;
+}
+
+void Inbox::begin_step() { step_start_ns_ = now_ns(); }
+void Inbox::show_life() { step_start_ns_ = now_ns(); }
+void Inbox::end_step() {
+  ++num_steps_;
+  step_start_ns_ = 0;
+}
+void Inbox::set_dead() {
+  alive_ = false;
+  step_start_ns_ = 0;
 }
 
 void Inbox::set_metrics(const EngineMetrics& metrics) {
@@ -96,9 +123,27 @@ EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner
       options_(options) {}
 
 void EngineLoop::run() {
-  runner_->attach_thread();
+  try {
+    runner_->attach_thread();
+    step_until_stopped();
+  } catch (const std::exception& error) {
+    inbox_->set_dead();
+    while (!inbox_->stopped()) {
+      accept(scheduler_.empty());
+      fail(scheduler_.sequences(), error);
+    }
+  }
+  accept(false);
+  for (Sequence* sequence : scheduler_.sequences()) {
+    finish(*sequence, {.finish = FinishReason::kCancelled});
+  }
+  publish();
+}
+
+void EngineLoop::step_until_stopped() {
   while (!inbox_->stopped()) {
     accept(scheduler_.empty());
+    inbox_->begin_step();
     end_cancelled();
     Step step = scheduler_.next_step();
     try {
@@ -111,12 +156,8 @@ void EngineLoop::run() {
       fail(step.sequences, error);
     }
     publish();
+    inbox_->end_step();
   }
-  accept(false);
-  for (Sequence* sequence : scheduler_.sequences()) {
-    finish(*sequence, {.finish = FinishReason::kCancelled});
-  }
-  publish();
 }
 
 void EngineLoop::accept(bool wait) {
@@ -192,6 +233,7 @@ void EngineLoop::encode_medium(Sequence& sequence) {
   const int64_t num_patches =
       sequence.request.input.media[sequence.media_left[0]].grid.num_patches();
   const auto on_progress = [&](double fraction) {
+    inbox_->show_life();
     send_progress(sequence, Phase::kEncodingMedia,
                   sequence.num_patches_done +
                       static_cast<int64_t>(fraction * static_cast<double>(num_patches)),

@@ -2,6 +2,7 @@
 // What runs on the engine thread: takes requests from the inbox, steps the scheduler, runs the
 // model, turns logits into events. Private to this folder.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -32,6 +33,12 @@ class Inbox {
   EngineMetrics metrics() const;
   void set_metrics(const EngineMetrics& metrics);
 
+  // The engine thread's signs of life, for a watchdog that reads metrics().
+  void begin_step();
+  void show_life();  // within a long step
+  void end_step();
+  void set_dead();
+
  private:
   mutable std::mutex mutex_;
   std::condition_variable ready_;
@@ -39,6 +46,9 @@ class Inbox {
   std::unordered_map<RequestId, std::weak_ptr<RequestHandle>> handles_;
   RequestId last_id_ = 0;
   std::atomic<bool> stopped_ = false;
+  std::atomic<bool> alive_ = true;
+  std::atomic<int64_t> num_steps_ = 0;
+  std::atomic<int64_t> step_start_ns_ = 0;  // of a steady clock; 0: none runs
   EngineMetrics metrics_;
 };
 
@@ -52,10 +62,12 @@ class EngineLoop {
   EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
              SchedulerOptions scheduling, LoopOptions options);
 
-  // Until the inbox is stopped; then every open request ends as cancelled.
+  // Until the inbox is stopped; then every open request ends as cancelled. An exception that no step
+  // explains ends it too: open requests fail, and the engine counts as dead.
   void run();
 
  private:
+  void step_until_stopped();
   void accept(bool wait);
   void end_cancelled();
   void do_step(Step& step);

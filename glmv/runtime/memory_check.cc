@@ -1,17 +1,13 @@
 #include "glmv/runtime/memory_check.h"
 
 #include <algorithm>
-#include <charconv>
-#include <fstream>
 #include <string>
-#include <string_view>
 
+#include "glmv/base/cgroup.h"
 #include "glmv/checkpoint/weights.h"
 
 namespace glmv::runtime {
 namespace {
-
-namespace fs = std::filesystem;
 
 // Logits, one chunk of activations and the allocator's slack; small beside real weights.
 constexpr int64_t kWorkBytes = int64_t{64} << 20;
@@ -28,65 +24,6 @@ bool is_decoder_linear(const checkpoint::TensorSpec& spec) {
 }
 
 double gib(int64_t bytes) { return static_cast<double>(bytes) / (int64_t{1} << 30); }
-
-std::optional<std::string> read_small(const fs::path& path) {
-  std::ifstream in(path);
-  if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-std::optional<int64_t> parse_int(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return std::nullopt;
-  text.remove_prefix(begin);
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end == text.data()) return std::nullopt;
-  return value;
-}
-
-// The number behind `key` at the start of a line.
-std::optional<int64_t> field(const std::string& text, std::string_view key) {
-  for (size_t pos = 0; pos < text.size();) {
-    const size_t end = std::min(text.find('\n', pos), text.size());
-    const std::string_view line = std::string_view(text).substr(pos, end - pos);
-    if (line.starts_with(key)) return parse_int(line.substr(key.size()));
-    pos = end + 1;
-  }
-  return std::nullopt;
-}
-
-// Room left in one control group folder; file pages that can be dropped do not count as used.
-std::optional<int64_t> group_room(const fs::path& folder, const char* limit_name,
-                                  const char* usage_name, std::string_view droppable) {
-  const auto limit_text = read_small(folder / limit_name);
-  const auto usage_text = read_small(folder / usage_name);
-  if (!limit_text || !usage_text) return std::nullopt;
-  const auto limit = parse_int(*limit_text);  // "max": no number, no limit
-  const auto usage = parse_int(*usage_text);
-  if (!limit || !usage) return std::nullopt;
-  const auto stat = read_small(folder / "memory.stat");
-  const int64_t cache = stat ? field(*stat, droppable).value_or(0) : 0;
-  return std::max<int64_t>(0, *limit - std::max<int64_t>(0, *usage - cache));
-}
-
-// The path of this process's group: v2 lines are "0::/path", v1 lines "4:memory:/path".
-std::string group_path(const fs::path& root, std::string_view controller) {
-  const auto text = read_small(root / "proc/self/cgroup");
-  if (!text) return "/";
-  for (size_t pos = 0; pos < text->size();) {
-    const size_t end = std::min(text->find('\n', pos), text->size());
-    const std::string_view line = std::string_view(*text).substr(pos, end - pos);
-    pos = end + 1;
-    const size_t first = line.find(':');
-    const size_t second = first == line.npos ? line.npos : line.find(':', first + 1);
-    if (second == line.npos) continue;
-    if (line.substr(first + 1, second - first - 1) == controller) {
-      return std::string(line.substr(second + 1));
-    }
-  }
-  return "/";
-}
 
 }  // namespace
 
@@ -121,31 +58,11 @@ int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> avai
   return std::clamp(bytes / token_bytes, std::min(max_context_tokens, kShortCacheTokens), most);
 }
 
-std::optional<int64_t> available_memory_bytes(const fs::path& root) {
-  std::optional<int64_t> available;
-  const auto lower = [&available](std::optional<int64_t> bytes) {
-    if (bytes) available = available ? std::min(*available, *bytes) : *bytes;
-  };
-  if (const auto meminfo = read_small(root / "proc/meminfo")) {
-    if (const auto kib = field(*meminfo, "MemAvailable:")) lower(*kib * 1024);
-  }
-  // Limits of parent groups hold too.
-  const auto walk = [&](const fs::path& mount, std::string path, const char* limit,
-                        const char* usage, std::string_view droppable) {
-    while (true) {
-      const size_t start = path.find_first_not_of('/');
-      lower(group_room(start == path.npos ? mount : mount / path.substr(start), limit, usage,
-                       droppable));
-      const size_t slash = path.find_last_of('/');
-      if (start == path.npos || slash == path.npos) break;
-      path.resize(slash);
-    }
-  };
-  walk(root / "sys/fs/cgroup", group_path(root, ""), "memory.max", "memory.current",
-       "inactive_file ");
-  walk(root / "sys/fs/cgroup/memory", group_path(root, "memory"), "memory.limit_in_bytes",
-       "memory.usage_in_bytes", "total_inactive_file ");
-  return available;
+std::optional<int64_t> available_memory_bytes(const std::filesystem::path& root) {
+  const std::optional<int64_t> free = meminfo_bytes("MemAvailable", root);
+  const std::optional<int64_t> room = memory_room_bytes(root);
+  if (free && room) return std::min(*free, *room);
+  return free ? free : room;
 }
 
 Result<void> check_memory(const MemoryNeed& need, int64_t available_bytes,

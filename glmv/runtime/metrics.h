@@ -5,11 +5,12 @@
 
 namespace glmv::runtime {
 
-// Blocks of 64 tokens of the key/value cache.
+// Blocks of the key/value cache.
 struct CacheUse {
   int64_t max_blocks = 0;
   int64_t used_blocks = 0;    // held by requests
   int64_t cached_blocks = 0;  // held for later requests with the same beginning
+  int64_t block_tokens = 64;
 };
 
 struct EngineMetrics {
@@ -25,6 +26,9 @@ struct EngineMetrics {
   int64_t drafted_tokens = 0;    // by speculation (EngineOptions::draft_tokens)
   int64_t accepted_tokens = 0;   // of these
   CacheUse cache;
+  bool alive = true;        // false: the engine thread has ended, no request will be answered
+  int64_t num_steps = 0;
+  double step_seconds = 0;  // since the running step began, or gave a sign of life; 0: none runs
 };
 
 }  // namespace glmv::runtime

@@ -22,6 +22,16 @@ void TokenQueue::push(TokenEvent event) {
 TokenEvent TokenQueue::pop() {
   std::unique_lock lock(mutex_);
   ready_.wait(lock, [this] { return !events_.empty(); });
+  return take();
+}
+
+std::optional<TokenEvent> TokenQueue::pop_for(std::chrono::milliseconds wait) {
+  std::unique_lock lock(mutex_);
+  if (!ready_.wait_for(lock, wait, [this] { return !events_.empty(); })) return std::nullopt;
+  return take();
+}
+
+TokenEvent TokenQueue::take() {
   if (events_.front().finish != FinishReason::kNone) return events_.front();
   TokenEvent event = std::move(events_.front());
   events_.pop_front();

@@ -1,11 +1,11 @@
 #include "glmv/server/answer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <mutex>
 #include <optional>
 #include <thread>
 
+#include "glmv/server/ask_backend.h"
 #include "glmv/server/running_requests.h"
 
 namespace glmv::server {
@@ -22,27 +22,18 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call,
                                            bool stream, const OnChunk& on_chunk) {
   const RunningRequests::Entry entry(call.server.running(), call.request_id);
   const RequestSwitches& switches = entry.switches();
-  std::vector<std::optional<Result<api::ChatReply>>> results(requests.size());
+  std::vector<std::optional<ApiResult<api::ChatReply>>> results(requests.size());
   std::atomic<size_t> next = 0;
   std::atomic<bool> failed = false;
   const auto answer_one = [&](size_t index) {
     api::ChatRequest request = requests[index];
     request.end_thinking = switches.end_thinking;
     request.whole = !stream;
-    const auto start = std::chrono::steady_clock::now();
-    try {
-      results[index] = call.server.backend().chat(request, [&](const api::ChatChunk& chunk) {
-        return !switches.cancelled && !failed && on_chunk(static_cast<int>(index), chunk);
-      });
-    } catch (const std::exception& error) {  // out of a thread it would end the process
-      results[index] = internal_error("{}", error.what());
-    }
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (*results[index]) {
-      call.server.metrics().add_reply(**results[index], elapsed.count());
-    } else {
-      failed = true;  // the others are for nothing
-    }
+    results[index] = ask_backend(call, request, [&](const api::ChatChunk& chunk) {
+      if (switches.cancelled || failed) return false;
+      return is_look(chunk) ? !call.reply.client_gone() : on_chunk(static_cast<int>(index), chunk);
+    });
+    if (!*results[index]) failed = true;  // the others are for nothing
   };
   const auto work = [&] {
     for (size_t i = next++; i < requests.size(); i = next++) answer_one(i);
@@ -54,7 +45,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call,
     work();
   }
   for (const auto& result : results) {
-    if (!*result) return std::unexpected(to_api_error(result->error()));
+    if (!*result) return std::unexpected(result->error());
   }
   std::vector<api::ChatReply> replies;
   for (auto& result : results) replies.push_back(std::move(**result));

@@ -40,6 +40,16 @@ std::unexpected<ApiError> bad_field(std::string param, std::string message, std:
       ApiError{400, std::move(code), std::move(message), std::move(param), 0});
 }
 
+ApiError unread_request(int status, const std::string& message) {
+  switch (status) {
+    case 413: return {status, "request_too_large", message, "", 0};
+    case 415: return {status, "unsupported_media_type", message, "", 0};
+    // A bug's own text may tell of what is not the client's.
+    case 500: return {status, "internal_error", "the server failed on this request; its log may say more", "", 0};
+    default: return {status, "invalid_request", message, "", 0};
+  }
+}
+
 ApiError to_api_error(const Status& status) {
   ApiError error{http_status(status.code), default_code(status.code), status.message,
                  leading_path(status.message), 0};

@@ -25,6 +25,9 @@ using ApiResult = std::expected<T, ApiError>;
 std::unexpected<ApiError> bad_field(std::string param, std::string message,
                                     std::string code = "invalid_value");
 
+// A request that could not be read as HTTP: 400, 413, 415, 431; or a bug: 500.
+ApiError unread_request(int status, const std::string& message);
+
 // An error of a backend; its message may begin with the path of a field.
 ApiError to_api_error(const Status& status);
 

@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "glmv/server/server_fixture_for_test.h"
+#include "glmv/server/server_for_test.h"
 
 namespace glmv::server {
 namespace {

@@ -31,13 +31,22 @@ prometheus::Histogram& Metrics::histogram(const char* name, const char* help, co
       .Add({}, buckets);
 }
 
-Metrics::Metrics(std::string prefix, std::string model, const api::ModelService& service)
+Metrics::Metrics(std::string prefix, std::string model, const api::ModelService& service,
+                 std::shared_ptr<const AccessLog> log)
     : prefix_(std::move(prefix)),
       labels_{{"model_name", std::move(model)}},
       service_(service),
+      log_(std::move(log)),
       successes_(counters("request_success_total", "Requests that ended, by reason")),
       errors_(counters("request_errors_total", "Requests that were refused or failed, by code")),
+      media_(counters("media_rejected_total", "Requests refused for a picture or video, by reason")),
       cancelled_(counters("requests_cancelled_total", "Requests whose client went away").Add({})),
+      rejected_(counters("admission_rejections_total", "Requests refused because the queue was full or "
+                         "the server was ending").Add({})),
+      forced_(counters("thinking_budget_forced_total", "Replies whose thought was ended by its budget")
+                  .Add({})),
+      loops_(counters("loop_stopped_total", "Replies that were stopped because they went in circles")
+                 .Add({})),
       first_token_s_(histogram("time_to_first_token_seconds", "From the request to the first token",
                                kFirstTokenSeconds)),
       token_s_(histogram("inter_token_latency_seconds", "Between tokens, the mean of a request", kTokenSeconds)),
@@ -49,6 +58,8 @@ Metrics::Metrics(std::string prefix, std::string model, const api::ModelService&
 void Metrics::add_reply(const api::ChatReply& reply, double seconds) {
   if (reply.finish_reason == "cancelled") return cancelled_.Increment();
   successes_.Add({{"finished_reason", reply.finish_reason}}).Increment();
+  if (reply.usage.forced_tokens > 0) forced_.Increment();
+  if (reply.finish_reason == "repetition") loops_.Increment();
   const api::ChatTimings& t = reply.timings;
   first_token_s_.Observe(t.time_to_first_token_ms / 1000);
   whole_s_.Observe(seconds);
@@ -60,7 +71,12 @@ void Metrics::add_reply(const api::ChatReply& reply, double seconds) {
   }
 }
 
-void Metrics::add_error(const std::string& code) { errors_.Add({{"code", code}}).Increment(); }
+void Metrics::add_error(const std::string& code) {
+  errors_.Add({{"code", code}}).Increment();
+  if (code == "queue_full" || code == "draining") rejected_.Increment();
+  constexpr std::string_view kMedia = "media_";
+  if (code.starts_with(kMedia)) media_.Add({{"reason", code.substr(kMedia.size())}}).Increment();
+}
 
 std::string Metrics::text() const {
   const api::ModelMetrics m = service_.metrics();
@@ -71,6 +87,13 @@ std::string Metrics::text() const {
     metric.counter.value = metric.gauge.value = value;
     families.push_back({prefix_ + ":" + name, help, type, {metric}});
   };
+  prometheus::ClientMetric cache;
+  for (const auto& [key, label] : labels_) cache.label.push_back({key, label});
+  cache.label.push_back({"block_size", std::to_string(m.cache_block_tokens)});
+  cache.label.push_back({"num_gpu_blocks", std::to_string(m.cache_blocks)});
+  cache.gauge.value = 1;
+  families.push_back({prefix_ + ":cache_config_info", "The key/value cache; gateways read its labels",
+                      prometheus::MetricType::Gauge, {cache}});
   const auto gauge = [&](const char* name, const char* help, double value) {
     add(name, help, prometheus::MetricType::Gauge, value);
   };
@@ -91,6 +114,12 @@ std::string Metrics::text() const {
   counter("num_preemptions_total", "Requests put back because the cache was full", m.num_preempted);
   counter("spec_decode_num_draft_tokens_total", "Tokens guessed by speculation", m.drafted_tokens);
   counter("spec_decode_num_accepted_tokens_total", "Of these, right", m.accepted_tokens);
+  counter("engine_steps_total", "Steps of the engine", m.num_steps);
+  gauge("engine_step_seconds", "How long the running step takes by now; 0: none runs", m.step_seconds);
+  gauge("engine_alive", "1, or 0 when the engine has ended", m.engine_alive ? 1 : 0);
+  if (log_ != nullptr) {
+    counter("access_log_dropped_total", "Lines of the access log that were lost", log_->num_dropped());
+  }
   return prometheus::TextSerializer().Serialize(families);
 }
 

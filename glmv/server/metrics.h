@@ -5,10 +5,12 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <memory>
 #include <string>
 
 #include "glmv/api/chat_types.h"
 #include "glmv/api/model_service.h"
+#include "glmv/server/access_log.h"
 
 namespace glmv::server {
 
@@ -16,7 +18,9 @@ namespace glmv::server {
 class Metrics {
  public:
   // `prefix`: "glmv", or "vllm" for gateways that know no other.
-  Metrics(std::string prefix, std::string model, const api::ModelService& service);
+  // `log` may be null.
+  Metrics(std::string prefix, std::string model, const api::ModelService& service,
+          std::shared_ptr<const AccessLog> log);
 
   // A reply that came to its end, or was given up by its client.
   void add_reply(const api::ChatReply& reply, double seconds);
@@ -34,10 +38,15 @@ class Metrics {
   const std::string prefix_;
   const prometheus::Labels labels_;
   const api::ModelService& service_;
+  const std::shared_ptr<const AccessLog> log_;
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& successes_;
   prometheus::Family<prometheus::Counter>& errors_;
+  prometheus::Family<prometheus::Counter>& media_;
   prometheus::Counter& cancelled_;
+  prometheus::Counter& rejected_;
+  prometheus::Counter& forced_;
+  prometheus::Counter& loops_;
   Histogram& first_token_s_;
   Histogram& token_s_;
   Histogram& whole_s_;

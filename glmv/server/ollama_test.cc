@@ -1,6 +1,6 @@
 // Ollama's dialect on the wire, and what is not served.
 
-#include "glmv/server/server_fixture_for_test.h"
+#include "glmv/server/server_for_test.h"
 
 namespace glmv::server {
 namespace {

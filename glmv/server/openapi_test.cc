@@ -1,7 +1,7 @@
 #include "glmv/server/openapi.h"
 
 #include "glmv/server/routes.h"
-#include "glmv/server/server_fixture_for_test.h"
+#include "glmv/server/server_for_test.h"
 
 namespace glmv::server {
 namespace {

@@ -14,6 +14,7 @@ struct Call {
   const net::HttpRequest& request;
   net::HttpReply& reply;
   const std::string& request_id;
+  AccessRecord& record;  // what the log will say of it
   ErrorForm error_form = to_json;
 };
 // Counts the error and sends it.
@@ -28,6 +29,7 @@ struct Route {
   std::string_view summary;
   std::string_view body = {};  // name of the schema of what it takes (openapi_schemas.cc)
   bool is_public = false;  // without a key
+  bool is_admin = false;   // with an admin key only
   ErrorForm error_form = to_json;
 };
 std::span<const Route> routes();

@@ -21,15 +21,6 @@ std::string request_id_of(const net::HttpRequest& request) {
   return fmt::format("{:08x}{:08x}{:08x}", device(), device(), device());
 }
 
-// Compares all bytes whatever they are, so that time tells nothing of a key.
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  unsigned difference = static_cast<unsigned>(a.size() ^ b.size());
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i] ^ (b.empty() ? '\0' : b[i % b.size()]));
-  }
-  return difference == 0;
-}
-
 std::string_view given_key(const net::HttpRequest& request) {
   constexpr std::string_view kBearer = "Bearer ";
   const std::string_view header = request.header("authorization");
@@ -51,63 +42,144 @@ bool matches(std::string_view pattern, std::string_view path) {
   return path.find('/') == path.npos;
 }
 
+// Adds headers, and notes what is sent.
+class NotedReply final : public net::HttpReply {
+ public:
+  NotedReply(net::HttpReply& reply, net::HttpHeaders more_headers, AccessRecord& record)
+      : reply_(reply), more_headers_(std::move(more_headers)), record_(record) {}
+
+  void send(int status, const net::HttpHeaders& headers, std::string body) override {
+    record_.status = status;
+    record_.reply_bytes = std::ssize(body);
+    reply_.send(status, with_more(headers), std::move(body));
+  }
+  void start(int status, const net::HttpHeaders& headers, std::string heartbeat,
+             double heartbeat_seconds) override {
+    record_.status = status;
+    reply_.start(status, with_more(headers), std::move(heartbeat), heartbeat_seconds);
+  }
+  bool write(std::string piece) override {
+    record_.reply_bytes += std::ssize(piece);
+    return reply_.write(std::move(piece));
+  }
+  void finish() override { reply_.finish(); }
+  void abort() override { reply_.abort(); }
+  bool client_gone() const override { return reply_.client_gone(); }
+
+ private:
+  net::HttpHeaders with_more(net::HttpHeaders headers) const {
+    headers.insert(headers.end(), more_headers_.begin(), more_headers_.end());
+    return headers;
+  }
+
+  net::HttpReply& reply_;
+  const net::HttpHeaders more_headers_;
+  AccessRecord& record_;
+};
+
 }  // namespace
 
 Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
                const api::ModelService& service)
+    : Server(std::move(options), std::move(model), backend, service, routes()) {}
+
+Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
+               const api::ModelService& service, std::span<const Route> routes)
     : options_(std::move(options)),
+      origins_{options_.allowed_hosts, options_.allowed_origins},
+      keys_(options_.api_keys, options_.admin_api_keys),
+      routes_(routes),
       model_(std::move(model)),
       backend_(backend),
       service_(service),
-      metrics_(options_.metrics_prefix, options_.model, service),
+      metrics_(options_.metrics_prefix, options_.model, service, options_.access_log),
       start_time_(std::time(nullptr)) {}
 
-ApiResult<void> Server::check_access(const net::HttpRequest& request, bool is_public) const {
-  if (!options_.allowed_hosts.empty()) {
-    // A page of another site that made its name point here sends that name.
-    std::string_view host = request.header("host");
-    if (const size_t colon = host.rfind(':'); colon != host.npos && host.find(']', colon) == host.npos) {
-      host = host.substr(0, colon);
-    }
-    if (std::ranges::find(options_.allowed_hosts, host) == options_.allowed_hosts.end()) {
-      return std::unexpected(ApiError{403, "forbidden",
-                                      fmt::format("the host \"{}\" is not one of this server's; see "
-                                                  "--allowed-hosts", host),
-                                      "", 0});
-    }
+ApiResult<void> Server::check_key(const net::HttpRequest& request, const Route* route,
+                                  AccessRecord& record) const {
+  const std::string_view given = given_key(request);
+  const KeyRing::Key* key = given.empty() ? nullptr : keys_.find(given);
+  if (key != nullptr) record.key = key->name;
+  if (route != nullptr && route->is_public) return {};
+  const bool for_admins = route != nullptr && route->is_admin;
+  const bool needs_key = keys_.has_user_keys() || (for_admins && keys_.has_admin_keys());
+  if (needs_key && key == nullptr) {
+    return std::unexpected(
+        ApiError{401, "invalid_api_key",
+                 given.empty() ? "no API key: send \"Authorization: Bearer KEY\""
+                               : "this API key is not known", "", 0});
   }
-  if (is_public || options_.api_keys.empty()) return {};
-  const std::string_view key = given_key(request);
-  bool known = false;
-  for (const std::string& each : options_.api_keys) {
-    known = equal_in_constant_time(each, key) || known;
+  if (for_admins && (key == nullptr || !key->is_admin)) {
+    return std::unexpected(ApiError{
+        403, "forbidden", fmt::format("{} needs an admin key; see --admin-api-key", request.path), "", 0});
   }
-  if (known) return {};
-  return std::unexpected(ApiError{
-      401, "invalid_api_key",
-      key.empty() ? "no API key: send \"Authorization: Bearer KEY\"" : "this API key is not known", "", 0});
+  return {};
+}
+
+std::string Server::engine_trouble() const {
+  const api::ModelMetrics m = service_.metrics();
+  if (!m.engine_alive) return "the engine has ended; restart the server";
+  if (options_.watchdog_timeout_s > 0 && m.step_seconds > options_.watchdog_timeout_s) {
+    return fmt::format("a step of the engine takes more than {:.0f} s; restart the server",
+                       options_.watchdog_timeout_s);
+  }
+  return {};
 }
 
 void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
-  const std::string id = request_id_of(request);
+  AccessRecord record;
+  record.request_id = request_id_of(request);
+  NotedReply noted(reply, cors_headers(request, origins_), record);
+  if (options_.access_log == nullptr) return answer(request, noted, record);
+
+  record.start_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                        std::chrono::system_clock::now().time_since_epoch()).count();
+  record.method = request.method;
+  record.path = request.path;
+  record.peer = request.peer;
+  record.user_agent = request.header("user-agent");
+  record.traceparent = trace_context(request.header("traceparent"));
+  const auto write = [&] {
+    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - record.start;
+    record.ms = elapsed.count();
+    record.client_gone = reply.client_gone();
+    options_.access_log->write(record);
+  };
+  try {
+    answer(request, noted, record);
+  } catch (...) {
+    if (record.status == 0) record.status = 500;  // what the connection will send
+    write();
+    throw;
+  }
+  write();
+}
+
+void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, AccessRecord& record) {
   const Route* found = nullptr;
   std::string allowed;
-  for (const Route& route : routes()) {
+  for (const Route& route : routes_) {
     if (!matches(route.path, request.path)) continue;
     if (route.method == request.method || (route.method == "GET" && request.method == "HEAD")) found = &route;
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
-  if (auto access = check_access(request, found != nullptr && found->is_public); !access) {
-    return send_error(reply, access.error(), id, found == nullptr ? to_json : found->error_form);
+  const Call call{*this, request, reply, record.request_id, record,
+                  found == nullptr ? to_json : found->error_form};
+  if (auto access = check_origin(request, origins_); !access) return fail(call, access.error());
+  if (is_preflight(request, origins_)) {
+    net::HttpHeaders headers = preflight_headers(request);
+    headers.emplace_back("x-request-id", record.request_id);
+    return reply.send(204, headers, {});
   }
-  if (found != nullptr) return found->endpoint({*this, request, reply, id, found->error_form});
+  if (auto access = check_key(request, found, record); !access) return fail(call, access.error());
+  if (found != nullptr) return found->endpoint(call);
   if (!allowed.empty()) {
-    return send_error(reply, {405, "method_not_allowed",
-                              fmt::format("{} takes {}", request.path, allowed), "", 0}, id);
+    return fail(call, {405, "method_not_allowed",
+                       fmt::format("{} takes {}", request.path, allowed), "", 0});
   }
-  send_error(reply, {404, "route_not_found",
-                     fmt::format("there is no {} {}; try /v1/chat/completions or /v1/models",
-                                 request.method, request.path), "", 0}, id);
+  fail(call, {404, "route_not_found",
+              fmt::format("there is no {} {}; try /v1/chat/completions or /v1/models",
+                          request.method, request.path), "", 0});
 }
 
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
@@ -122,7 +194,9 @@ void send_error(net::HttpReply& reply, const ApiError& error, const std::string&
   net::HttpHeaders more;
   if (error.retry_after_s > 0) more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
   // What a repetition cannot change: clients repeat other errors of the server by themselves.
-  if (error.status == 500 || error.status == 501) more.emplace_back("x-should-retry", "false");
+  if (error.status == 500 || error.status == 501 || error.code == "timeout") {
+    more.emplace_back("x-should-retry", "false");
+  }
   send_json(reply, error.status, form(error), request_id, more);
 }
 

@@ -4,26 +4,38 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "glmv/api/chat_backend.h"
 #include "glmv/api/model_service.h"
 #include "glmv/net/http_types.h"
+#include "glmv/server/access_log.h"
 #include "glmv/server/api_error.h"
+#include "glmv/server/keys.h"
 #include "glmv/server/metrics.h"
+#include "glmv/server/origin.h"
 #include "glmv/server/running_requests.h"
 
 namespace glmv::server {
 
 struct ServerOptions {
   std::string model = "glmv";          // the served name
-  std::vector<std::string> api_keys;   // empty: none is asked for
-  std::vector<std::string> allowed_hosts;  // of the Host header; empty: any
+  std::vector<std::string> api_keys;   // "KEY" or "NAME KEY"; empty: none is asked for
+  std::vector<std::string> admin_api_keys;  // for admin routes, closed without one; and for all others
+  std::vector<std::string> allowed_hosts;  // as OriginRules
+  std::vector<std::string> allowed_origins;
   int max_requests = 64;               // that are answered or wait; what comes beyond is told to come again
   double heartbeat_seconds = 10;
   std::string metrics_prefix = "glmv";
+  double request_timeout_s = 0;   // of the work on a request; 0: none
+  double watchdog_timeout_s = 300;  // a step of the engine that takes longer has hung; 0: never
+  std::shared_ptr<AccessLog> access_log;  // null: none
 };
+
+struct Route;
 
 // What /v1/models says of the model.
 struct ServedModel {
@@ -41,6 +53,9 @@ class Server {
  public:
   Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
          const api::ModelService& service);
+  // With routes of one's own: for tests.
+  Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
+         const api::ModelService& service, std::span<const Route> routes);
 
   void handle(const net::HttpRequest& request, net::HttpReply& reply);
   // New requests are refused with 503; those that run end.
@@ -54,6 +69,8 @@ class Server {
   RunningRequests& running() { return running_; }
   int64_t start_time() const { return start_time_; }
   bool draining() const { return draining_; }
+  // Why the engine cannot be relied on: its thread ended, or a step has hung. Empty: it can.
+  std::string engine_trouble() const;
   int num_requests() const { return num_requests_; }
 
   // A place among max_requests while it lives; empty when there is none.
@@ -71,9 +88,15 @@ class Server {
   };
 
  private:
-  ApiResult<void> check_access(const net::HttpRequest& request, bool is_public) const;
+  void answer(const net::HttpRequest& request, net::HttpReply& reply, AccessRecord& record);
+  // Notes the name of the key. `route` null: there is none.
+  ApiResult<void> check_key(const net::HttpRequest& request, const Route* route,
+                            AccessRecord& record) const;
 
   const ServerOptions options_;
+  const OriginRules origins_;
+  const KeyRing keys_;
+  const std::span<const Route> routes_;
   const ServedModel model_;
   api::ChatBackend& backend_;
   const api::ModelService& service_;

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "glmv/base/random.h"
-#include "glmv/server/server_fixture_for_test.h"
+#include "glmv/server/server_for_test.h"
 
 namespace glmv::server {
 namespace {
@@ -232,22 +232,6 @@ TEST(ChatCompletions, ErrorsOfTheBackend) {
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "context_length_exceeded");
 }
-
-// Goes on until it is told to stop.
-class EndlessBackend : public api::ChatBackend {
- public:
-  Result<api::ChatReply> chat(const api::ChatRequest&,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
-    began.release();
-    while (!stop && on_chunk({.content = "x"})) std::this_thread::sleep_for(2ms);
-    ended.release();
-    api::ChatReply reply;
-    reply.finish_reason = "stop";
-    return reply;
-  }
-  std::counting_semaphore<100> began{0}, ended{0};
-  std::atomic<bool> stop = false;
-};
 
 class BrokenBackend : public api::ChatBackend {
  public:

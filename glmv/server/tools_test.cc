@@ -1,6 +1,6 @@
 // tools and tool_choice on the wire.
 
-#include "glmv/server/server_fixture_for_test.h"
+#include "glmv/server/server_for_test.h"
 
 namespace glmv::server {
 namespace {

@@ -20,13 +20,20 @@ namespace glmv::tensor {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr size_t kBufferBytes = size_t{512} << 20;
 constexpr int kReadPasses = 5;
-constexpr int64_t kProductSize = 2048;
 constexpr int64_t kDeviceProductSize = 8192;
 constexpr int64_t kDeviceBufferBytes = int64_t{8} << 30;
 constexpr int kMaxProducts = 8;
-constexpr double kMaxProductSeconds = 1.0;
+
+// How large the measured work is on a CPU.
+struct Effort {
+  size_t buffer_bytes;
+  int read_passes;
+  int64_t product_size;
+  double max_product_seconds;
+};
+constexpr Effort kFull{size_t{512} << 20, kReadPasses, 2048, 1.0};
+constexpr Effort kQuick{size_t{256} << 20, 2, 1024, 0.1};
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -62,22 +69,22 @@ uint64_t sum_words(const uint64_t* words, size_t num_words) {
   return sum;
 }
 
-double measure_reads(int num_threads) {
-  const size_t num_words = kBufferBytes / sizeof(uint64_t);
+double measure_reads(int num_threads, const Effort& effort) {
+  const size_t num_words = effort.buffer_bytes / sizeof(uint64_t);
   const auto buffer = std::make_unique_for_overwrite<uint64_t[]>(num_words);
-  advise_huge_pages(buffer.get(), kBufferBytes);
+  advise_huge_pages(buffer.get(), effort.buffer_bytes);
   // Each thread touches its share first, so that it lies in memory near it.
   on_shares(num_words, num_threads, [&buffer](int, size_t begin, size_t end) {
     std::fill(&buffer[begin], &buffer[0] + end, 1);
   });
   double best = 0;
   std::vector<uint64_t> sums(num_threads);
-  for (int pass = 0; pass < kReadPasses; ++pass) {
+  for (int pass = 0; pass < effort.read_passes; ++pass) {
     const auto start = Clock::now();
     on_shares(num_words, num_threads, [&](int thread, size_t begin, size_t end) {
       sums[thread] = sum_words(&buffer[begin], end - begin);
     });
-    best = std::max(best, double(kBufferBytes) / seconds_since(start) / 1e9);
+    best = std::max(best, double(effort.buffer_bytes) / seconds_since(start) / 1e9);
   }
   uint64_t total = 0;  // used, so that no read can be left out
   for (const uint64_t sum : sums) total += sum;
@@ -106,16 +113,16 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   return a.scalar_type() == at::kChar ? at::_int_mm(a, b) : at::mm(a, b);
 }
 
-double measure_products(at::ScalarType dtype, at::Device device) {
+double measure_products(at::ScalarType dtype, at::Device device, const Effort& effort) {
   const c10::InferenceMode inference;
   const auto options = at::TensorOptions().device(device);
-  const int64_t size = device.is_cpu() ? kProductSize : kDeviceProductSize;
+  const int64_t size = device.is_cpu() ? effort.product_size : kDeviceProductSize;
   const at::Tensor a = at::rand({size, size}, options).mul_(100).to(dtype);
   const at::Tensor b = at::rand({size, size}, options).mul_(100).to(dtype).t();  // as a weight
   const double gflop = 2.0 * double(size) * double(size) * double(size) / 1e9;
   double best = 0, spent = 0;
   wait_for(product(a, b));  // chooses and compiles the kernel
-  for (int i = 0; i < kMaxProducts && spent < kMaxProductSeconds; ++i) {
+  for (int i = 0; i < kMaxProducts && spent < effort.max_product_seconds; ++i) {
     const auto start = Clock::now();
     wait_for(product(a, b));
     const double seconds = seconds_since(start);
@@ -137,20 +144,22 @@ std::string cpu_name() {
 
 }  // namespace
 
-Result<MachineLimits> measure_machine(int num_threads, const std::string& device_name) {
+Result<MachineLimits> measure_machine(int num_threads, const std::string& device_name,
+                                      MeasureEffort chosen) {
+  const Effort& effort = chosen == MeasureEffort::kQuick ? kQuick : kFull;
   GLMV_ASSIGN(const at::Device device, parse_device(device_name));
   if (num_threads > 0) at::set_num_threads(num_threads);
   MachineLimits limits{
       .device = device.str(), .cpu = cpu_name(), .num_threads = at::get_num_threads()};
   limits.read_gb_s =
-      device.is_cpu() ? measure_reads(limits.num_threads) : measure_device_reads(device);
-  limits.fp32_gflops = measure_products(at::kFloat, device);
-  limits.bf16_gflops = measure_products(at::kBFloat16, device);
+      device.is_cpu() ? measure_reads(limits.num_threads, effort) : measure_device_reads(device);
+  limits.fp32_gflops = measure_products(at::kFloat, device, effort);
+  limits.bf16_gflops = measure_products(at::kBFloat16, device, effort);
   if (device.is_cpu()) {
     const InstructionPeaks peaks = measure_peaks(kernels::kernels().isa);
     limits.bf16_peak_gflops = peaks.bf16;
     limits.int8_peak_gops = peaks.int8;
-    limits.int8_gops = std::max(measure_products(at::kChar, device), peaks.int8);
+    limits.int8_gops = std::max(measure_products(at::kChar, device, effort), peaks.int8);
   }
   return limits;
 }

@@ -20,7 +20,9 @@ struct MachineLimits {
 };
 
 // Takes a few seconds and half a gigabyte (8 GB on a GPU). num_threads 0: as many as the tensor
-// library uses.
-Result<MachineLimits> measure_machine(int num_threads, const std::string& device);
+// library uses. kQuick: in about a second on a CPU and less exactly.
+enum class MeasureEffort { kFull, kQuick };
+Result<MachineLimits> measure_machine(int num_threads, const std::string& device,
+                                      MeasureEffort effort = MeasureEffort::kFull);
 
 }  // namespace glmv::tensor

@@ -30,14 +30,18 @@ void show_model(const Call& call) {
   if (name == call.server.options().model) {
     return send_json(call.reply, 200, model_json(call.server), call.request_id);
   }
-  send_error(call.reply, {404, "model_not_found",
-                          fmt::format("there is no model \"{}\" here; /v1/models lists them", name),
-                          "model", 0}, call.request_id);
+  fail(call, {404, "model_not_found",
+              fmt::format("there is no model \"{}\" here; /v1/models lists them", name), "model", 0});
 }
 
-void health(const Call& call) { send_json(call.reply, 200, Json::object(), call.request_id); }
+void health(const Call& call) {
+  const std::string trouble = call.server.engine_trouble();
+  if (trouble.empty()) return send_json(call.reply, 200, Json::object(), call.request_id);
+  send_error(call.reply, {503, "engine_dead", trouble, "", 0}, call.request_id);
+}
 
 void ready(const Call& call) {
+  if (!call.server.engine_trouble().empty()) return health(call);
   const bool full = call.server.num_requests() >= call.server.options().max_requests;
   if (!call.server.draining() && !full) {
     return send_json(call.reply, 200, Json::object(), call.request_id);

@@ -1,15 +1,20 @@
 #pragma once
-// A server over a scripted backend, through a real socket.
+// A server over a scripted backend on a real socket, for the tests of this folder.
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
+#include <semaphore>
+#include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "glmv/api/scripted_backend.h"
 #include "glmv/net/http_client_for_test.h"
 #include "glmv/net/http_server.h"
+#include "glmv/server/routes.h"
 #include "glmv/server/server.h"
 
 namespace glmv::server {
@@ -34,15 +39,24 @@ class FakeService : public api::ModelService {
   }
   std::string chat_template() const override { return "{{ messages }}"; }
   api::ModelMetrics metrics() const override {
-    return {.num_running = 2, .prompt_tokens = 70, .cached_tokens = 30, .cache_blocks = 8, .used_cache_blocks = 2};
+    api::ModelMetrics m = state;
+    m.num_running = 2;
+    m.prompt_tokens = 70;
+    m.cached_tokens = 30;
+    m.cache_blocks = 8;
+    m.used_cache_blocks = 2;
+    m.cache_block_tokens = 64;
+    return m;
   }
+  api::ModelMetrics state;  // the rest; not to be changed while requests run
 };
 
 class Fixture {
  public:
-  explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"})
+  explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"},
+                   std::span<const Route> table = routes())
       : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test", .family = "glm4v"}, backend,
-                service_),
+                service_, table),
         http_(*net::HttpServer::start(
             {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
             [](int, const std::string& message) { return message; })) {}
@@ -55,6 +69,7 @@ class Fixture {
   net::HttpAnswer chat(const Json& body) { return ask("POST", "/v1/chat/completions", body.dump()); }
   uint16_t port() const { return http_->port(); }
   Server& server() { return server_; }
+  FakeService& service() { return service_; }
 
  private:
   FakeService service_;
@@ -80,5 +95,21 @@ inline std::vector<std::string> events(const std::string& body) {
   }
   return out;
 }
+
+// Goes on until it is told to stop.
+class EndlessBackend : public api::ChatBackend {
+ public:
+  Result<api::ChatReply> chat(const api::ChatRequest&,
+                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+    began.release();
+    while (!stop && on_chunk({.content = "x"})) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    ended.release();
+    api::ChatReply reply;
+    reply.finish_reason = "stop";
+    return reply;
+  }
+  std::counting_semaphore<100> began{0}, ended{0};
+  std::atomic<bool> stop = false;
+};
 
 }  // namespace glmv::server

@@ -1,0 +1,104 @@
+// glmv batch: a file of requests in OpenAI's batch form, answered in this process.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "apps/glmv/chat_options.h"
+#include "apps/glmv/command.h"
+#include "glmv/chat/local_backend.h"
+#include "glmv/server/batch.h"
+
+namespace glmv::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct BatchFlags {
+  ModelFlags model;
+  std::string input, output, served_name;
+  int concurrency = 8;
+};
+
+// One line that is renewed on a terminal, one now and then elsewhere.
+class ProgressLine {
+ public:
+  void show(const server::BatchProgress& p) {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    if (seconds < next_) return;
+    next_ = seconds + (terminal_ ? 0.5 : 30);
+    const double rate = static_cast<double>(p.num_done()) / std::max(seconds, 1e-3);
+    std::string left = "unknown";
+    if (p.num_done() > 0) left = duration_text(static_cast<double>(p.num_left()) / rate);
+    fmt::print(stderr, "{}{} of {} done, {:.1f} a minute, {} left{}", terminal_ ? "\r" : "",
+               p.num_done() + p.num_skipped, p.num_lines, rate * 60, left, terminal_ ? "\x1b[K" : "\n");
+    shown_ = true;
+  }
+  void end() const {
+    if (terminal_ && shown_) fmt::print(stderr, "\n");
+  }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
+  const Clock::time_point start_ = Clock::now();
+  double next_ = terminal_ ? 0 : 10;
+  bool shown_ = false;
+};
+
+void print_summary(const server::BatchProgress& p, double seconds) {
+  fmt::print(stderr,
+             "{} answered, {} failed, {} bad line{}, {} from before, {} left; {} prompt and {} new tokens "
+             "in {}\n",
+             p.num_answered, p.num_failed, p.num_bad_lines, p.num_bad_lines == 1 ? "" : "s",
+             p.num_skipped, p.num_left(), p.prompt_tokens, p.completion_tokens, duration_text(seconds));
+}
+
+Result<int> run_batch_command(BatchFlags flags) {
+  GLMV_ASSIGN(runtime::EngineOptions engine, engine_options(flags.model));
+  GLMV_ASSIGN(const auto batch, server::Batch::open(flags.input, flags.output));
+  if (batch->progress().num_left() <= 0) {
+    print_summary(batch->progress(), 0);
+    return 0;
+  }
+  catch_interrupts();
+  engine.max_running_requests =
+      std::max<int64_t>(engine.max_running_requests, flags.concurrency);
+  if (flags.served_name.empty()) flags.served_name = served_name(engine);
+  GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
+  server::Server server({.model = flags.served_name, .max_requests = flags.concurrency},
+                        {.max_context_tokens = backend->engine().max_context_tokens(),
+                         .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype},
+                        *backend, *backend);
+  ProgressLine line;
+  const auto done = batch->run(server, flags.concurrency, [&](const server::BatchProgress& p) {
+    line.show(p);
+    return !interrupted();
+  });
+  line.end();
+  if (!done) return std::unexpected(done.error());
+  print_summary(*done, line.seconds());
+  if (done->stopped) return kExitInterrupted;
+  return done->num_failed + done->num_bad_lines > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+void add_batch(CLI::App& command, int& exit_code) {
+  auto flags = std::make_shared<BatchFlags>();
+  add_model_flags(command, flags->model);
+  const std::string group = "Batch";
+  command.add_option("input", flags->input, "requests, one JSON object a line")->required();
+  command.add_option("output", flags->output, "answers; what it holds already is not asked again")
+      ->required();
+  command.add_option("--concurrency", flags->concurrency, "requests at once")
+      ->check(CLI::Range(1, 1024))->capture_default_str()->group(group);
+  command.add_option("--served-model-name", flags->served_name, "name in requests (default: the folder's)")
+      ->group(group);
+  command.footer("Exit code: 0 all answered, 1 some failed (their lines say why), 130 stopped; run the "
+                 "same command again to go on.");
+  command.callback([flags, &exit_code] { exit_code = report(run_batch_command(*flags)); });
+}
+
+}  // namespace glmv::app
