@@ -39,6 +39,7 @@ struct ChatRequest {
   bool detect_repetition = false;
   bool drop_restated = false;
   int64_t max_pixels = 0;              // per picture; 0: the processor's limit
+  bool read_sources = true;            // media by path or URL; false: only decoded ones are taken
   bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
   Json template_kwargs;                // object or null
   Json tools;                          // OpenAI's list of functions, or null
