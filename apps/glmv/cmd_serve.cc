@@ -7,6 +7,7 @@
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
+#include "apps/glmv/media_flags.h"
 #include "glmv/base/files.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/net/http_server.h"
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 
 struct ServeFlags {
   ModelFlags model;
+  MediaFlags media;
   net::HttpServerOptions http{.port = 8000};
   server::ServerOptions server{.model = ""};
   std::string api_key_file;
@@ -59,6 +61,7 @@ Result<int> run_serve(ServeFlags flags) {
     if (folder.filename().empty()) folder = folder.parent_path();
     flags.server.model = engine.gguf.empty() ? folder.filename().string() : engine.gguf;
   }
+  GLMV_ASSIGN(flags.server.media, media_options(flags.media));
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
   catch_interrupts();
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
@@ -124,6 +127,7 @@ void add_serve(CLI::App& command, int& exit_code) {
   command.add_option("--shutdown-timeout", flags->shutdown_timeout_s,
                      "seconds for running requests after SIGTERM")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  add_media_flags(command, flags->media);
   command.callback([flags, &exit_code] { exit_code = report(run_serve(*flags)); });
 }
 

@@ -29,6 +29,7 @@ void add_make_tiny(CLI::App& command, int& exit_code);
 void add_convert(CLI::App& command, int& exit_code);
 void add_synth(CLI::App& command, int& exit_code);
 void add_quantize(CLI::App& command, int& exit_code);
+void add_decode_media(CLI::App& command, int& exit_code);
 
 // Prints "error: ..." on stderr for an error; the exit code either way.
 int report(const Result<void>& result);

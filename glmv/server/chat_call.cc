@@ -216,25 +216,6 @@ void merge_extra_body(Json& body, ChatCall& call) {
   call.warning = "extra_body is a name of the Python client; its fields were taken as top-level ones";
 }
 
-// A server reads no files and fetches nothing for a client: media come inside the request.
-ApiResult<void> check_media(const std::vector<text::Message>& messages) {
-  for (size_t m = 0; m < messages.size(); ++m) {
-    for (size_t c = 0; c < messages[m].content.size(); ++c) {
-      const text::ContentPart& part = messages[m].content[c];
-      std::vector<std::string> sources = part.frames;
-      if (part.kind != text::PartKind::kText && part.frames.empty()) sources.push_back(part.source);
-      for (const std::string& source : sources) {
-        if (source.starts_with("data:")) continue;
-        ApiError error{422, "media_not_allowed",
-                       "pictures are taken as data: URLs only; paths and remote URLs are not allowed",
-                       fmt::format("messages[{}].content[{}]", m, c), 0};
-        return std::unexpected(std::move(error));
-      }
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 ApiResult<ChatCall> parse_chat_call(Json body) {
@@ -249,7 +230,7 @@ ApiResult<ChatCall> parse_chat_call(Json body) {
   auto parsed = text::parse_messages(*messages);
   if (!parsed) return std::unexpected(to_api_error(parsed.error()));
   call.request.messages = std::move(*parsed);
-  GLMV_RETURN_IF_ERROR(check_media(call.request.messages));
+  call.request.read_sources = false;  // Server::load_media does, under its rules
   GLMV_RETURN_IF_ERROR(refuse_unserved(body));
   GLMV_RETURN_IF_ERROR(read_sampling(body, call.request));
   GLMV_RETURN_IF_ERROR(read_limits(body, call.request));

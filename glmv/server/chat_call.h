@@ -18,6 +18,7 @@ struct ChatCall {
   std::string warning;  // for the header x-glmv-warning
 };
 
+// The media of the request are still sources, which no backend reads: Server::load_media.
 // `body`: an object (parse_body). Checks every field that it knows; others are ignored, as clients send many. Errors name the field.
 ApiResult<ChatCall> parse_chat_call(Json body);
 

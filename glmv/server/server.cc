@@ -53,6 +53,7 @@ Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backe
       backend_(backend),
       service_(service),
       metrics_(options_.metrics_prefix, options_.model, service),
+      media_loader_(options_.media),
       start_time_(std::time(nullptr)) {}
 
 ApiResult<void> Server::check_access(const net::HttpRequest& request, bool is_public) const {

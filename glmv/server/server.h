@@ -11,6 +11,7 @@
 #include "glmv/api/model_service.h"
 #include "glmv/net/http_types.h"
 #include "glmv/server/api_error.h"
+#include "glmv/server/media_loader.h"
 #include "glmv/server/metrics.h"
 
 namespace glmv::server {
@@ -22,6 +23,7 @@ struct ServerOptions {
   int max_requests = 64;               // that are answered or wait; what comes beyond is told to come again
   double heartbeat_seconds = 10;
   std::string metrics_prefix = "glmv";
+  MediaOptions media;
 };
 
 // What /v1/models says of the model.
@@ -39,6 +41,11 @@ class Server {
   void handle(const net::HttpRequest& request, net::HttpReply& reply);
   // New requests are refused with 503; those that run end.
   void start_draining() { draining_ = true; }
+
+  // What every endpoint whose request may hold media calls before the backend (media_loader.h).
+  ApiResult<void> load_media(api::ChatRequest& request, const net::HttpReply& reply) const {
+    return media_loader_.load(request, [&reply] { return !reply.client_gone(); });
+  }
 
   const ServerOptions& options() const { return options_; }
   const ServedModel& model() const { return model_; }
@@ -71,6 +78,7 @@ class Server {
   api::ChatBackend& backend_;
   const api::ModelService& service_;
   Metrics metrics_;
+  const MediaLoader media_loader_;
   const int64_t start_time_;
   std::atomic<bool> draining_ = false;
   std::atomic<int> num_requests_ = 0;

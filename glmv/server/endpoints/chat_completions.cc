@@ -123,6 +123,7 @@ ApiResult<ChatCall> read_call(const Call& call) {
                     call.server.options().model),
         "model", 0});
   }
+  GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply));
   return chat;
 }
 
