@@ -62,8 +62,9 @@ std::vector<pid_t> ChildDecoder::pids() const {
 Result<Image> ChildDecoder::ask(Child& child, std::string_view bytes, int64_t max_pixels,
                                 bool& begun, bool& answered) const {
   const bool fresh = child.num_pictures++ == 0;
-  const double seconds = std::chrono::duration<double>(options_.picture_timeout).count();
-  const DecodeRequest request{bytes.size(), max_pixels, seconds};
+  using Seconds = std::chrono::duration<double>;
+  const DecodeRequest request{bytes.size(), max_pixels, Seconds(options_.cpu_timeout).count(),
+                              Seconds(options_.picture_timeout).count()};
   const auto ready = Clock::now() + options_.picture_timeout +
                      (fresh ? options_.start_timeout : std::chrono::milliseconds(0));
   char started = 0;
@@ -77,7 +78,7 @@ Result<Image> ChildDecoder::ask(Child& child, std::string_view bytes, int64_t ma
   const auto end = Clock::now() + options_.picture_timeout + std::chrono::seconds(1);
   DecodeReply reply;
   if (!child.process.receive(&reply, sizeof reply, end)) {
-    return unavailable("the picture broke its decoder, or took longer than {} s", seconds);
+    return unavailable("the picture broke its decoder, or took too long");
   }
   if (reply.code >= 0) {
     answered = true;

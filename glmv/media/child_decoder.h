@@ -19,7 +19,9 @@ struct ChildDecoderOptions {
   std::vector<std::string> command;
   int num_children = 1;  // pictures that are decoded at once
   int64_t max_pixels = 100'000'000;
-  std::chrono::milliseconds picture_timeout{20'000};
+  // Of computing, and of time that passes: a busy machine gives a child little of it.
+  std::chrono::milliseconds cpu_timeout{20'000};
+  std::chrono::milliseconds picture_timeout{60'000};
   std::chrono::milliseconds start_timeout{30'000};
   // A child is replaced after so many, which bounds what it may leak.
   int pictures_per_child = 1000;

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -54,9 +56,9 @@ int run_child(const std::string& kind) {
     if (::socket(AF_INET, SOCK_STREAM, 0) >= 0) found |= 1;
     if (std::ifstream("/etc/passwd").good()) found |= 2;
     if (::fork() >= 0) found |= 4;
-    void* const memory = std::malloc(size_t{256} << 20);
-    if (memory != nullptr) found |= 8;
-    std::free(memory);
+    if (::mmap(nullptr, size_t{256} << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+      found |= 8;
+    }
     if (::kill(::getppid(), 0) == 0) found |= 16;
     std::thread([] {}).join();  // threads are allowed: else this throws
     return ::write(kChildSocket, &found, 1) == 1 ? 0 : 1;
@@ -64,6 +66,11 @@ int run_child(const std::string& kind) {
   answer_one_pixel(kChildSocket);
   read_request(kChildSocket, true);
   if (kind == "hang") ::sleep(100);
+  if (kind == "spin") {
+    limit_time(1, 0);
+    for (std::atomic<int> i = 0;; ++i) {
+    }
+  }
   if (kind == "lie") {
     const DecodeReply reply{-1, 1 << 30, 1 << 30};
     return ::write(kChildSocket, &reply, sizeof reply) > 0 ? 0 : 1;
@@ -182,6 +189,12 @@ TEST(ChildDecoder, APictureThatNeverEndsIsGivenUp) {
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(child->decode("picture", 1000).error().code, Code::kUnavailable);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  EXPECT_TRUE(child->pids().empty());
+}
+
+TEST(ChildDecoder, ComputingTooLongEndsTheChild) {
+  const auto child = start("spin");
+  EXPECT_EQ(child->decode("picture", 1000).error().code, Code::kUnavailable);
   EXPECT_TRUE(child->pids().empty());
 }
 

@@ -10,7 +10,8 @@ namespace glmv::media {
 struct DecodeRequest {
   uint64_t num_bytes = 0;
   int64_t max_pixels = 0;
-  double max_seconds = 0;  // of time that passes, and of computing
+  double cpu_seconds = 0;   // of computing at most
+  double wall_seconds = 0;  // of time that passes
 };
 
 // The child has read the whole request. Without it, its end had nothing to do with the picture.

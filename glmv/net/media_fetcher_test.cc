@@ -51,6 +51,11 @@ class RawServer {
   }
 
  private:
+  // The first record of TLS, whole.
+  static bool is_hello(const std::string& head) {
+    const auto byte = [&head](size_t i) { return size_t{static_cast<unsigned char>(head[i])}; };
+    return head.size() > 5 && byte(0) == 0x16 && head.size() == 5 + (byte(3) << 8 | byte(4));
+  }
   void serve(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       pollfd entry{listener_, POLLIN, 0};
@@ -58,7 +63,7 @@ class RawServer {
       const int socket = ::accept(listener_, nullptr, nullptr);
       std::string head;
       char c = 0;
-      while (!head.ends_with("\r\n\r\n") && ::recv(socket, &c, 1, 0) == 1) head += c;
+      while (!head.ends_with("\r\n\r\n") && !is_hello(head) && ::recv(socket, &c, 1, 0) == 1) head += c;
       {
         const std::lock_guard lock(mutex_);
         head_ = head;
@@ -344,6 +349,19 @@ TEST(MediaFetcher, EndsWhenNobodyWantsIt) {
   EXPECT_EQ(fetch.fetch("http://pics.test:" + server.port() + "/", {}, [&] { return Clock::now() < begin + 100ms; }),
             kFailed);
   EXPECT_LT(Clock::now() - begin, 5s);
+}
+
+// The name in the handshake is the URL's, though the connection goes to an address; and what cannot prove
+// to be that name gets no request.
+TEST(MediaFetcher, HttpsAsksForTheNameOfTheUrl) {
+  const RawServer server(fixed(std::string("\x15\x03\x03\0\x02\x02\x28", 7)));  // an alert: no
+  const MediaFetcher fetch = fetcher(options({"pics.test:" + server.port()}));
+  EXPECT_EQ(fetch.fetch("https://pics.test:" + server.port() + "/secret-path", {}), kFailed);
+  EXPECT_EQ(server.num_requests(), 1);
+  const std::string hello = server.last_head();
+  EXPECT_TRUE(hello.starts_with('\x16'));
+  EXPECT_NE(hello.find("pics.test"), std::string::npos);
+  EXPECT_EQ(hello.find("secret-path"), std::string::npos);
 }
 
 TEST(MediaFetcher, EntriesOfTheListAreChecked) {

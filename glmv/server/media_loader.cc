@@ -88,6 +88,7 @@ class MediaLoader::Load {
     bytes_left_ = options_.limits.max_request_bytes;
     pixels_left_ = options_.limits.max_request_pixels;
     frames_left_ = options_.limits.max_frames;
+    fetch_time_left_ = options_.limits.request_fetch_deadline;
   }
 
   ApiResult<void> load_part(ContentPart& part, std::string path) {
@@ -193,7 +194,10 @@ class MediaLoader::Load {
 
   ApiResult<std::string> fetch(std::string_view url) {
     if (!options_.fetcher) return refuse(MediaFault::kNotAllowed);
-    auto bytes = options_.fetcher->fetch(url, {max_bytes(), options_.limits.fetch_deadline}, wanted_);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto deadline = std::min(options_.limits.fetch_deadline, fetch_time_left_);
+    auto bytes = options_.fetcher->fetch(url, {max_bytes(), deadline}, wanted_);
+    fetch_time_left_ -= std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
     if (bytes) return counted(std::move(*bytes));
     switch (bytes.error()) {
       case net::FetchFault::kNotAllowed: return refuse(MediaFault::kNotAllowed);
@@ -241,6 +245,7 @@ class MediaLoader::Load {
   size_t bytes_left_ = 0;
   int64_t pixels_left_ = 0;
   int64_t frames_left_ = 0;
+  std::chrono::milliseconds fetch_time_left_{0};
 };
 
 MediaLoader::MediaLoader(MediaOptions options) : options_(std::move(options)) {

@@ -30,6 +30,7 @@ struct MediaLimits {
   int64_t max_request_pixels = 400'000'000;
   int64_t max_held_bytes = int64_t{4} << 30;  // pixels of all requests that are answered or wait
   std::chrono::milliseconds fetch_deadline{10'000};  // per picture
+  std::chrono::milliseconds request_fetch_deadline{60'000};  // for all of a request
 };
 
 struct MediaOptions {
