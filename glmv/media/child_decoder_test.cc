@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <vips/vips.h>
 
 #include <atomic>
 #include <cstring>
@@ -23,6 +24,8 @@ namespace glmv::media {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr int64_t kMaxPixels = 40'000'000;
 
 // Reads one request and answers nothing: a picture that breaks or stops its decoder.
 void read_request(int socket, bool begin) {
@@ -48,7 +51,7 @@ void answer_one_pixel(int socket) {
 
 // This program is its own child.
 int run_child(const std::string& kind) {
-  if (kind == "decode") return serve_decode_requests(kChildSocket, 4'000'000) ? 0 : 1;
+  if (kind == "decode") return serve_decode_requests(kChildSocket, kMaxPixels) ? 0 : 1;
   if (kind == "confined") {
     // Reports which of the forbidden things work all the same.
     (void)enter_sandbox({.max_memory_bytes = size_t{64} << 20});
@@ -85,7 +88,7 @@ std::string golden_bytes(const std::string& name) {
 std::unique_ptr<ChildDecoder> start(const std::string& kind,
                                     std::chrono::milliseconds timeout = 20s, int pictures = 1000) {
   auto decoder = ChildDecoder::start({.command = {kThisProgram, "--as-child", kind},
-                                      .max_pixels = 4'000'000,
+                                      .max_pixels = kMaxPixels,
                                       .picture_timeout = timeout,
                                       .pictures_per_child = pictures});
   EXPECT_TRUE(decoder) << decoder.error().message;
@@ -137,6 +140,21 @@ TEST(ChildDecoder, LargePicturesPass) {
   const auto got = child->decode(*png, 4'000'000);
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_TRUE(got->data == image.data);
+}
+
+// libvips would decode pictures of this size by way of a temporary file.
+TEST(ChildDecoder, LargeWebpNeedsNoFile) {
+  VipsImage* black = nullptr;
+  void* bytes = nullptr;
+  size_t size = 0;
+  ASSERT_EQ(vips_black(&black, 6200, 6200, "bands", 3, nullptr), 0);
+  ASSERT_EQ(vips_webpsave_buffer(black, &bytes, &size, "lossless", 1, "effort", 0, nullptr), 0);
+  const std::string webp(static_cast<const char*>(bytes), size);
+  g_free(bytes);
+  g_object_unref(black);
+  const auto got = start("decode")->decode(webp, kMaxPixels);
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->width, 6200);
 }
 
 TEST(ChildDecoder, AChildThatWasKilledIsReplaced) {
@@ -258,5 +276,6 @@ TEST(ChildProcess, InheritsNoFileAndNoVariable) {
 int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "--as-child") == 0) return glmv::media::run_child(argv[2]);
   ::testing::InitGoogleTest(&argc, argv);
+  if (VIPS_INIT(argv[0]) != 0) return 1;
   return RUN_ALL_TESTS();
 }
