@@ -43,6 +43,10 @@ void add_media_flags(CLI::App& command, MediaFlags& flags) {
   command.add_option("--max-image-pixels", flags.limits.max_picture_pixels,
                      "of one picture, as its header says")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))->capture_default_str()->group(group);
+  command.add_option("--max-pixels", flags.limits.max_model_pixels,
+                     "pixels per picture that the model gets at most: fewer is faster (0: the "
+                     "model's limit)")
+      ->check(CLI::NonNegativeNumber)->group(group);
   command.add_option("--allow-media-domains", flags.domains,
                      "hosts, or host:port, from which pictures are fetched, or *: any public one "
                      "(default: none)")

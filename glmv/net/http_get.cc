@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cctype>
+#include <csignal>
 #include <memory>
 #include <string_view>
 
@@ -109,6 +111,30 @@ std::string resolve_entry(const Url& url, const std::vector<IpAddress>& addresse
   return entry;
 }
 
+// While it lives, SIGPIPE does not end the process: OpenSSL writes to sockets that the peer has closed.
+class WithoutSigpipe {
+ public:
+  WithoutSigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  WithoutSigpipe(const WithoutSigpipe&) = delete;
+  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
+  ~WithoutSigpipe() {
+    const timespec now{};
+    if (!was_pending_) sigtimedwait(&pipe_, nullptr, &now);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_, before_;
+  bool was_pending_ = false;
+};
+
 HttpGet::Outcome outcome(const Transfer& transfer, CURLcode code) {
   using Outcome = HttpGet::Outcome;
   if (transfer.too_large || code == CURLE_FILESIZE_EXCEEDED) return Outcome::kTooLarge;
@@ -163,6 +189,7 @@ HttpGet http_get(const Url& url, const std::vector<IpAddress>& addresses, size_t
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_timeout.count()));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
+  const WithoutSigpipe quiet;
   const CURLcode code = curl_easy_perform(curl);
   transfer.result.outcome = outcome(transfer, code);
   transfer.result.status = static_cast<int>(transfer.status());

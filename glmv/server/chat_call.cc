@@ -192,6 +192,22 @@ ApiResult<void> read_thinking(const Json& body, api::ChatRequest& request) {
   return {};
 }
 
+// Of what others let clients set on the processor, what only lowers a limit.
+ApiResult<void> read_processor_options(const Json& body, api::ChatRequest& request) {
+  const Json* options = find(body, "mm_processor_kwargs");
+  if (options == nullptr) return {};
+  if (!options->is_object()) return bad_field("mm_processor_kwargs", "must be an object");
+  for (const auto& [key, value] : options->items()) {
+    if (key != "max_pixels") {
+      return bad_field("mm_processor_kwargs", "only max_pixels is taken", "unsupported_parameter");
+    }
+  }
+  auto limit = integer(*options, "max_pixels", 1, int64_t{1} << 40);
+  if (!limit) return bad_field("mm_processor_kwargs", limit.error().message);
+  request.max_pixels = limit->value_or(0);
+  return {};
+}
+
 // What is not served yet says so instead of being left out of the prompt.
 ApiResult<void> refuse_unserved(const Json& body) {
   if (const Json* tools = find(body, "tools"); tools != nullptr && !(tools->is_array() && tools->empty())) {
@@ -237,6 +253,7 @@ ApiResult<ChatCall> parse_chat_call(Json body) {
   GLMV_RETURN_IF_ERROR(read_logit_bias(body, call.request));
   GLMV_RETURN_IF_ERROR(read_logprobs(body, call.request));
   GLMV_RETURN_IF_ERROR(read_thinking(body, call.request));
+  GLMV_RETURN_IF_ERROR(read_processor_options(body, call.request));
   std::optional<int64_t> n;
   GLMV_FIELD(n, integer(body, "n", 1, kMaxChoices));
   call.n = static_cast<int>(n.value_or(1));

@@ -267,6 +267,10 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request,
                      fmt::format("hold {} images and {} videos; at most {} and {} are taken", num_images,
                                  num_videos, limits.max_images, limits.max_videos));
   }
+  if (limits.max_model_pixels > 0 &&
+      (request.max_pixels == 0 || request.max_pixels > limits.max_model_pixels)) {
+    request.max_pixels = limits.max_model_pixels;
+  }
   Load load(*this, wanted);
   for (size_t m = 0; m < request.messages.size(); ++m) {
     std::vector<ContentPart>& content = request.messages[m].content;

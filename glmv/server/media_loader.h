@@ -28,6 +28,7 @@ struct MediaLimits {
   int64_t max_picture_pixels = 100'000'000;
   size_t max_request_bytes = size_t{256} << 20;
   int64_t max_request_pixels = 400'000'000;
+  int64_t max_model_pixels = 0;  // of a picture or frame as the model gets it; 0: the checkpoint's limit
   int64_t max_held_bytes = int64_t{4} << 30;  // pixels of all requests that are answered or wait
   std::chrono::milliseconds fetch_deadline{10'000};  // per picture
   std::chrono::milliseconds request_fetch_deadline{60'000};  // for all of a request

@@ -276,6 +276,20 @@ TEST(MediaLoader, MemoryOfAllRequestsIsBounded) {
   EXPECT_TRUE(loader.load(third, {}));  // the others are gone
 }
 
+TEST(MediaLoader, TheServersLimitOfPixelsForTheModel) {
+  MediaOptions options;
+  options.limits.max_model_pixels = 1000;
+  for (const auto& [asked, given] : {std::pair<int64_t, int64_t>{0, 1000}, {500, 500}, {2000, 1000}}) {
+    api::ChatRequest each = request(text("a"));
+    each.max_pixels = asked;
+    EXPECT_TRUE(MediaLoader(options).load(each, {}));
+    EXPECT_EQ(each.max_pixels, given);
+    each.max_pixels = asked;
+    EXPECT_TRUE(MediaLoader({}).load(each, {}));
+    EXPECT_EQ(each.max_pixels, asked);
+  }
+}
+
 TEST(MediaLoader, StopsWhenTheClientIsGone) {
   const auto counting = std::make_shared<CountingDecoder>();
   const MediaLoader loader({.decoder = counting});
