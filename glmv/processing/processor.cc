@@ -98,6 +98,7 @@ struct Processor::Impl {
   int64_t max_pixels_of(const text::ContentPart& part, const PromptOptions& options,
                         const MediaConfig& media) const {
     const int64_t factor = media.patch_size * media.merge_size;
+    if (options.max_pixels < 0) return options.max_pixels;  // PatchBuilder refuses it
     int64_t least = 0;
     for (const int64_t limit :
          {options.max_pixels, part.max_pixels,
