@@ -37,9 +37,9 @@ constexpr int kAllowedCalls[] = {
     SYS_futex, SYS_set_robust_list, SYS_rseq, SYS_set_tid_address, SYS_sched_yield,
     SYS_sched_getaffinity, SYS_getcpu, SYS_membarrier,
     SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
-    SYS_exit, SYS_exit_group, SYS_getpid, SYS_gettid, SYS_tgkill, SYS_getuid, SYS_geteuid,
+    SYS_exit, SYS_exit_group, SYS_getpid, SYS_gettid, SYS_getuid, SYS_geteuid,
     SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_setitimer,
-    SYS_getrusage, SYS_prlimit64, SYS_getrandom, SYS_sysinfo, SYS_uname,
+    SYS_getrusage, SYS_getrandom, SYS_sysinfo, SYS_uname,
 #if defined(__x86_64__)
     SYS_poll, SYS_time, SYS_getrlimit, SYS_setrlimit,
 #endif
@@ -63,6 +63,16 @@ std::vector<sock_filter> call_filter() {
     filter.push_back(if_equal(static_cast<uint32_t>(call), 1));
     filter.push_back(answer(SECCOMP_RET_ALLOW));
   }
+  // Signals and limits for itself alone: the parent has the same user.
+  const auto allow_if_first_is = [&](int call, uint32_t value) {
+    filter.push_back(if_equal(static_cast<uint32_t>(call), 4));
+    filter.push_back(load(kFirstArgument));
+    filter.push_back(if_equal(value, 1));
+    filter.push_back(answer(SECCOMP_RET_ALLOW));
+    filter.push_back(answer(SECCOMP_RET_ERRNO | EPERM));
+  };
+  allow_if_first_is(SYS_tgkill, static_cast<uint32_t>(::getpid()));
+  allow_if_first_is(SYS_prlimit64, 0);
   // Flags of clone3 lie in memory, which a filter cannot read: the C library then uses clone.
   filter.push_back(if_equal(SYS_clone3, 1));
   filter.push_back(answer(SECCOMP_RET_ERRNO | ENOSYS));

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <vips/vips.h>
 
@@ -63,6 +65,12 @@ int run_child(const std::string& kind) {
       found |= 8;
     }
     if (::kill(::getppid(), 0) == 0) found |= 16;
+    if (::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0) == 0) found |= 32;
+    rlimit limit{};
+    if (::prlimit(::getppid(), RLIMIT_NOFILE, nullptr, &limit) == 0) found |= 64;
+    // These are its own business.
+    if (::syscall(SYS_tgkill, ::getpid(), ::gettid(), 0) != 0) found |= 64;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) found |= 64;
     std::thread([] {}).join();  // threads are allowed: else this throws
     return ::write(kChildSocket, &found, 1) == 1 ? 0 : 1;
   }
