@@ -7,6 +7,7 @@
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
+#include "apps/glmv/media_flags.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/chat/self_check.h"
 #include "glmv/net/http_server.h"
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 
 struct ServeFlags {
   ModelFlags model;
+  MediaFlags media;
   net::HttpServerOptions http{.port = 8000};
   server::ServerOptions server{.model = ""};
   std::string api_key_file, admin_api_key_file;
@@ -91,6 +93,7 @@ Result<int> run_serve(ServeFlags flags) {
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   flags.server.allowed_hosts = host_names(flags);
   if (flags.server.model.empty()) flags.server.model = served_name(engine);
+  GLMV_ASSIGN(flags.server.media, media_options(flags.media));
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
   catch_interrupts();
   const auto rules = parsers::reasoning_rules(flags.reasoning_parser);
@@ -195,6 +198,7 @@ void add_serve(CLI::App& command, int& exit_code) {
   command.add_option("--shutdown-timeout", flags->shutdown_timeout_s,
                      "seconds for running requests after SIGTERM")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  add_media_flags(command, flags->media);
   command.callback([flags, &exit_code] { exit_code = report(run_serve(*flags)); });
 }
 

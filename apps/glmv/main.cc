@@ -35,6 +35,8 @@ constexpr CommandRow kCommands[] = {
     {"convert", "Make", "a checkpoint in another dtype", glmv::app::add_convert},
     {"quantize", "Make", "a checkpoint with 4- or 8-bit weights", glmv::app::add_quantize},
     {"make-tiny", "Make", "a tiny random checkpoint of any family", glmv::app::add_make_tiny},
+    // Not for people: without a group, help does not show it.
+    {"decode-media", "", "the child of serve that decodes pictures", glmv::app::add_decode_media},
 };
 
 // An unknown first word would otherwise only be told that a subcommand is missing.
@@ -43,6 +45,7 @@ int check_command(int argc, char** argv) {
   std::string known;
   for (const CommandRow& row : kCommands) {
     if (std::string_view(argv[1]) == row.name) return 0;
+    if (*row.group == 0) continue;
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
   fmt::print(stderr, "error: unknown command \"{}\"; known: {}\n", argv[1], known);

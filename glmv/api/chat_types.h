@@ -55,6 +55,7 @@ struct ChatRequest {
   bool reclassify_open_thought = false;
   bool raw_output = false;             // all of it is content, with its tags
   int64_t max_pixels = 0;              // per picture; 0: the processor's limit
+  bool read_sources = true;            // media by path or URL; false: only decoded ones are taken
   bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
   bool add_generation_prompt = true;
   bool continue_final_message = false; // the reply goes on from the last message, the assistant's

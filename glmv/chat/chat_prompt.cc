@@ -98,6 +98,7 @@ Result<processing::ModelInput> build_prompt(const processing::Processor& process
   if (request.messages.empty()) return invalid_argument("messages: give at least one message");
   processing::PromptOptions options;
   options.max_pixels = request.max_pixels;
+  options.read_sources = request.read_sources;
   options.trust_special_tokens = request.trust_special_tokens;
   options.render = render_options(processor, request);
   GLMV_ASSIGN(processing::ModelInput input, processor.process(shown_messages(processor, request), options));

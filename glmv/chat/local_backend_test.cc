@@ -347,6 +347,11 @@ TEST(LocalBackend, ErrorsPassThrough) {
       bench.backend->chat({.messages = {question_with({"/nowhere/x.png"}, "?")}}, {});
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().message.find("/nowhere/x.png"), std::string::npos);
+  // A request of a server: nothing is looked for.
+  const auto not_read = bench.backend->chat(
+      {.messages = {question_with({"/nowhere/x.png"}, "?")}, .read_sources = false}, {});
+  ASSERT_FALSE(not_read);
+  EXPECT_EQ(not_read.error().code, Code::kUnsupported);
   EXPECT_EQ(bench.engine->requests.size(), 2u);
 }
 

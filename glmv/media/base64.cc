@@ -59,6 +59,19 @@ Result<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
+Result<std::string> decode_strict_base64(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (kValues[static_cast<uint8_t>(text[i])] == kSpace || text[i] == '-' || text[i] == '_') {
+      return invalid_argument("bad base64: unexpected character at position {}", i);
+    }
+  }
+  if (text.size() % 4 != 0) {
+    return invalid_argument("bad base64: {} characters are no multiple of 4; is it cut off?",
+                            text.size());
+  }
+  return decode_base64(text);
+}
+
 std::string encode_base64(std::string_view bytes) {
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);

@@ -43,6 +43,10 @@ Result<DecodedImage> decode_image(std::string_view bytes, std::string_view name,
         "picture {}: not a picture but {}; give a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file",
         name, describe_content(bytes));
   }
+  if (options.web_formats_only && (*format == ImageFormat::kTiff || *format == ImageFormat::kAvif)) {
+    return unsupported("picture {}: {} is not taken here; give JPEG, PNG, WebP, GIF or BMP", name,
+                       format_name(*format));
+  }
   Result<RawImage> raw = decode_raw(bytes, *format, options);
   if (!raw) {
     return in_context(fmt::format("picture {} ({})", name, format_name(*format)), raw.error());

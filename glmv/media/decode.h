@@ -25,6 +25,8 @@ struct DecodeOptions {
   int64_t max_pixels = 90'000'000;       // width * height as the header says, checked first
   AlphaMode alpha = AlphaMode::kOverWhite;
   bool apply_orientation = true;
+  // Not TIFF and AVIF, whose decoders are the ones least tried against hostile files.
+  bool web_formats_only = false;
   // Gets the rows while they are decoded, where the format allows it: else start() is not called.
   RowReader* reader = nullptr;
 };

@@ -58,7 +58,9 @@ Result<ImagePtr> open(std::string_view bytes, ImageFormat format) {
       vips_blob_new(nullptr, data, bytes.size()),
       [](VipsBlob* b) { vips_area_unref(VIPS_AREA(b)); });
   VipsImage* image = nullptr;
-  if (vips_call(loader_name(format), blob.get(), &image, "fail_on", VIPS_FAIL_ON_ERROR, nullptr)) {
+  // Read once from top to bottom, or via memory: libvips would put large pictures into a temporary file.
+  if (vips_call(loader_name(format), blob.get(), &image, "fail_on", VIPS_FAIL_ON_ERROR, "access",
+                VIPS_ACCESS_SEQUENTIAL, "memory", TRUE, nullptr)) {
     return std::unexpected(vips_status("truncated or damaged"));
   }
   return ImagePtr(image);

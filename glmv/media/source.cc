@@ -1,12 +1,11 @@
 #include "glmv/media/source.h"
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 
 #include "glmv/base/files.h"
 #include "glmv/base/utf8.h"
 #include "glmv/media/base64.h"
+#include "glmv/media/file_url.h"
 
 namespace glmv::media {
 namespace {
@@ -21,35 +20,6 @@ std::string short_name(std::string_view source) {
   }
   if (source.size() > kMaxNameBytes) name += "...";
   return name;
-}
-
-bool has_prefix_ignoring_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(), [](char a, char b) {
-           return a == std::tolower(static_cast<unsigned char>(b));
-         });
-}
-
-Result<std::string> percent_decode(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  };
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    const int high = i + 2 < text.size() ? digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return invalid_argument("bad %-escape at position {}", i);
-    out.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
-  return out;
 }
 
 Result<SourceBytes> load_data_url(std::string_view url, size_t max_bytes) {
@@ -124,13 +94,8 @@ Result<SourceBytes> load_file(const std::string& path, const SourceOptions& opti
 }
 
 Result<SourceBytes> load_file_url(std::string_view url, const SourceOptions& options) {
-  std::string_view rest = url.substr(7);
-  if (has_prefix_ignoring_case(rest, "localhost/")) rest.remove_prefix(9);
-  if (!rest.starts_with('/')) {
-    return invalid_argument("picture {}: expected file:///absolute/path", short_name(url));
-  }
-  auto path = percent_decode(rest);
-  if (!path) return in_context(short_name(url), path.error());
+  auto path = file_url_path(url);
+  if (!path) return in_context("picture " + short_name(url), path.error());
   return load_file(*path, options);
 }
 

@@ -80,6 +80,10 @@ std::vector<int64_t> sample_glm46v(const VideoInfo& video, double duration) {
 
 }  // namespace
 
+std::vector<int64_t> spread_frames(int64_t num_frames, int64_t max_count) {
+  return spread(0, num_frames - 1, std::min(num_frames, max_count));
+}
+
 Result<std::vector<int64_t>> sample_frames(const VideoInfo& video, VideoStyle style,
                                            double requested_fps) {
   if (video.num_frames < 1 || video.num_frames > kMaxFrames) {

@@ -23,4 +23,8 @@ struct VideoInfo {
 Result<std::vector<int64_t>> sample_frames(const VideoInfo& video, VideoStyle style,
                                            double requested_fps = 2.0);
 
+// Indices of at most max_count (> 0) of num_frames (> 0), evenly spread from the first to the last,
+// increasing.
+std::vector<int64_t> spread_frames(int64_t num_frames, int64_t max_count);
+
 }  // namespace glmv::processing

@@ -95,7 +95,7 @@ Result<std::unique_ptr<FramePatches>> PatchBuilder::next_frame(const media::Imag
   return std::make_unique<FramePatches>(frame, normalizer_, layout, slice);
 }
 
-Result<void> PatchBuilder::add(const media::Image& frame) {
+Result<void> PatchBuilder::add(const media::ImageView& frame) {
   GLMV_ASSIGN(const auto patches, next_frame(frame));
   const auto threads = start_helpers(
       *patches, num_helpers(size_.width * size_.height, medium_.grid.h / config_.merge_size));

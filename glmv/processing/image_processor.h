@@ -26,7 +26,7 @@ class PatchBuilder {
                                      int64_t width, int64_t height, int64_t max_pixels = 0);
 
   // Frames in order; invalid_argument when the size differs from the first one's.
-  Result<void> add(const media::Image& frame);
+  Result<void> add(const media::ImageView& frame);
 
   // The next frame for threads of the caller's, who runs FramePatches::work() to its end; the builder
   // may be moved meanwhile, not destroyed. Errors as add().

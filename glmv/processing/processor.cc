@@ -5,6 +5,7 @@
 
 #include "glmv/base/json.h"
 #include "glmv/media/source.h"
+#include "glmv/processing/frame_sampling.h"
 #include "glmv/processing/image_processor.h"
 #include "glmv/processing/placeholders.h"
 #include "glmv/processing/position_ids.h"
@@ -13,6 +14,9 @@ namespace glmv::processing {
 namespace {
 
 constexpr double kDefaultFps = 24.0;  // of frames that come without times
+// Tokens of a picture: at most with Detail::kLow, and not scaled down with kOriginal.
+constexpr int64_t kLowDetailTokens = 256;
+constexpr int64_t kOriginalTokens = 6084;
 
 Result<std::string> read_model_type(const std::filesystem::path& dir) {
   GLMV_ASSIGN(const Json config, read_json_file(dir / "config.json"));
@@ -45,6 +49,10 @@ Result<std::vector<double>> frame_times(const std::vector<double>& given, size_t
   return given;
 }
 
+media::ImageView view_of(const RgbPixels& pixels) {
+  return {pixels.width, pixels.height, pixels.data.get()};
+}
+
 std::span<const text::ByteRange> untrusted_ranges(const text::Rendered& rendered,
                                                   const PromptOptions& options) {
   if (options.trust_special_tokens) return {};
@@ -68,7 +76,7 @@ struct Processor::Impl {
 
   // Creates the builder at the first frame, whose size decides.
   Result<void> add_frame(std::optional<PatchBuilder>& builder, MediaKind kind, size_t num_frames,
-                         const media::Image& frame, int64_t max_pixels) const {
+                         const media::ImageView& frame, int64_t max_pixels) const {
     if (!builder) {
       auto created = PatchBuilder::create(config_of(kind), kind, static_cast<int64_t>(num_frames),
                                           frame.width, frame.height, max_pixels);
@@ -86,26 +94,66 @@ struct Processor::Impl {
     return medium;
   }
 
-  Result<Medium> load_image(const text::ContentPart& part, int64_t max_pixels) const {
+  // The limit of a picture or frame after resize, 0 for the config's.
+  int64_t max_pixels_of(const text::ContentPart& part, const PromptOptions& options,
+                        const MediaConfig& media) const {
+    const int64_t factor = media.patch_size * media.merge_size;
+    if (options.max_pixels < 0) return options.max_pixels;  // PatchBuilder refuses it
+    int64_t least = 0;
+    for (const int64_t limit :
+         {options.max_pixels, part.max_pixels,
+          part.detail == text::Detail::kLow ? kLowDetailTokens * factor * factor : 0}) {
+      if (limit > 0 && (least == 0 || limit < least)) least = limit;
+    }
+    return least;
+  }
+
+  Result<Medium> load_image(const text::ContentPart& part, const PromptOptions& options) const {
+    MediaConfig media = config.image;
+    const int64_t max_pixels = max_pixels_of(part, options, media);
+    if (part.detail == text::Detail::kOriginal) {
+      const int64_t factor = media.patch_size * media.merge_size;
+      media.max_pixels = std::max(
+          media.max_pixels, kOriginalTokens * factor * factor * media.temporal_patch_size);
+    }
+    if (!part.pixels.empty()) {
+      const media::ImageView view = view_of(part.pixels[0]);
+      GLMV_ASSIGN(PatchBuilder builder, PatchBuilder::create(media, MediaKind::kImage, 1, view.width,
+                                                             view.height, max_pixels));
+      GLMV_RETURN_IF_ERROR(builder.add(view));
+      return std::move(builder).finish();
+    }
+    if (!options.read_sources) return unsupported("the picture was not loaded");
     // The reader is gone before the pixels that it reads.
     media::DecodedImage decoded;
-    PictureReader reader(config.image, max_pixels);
+    PictureReader reader(media, max_pixels);
     GLMV_ASSIGN(decoded, media::load_image(part.source, {}, {.reader = &reader}));
     return reader.finish(decoded.image);
   }
 
-  Result<Medium> load_video(const text::ContentPart& part, int64_t max_pixels) const {
-    if (part.frames.empty()) {
+  Result<Medium> load_video(const text::ContentPart& part, const PromptOptions& options) const {
+    const bool decoded = !part.pixels.empty();
+    if (!decoded && !options.read_sources) return unsupported("the video was not loaded");
+    if (!decoded && part.frames.empty()) {
       return unsupported("video: video files are not read yet; give the frames as pictures");
     }
-    const size_t num_frames = part.frames.size();
-    GLMV_ASSIGN(const std::vector<double> times,
-                frame_times(part.frame_times_s, num_frames, part.fps));
+    const size_t num_given = decoded ? part.pixels.size() : part.frames.size();
+    GLMV_ASSIGN(const std::vector<double> given_times,
+                frame_times(part.frame_times_s, num_given, part.fps));
+    const auto count = static_cast<int64_t>(num_given);
+    const std::vector<int64_t> taken =
+        spread_frames(count, part.max_frames > 0 ? part.max_frames : count);
+    const int64_t max_pixels = max_pixels_of(part, options, config.video);
+    std::vector<double> times;
     std::optional<PatchBuilder> builder;
-    for (const std::string& source : part.frames) {
-      GLMV_ASSIGN(const media::DecodedImage decoded, media::load_image(source));
-      GLMV_RETURN_IF_ERROR(
-          add_frame(builder, MediaKind::kVideo, num_frames, decoded.image, max_pixels));
+    for (const int64_t index : taken) {
+      times.push_back(given_times[index]);
+      media::DecodedImage loaded;
+      if (!decoded) {
+        GLMV_ASSIGN(loaded, media::load_image(part.frames[index]));
+      }
+      const media::ImageView frame = decoded ? view_of(part.pixels[index]) : loaded.image;
+      GLMV_RETURN_IF_ERROR(add_frame(builder, MediaKind::kVideo, taken.size(), frame, max_pixels));
     }
     return finish(builder, times);
   }
@@ -154,8 +202,8 @@ Result<ModelInput> Processor::process(std::span<const text::Message> messages,
       const text::ContentPart& part = messages[m].content[p];
       if (part.kind == text::PartKind::kText) continue;
       auto medium = part.kind == text::PartKind::kImage
-                        ? impl_->load_image(part, options.max_pixels)
-                        : impl_->load_video(part, options.max_pixels);
+                        ? impl_->load_image(part, options)
+                        : impl_->load_video(part, options);
       if (!medium) return in_context(fmt::format("messages[{}].content[{}]", m, p), medium.error());
       media.push_back(std::move(*medium));
     }

@@ -26,6 +26,8 @@ struct PromptOptions {
   int64_t max_pixels = 0;
   // User text may form special tokens. Off: "<|user|>" typed by a user stays plain text.
   bool trust_special_tokens = false;
+  // Media are read from the sources in the messages. Off: only parts with pixels are taken.
+  bool read_sources = true;
 };
 
 // A picture or the frames of a video, decoded.
@@ -45,7 +47,7 @@ class Processor {
   Processor& operator=(Processor&&) noexcept;
   ~Processor();
 
-  // The whole path. Media are read from the sources in the messages.
+  // The whole path. Media are the pixels in the messages or, without such, read from the sources.
   Result<ModelInput> process(std::span<const text::Message> messages,
                              const PromptOptions& options) const;
 

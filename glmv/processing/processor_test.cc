@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "glmv/media/source.h"
+
 namespace glmv::processing {
 namespace {
 
@@ -132,6 +134,101 @@ TEST_F(ProcessorTest, DecodedMediaGiveTheSameInput) {
   EXPECT_EQ(decoded->position_ids, from_file->position_ids);
   EXPECT_FALSE(processor.process_decoded(messages, {}, {}));
   EXPECT_FALSE(processor.process_decoded(messages, std::vector{medium, medium}, {}));
+}
+
+RgbPixels pixels_of(const std::string& source) {
+  auto owner = std::make_shared<media::DecodedImage>(*media::load_image(source));
+  return {owner->image.width, owner->image.height, {owner, owner->image.data.data()}};
+}
+
+// What a server decodes elsewhere and hands in gives what reading the source gives: with and without
+// the threads that read a JPEG while it is decoded.
+TEST_F(ProcessorTest, PixelsOfAPartGiveTheSamePatchesAsItsSource) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  for (const char* name : {"rgb_420.jpg", "rgb.png", "exif_6.jpg", "cmyk.jpg", "lossy.webp"}) {
+    const text::ContentPart from_source = picture_part((kRoot / "tests/golden/media" / name).string());
+    text::ContentPart from_pixels = from_source;
+    from_pixels.pixels = {pixels_of(from_source.source)};
+    from_pixels.source = "/no/such.png";
+    PromptOptions options;
+    const auto want = processor.process(user({from_source}), options);
+    options.read_sources = false;
+    const auto got = processor.process(user({from_pixels}), options);
+    ASSERT_TRUE(want && got) << name;
+    EXPECT_TRUE(got->media[0].patches == want->media[0].patches) << name;
+    EXPECT_EQ(got->input_ids, want->input_ids);
+    EXPECT_EQ(processor.process(user({from_source}), options).error().code, Code::kUnsupported);
+  }
+  text::ContentPart video = video_part(3);
+  const auto want = processor.process(user({video}), {});
+  video.pixels.assign(3, pixels_of(kPicture));
+  video.frames.clear();
+  const auto got = processor.process(user({video}), {.read_sources = false});
+  ASSERT_TRUE(want && got);
+  EXPECT_TRUE(got->media[0].patches == want->media[0].patches);
+  EXPECT_EQ(got->media[0].timestamps_s, want->media[0].timestamps_s);
+  EXPECT_FALSE(processor.process(user({video_part(3)}), {.read_sources = false}));
+}
+
+TEST_F(ProcessorTest, DetailAndLimitsOfAPart) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  const auto pixels = std::make_shared<std::vector<uint8_t>>(size_t{2400} * 2000 * 3, 90);
+  const auto num_tokens = [&](int width, int height, text::Detail detail, int64_t max_pixels = 0,
+                              int64_t request_limit = 0) {
+    text::ContentPart part = picture_part();
+    part.pixels = {{width, height, {pixels, pixels->data()}}};
+    part.detail = detail;
+    part.max_pixels = max_pixels;
+    const auto input = processor.process(user({part}), {.max_pixels = request_limit});
+    EXPECT_TRUE(input) << input.error().message;
+    return count(*input, 1);
+  };
+  using text::Detail;
+  const int64_t all = num_tokens(2400, 2000, Detail::kAuto);
+  EXPECT_EQ(all, 86 * 71);  // 2408 x 1988
+  EXPECT_EQ(num_tokens(2400, 2000, Detail::kHigh), all);
+  EXPECT_EQ(num_tokens(2400, 2000, Detail::kOriginal), all);
+  const int64_t low = num_tokens(2400, 2000, Detail::kLow);
+  EXPECT_LE(low, 256);
+  EXPECT_GT(low, 200);
+  EXPECT_LE(num_tokens(28 * 190, 28, Detail::kLow), 256);
+  EXPECT_EQ(num_tokens(280, 280, Detail::kLow), 100);  // small already
+  EXPECT_LE(num_tokens(2400, 2000, Detail::kAuto, 100 * 784), 100);
+  EXPECT_LE(num_tokens(2400, 2000, Detail::kOriginal, 100 * 784), 100);
+  EXPECT_EQ(num_tokens(2400, 2000, Detail::kLow, 2400 * 2000), low);  // never more
+  EXPECT_LE(num_tokens(2400, 2000, Detail::kAuto, 400 * 784, 50 * 784), 50);
+}
+
+TEST_F(ProcessorTest, OriginalRaisesALowLimit) {
+  const auto dir = std::filesystem::path(testing::TempDir()) / "glmv_processor_original";
+  std::filesystem::remove_all(dir);
+  std::filesystem::copy(kRoot / "tests/golden/tokenizer/glm45v", dir);
+  std::ofstream(dir / "config.json") << R"({"model_type": "glm4v_moe"})";
+  std::ofstream(dir / "preprocessor_config.json")
+      << R"({"size": {"shortest_edge": 12544, "longest_edge": 156800}})";  // 100 tokens
+  const auto processor = Processor::load(dir);
+  std::filesystem::remove_all(dir);
+  ASSERT_TRUE(processor) << processor.error().message;
+  const auto pixels = std::make_shared<std::vector<uint8_t>>(size_t{2184} * 2184 * 3, 90);
+  const auto num_tokens = [&](int side, text::Detail detail) {
+    text::ContentPart part = picture_part();
+    part.pixels = {{side, side, {pixels, pixels->data()}}};
+    part.detail = detail;
+    return count(*processor->process(user({part}), {}), 1);
+  };
+  EXPECT_LE(num_tokens(560, text::Detail::kHigh), 100);
+  EXPECT_EQ(num_tokens(560, text::Detail::kOriginal), 400);
+  EXPECT_EQ(num_tokens(2184, text::Detail::kOriginal), 6084);
+}
+
+TEST_F(ProcessorTest, FramesAreSpread) {
+  const Processor processor = load("glm45v", "glm_ocr");
+  text::ContentPart video = video_part(9);
+  video.max_frames = 4;  // 0, 2, 5, 8 of frames at 4 per second
+  const auto input = processor.process(user({video}), {});
+  ASSERT_TRUE(input) << input.error().message;
+  EXPECT_EQ(input->media[0].grid.t, 2);
+  EXPECT_THAT(input->media[0].timestamps_s, testing::ElementsAre(0.0, 1.25));
 }
 
 TEST_F(ProcessorTest, ErrorsNameTheMessageAndTheSource) {

@@ -17,32 +17,33 @@ constexpr size_t kMaxSideBySide = 16;
 using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
 
 // `on_chunk` is called from several threads when there are several requests.
-ApiResult<std::vector<api::ChatReply>> run(const Call& call,
-                                           const std::vector<api::ChatRequest>& requests,
-                                           bool stream, const OnChunk& on_chunk) {
+ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
+                                           const OnChunk& on_chunk) {
   const RunningRequests::Entry entry(call.server.running(), call.request_id);
   const RequestSwitches& switches = entry.switches();
-  std::vector<std::optional<ApiResult<api::ChatReply>>> results(requests.size());
+  const auto copies = static_cast<size_t>(work.copies);
+  std::vector<std::optional<ApiResult<api::ChatReply>>> results(work.requests.size() * copies);
   std::atomic<size_t> next = 0;
   std::atomic<bool> failed = false;
   const auto answer_one = [&](size_t index) {
-    api::ChatRequest request = requests[index];
+    api::ChatRequest request = work.requests[index / copies];
+    if (request.seed) *request.seed += static_cast<uint64_t>(index % copies);
     request.end_thinking = switches.end_thinking;
-    request.whole = !stream;
+    request.whole = !work.stream;
     results[index] = ask_backend(call, request, [&](const api::ChatChunk& chunk) {
       if (switches.cancelled || failed) return false;
       return is_look(chunk) ? !call.reply.client_gone() : on_chunk(static_cast<int>(index), chunk);
     });
     if (!*results[index]) failed = true;  // the others are for nothing
   };
-  const auto work = [&] {
-    for (size_t i = next++; i < requests.size(); i = next++) answer_one(i);
+  const auto answer_some = [&] {
+    for (size_t i = next++; i < results.size(); i = next++) answer_one(i);
   };
   {
     std::vector<std::jthread> others;
-    const size_t num_threads = std::min(requests.size(), kMaxSideBySide);
-    for (size_t i = 1; i < num_threads; ++i) others.emplace_back(work);
-    work();
+    const size_t num_threads = std::min(results.size(), kMaxSideBySide);
+    for (size_t i = 1; i < num_threads; ++i) others.emplace_back(answer_some);
+    answer_some();
   }
   for (const auto& result : results) {
     if (!*result) return std::unexpected(result->error());
@@ -62,7 +63,7 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
     writer.begin(out);
   };
   const auto replies =
-      run(call, work.requests, true, [&](int index, const api::ChatChunk& chunk) {
+      run(call, work, [&](int index, const api::ChatChunk& chunk) {
         const std::lock_guard lock(mutex);
         begin();
         return writer.piece(out, index, chunk) && !call.reply.client_gone();
@@ -79,14 +80,6 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
 }
 
 }  // namespace
-
-std::vector<api::ChatRequest> repeated(const api::ChatRequest& request, int n) {
-  std::vector<api::ChatRequest> requests(static_cast<size_t>(n), request);
-  for (int i = 0; i < n; ++i) {
-    if (request.seed) requests[i].seed = *request.seed + static_cast<uint64_t>(i);
-  }
-  return requests;
-}
 
 ApiResult<std::string> served_model(const Call& call, const std::string& model) {
   const std::string& served = call.server.options().model;
@@ -106,10 +99,15 @@ void answer(const Call& call, Work work, ReplyWriter& writer) {
                        fmt::format("{} requests are waiting already; try again soon",
                                    call.server.options().max_requests), "", 5});
   }
+  for (api::ChatRequest& request : work.requests) {
+    if (auto loaded = call.server.load_media(request, call.reply); !loaded) {
+      return fail(call, loaded.error());
+    }
+  }
   net::HttpHeaders headers;
   if (!work.warning.empty()) headers.emplace_back("x-glmv-warning", work.warning);
   if (work.stream) return send_stream(call, work, headers, writer);
-  const auto replies = run(call, work.requests, false, [&](int, const api::ChatChunk&) {
+  const auto replies = run(call, work, [&](int, const api::ChatChunk&) {
     return !call.reply.client_gone();
   });
   if (!replies) return fail(call, replies.error());

@@ -16,7 +16,7 @@ class ReplyWriter {
  public:
   virtual ~ReplyWriter() = default;
 
-  // The body of a whole reply; `replies` in the order of the requests.
+  // The body of a whole reply; `replies` in the order of the requests, copies beside each other.
   virtual Json body(const std::vector<api::ChatReply>& replies) = 0;
 
   virtual void begin(EventStream& out) = 0;
@@ -29,13 +29,11 @@ class ReplyWriter {
 
 struct Work {
   std::vector<api::ChatRequest> requests;
+  int copies = 1;       // replies to each request, with seeds that follow each other
   bool stream = false;
   std::string warning;  // for the header x-glmv-warning
   EventStream::Form form = EventStream::Form::kEvents;
 };
-
-// n requests with seeds that follow each other.
-std::vector<api::ChatRequest> repeated(const api::ChatRequest& request, int n);
 
 // 404 unless `model` is the served one or empty; gives its name.
 ApiResult<std::string> served_model(const Call& call, const std::string& model);

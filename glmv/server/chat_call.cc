@@ -150,6 +150,22 @@ ApiResult<void> read_thinking(const Json& body, api::ChatRequest& request) {
   return {};
 }
 
+// Of what others let clients set on the processor, what only lowers a limit.
+ApiResult<void> read_processor_options(const Json& body, api::ChatRequest& request) {
+  const Json* options = find(body, "mm_processor_kwargs");
+  if (options == nullptr) return {};
+  if (!options->is_object()) return bad_field("mm_processor_kwargs", "must be an object");
+  for (const auto& [key, value] : options->items()) {
+    if (key != "max_pixels") {
+      return bad_field("mm_processor_kwargs", "only max_pixels is taken", "unsupported_parameter");
+    }
+  }
+  auto limit = integer(*options, "max_pixels", 1, int64_t{1} << 40);
+  if (!limit) return bad_field("mm_processor_kwargs", limit.error().message);
+  request.max_pixels = limit->value_or(0);
+  return {};
+}
+
 // What is not served yet says so instead of being left out of the prompt.
 ApiResult<void> refuse_unserved(const Json& body) {
   const Json* format = find(body, "response_format");
@@ -212,25 +228,6 @@ void merge_extra_body(Json& body, Delivery& call) {
   call.warning = "extra_body is a name of the Python client; its fields were taken as top-level ones";
 }
 
-// A server reads no files and fetches nothing for a client: media come inside the request.
-ApiResult<void> check_media(const std::vector<text::Message>& messages) {
-  for (size_t m = 0; m < messages.size(); ++m) {
-    for (size_t c = 0; c < messages[m].content.size(); ++c) {
-      const text::ContentPart& part = messages[m].content[c];
-      std::vector<std::string> sources = part.frames;
-      if (part.kind != text::PartKind::kText && part.frames.empty()) sources.push_back(part.source);
-      for (const std::string& source : sources) {
-        if (source.starts_with("data:")) continue;
-        ApiError error{422, "media_not_allowed",
-                       "pictures are taken as data: URLs only; paths and remote URLs are not allowed",
-                       fmt::format("messages[{}].content[{}]", m, c), 0};
-        return std::unexpected(std::move(error));
-      }
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 ApiResult<void> read_generation(const Json& body, api::ChatRequest& request) {
@@ -269,12 +266,13 @@ ApiResult<ChatCall> parse_chat_call(Json body) {
   auto parsed = text::parse_messages(*messages);
   if (!parsed) return std::unexpected(to_api_error(parsed.error()));
   call.request.messages = std::move(*parsed);
-  GLMV_RETURN_IF_ERROR(check_media(call.request.messages));
+  call.request.read_sources = false;  // Server::load_media does, under its rules
   GLMV_RETURN_IF_ERROR(refuse_unserved(body));
   GLMV_RETURN_IF_ERROR(read_tools(body, call.request));
   GLMV_RETURN_IF_ERROR(read_generation(body, call.request));
   GLMV_RETURN_IF_ERROR(read_logprobs(body, call.request));
   GLMV_RETURN_IF_ERROR(read_thinking(body, call.request));
+  GLMV_RETURN_IF_ERROR(read_processor_options(body, call.request));
   GLMV_RETURN_IF_ERROR(read_form(body, call));
   GLMV_RETURN_IF_ERROR(read_delivery(body, call.request.temperature, call));
   return call;

@@ -26,6 +26,7 @@ struct ChatCall : Delivery {
   bool return_token_ids = false;
 };
 
+// The media of the request are still sources, which no backend reads: Server::load_media.
 // `body`: an object (parse_body). Checks every field that it knows; others are ignored, as clients send many. Errors name the field.
 ApiResult<ChatCall> parse_chat_call(Json body);
 

@@ -93,6 +93,7 @@ Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backe
       backend_(backend),
       service_(service),
       metrics_(options_.metrics_prefix, options_.model, service, options_.access_log),
+      media_loader_(options_.media),
       start_time_(std::time(nullptr)) {}
 
 ApiResult<void> Server::check_key(const net::HttpRequest& request, const Route* route,

@@ -15,6 +15,7 @@
 #include "glmv/server/access_log.h"
 #include "glmv/server/api_error.h"
 #include "glmv/server/keys.h"
+#include "glmv/server/media_loader.h"
 #include "glmv/server/metrics.h"
 #include "glmv/server/origin.h"
 #include "glmv/server/running_requests.h"
@@ -33,6 +34,7 @@ struct ServerOptions {
   double request_timeout_s = 0;   // of the work on a request; 0: none
   double watchdog_timeout_s = 300;  // a step of the engine that takes longer has hung; 0: never
   std::shared_ptr<AccessLog> access_log;  // null: none
+  MediaOptions media;
 };
 
 struct Route;
@@ -60,6 +62,11 @@ class Server {
   void handle(const net::HttpRequest& request, net::HttpReply& reply);
   // New requests are refused with 503; those that run end.
   void start_draining() { draining_ = true; }
+
+  // What every endpoint whose request may hold media calls before the backend (media_loader.h).
+  ApiResult<void> load_media(api::ChatRequest& request, const net::HttpReply& reply) const {
+    return media_loader_.load(request, [&reply] { return !reply.client_gone(); });
+  }
 
   const ServerOptions& options() const { return options_; }
   const ServedModel& model() const { return model_; }
@@ -102,6 +109,7 @@ class Server {
   const api::ModelService& service_;
   Metrics metrics_;
   RunningRequests running_;
+  const MediaLoader media_loader_;
   const int64_t start_time_;
   std::atomic<bool> draining_ = false;
   std::atomic<int> num_requests_ = 0;

@@ -150,6 +150,26 @@ TEST(ChatCompletions, FieldsReachTheBackend) {
   EXPECT_EQ(request.thinking_budget, 1024);
 }
 
+TEST(ChatCompletions, MediaReachTheBackendDecoded) {
+  api::ScriptedBackend backend({ScriptedReply::text({"x"})});
+  Fixture server(backend);
+  const Json picture = {
+      {"type", "image_url"},
+      {"image_url",
+       {{"detail", "low"},
+        {"url", "data:image/gif;base64,R0lGODlhAQABAIAAAICAgAAAACwAAAAAAQABAAACAkQBADs="}}}};
+  const auto answer = server.chat(question({{"messages", {{{"role", "user"}, {"content", {picture, picture}}}}},
+                                            {"mm_processor_kwargs", {{"max_pixels", 5000}}}}));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const api::ChatRequest request = backend.requests().at(0);
+  EXPECT_FALSE(request.read_sources);
+  EXPECT_EQ(request.max_pixels, 5000);
+  const text::ContentPart& part = request.messages[0].content.at(1);
+  EXPECT_EQ(part.source, "");
+  EXPECT_EQ(part.detail, text::Detail::kLow);
+  EXPECT_EQ(part.pixels.at(0).data.get()[0], 128);
+}
+
 struct BadCase {
   Json more;
   const char* param;
@@ -183,6 +203,9 @@ TEST(ChatCompletions, BadFieldsAreNamed) {
       {{{"thinking", {{"type", "maybe"}}}}, "thinking"},
       {{{"tools", {{{"type", "function"}}}}}, "tools[0]"},
       {{{"response_format", {{"type", "json_object"}}}}, "response_format"},
+      {{{"mm_processor_kwargs", {{"max_pixels", 0}}}}, "mm_processor_kwargs"},
+      {{{"mm_processor_kwargs", {{"do_resize", false}}}}, "mm_processor_kwargs"},
+      {{{"mm_processor_kwargs", 1}}, "mm_processor_kwargs"},
       {{{"messages", Json::array()}}, "messages"},
       {{{"messages", "hi"}}, "messages"},
       {{{"messages", {{{"role", "robot"}, {"content", "x"}}}}}, "messages[0].role"},

@@ -57,21 +57,76 @@ Result<void> read_frames(const Json& list, const std::string& path, ContentPart&
   return {};
 }
 
-Result<void> read_video_options(const Json& json, const std::string& path, ContentPart& part) {
-  if (const auto fps = json.find("fps"); fps != json.end() && !fps->is_null()) {
+// A field of a media part, or of the object in it that holds the source.
+const Json* option(const Json& part, const Json& value, const char* name) {
+  for (const Json* object : {&value, &part}) {
+    if (!object->is_object()) continue;
+    const auto it = object->find(name);
+    if (it != object->end() && !it->is_null()) return &*it;
+  }
+  return nullptr;
+}
+
+// A whole number from 1 on, if the field is there.
+Result<void> read_count(const Json* field, const std::string& path, int64_t& target) {
+  if (field == nullptr) return {};
+  const double number = field->is_number() ? field->get<double>() : 0;
+  if (!(number >= 1) || number > 1e15 || std::nearbyint(number) != number) {
+    return invalid_argument("{}: must be a whole number above 0", path);
+  }
+  target = static_cast<int64_t>(number);
+  return {};
+}
+
+Result<void> read_size_options(const Json& json, const Json& value, const std::string& path,
+                               ContentPart& part) {
+  if (const Json* detail = option(json, value, "detail"); detail != nullptr) {
+    struct Row {
+      const char* name;
+      Detail detail;
+    };
+    constexpr Row kDetails[] = {{"auto", Detail::kAuto}, {"low", Detail::kLow},
+                                {"high", Detail::kHigh}, {"original", Detail::kOriginal}};
+    const Row* found = nullptr;
+    for (const Row& row : kDetails) {
+      if (*detail == row.name) found = &row;
+    }
+    if (found == nullptr) {
+      return invalid_argument("{}.detail: must be one of auto, low, high, original", path);
+    }
+    part.detail = found->detail;
+  }
+  return read_count(option(json, value, "max_pixels"), path + ".max_pixels", part.max_pixels);
+}
+
+Result<void> read_frame_times(const Json& times, const char* name, double per_second,
+                              const std::string& path, ContentPart& part) {
+  const bool is_list = times.is_array() && times.size() <= kMaxFrames;
+  if (!is_list || (!part.frames.empty() && times.size() != part.frames.size())) {
+    return invalid_argument("{}.{}: must be a list with one number for each frame", path, name);
+  }
+  for (const Json& time : times) {
+    if (!time.is_number()) return invalid_argument("{}.{}: must hold numbers", path, name);
+    part.frame_times_s.push_back(time.get<double>() / per_second);
+  }
+  return {};
+}
+
+Result<void> read_video_options(const Json& json, const Json& value, const std::string& path,
+                                ContentPart& part) {
+  if (const Json* fps = option(json, value, "fps"); fps != nullptr) {
     if (!fps->is_number() || !(fps->get<double>() > 0) || !std::isfinite(fps->get<double>())) {
       return invalid_argument("{}.fps: must be a number above 0", path);
     }
     part.fps = fps->get<double>();
   }
-  const auto times = json.find("frame_times_s");
-  if (times == json.end() || times->is_null()) return {};
-  if (!times->is_array() || times->size() != part.frames.size()) {
-    return invalid_argument("{}.frame_times_s: must be a list with one time for each frame", path);
+  GLMV_RETURN_IF_ERROR(
+      read_count(option(json, value, "max_frames"), path + ".max_frames", part.max_frames));
+  if (const Json* times = option(json, value, "frame_times_s"); times != nullptr) {
+    return read_frame_times(*times, "frame_times_s", 1, path, part);
   }
-  for (const Json& time : *times) {
-    if (!time.is_number()) return invalid_argument("{}.frame_times_s: must hold numbers", path);
-    part.frame_times_s.push_back(time.get<double>());
+  if (const Json* indices = option(json, value, "frames_indices"); indices != nullptr) {
+    return read_frame_times(*indices, "frames_indices", part.fps, path, part);
   }
   return {};
 }
@@ -86,6 +141,14 @@ const Json* find_any(const Json& json, std::initializer_list<const char*> keys, 
     }
   }
   return nullptr;
+}
+
+std::unexpected<Status> missing_source(const Json& json, const std::string& type,
+                                       const std::string& path) {
+  if (json.contains("file_id")) {
+    return invalid_argument("{}.file_id: is not supported; give a data: URL", path);
+  }
+  return invalid_argument("{}.{}: is missing", path, type);
 }
 
 Result<ContentPart> read_part(const Json& json, const std::string& path) {
@@ -110,21 +173,29 @@ Result<ContentPart> read_part(const Json& json, const std::string& path) {
   if (type == "image" || type == "image_url" || type == "input_image") {
     part.kind = PartKind::kImage;
     const Json* value = find_any(json, {"image_url", "image", "url", "path"}, key);
-    if (value == nullptr) return invalid_argument("{}.{}: is missing", path, type);
+    if (value == nullptr) return missing_source(json, type, path);
     GLMV_ASSIGN(part.source, source_field(*value, path + "." + key));
+    GLMV_RETURN_IF_ERROR(read_size_options(json, *value, path, part));
     return part;
   }
   if (type == "video" || type == "video_url" || type == "input_video") {
     part.kind = PartKind::kVideo;
-    const Json* value = find_any(json, {"video_url", "video", "url", "path"}, key);
-    if (value == nullptr) return invalid_argument("{}.{}: is missing", path, type);
+    const Json* value = find_any(json, {"video_url", "video", "frames", "url", "path"}, key);
+    if (value == nullptr) return missing_source(json, type, path);
     if (value->is_array()) {
       GLMV_RETURN_IF_ERROR(read_frames(*value, path + "." + key, part));
     } else {
       GLMV_ASSIGN(part.source, source_field(*value, path + "." + key));
     }
-    GLMV_RETURN_IF_ERROR(read_video_options(json, path, part));
+    GLMV_RETURN_IF_ERROR(read_size_options(json, *value, path, part));
+    GLMV_RETURN_IF_ERROR(read_video_options(json, *value, path, part));
     return part;
+  }
+  for (const char* name : {"input_audio", "audio_url", "audio"}) {
+    if (type == name) return invalid_argument("{}.type: sound is not supported", path);
+  }
+  if (type == "file" || type == "input_file") {
+    return invalid_argument("{}.type: files are not supported yet; give the pages as pictures", path);
   }
   return invalid_argument("{}.type: '{}' is not one of text, image, image_url, video, video_url",
                           path, type);

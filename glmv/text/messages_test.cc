@@ -36,6 +36,33 @@ TEST(ParseMessages, NormalisesOpenAiForms) {
   EXPECT_EQ(out[2]["tool_calls"][1]["function"]["arguments"].dump(), "{}");
 }
 
+TEST(ParseMessages, OptionsOfMedia) {
+  const Json json = Json::parse(R"([{"role":"user","content":[
+      {"type":"image_url","image_url":{"url":"a","detail":"low"}},
+      {"type":"input_image","image_url":"b","detail":"original","max_pixels":5000},
+      {"type":"image","image":"c","detail":null},
+      {"type":"image_url","image_url":{"url":"d","detail":"high","max_pixels":100.0}},
+      {"type":"video","frames":["f","g"],"fps":4,"max_frames":1},
+      {"type":"video_url","video_url":{"url":"v","fps":10,"frames_indices":[0,5]}},
+      {"type":"video","video":["f"],"frame_times_s":[0.5]}]}])");
+  const auto messages = parse_messages(json);
+  ASSERT_TRUE(messages) << messages.error().message;
+  const auto& parts = (*messages)[0].content;
+  EXPECT_EQ(parts[0].detail, Detail::kLow);
+  EXPECT_EQ(parts[0].source, "a");
+  EXPECT_EQ(parts[0].max_pixels, 0);
+  EXPECT_EQ(parts[1].detail, Detail::kOriginal);
+  EXPECT_EQ(parts[1].max_pixels, 5000);
+  EXPECT_EQ(parts[2].detail, Detail::kAuto);
+  EXPECT_EQ(parts[3].detail, Detail::kHigh);
+  EXPECT_EQ(parts[3].max_pixels, 100);
+  EXPECT_EQ(parts[4].frames, (std::vector<std::string>{"f", "g"}));
+  EXPECT_EQ(parts[4].max_frames, 1);
+  EXPECT_EQ(parts[5].source, "v");
+  EXPECT_EQ(parts[5].frame_times_s, (std::vector<double>{0.0, 0.5}));
+  EXPECT_EQ(parts[6].frame_times_s, (std::vector<double>{0.5}));
+}
+
 TEST(ParseMessages, FlattensTextOfSystemAndAssistant) {
   const auto messages = parse_messages(Json::parse(
       R"([{"role":"system","content":[{"type":"text","text":"a"},"b"]},
@@ -65,6 +92,24 @@ TEST(ParseMessages, ErrorsNameThePath) {
        "messages[0].content[0].video: "},
       {R"([{"role":"user","content":[{"type":"video","video":["a"],"fps":0}]}])",
        "messages[0].content[0].fps: "},
+      {R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"a","detail":"most"}}]}])",
+       "messages[0].content[0].detail: "},
+      {R"([{"role":"user","content":[{"type":"image","image":"a","max_pixels":0}]}])",
+       "messages[0].content[0].max_pixels: "},
+      {R"([{"role":"user","content":[{"type":"image","image":"a","max_pixels":1e300}]}])",
+       "messages[0].content[0].max_pixels: "},
+      {R"([{"role":"user","content":[{"type":"video","frames":["a"],"max_frames":1.5}]}])",
+       "messages[0].content[0].max_frames: "},
+      {R"([{"role":"user","content":[{"type":"video","frames":["a"],"frames_indices":[1,2]}]}])",
+       "messages[0].content[0].frames_indices: "},
+      {R"([{"role":"user","content":[{"type":"video","frames":["a"],"frame_times_s":["x"]}]}])",
+       "messages[0].content[0].frame_times_s: "},
+      {R"([{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"x"}}]}])",
+       "messages[0].content[0].type: sound is not supported"},
+      {R"([{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,"}}]}])",
+       "messages[0].content[0].type: files are not supported"},
+      {R"([{"role":"user","content":[{"type":"input_image","file_id":"f"}]}])",
+       "messages[0].content[0].file_id: is not supported"},
       {R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"[1]"}}]}])",
        "messages[0].tool_calls[0].function.arguments: "},
       {R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{"}}]}])",

@@ -37,6 +37,7 @@ class Process {
 
   void send(int signal) const;
   bool running();
+  pid_t pid() const { return pid_; }
   // What it has written to standard output and standard error so far.
   std::string out() const;
   std::string err() const;

@@ -1,5 +1,7 @@
 #pragma once
-// A running `glmv serve`.
+// A running `glmv serve` on a port of its own.
+
+#include <gtest/gtest.h>
 
 #include <chrono>
 #include <string>

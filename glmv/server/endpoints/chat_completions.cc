@@ -82,7 +82,7 @@ void chat_completions(const Call& call) {
   if (!model) return fail(call, model.error());
   ChatWriter writer(*chat, {"chatcmpl-" + call.request_id, std::time(nullptr), *model,
                             call.server.model().fingerprint});
-  answer(call, {repeated(chat->request, chat->n), chat->stream, chat->warning}, writer);
+  answer(call, {{chat->request}, chat->n, chat->stream, chat->warning}, writer);
 }
 
 }  // namespace glmv::server

@@ -126,13 +126,11 @@ void completions(const Call& call) {
   if (!completion) return fail(call, completion.error());
   const auto model = served_model(call, completion->model);
   if (!model) return fail(call, model.error());
-  Work work{.stream = completion->stream, .warning = completion->warning};
+  Work work{.copies = completion->n, .stream = completion->stream, .warning = completion->warning};
   for (const api::RawPrompt& prompt : completion->prompts) {
     api::ChatRequest request = completion->request;
     request.raw_prompt = prompt;
-    for (api::ChatRequest& one : repeated(request, completion->n)) {
-      work.requests.push_back(std::move(one));
-    }
+    work.requests.push_back(std::move(request));
   }
   CompletionWriter writer(call, *completion, {"cmpl-" + call.request_id, std::time(nullptr), *model,
                                               call.server.model().fingerprint});

@@ -148,14 +148,17 @@ void messages(const Call& call) {
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());
   MessagesWriter writer(chat->include_reasoning, "msg_" + call.request_id, *model);
-  answer(call, {{chat->request}, chat->stream, chat->warning}, writer);
+  answer(call, {{chat->request}, 1, chat->stream, chat->warning}, writer);
 }
 
 void count_message_tokens(const Call& call) {
   const auto body = parse_body(call.request.body);
   if (!body) return fail(call, body.error());
-  const auto chat = parse_messages_call(*body, false);
+  auto chat = parse_messages_call(*body, false);
   if (!chat) return fail(call, chat.error());
+  if (auto loaded = call.server.load_media(chat->request, call.reply); !loaded) {
+    return fail(call, loaded.error());
+  }
   const auto tokens = call.server.service().prompt_tokens(chat->request);
   if (!tokens) return fail(call, to_api_error(tokens.error()));
   send_json(call.reply, 200, {{"input_tokens", tokens->ids.size()}}, call.request_id);

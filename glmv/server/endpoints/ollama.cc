@@ -113,7 +113,7 @@ void answer_ollama(const Call& call, bool is_chat, ApiResult<ChatCall> (*parse)(
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());
   OllamaWriter writer(is_chat, *model);
-  answer(call, {{chat->request}, chat->stream, chat->warning, EventStream::Form::kLines}, writer);
+  answer(call, {{chat->request}, 1, chat->stream, chat->warning, EventStream::Form::kLines}, writer);
 }
 
 Json details(const ServedModel& model) {

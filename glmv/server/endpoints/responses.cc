@@ -209,7 +209,7 @@ void responses(const Call& call) {
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());
   ResponsesWriter writer(*body, *chat, call.request_id, *model);
-  answer(call, {{chat->request}, chat->stream, chat->warning}, writer);
+  answer(call, {{chat->request}, 1, chat->stream, chat->warning}, writer);
 }
 
 }  // namespace glmv::server

@@ -20,7 +20,8 @@ ApiResult<Json> tokenize_json(const Call& call) {
   const api::ModelService& service = call.server.service();
   api::PromptTokens tokens;
   if (body.contains("messages")) {
-    GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
+    GLMV_ASSIGN(ChatCall chat, parse_chat_call(body));
+    GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply));
     auto found = service.prompt_tokens(chat.request);
     if (!found) return std::unexpected(to_api_error(found.error()));
     tokens = std::move(*found);
@@ -72,7 +73,8 @@ ApiResult<Json> template_json(const Call& call) {
 
 ApiResult<Json> count_json(const Call& call, ApiResult<ChatCall> (*parse)(const Json&)) {
   GLMV_ASSIGN(const Json body, parse_body(call.request.body));
-  GLMV_ASSIGN(const ChatCall chat, parse(body));
+  GLMV_ASSIGN(ChatCall chat, parse(body));
+  GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply));
   auto tokens = call.server.service().prompt_tokens(chat.request);
   if (!tokens) return std::unexpected(to_api_error(tokens.error()));
   int64_t media_tokens = 0;

@@ -1,0 +1,17 @@
+// glmv decode-media: the child process in which serve decodes pictures. Started by serve only.
+
+#include "apps/glmv/command.h"
+#include "glmv/base/child_process.h"
+#include "glmv/media/decode_child.h"
+
+namespace glmv::app {
+
+void add_decode_media(CLI::App& command, int& exit_code) {
+  auto max_pixels = std::make_shared<int64_t>(0);
+  command.add_option("max-pixels", *max_pixels)->required()->check(CLI::Range(int64_t{1}, int64_t{1} << 31));
+  command.callback([max_pixels, &exit_code] {
+    exit_code = report(media::serve_decode_requests(kChildSocket, *max_pixels));
+  });
+}
+
+}  // namespace glmv::app

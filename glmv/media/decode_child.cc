@@ -1,0 +1,111 @@
+#include "glmv/media/decode_child.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <new>
+#include <string>
+
+#include "glmv/base/files.h"
+#include "glmv/base/kept_memory.h"
+#include "glmv/base/sandbox.h"
+#include "glmv/media/decode_wire.h"
+#include "glmv/media/picture_decoder.h"
+
+namespace glmv::media {
+namespace {
+
+// Raw pixels, RGB and what a progressive or 16-bit file needs in between, measured on the largest.
+constexpr size_t kMemoryPerPixel = 24;
+constexpr size_t kMemoryBeside = size_t{512} << 20;  // files, threads' stacks
+constexpr size_t kMaxFileBytes = size_t{512} << 20;
+
+// Answers that are computed already go first.
+constexpr int kNiceness = 5;
+
+// One grey pixel: loads what the decoders load on first use, before no file can be opened any more.
+constexpr char kSmallestGif[] =
+    "GIF89a\x01\x00\x01\x00\x80\x00\x00\x80\x80\x80\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00"
+    "\x00\x02\x02\x44\x01\x00\x3b";
+
+// False at the end of the stream.
+Result<bool> read_all(int socket, void* bytes, size_t num_bytes) {
+  char* next = static_cast<char*>(bytes);
+  while (num_bytes > 0) {
+    const ssize_t got = ::read(socket, next, num_bytes);
+    if (got == 0) return false;
+    if (got < 0 && errno != EINTR) return unavailable("read: {}", errno_text(errno));
+    if (got < 0) continue;
+    next += got;
+    num_bytes -= static_cast<size_t>(got);
+  }
+  return true;
+}
+
+Result<void> write_all(int socket, const void* bytes, size_t num_bytes) {
+  const char* next = static_cast<const char*>(bytes);
+  while (num_bytes > 0) {
+    const ssize_t written = ::write(socket, next, num_bytes);
+    if (written < 0 && errno != EINTR) return unavailable("write: {}", errno_text(errno));
+    if (written < 0) continue;
+    next += written;
+    num_bytes -= static_cast<size_t>(written);
+  }
+  return {};
+}
+
+Result<Image> decode(std::string_view file, int64_t max_pixels) {
+  try {
+    return InlineDecoder().decode(file, max_pixels);
+  } catch (const std::bad_alloc&) {
+    return resource_exhausted("no memory for the picture");
+  }
+}
+
+// False when there are no more.
+Result<bool> serve_one(int socket) {
+  DecodeRequest request;
+  GLMV_ASSIGN(bool more, read_all(socket, &request, sizeof request));
+  if (!more) return false;
+  if (request.num_bytes > kMaxFileBytes) return unavailable("a file of {} bytes", request.num_bytes);
+  std::string file(request.num_bytes, '\0');
+  GLMV_ASSIGN(more, read_all(socket, file.data(), file.size()));
+  if (!more) return false;
+  // Also ends an orphan whose picture never ends.
+  limit_time(request.cpu_seconds, request.wall_seconds);
+  GLMV_RETURN_IF_ERROR(write_all(socket, &kDecodeStarted, 1));
+  const Result<Image> image = decode(file, request.max_pixels);
+  limit_time(request.cpu_seconds, 0);
+  DecodeReply reply;
+  if (image) {
+    reply.width = image->width;
+    reply.height = image->height;
+  } else {
+    reply.code = static_cast<int32_t>(image.error().code);
+  }
+  GLMV_RETURN_IF_ERROR(write_all(socket, &reply, sizeof reply));
+  if (image) GLMV_RETURN_IF_ERROR(write_all(socket, image->data.data(), image->data.size()));
+  return true;
+}
+
+}  // namespace
+
+Result<void> serve_decode_requests(int socket, int64_t max_pixels) {
+  // Whatever happens to memory, the server is not the first to go.
+  std::ofstream("/proc/self/oom_score_adj") << 500;
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);  // before libraries start threads, which inherit it
+  const std::string_view gif(kSmallestGif, sizeof kSmallestGif - 1);
+  GLMV_RETURN_IF_ERROR(InlineDecoder().decode(gif, 1));
+  // Without a filter of system calls the other limits still hold.
+  (void)enter_sandbox({.max_memory_bytes =
+                           kMemoryBeside + kMemoryPerPixel * static_cast<size_t>(max_pixels)});
+  while (true) {
+    GLMV_ASSIGN(const bool more, serve_one(socket));
+    release_kept_memory();
+    if (!more) return {};
+  }
+}
+
+}  // namespace glmv::media

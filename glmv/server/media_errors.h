@@ -1,0 +1,25 @@
+#pragma once
+// What clients are told of media that were not taken: one text each, whatever the reason inside.
+
+#include <string>
+
+#include "glmv/server/api_error.h"
+
+namespace glmv::server {
+
+enum class MediaFault {
+  kNotAllowed,    // the kind of source, the host, the path
+  kFetchFailed,   // no answer, a bad one, a forbidden address, no such file: not told apart
+  kBadDataUrl,    // media_decode_failed
+  kNoPicture,     // media_decode_failed: not a format that is taken, damaged, its decoder broke
+  kBadShape,      // media_decode_failed
+  kMixedFrames,   // media_decode_failed
+  kVideoFile,     // media_decode_failed
+  kFrameTimes,    // media_decode_failed
+  kTooLarge,
+};
+
+// 422 with the code of the fault.
+ApiError media_error(MediaFault fault, std::string param);
+
+}  // namespace glmv::server

@@ -1,0 +1,284 @@
+#include "glmv/server/media_loader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "glmv/base/check.h"
+#include "glmv/media/base64.h"
+#include "glmv/media/data_url.h"
+#include "glmv/media/file_url.h"
+#include "glmv/processing/frame_sampling.h"
+#include "glmv/processing/grid.h"
+#include "glmv/server/media_errors.h"
+
+namespace glmv::server {
+namespace {
+
+using text::ContentPart;
+using text::PartKind;
+
+// The picture's memory, counted as long as anybody holds it.
+RgbPixels hold(media::Image image, std::shared_ptr<std::atomic<int64_t>> held_bytes) {
+  struct Held {
+    media::Image image;
+    std::shared_ptr<std::atomic<int64_t>> counter;
+    ~Held() { *counter -= std::ssize(image.data); }
+  };
+  *held_bytes += std::ssize(image.data);
+  const auto owner = std::make_shared<Held>(std::move(image), std::move(held_bytes));
+  return {owner->image.width, owner->image.height,
+          std::shared_ptr<const uint8_t>(owner, owner->image.data.data())};
+}
+
+bool has_remote_scheme(std::string_view source) {
+  return media::has_prefix_ignoring_case(source, "http://") ||
+         media::has_prefix_ignoring_case(source, "https://");
+}
+
+std::optional<double> number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
+  return value;
+}
+
+std::optional<std::vector<double>> numbers(std::string_view text) {
+  std::vector<double> out;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const auto value = number(text.substr(begin, end - begin));
+    if (!value) return {};
+    out.push_back(*value);
+    begin = end + 1;
+  }
+  return out;
+}
+
+// Frame rate and times that a data:video/jpeg URL carries; fields of the part go first.
+bool read_frame_parameters(const media::DataUrl& url, ContentPart& part) {
+  const auto fps = number(url.parameter("fps"));
+  const auto total = number(url.parameter("total_num_frames"));
+  const auto duration = number(url.parameter("duration"));
+  double rate = part.fps;
+  if (fps) rate = *fps;
+  if (!fps && total && duration && *duration > 0) rate = *total / *duration;
+  if (!(rate > 0)) return false;
+  if (!part.frame_times_s.empty()) return true;
+  part.fps = rate;
+  const std::string_view list = url.parameter("frames_indices");
+  if (list.empty()) return true;
+  const auto indices = numbers(list);
+  if (!indices) return false;
+  for (const double index : *indices) {
+    if (index < 0 || (total && index >= *total)) return false;
+    part.frame_times_s.push_back(index / rate);
+  }
+  return true;
+}
+
+}  // namespace
+
+// The media of one request.
+class MediaLoader::Load {
+ public:
+  Load(const MediaLoader& loader, const std::function<bool()>& wanted)
+      : options_(loader.options_), held_bytes_(loader.held_bytes_), wanted_(wanted) {
+    bytes_left_ = options_.limits.max_request_bytes;
+    pixels_left_ = options_.limits.max_request_pixels;
+    frames_left_ = options_.limits.max_frames;
+    fetch_time_left_ = options_.limits.request_fetch_deadline;
+  }
+
+  ApiResult<void> load_part(ContentPart& part, std::string path) {
+    path_ = std::move(path);
+    if (part.kind == PartKind::kImage) return load_image(part);
+    if (part.kind == PartKind::kVideo) return load_video(part);
+    return {};
+  }
+
+ private:
+  std::unexpected<ApiError> refuse(MediaFault fault) const {
+    return std::unexpected(media_error(fault, path_));
+  }
+
+  ApiResult<void> load_image(ContentPart& part) {
+    GLMV_ASSIGN(const std::string bytes, read_source(part.source));
+    GLMV_ASSIGN(RgbPixels pixels, decode(bytes));
+    if (!processing::smart_resize(2, pixels.height, pixels.width, {})) {
+      return refuse(MediaFault::kBadShape);
+    }
+    part.pixels = {std::move(pixels)};
+    part.source = {};
+    return {};
+  }
+
+  // How many frames there are is known, and how many are taken, before any is read.
+  ApiResult<void> load_video(ContentPart& part) {
+    media::DataUrl url;
+    size_t num_given = part.frames.size();
+    if (part.frames.empty()) {
+      if (!media::has_prefix_ignoring_case(part.source, "data:")) {
+        return refuse(has_remote_scheme(part.source) && options_.fetcher ? MediaFault::kVideoFile
+                                                                         : MediaFault::kNotAllowed);
+      }
+      auto split = media::split_data_url(part.source);
+      if (!split) return refuse(MediaFault::kBadDataUrl);
+      url = std::move(*split);
+      if (!url.is_frame_list()) return refuse(MediaFault::kVideoFile);
+      if (!read_frame_parameters(url, part)) return refuse(MediaFault::kFrameTimes);
+      num_given = url.num_frames();
+    }
+    if (!part.frame_times_s.empty() && part.frame_times_s.size() != num_given) {
+      return refuse(MediaFault::kFrameTimes);
+    }
+    const auto count = static_cast<int64_t>(num_given);
+    const int64_t num_taken = part.max_frames > 0 ? std::min(part.max_frames, count) : count;
+    if (num_taken > frames_left_) return refuse(MediaFault::kTooLarge);
+    frames_left_ -= num_taken;
+    if (part.frame_times_s.empty()) {
+      for (int64_t i = 0; i < count; ++i) part.frame_times_s.push_back(double(i) / part.fps);
+    }
+    const std::vector<std::string_view> payloads =
+        part.frames.empty() ? url.frames() : std::vector<std::string_view>();
+    std::vector<double> times;
+    for (const int64_t index : processing::spread_frames(count, num_taken)) {
+      GLMV_ASSIGN(const std::string bytes, part.frames.empty() ? decode_base64(payloads[index])
+                                                               : read_source(part.frames[index]));
+      GLMV_ASSIGN(RgbPixels pixels, decode(bytes));
+      if (!part.pixels.empty() && (pixels.width != part.pixels[0].width ||
+                                   pixels.height != part.pixels[0].height)) {
+        return refuse(MediaFault::kMixedFrames);
+      }
+      if (!processing::smart_resize(2, pixels.height, pixels.width, {})) {
+        return refuse(MediaFault::kBadShape);
+      }
+      part.pixels.push_back(std::move(pixels));
+      times.push_back(part.frame_times_s[index]);
+    }
+    part.frame_times_s = std::move(times);
+    part.max_frames = 0;
+    part.frames.clear();
+    part.source = {};
+    return {};
+  }
+
+  ApiResult<std::string> read_source(std::string_view source) {
+    if (wanted_ && !wanted_()) {
+      return std::unexpected(ApiError{499, "cancelled", "the client is gone", "", 0});
+    }
+    if (media::has_prefix_ignoring_case(source, "data:")) {
+      const auto url = media::split_data_url(source);
+      return url ? decode_base64(url->payload) : refuse(MediaFault::kBadDataUrl);
+    }
+    if (has_remote_scheme(source)) return fetch(source);
+    if (media::has_prefix_ignoring_case(source, "file://")) return read_file(source);
+    return refuse(MediaFault::kNotAllowed);
+  }
+
+  size_t max_bytes() const { return std::min(options_.limits.max_picture_bytes, bytes_left_); }
+
+  ApiResult<std::string> counted(std::string bytes) {
+    if (bytes.size() > max_bytes()) return refuse(MediaFault::kTooLarge);
+    bytes_left_ -= bytes.size();
+    return bytes;
+  }
+
+  ApiResult<std::string> decode_base64(std::string_view payload) {
+    if (payload.size() / 4 > max_bytes() / 3 + 1) return refuse(MediaFault::kTooLarge);
+    auto bytes = media::decode_strict_base64(payload);
+    if (!bytes) return refuse(MediaFault::kBadDataUrl);
+    return counted(std::move(*bytes));
+  }
+
+  ApiResult<std::string> fetch(std::string_view url) {
+    if (!options_.fetcher) return refuse(MediaFault::kNotAllowed);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto deadline = std::min(options_.limits.fetch_deadline, fetch_time_left_);
+    auto bytes = options_.fetcher->fetch(url, {max_bytes(), deadline}, wanted_);
+    fetch_time_left_ -= std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+    if (bytes) return counted(std::move(*bytes));
+    switch (bytes.error()) {
+      case net::FetchFault::kNotAllowed: return refuse(MediaFault::kNotAllowed);
+      case net::FetchFault::kTooLarge: return refuse(MediaFault::kTooLarge);
+      case net::FetchFault::kFailed: break;
+    }
+    return refuse(MediaFault::kFetchFailed);
+  }
+
+  ApiResult<std::string> read_file(std::string_view url) {
+    if (!options_.folder) return refuse(MediaFault::kNotAllowed);
+    const auto path = media::file_url_path(url);
+    if (!path) return refuse(MediaFault::kNotAllowed);
+    auto bytes = options_.folder->read(*path, max_bytes());
+    if (bytes) return counted(std::move(*bytes));
+    switch (bytes.error().code) {
+      case Code::kUnsupported: return refuse(MediaFault::kNotAllowed);
+      case Code::kResourceExhausted: return refuse(MediaFault::kTooLarge);
+      default: return refuse(MediaFault::kFetchFailed);
+    }
+  }
+
+  ApiResult<RgbPixels> decode(std::string_view bytes) {
+    const int64_t max_pixels = std::min(options_.limits.max_picture_pixels, pixels_left_);
+    auto image = options_.decoder->decode(bytes, max_pixels);
+    if (!image && image.error().code == Code::kInternal) {
+      return std::unexpected(ApiError{500, "internal_error", "pictures cannot be decoded now", "", 0});
+    }
+    if (!image) {
+      const bool large = image.error().code == Code::kResourceExhausted;
+      return refuse(large ? MediaFault::kTooLarge : MediaFault::kNoPicture);
+    }
+    if (*held_bytes_ + std::ssize(image->data) > options_.limits.max_held_bytes) {
+      return std::unexpected(ApiError{
+          503, "queue_full", "the pictures of other requests fill the memory; try again soon", "", 5});
+    }
+    pixels_left_ -= int64_t{image->width} * image->height;
+    return hold(std::move(*image), held_bytes_);
+  }
+
+  const MediaOptions& options_;
+  const std::shared_ptr<std::atomic<int64_t>>& held_bytes_;
+  const std::function<bool()>& wanted_;
+  std::string path_;  // of the part that is loaded
+  size_t bytes_left_ = 0;
+  int64_t pixels_left_ = 0;
+  int64_t frames_left_ = 0;
+  std::chrono::milliseconds fetch_time_left_{0};
+};
+
+MediaLoader::MediaLoader(MediaOptions options) : options_(std::move(options)) {
+  if (!options_.decoder) options_.decoder = std::make_shared<media::InlineDecoder>();
+}
+
+ApiResult<void> MediaLoader::load(api::ChatRequest& request,
+                                  const std::function<bool()>& wanted) const {
+  int64_t num_images = 0, num_videos = 0;
+  for (const text::Message& message : request.messages) {
+    for (const ContentPart& part : message.content) {
+      if (part.kind == PartKind::kImage) ++num_images;
+      if (part.kind == PartKind::kVideo) ++num_videos;
+    }
+  }
+  const MediaLimits& limits = options_.limits;
+  if (num_images > limits.max_images || num_videos > limits.max_videos) {
+    return bad_field("messages",
+                     fmt::format("hold {} images and {} videos; at most {} and {} are taken", num_images,
+                                 num_videos, limits.max_images, limits.max_videos));
+  }
+  if (limits.max_model_pixels > 0 &&
+      (request.max_pixels == 0 || request.max_pixels > limits.max_model_pixels)) {
+    request.max_pixels = limits.max_model_pixels;
+  }
+  Load load(*this, wanted);
+  for (size_t m = 0; m < request.messages.size(); ++m) {
+    std::vector<ContentPart>& content = request.messages[m].content;
+    for (size_t c = 0; c < content.size(); ++c) {
+      GLMV_RETURN_IF_ERROR(load.load_part(content[c], fmt::format("messages[{}].content[{}]", m, c)));
+    }
+  }
+  return {};
+}
+
+}  // namespace glmv::server
