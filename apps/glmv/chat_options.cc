@@ -59,6 +59,9 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str()->group(group);
   command.add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
                    "read every prompt from its first token")->group(group);
+  command.add_option("--encoder-cache-mb", flags.engine.encoder_cache_mb,
+                     "encoded pictures kept for later requests with the same ones, in MB (0: none)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--draft-tokens", flags.engine.draft_tokens,
                      "tokens guessed at once from what stands in the context already and checked in "
                      "one pass: faster where answers repeat it (0: none)")

@@ -30,6 +30,7 @@ struct ModelMetrics {
   int64_t prompt_tokens = 0, generated_tokens = 0, cached_tokens = 0;
   int64_t drafted_tokens = 0, accepted_tokens = 0;
   int64_t cache_blocks = 0, used_cache_blocks = 0;
+  int64_t encoder_cache_queries = 0, encoder_cache_hits = 0;  // media
 };
 
 // Thread-safe.

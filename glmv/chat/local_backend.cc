@@ -156,7 +156,9 @@ api::ModelMetrics LocalBackend::metrics() const {
           .drafted_tokens = m.drafted_tokens,
           .accepted_tokens = m.accepted_tokens,
           .cache_blocks = m.cache.max_blocks,
-          .used_cache_blocks = m.cache.used_blocks};
+          .used_cache_blocks = m.cache.used_blocks,
+          .encoder_cache_queries = m.encoder_cache.queries,
+          .encoder_cache_hits = m.encoder_cache.hits};
 }
 
 }  // namespace glmv::chat

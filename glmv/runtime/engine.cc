@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "glmv/checkpoint/gguf_weights.h"
+#include "glmv/checkpoint/model_digest.h"
 #include "glmv/checkpoint/quant_config.h"
 #include "glmv/model/vlm.h"
+#include "glmv/processing/media_digest.h"
 #include "glmv/runtime/engine_internal.h"
 #include "glmv/runtime/engine_loop.h"
 #include "glmv/runtime/memory_check.h"
@@ -78,6 +80,10 @@ class ThreadedEngine final : public Engine {
     GLMV_ASSIGN(const int64_t max_tokens,
                 check_request(request, setup_.config, max_context_tokens_,
                               static_cast<bool>(context_.token_bytes)));
+    // Not on the engine thread: a large picture takes some milliseconds.
+    for (processing::Medium& medium : request.input.media) {
+      if (!medium.digest) medium.digest = processing::media_digest(medium);
+    }
     auto handle = std::make_shared<RequestHandle>();
     auto sequence = std::make_unique<Sequence>(handle, std::move(request));
     sequence->generation =
@@ -134,6 +140,11 @@ Result<void> check_limits(const EngineOptions& options) {
     return invalid_argument("draft_tokens is {}: 0 to {} can be guessed at once",
                             options.draft_tokens, kMaxDraftTokens);
   }
+  if (options.encoder_cache_mb < 0) {
+    return invalid_argument("encoder_cache_mb is {}: give a number of megabytes, 0 for no cache of "
+                            "encoded pictures",
+                            options.encoder_cache_mb);
+  }
   if (options.kv_cache_tokens < 0) {
     return invalid_argument("a key/value cache of {} tokens was asked for; 0 is for as many as the "
                             "memory allows", options.kv_cache_tokens);
@@ -181,11 +192,13 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
   EngineOptions& options = setup.options;
   GLMV_RETURN_IF_ERROR(check_limits(options));
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
+  const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
+  MemoryNeed need = memory_need(model.config(), element_bytes, 1, 0, uses_int8_cache(options));
+  need.weights_bytes = weight_bytes;
+  setup.encoder_cache_bytes =
+      encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
+  need.encoder_cache_bytes = setup.encoder_cache_bytes;
   if (options.kv_cache_tokens == 0) {
-    const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
-    MemoryNeed need =
-        memory_need(model.config(), element_bytes, 1, 0, uses_int8_cache(options));
-    need.weights_bytes = weight_bytes;
     options.kv_cache_tokens = default_cache_tokens(need, available, max_context_tokens,
                                                    options.max_running_requests);
   }
@@ -193,12 +206,27 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
 }
 
 std::unique_ptr<ModelRunner> make_runner(std::shared_ptr<const model::Vlm> model,
-                                         const EngineOptions& options) {
+                                         const EngineSetup& setup) {
+  const EngineOptions& options = setup.options;
   return make_model_runner(std::move(model), {.num_threads = options.num_threads,
                                               .cpus = options.cpus,
                                               .cache_tokens = options.kv_cache_tokens,
                                               .int8_cache = uses_int8_cache(options),
-                                              .prefix_cache = options.prefix_cache});
+                                              .prefix_cache = options.prefix_cache,
+                                              .encoder_cache_bytes = setup.encoder_cache_bytes,
+                                              .model_digest = setup.model_digest});
+}
+
+// The weights as they are computed with: a prefix is worth nothing under others.
+Result<Digest> digest_of(const EngineOptions& options) {
+  GLMV_ASSIGN(const Digest files, checkpoint::model_digest(options.model_dir, options.gguf));
+  Sha256 hash;
+  hash.add_framed("glmv-weights-1").add(files);
+  for (const std::string& option : {options.load_format, options.quantize, options.quantize_vision,
+                                    options.activations}) {
+    hash.add_framed(option);
+  }
+  return hash.digest();
 }
 
 // On a thread of its own, whose pool of workers ends with it: OpenMP counts the workers of all
@@ -248,7 +276,7 @@ Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> mo
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
   const auto available = available_bytes(model->device());
   GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, 0));
-  auto runner = make_runner(std::move(model), setup.options);
+  auto runner = make_runner(std::move(model), setup);
   return make_engine(std::move(runner), std::move(setup));
 }
 
@@ -276,6 +304,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   const std::optional<int64_t> available = available_bytes(device);
   GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
               checkpoint::read_generation_config(options.model_dir, config));
+  GLMV_ASSIGN(const Digest digest, digest_of(options));
   GLMV_ASSIGN(model::LoadedModel loaded,
               load_apart(options, {.dtype = options.dtype,
                                    .device = options.device,
@@ -289,13 +318,14 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
                     .eos_ids = to_ids(generation.eos_token_ids),
                     .load_ms = ms_since(start),
                     .weight_bytes = loaded.weight_bytes,
-                    .warnings = std::move(loaded.warnings)};
+                    .warnings = std::move(loaded.warnings),
+                    .model_digest = digest};
   const std::shared_ptr<const model::Vlm> model = std::move(loaded.model);
   setup.config = model->config();
   setup.weight_bytes_per_token = model->bytes_per_token();
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
   GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, loaded.weight_bytes));
-  auto runner = make_runner(model, setup.options);
+  auto runner = make_runner(model, setup);
   return make_engine(std::move(runner), std::move(setup));
 }
 

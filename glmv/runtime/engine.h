@@ -41,6 +41,8 @@ struct EngineOptions {
   // but for the rounding of products of several rows. 0: none.
   int64_t draft_tokens = 0;
   bool prefix_cache = true;          // requests that begin alike share what was computed
+  // Encoded media kept for later requests with the same ones, in MB; less where memory is short.
+  int64_t encoder_cache_mb = 1024;
   bool check_memory = true;          // refuse to load when the model cannot fit in memory
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "glmv/base/sha256.h"
 #include "glmv/runtime/engine.h"
 #include "glmv/runtime/model_runner.h"
 
@@ -24,6 +25,8 @@ struct EngineSetup {
   int64_t weight_bytes = 0;
   int64_t weight_bytes_per_token = 0;
   std::vector<std::string> warnings;
+  Digest model_digest;             // of weights and options; anything where nothing outlives the engine
+  int64_t encoder_cache_bytes = 0;
   bool check_integrity = false;    // of scheduler and cache after every step: for tests
 };
 

@@ -318,6 +318,7 @@ void EngineLoop::publish() {
   metrics_.num_waiting = scheduler_.num_waiting();
   metrics_.num_running = scheduler_.num_running();
   metrics_.cache = runner_->cache_use();
+  metrics_.encoder_cache = runner_->encoder_cache_use();
   inbox_->set_metrics(metrics_);
 }
 

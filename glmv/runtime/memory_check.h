@@ -13,9 +13,12 @@ struct MemoryNeed {
   int64_t weights_bytes = 0;
   int64_t cache_bytes = 0;  // keys and values of `cache_tokens` tokens
   int64_t work_bytes = 0;   // activations and buffers
+  int64_t encoder_cache_bytes = 0;
   int64_t cache_tokens = 0;
 
-  int64_t total_bytes() const { return weights_bytes + cache_bytes + work_bytes; }
+  int64_t total_bytes() const {
+    return weights_bytes + cache_bytes + work_bytes + encoder_cache_bytes;
+  }
 };
 
 // For weights and caches of `element_bytes` each (2: 16 bit, 4: fp32). `linear_bits`: 4 or 8 where
@@ -24,8 +27,13 @@ struct MemoryNeed {
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
                        int64_t cache_tokens, int linear_bits = 0, bool int8_cache = false);
 
+// The limit of the cache of encoded media: `wanted_bytes`, or an eighth of what weights and work leave
+// where that is less.
+int64_t encoder_cache_bytes(const MemoryNeed& need, std::optional<int64_t> available_bytes,
+                            int64_t wanted_bytes);
+
 // The limit of the cache where none is asked for, in tokens: half of what `available_bytes` leaves
-// beside weights and work, or up to nine tenths where that is needed for one request of
+// beside weights, work and encoded media, or up to nine tenths where that is needed for one request of
 // `max_context_tokens`; no more than `max_running` of those need, no less than a short request.
 // `need` is memory_need() of one token.
 int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> available_bytes,

@@ -12,6 +12,14 @@ struct CacheUse {
   int64_t cached_blocks = 0;  // held for later requests with the same beginning
 };
 
+// Outputs of the vision tower kept for later requests with the same media.
+struct EncoderCacheUse {
+  int64_t queries = 0;  // media that were needed
+  int64_t hits = 0;     // of these, found
+  int64_t bytes = 0;
+  int64_t max_bytes = 0;
+};
+
 struct EngineMetrics {
   int64_t num_waiting = 0;
   int64_t num_running = 0;
@@ -25,6 +33,7 @@ struct EngineMetrics {
   int64_t drafted_tokens = 0;    // by speculation (EngineOptions::draft_tokens)
   int64_t accepted_tokens = 0;   // of these
   CacheUse cache;
+  EncoderCacheUse encoder_cache;
 };
 
 }  // namespace glmv::runtime

@@ -60,6 +60,7 @@ class ModelRunner {
   virtual void keep(Sequence& /*sequence*/) {}
 
   virtual CacheUse cache_use() const { return {}; }
+  virtual EncoderCacheUse encoder_cache_use() const { return {}; }
 
   // Throws InternalError where the cache is not what these sequences, all there are, hold.
   virtual void check_integrity(std::span<Sequence* const> /*sequences*/) const {}

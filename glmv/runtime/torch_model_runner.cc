@@ -10,6 +10,7 @@
 
 #include "glmv/base/check.h"
 #include "glmv/model/vlm.h"
+#include "glmv/runtime/byte_lru.h"
 #include "glmv/runtime/prefix_keys.h"
 #include "glmv/tensor/device.h"
 #include "glmv/tensor/threads.h"
@@ -46,7 +47,12 @@ class TorchModelRunner final : public ModelRunner {
         options_(options),
         pool_(std::make_shared<model::KvPool>(model_->config().text, model_->dtype(),
                                               model_->device(), options.cache_tokens,
-                                              options.int8_cache)) {}
+                                              options.int8_cache)),
+        encoded_(options.encoder_cache_bytes),
+        root_{.model = options.model_digest,
+              .numerics = numerics(*model_, options),
+              .block_tokens = model::kBlockTokens,
+              .merge = model_->config().vision.spatial_merge_size} {}
 
   void attach_thread() override { tensor::use_threads(options_.num_threads, options_.cpus); }
 
@@ -54,11 +60,11 @@ class TorchModelRunner final : public ModelRunner {
 
   std::optional<Start> start(Sequence& sequence) override {
     const c10::InferenceMode inference;
-    if (!sequence.runner_state) sequence.runner_state = new_state(sequence.request.input);
+    if (!sequence.runner_state) sequence.runner_state = new_state(sequence.request);
     TorchState& state = state_of(sequence);
     if (state.keys) {
       // At least the last token is computed: its logits are needed.
-      const auto keys = state.keys->extend(sequence.request.input, sequence.tokens);
+      const auto keys = state.keys->extend(sequence.tokens);
       const auto num_blocks =
           static_cast<size_t>((sequence.num_tokens() - 1) / model::kBlockTokens);
       state.cache.adopt(keys.first(std::min(keys.size(), num_blocks)));
@@ -70,9 +76,9 @@ class TorchModelRunner final : public ModelRunner {
     }
     for (size_t i = 0; i < state.medium_rows.size(); ++i) {
       const int64_t last_token = state.image_tokens[state.first_row[i + 1] - 1];
-      if (last_token >= start.num_cached && !state.medium_rows[i].defined()) {
-        start.media_left.push_back(i);
-      }
+      if (last_token < start.num_cached || state.medium_rows[i].defined()) continue;
+      ++encoder_use_.queries;
+      if (!find_encoded(sequence, i)) start.media_left.push_back(i);
     }
     return start;
   }
@@ -88,7 +94,10 @@ class TorchModelRunner final : public ModelRunner {
 
   bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) override {
     const c10::InferenceMode inference;
-    processing::Medium& medium = sequence.request.input.media[sequence.media_left[0]];
+    const size_t index = sequence.media_left[0];
+    // An older request may have had the same picture encoded meanwhile.
+    if (find_encoded(sequence, index)) return true;
+    processing::Medium& medium = sequence.request.input.media[index];
     const int64_t num_patches = medium.grid.num_patches();
     const at::Tensor patches =
         at::from_blob(medium.patches.data(), {num_patches, model_->config().vision.patch_dim()},
@@ -101,7 +110,8 @@ class TorchModelRunner final : public ModelRunner {
     at::Tensor rows = model_->encode_images(patches, std::span<const Grid>(&grid, 1), on_block);
     if (!rows.defined()) return false;
     tensor::synchronize(model_->device());  // the times of a request name the phase that took them
-    state_of(sequence).medium_rows[sequence.media_left[0]] = std::move(rows);
+    encoded_.put(encoded_key(sequence, index), rows, static_cast<int64_t>(rows.nbytes()));
+    state_of(sequence).medium_rows[index] = std::move(rows);
     processing::PatchValues().swap(medium.patches);
     return true;
   }
@@ -188,6 +198,13 @@ class TorchModelRunner final : public ModelRunner {
             .cached_blocks = pool_->blocks().num_cached()};
   }
 
+  EncoderCacheUse encoder_cache_use() const override {
+    EncoderCacheUse use = encoder_use_;
+    use.bytes = encoded_.num_bytes();
+    use.max_bytes = encoded_.max_bytes();
+    return use;
+  }
+
   void check_integrity(std::span<Sequence* const> sequences) const override {
     const model::BlockPool& blocks = pool_->blocks();
     blocks.check_integrity();
@@ -209,10 +226,32 @@ class TorchModelRunner final : public ModelRunner {
   }
 
  private:
-  std::unique_ptr<TorchState> new_state(const processing::ModelInput& input) const {
+  static std::string numerics(const model::Vlm& model, const ModelRunnerOptions& options) {
+    const std::string dtype(at::toString(model.dtype()));
+    return dtype + "/" + (options.int8_cache ? "int8" : dtype);
+  }
+
+  static Digest encoded_key(const Sequence& sequence, size_t index) {
+    const processing::Medium& medium = sequence.request.input.media[index];
+    GLMV_CHECK(medium.digest, "medium {} has no digest", index);
+    return encoded_medium_key(*medium.digest, sequence.request.cache_salt);
+  }
+
+  // Takes the rows of a medium from the cache.
+  bool find_encoded(Sequence& sequence, size_t index) {
+    const at::Tensor* rows = encoded_.find(encoded_key(sequence, index));
+    if (rows == nullptr) return false;
+    ++encoder_use_.hits;
+    state_of(sequence).medium_rows[index] = *rows;
+    processing::PatchValues().swap(sequence.request.input.media[index].patches);
+    return true;
+  }
+
+  std::unique_ptr<TorchState> new_state(const Request& request) const {
+    const processing::ModelInput& input = request.input;
     auto state = std::make_unique<TorchState>(pool_);
-    const int64_t merge = model_->config().vision.spatial_merge_size;
-    if (options_.prefix_cache) state->keys.emplace(input, merge, model::kBlockTokens);
+    const int64_t merge = root_.merge;
+    if (options_.prefix_cache) state->keys.emplace(root_, input, request.cache_salt);
     for (size_t i = 0; i < input.mm_token_types.size(); ++i) {
       if (input.mm_token_types[i] != 0) state->image_tokens.push_back(static_cast<int64_t>(i));
     }
@@ -241,7 +280,7 @@ class TorchModelRunner final : public ModelRunner {
   static void publish(Sequence& sequence) {
     TorchState& state = state_of(sequence);
     if (!state.keys) return;
-    const auto keys = state.keys->extend(sequence.request.input, sequence.tokens);
+    const auto keys = state.keys->extend(sequence.tokens);
     const auto num_full = static_cast<size_t>(state.cache.length() / model::kBlockTokens);
     state.cache.publish(keys.first(num_full));
   }
@@ -253,6 +292,9 @@ class TorchModelRunner final : public ModelRunner {
   std::shared_ptr<const model::Vlm> model_;
   ModelRunnerOptions options_;
   std::shared_ptr<model::KvPool> pool_;
+  ByteLru<at::Tensor> encoded_;  // rows of media, [M, D]
+  EncoderCacheUse encoder_use_;  // queries and hits
+  PrefixRoot root_;
 };
 
 }  // namespace

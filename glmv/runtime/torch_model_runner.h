@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "glmv/base/sha256.h"
 #include "glmv/runtime/model_runner.h"
 
 namespace glmv::model {
@@ -19,6 +20,8 @@ struct ModelRunnerOptions {
   int64_t cache_tokens = 0;  // limit of the key/value cache, positive
   bool int8_cache = false;   // CPU
   bool prefix_cache = true;
+  int64_t encoder_cache_bytes = 0;
+  Digest model_digest;       // of the weights as they are computed with
 };
 std::unique_ptr<ModelRunner> make_model_runner(std::shared_ptr<const model::Vlm> model,
                                                const ModelRunnerOptions& options);
