@@ -51,6 +51,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str()->group(group);
   command.add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens,
                      "prompt tokens per step")->capture_default_str()->group(group);
+  command.add_option("--max-step-ms", flags.engine.max_step_ms,
+                     "while others answer, prompts and pictures are read in steps of about so many "
+                     "milliseconds (0: 500 on a CPU, 50 else)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--kv-cache-tokens", flags.engine.kv_cache_tokens,
                      "limit of the key/value cache (0: by the free memory)")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);

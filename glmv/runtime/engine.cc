@@ -28,6 +28,13 @@ constexpr int64_t kMaxDraftTokens = 64;
 // Caches of more tokens than this are not asked for before loading: they grow with use.
 constexpr int64_t kMinimumCacheTokens = 8192;
 
+constexpr double kCpuStepMs = 500, kDeviceStepMs = 50;
+
+double max_step_ms(const EngineOptions& options) {
+  if (options.max_step_ms > 0) return options.max_step_ms;
+  return options.device == "cpu" ? kCpuStepMs : kDeviceStepMs;
+}
+
 class Stream final : public TokenStream {
  public:
   explicit Stream(std::shared_ptr<RequestHandle> handle) : handle_(std::move(handle)) {}
@@ -56,6 +63,7 @@ class ThreadedEngine final : public Engine {
     const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
                                    .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
     const LoopOptions loop{.draft_tokens = setup_.options.draft_tokens,
+                           .max_step_ms = max_step_ms(setup_.options),
                            .check_integrity = setup_.check_integrity};
     thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, loop]() mutable {
       EngineLoop(std::move(inbox), std::move(runner), options, loop).run();
@@ -139,6 +147,10 @@ Result<void> check_limits(const EngineOptions& options) {
   if (options.draft_tokens < 0 || options.draft_tokens > kMaxDraftTokens) {
     return invalid_argument("draft_tokens is {}: 0 to {} can be guessed at once",
                             options.draft_tokens, kMaxDraftTokens);
+  }
+  if (!(options.max_step_ms >= 0)) {
+    return invalid_argument("max_step_ms is {}: give milliseconds, or 0 for the device's usual ones",
+                            options.max_step_ms);
   }
   if (options.encoder_cache_mb < 0) {
     return invalid_argument("encoder_cache_mb is {}: give a number of megabytes, 0 for no cache of "

@@ -30,6 +30,9 @@ struct EngineOptions {
   std::vector<int> cpus;             // that the threads stay on, ascending; empty: any
   int64_t max_context_tokens = 0;    // 0: the model's max_position_embeddings
   int64_t prefill_chunk_tokens = 512;
+  // While others answer, prompts and pictures are read in steps meant to take no longer.
+  // 0: 500 on a CPU, 50 else.
+  double max_step_ms = 0;
   int64_t max_running_requests = 8;  // later ones wait in the queue
   // Limit of the key/value cache of all requests together. It grows with use. 0: by the memory that
   // is free beside the weights. A request can use no more, whatever the context limit.

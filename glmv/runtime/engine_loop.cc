@@ -93,13 +93,15 @@ EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner
     : inbox_(std::move(inbox)),
       runner_(std::move(runner)),
       scheduler_(scheduling),
-      options_(options) {}
+      options_(options),
+      chunk_sizer_(options.max_step_ms, scheduling.prefill_chunk_tokens) {}
 
 void EngineLoop::run() {
   runner_->attach_thread();
   while (!inbox_->stopped()) {
     accept(scheduler_.empty());
     end_cancelled();
+    scheduler_.set_busy_chunk_tokens(chunk_sizer_.num_tokens());
     Step step = scheduler_.next_step();
     try {
       do_step(step);
@@ -191,22 +193,37 @@ void EngineLoop::start(Sequence& sequence) {
 void EngineLoop::encode_medium(Sequence& sequence) {
   const int64_t num_patches =
       sequence.request.input.media[sequence.media_left[0]].grid.num_patches();
-  const auto on_progress = [&](double fraction) {
+  const auto send = [&](double fraction) {
     send_progress(sequence, Phase::kEncodingMedia,
                   sequence.num_patches_done +
                       static_cast<int64_t>(fraction * static_cast<double>(num_patches)),
                   sequence.num_patches);
-    return !sequence.cancelled() && !inbox_->stopped();
   };
-  on_progress(0);
+  const bool others_wait = scheduler_.num_decoding() > 0;
   const auto start = Sequence::Clock::now();
-  const bool done = runner_->encode_medium(sequence, on_progress);
+  double last_ms = 0;
+  bool stopped = false;
+  if (!sequence.encoding_paused) send(0);
+  const bool done = runner_->encode_medium(sequence, [&](double fraction) {
+    send(fraction);
+    if (sequence.cancelled() || inbox_->stopped()) {
+      stopped = true;
+      return ModelRunner::Encoding::kStop;
+    }
+    // The next part takes about as long as this one.
+    const double ms = ms_since(start);
+    const double part_ms = ms - std::exchange(last_ms, ms);
+    const bool pause = others_wait && ms + part_ms > options_.max_step_ms;
+    return pause ? ModelRunner::Encoding::kPause : ModelRunner::Encoding::kGoOn;
+  });
   sequence.timings.vision_ms += ms_since(start);
-  if (!done) return finish(sequence, {.finish = FinishReason::kCancelled});
+  if (stopped) return finish(sequence, {.finish = FinishReason::kCancelled});
+  sequence.encoding_paused = !done;
+  if (!done) return;
   sequence.num_patches_done += num_patches;
   metrics_.encoded_patches += num_patches;
   scheduler_.medium_encoded(sequence);
-  on_progress(0);
+  send(0);
 }
 
 void EngineLoop::prefill(Sequence& sequence, int64_t num_tokens) {
@@ -217,7 +234,9 @@ void EngineLoop::prefill(Sequence& sequence, int64_t num_tokens) {
   }
   const auto start = Sequence::Clock::now();
   std::vector<float> logits = runner_->prefill(sequence, num_tokens);
-  sequence.timings.prefill_ms += ms_since(start);
+  const double ms = ms_since(start);
+  chunk_sizer_.observe(num_tokens, ms);
+  sequence.timings.prefill_ms += ms;
   scheduler_.prefilled(sequence, num_tokens);
   metrics_.prompt_tokens += num_tokens;
   if (!again) send_progress(sequence, Phase::kPrefill, sequence.num_computed, sequence.num_prompt);

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "glmv/runtime/chunk_sizer.h"
 #include "glmv/runtime/metrics.h"
 #include "glmv/runtime/model_runner.h"
 #include "glmv/runtime/scheduler.h"
@@ -44,6 +45,8 @@ class Inbox {
 
 struct LoopOptions {
   int64_t draft_tokens = 0;  // as EngineOptions
+  // While others decode, no step of reading or encoding is meant to take longer.
+  double max_step_ms = 500;
   bool check_integrity = false;
 };
 
@@ -82,6 +85,7 @@ class EngineLoop {
   Scheduler scheduler_;
   EngineMetrics metrics_;
   LoopOptions options_;
+  ChunkSizer chunk_sizer_;
 };
 
 }  // namespace glmv::runtime

@@ -38,9 +38,12 @@ class ModelRunner {
   // Gives the cache of the sequence back, nothing else.
   virtual void preempt(Sequence& sequence) = 0;
 
-  // Encodes media[sequence.media_left[0]]. `progress(fraction)` is called now and then with the done
-  // fraction in [0, 1]; when it returns false the work stops and the result is false.
-  virtual bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) = 0;
+  // Encodes media[sequence.media_left[0]], or goes on with it after a pause. `progress(fraction)` is
+  // called after every part of the work but the last with the done fraction in (0, 1) and decides.
+  // True when the medium is encoded.
+  enum class Encoding { kGoOn, kPause, kStop };
+  virtual bool encode_medium(Sequence& sequence,
+                             const std::function<Encoding(double)>& progress) = 0;
 
   // Feeds the next num_tokens of sequence.tokens. When they are the last ones: the logits [V] of the
   // last; else empty.

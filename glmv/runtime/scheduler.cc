@@ -48,13 +48,25 @@ Step Scheduler::next_step() {
   if (oldest->state == SequenceState::kEncoding) {
     return {.kind = Step::Kind::kEncodeMedium, .sequences = {oldest}};
   }
-  const int64_t chunk =
-      decode.sequences.empty() ? options_.prefill_chunk_tokens
-                               : std::min(options_.prefill_chunk_tokens, options_.busy_chunk_tokens);
-  return {.kind = Step::Kind::kPrefill,
-          .sequences = {oldest},
-          .num_tokens = std::min(chunk - oldest->num_computed % chunk,
-                                 oldest->num_tokens() - oldest->num_computed)};
+  int64_t chunk = options_.prefill_chunk_tokens;
+  int64_t grid = chunk;
+  if (!decode.sequences.empty() && options_.busy_chunk_tokens < chunk) {
+    chunk = options_.busy_chunk_tokens;
+    grid = std::min(chunk, kChunkGridTokens);
+  }
+  const int64_t begin = oldest->num_computed;
+  const int64_t end = std::min((begin + chunk) / grid * grid, oldest->num_tokens());
+  return {.kind = Step::Kind::kPrefill, .sequences = {oldest}, .num_tokens = end - begin};
+}
+
+void Scheduler::set_busy_chunk_tokens(int64_t num_tokens) {
+  GLMV_CHECK(num_tokens > 0);
+  options_.busy_chunk_tokens = num_tokens;
+}
+
+int64_t Scheduler::num_decoding() const {
+  return std::ranges::count_if(
+      running_, [](const auto& s) { return s->state == SequenceState::kDecode; });
 }
 
 void Scheduler::started(Sequence& sequence, int64_t num_computed,

@@ -30,6 +30,10 @@ struct SchedulerOptions {
   int64_t busy_chunk_tokens = 128;
 };
 
+// Chunks end at multiples of this, or of their size where it is less: blocks of the cache, where a known
+// prefix ends, begin at such places.
+inline constexpr int64_t kChunkGridTokens = 32;
+
 struct Step {
   // kStart: the runner looks what is known of the sequence; it takes no time worth mentioning.
   enum class Kind { kIdle, kStart, kEncodeMedium, kPrefill, kDecode };
@@ -46,9 +50,12 @@ class Scheduler {
 
   // Admits waiting sequences, then picks: the next medium or prompt chunk of the oldest sequence
   // that is not decoding, in turn with one token for all that decode. Every step must be reported
-  // (or its sequences removed or preempted) before the next call. Chunks end at multiples of their
-  // size, whatever was found in the cache.
+  // (or its sequences removed or preempted) before the next call; a medium may take several steps.
+  // Alone, a prompt is cut at multiples of prefill_chunk_tokens, whatever was found in the cache.
   Step next_step();
+
+  // Of later steps.
+  void set_busy_chunk_tokens(int64_t num_tokens);
 
   // The first `num_computed` tokens were found in the cache, these media are to be encoded.
   void started(Sequence& sequence, int64_t num_computed, std::vector<size_t> media_left);
@@ -68,6 +75,7 @@ class Scheduler {
   // All sequences, running ones first.
   std::vector<Sequence*> sequences() const;
   int64_t num_running() const { return static_cast<int64_t>(running_.size()); }
+  int64_t num_decoding() const;
   int64_t num_waiting() const { return static_cast<int64_t>(waiting_.size()); }
   bool empty() const { return running_.empty() && waiting_.empty(); }
 

@@ -57,6 +57,7 @@ struct Sequence {
   std::vector<size_t> media_left;  // indices of the media still to encode, set when it starts
   int64_t num_computed = 0;        // tokens in the cache
   bool started = false;            // at least once
+  bool encoding_paused = false;    // in the middle of media_left[0]
   bool reading = false;            // the consumer was told that the prompt is being read
   int64_t num_cached = 0;          // of the prompt, found in the cache at the first start
 

@@ -25,6 +25,8 @@ struct TorchState final : RunnerState {
   std::optional<PrefixKeys> keys;         // with a prefix cache
   std::vector<at::Tensor> medium_rows;    // [M, D] of each medium, undefined until encoded. They
                                           // stay: a preempted sequence reads its prompt again
+  std::unique_ptr<model::VisionPass> vision_pass;  // of a medium that is being encoded
+  size_t medium_in_pass = 0;
   std::vector<int64_t> image_tokens;      // indices into the prompt
   std::vector<int64_t> first_row;         // of each medium among all image rows, and the total
 };
@@ -92,26 +94,37 @@ class TorchModelRunner final : public ModelRunner {
     if (sequence.runner_state) state_of(sequence).cache.truncate(0);
   }
 
-  bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) override {
+  bool encode_medium(Sequence& sequence,
+                     const std::function<Encoding(double)>& progress) override {
     const c10::InferenceMode inference;
     const size_t index = sequence.media_left[0];
-    // An older request may have had the same picture encoded meanwhile.
-    if (find_encoded(sequence, index)) return true;
+    TorchState& state = state_of(sequence);
     processing::Medium& medium = sequence.request.input.media[index];
-    const int64_t num_patches = medium.grid.num_patches();
-    const at::Tensor patches =
-        at::from_blob(medium.patches.data(), {num_patches, model_->config().vision.patch_dim()},
-                      at::TensorOptions().dtype(at::kFloat))
-            .to(model_->device());
-    const auto on_block = [&progress](int64_t done, int64_t total) {
-      return progress(total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1.0);
-    };
-    const Grid grid = medium.grid;
-    at::Tensor rows = model_->encode_images(patches, std::span<const Grid>(&grid, 1), on_block);
-    if (!rows.defined()) return false;
-    tensor::synchronize(model_->device());  // the times of a request name the phase that took them
+    if (state.vision_pass && state.medium_in_pass != index) state.vision_pass.reset();
+    if (!state.vision_pass) {
+      // An older request may have had the same picture encoded meanwhile.
+      if (find_encoded(sequence, index)) return true;
+      const at::Tensor patches = at::from_blob(
+          medium.patches.data(),
+          {medium.grid.num_patches(), model_->config().vision.patch_dim()},
+          at::TensorOptions().dtype(at::kFloat));
+      const Grid grid = medium.grid;
+      state.vision_pass = model_->begin_images(patches, std::span<const Grid>(&grid, 1));
+      state.medium_in_pass = index;
+    }
+    model::VisionPass& pass = *state.vision_pass;
+    while (true) {
+      pass.step();
+      tensor::synchronize(model_->device());  // times name the phase that took them
+      if (pass.done()) break;
+      const double fraction =
+          static_cast<double>(pass.num_done()) / static_cast<double>(pass.num_steps());
+      if (progress(fraction) != Encoding::kGoOn) return false;
+    }
+    const at::Tensor rows = pass.rows();
+    state.vision_pass.reset();
     encoded_.put(encoded_key(sequence, index), rows, static_cast<int64_t>(rows.nbytes()));
-    state_of(sequence).medium_rows[index] = std::move(rows);
+    state.medium_rows[index] = rows;
     processing::PatchValues().swap(medium.patches);
     return true;
   }
@@ -227,7 +240,7 @@ class TorchModelRunner final : public ModelRunner {
 
  private:
   static std::string numerics(const model::Vlm& model, const ModelRunnerOptions& options) {
-    const std::string dtype(at::toString(model.dtype()));
+    const std::string dtype = tensor::dtype_text(model.dtype());
     return dtype + "/" + (options.int8_cache ? "int8" : dtype);
   }
 
