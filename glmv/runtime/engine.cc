@@ -66,7 +66,7 @@ class ThreadedEngine final : public Engine {
                            .max_step_ms = max_step_ms(setup_.options),
                            .check_integrity = setup_.check_integrity};
     thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, loop]() mutable {
-      EngineLoop(std::move(inbox), std::move(runner), options, loop).run();
+      run_engine(inbox, EngineLoop(inbox, std::move(runner), options, loop));
     });
   }
 
@@ -97,7 +97,7 @@ class ThreadedEngine final : public Engine {
     sequence->generation =
         std::make_unique<Generation>(sequence->request, max_tokens, context_);
     handle->queue.push({.progress = Progress{}});
-    inbox_->put(std::move(sequence));
+    GLMV_RETURN_IF_ERROR(inbox_->put(std::move(sequence)));
     return std::make_unique<Stream>(std::move(handle));
   }
 

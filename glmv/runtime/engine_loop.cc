@@ -31,6 +31,15 @@ Status status_of(const std::exception& error) {
   return {Code::kInternal, fmt::format("the model failed: {}", text)};
 }
 
+// What fails here concerns one request: the others of its step go on.
+Result<Generation::Outcome> sample(Generation& generation, std::span<float> logits) {
+  try {
+    return generation.step(logits);
+  } catch (const std::exception& error) {
+    return std::unexpected(status_of(error));
+  }
+}
+
 // With one running sequence nobody else holds blocks, and submit() refuses what cannot fit: the
 // system has less memory than the cache was promised.
 Status cache_full(const Sequence& sequence) {
@@ -42,14 +51,16 @@ Status cache_full(const Sequence& sequence) {
 
 }  // namespace
 
-void Inbox::put(std::unique_ptr<Sequence> sequence) {
+Result<void> Inbox::put(std::unique_ptr<Sequence> sequence) {
   {
     std::lock_guard lock(mutex_);
+    if (death_) return std::unexpected(*death_);
     sequence->handle->id = ++last_id_;
     handles_[last_id_] = sequence->handle;
     arrived_.push_back(std::move(sequence));
   }
   ready_.notify_one();
+  return {};
 }
 
 void Inbox::cancel(RequestId id) {
@@ -70,6 +81,24 @@ void Inbox::stop() {
     stopped_ = true;
   }
   ready_.notify_one();
+}
+
+void Inbox::die(const Status& error) {
+  std::lock_guard lock(mutex_);
+  death_ = error;
+  metrics_.alive = false;
+  for (const auto& [id, weak] : handles_) {
+    if (const auto handle = weak.lock()) {
+      handle->queue.push({.finish = FinishReason::kError, .error = error});
+    }
+  }
+  handles_.clear();
+  arrived_.clear();
+}
+
+std::optional<Status> Inbox::death() const {
+  std::lock_guard lock(mutex_);
+  return death_;
 }
 
 std::vector<std::unique_ptr<Sequence>> Inbox::take(bool wait) {
@@ -98,25 +127,27 @@ EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner
 
 void EngineLoop::run() {
   runner_->attach_thread();
-  while (!inbox_->stopped()) {
-    accept(scheduler_.empty());
-    end_cancelled();
-    scheduler_.set_busy_chunk_tokens(chunk_sizer_.num_tokens());
-    Step step = scheduler_.next_step();
-    try {
-      do_step(step);
-      if (options_.check_integrity) {
-        scheduler_.check_integrity();
-        runner_->check_integrity(scheduler_.sequences());
-      }
-    } catch (const std::exception& error) {
-      fail(step.sequences, error);
-    }
-    publish();
-  }
+  while (!inbox_->stopped()) step(true);
   accept(false);
   for (Sequence* sequence : scheduler_.sequences()) {
     finish(*sequence, {.finish = FinishReason::kCancelled});
+  }
+  publish();
+}
+
+void EngineLoop::step(bool wait) {
+  accept(wait && scheduler_.empty());
+  end_cancelled();
+  scheduler_.set_busy_chunk_tokens(chunk_sizer_.num_tokens());
+  Step step = scheduler_.next_step();
+  try {
+    do_step(step);
+    if (options_.check_integrity) {
+      scheduler_.check_integrity();
+      runner_->check_integrity(scheduler_.sequences());
+    }
+  } catch (const std::exception& error) {
+    fail(step.sequences, error);
   }
   publish();
 }
@@ -144,12 +175,15 @@ void EngineLoop::do_step(Step& step) {
 }
 
 void EngineLoop::preempt() {
-  runner_->preempt(scheduler_.preempt_youngest());
+  if (scheduler_.num_running() == 0) return;
+  Sequence& sequence = scheduler_.preempt_last();
+  runner_->preempt(sequence);
+  if (!sequence.started) return;
   ++metrics_.num_preempted;
 }
 
 void EngineLoop::make_room(Step& step) {
-  // Oldest first; the youngest are put back, so that the oldest always gets on.
+  // In the order of service; the last are put back, so that the first always gets on.
   for (size_t i = 0; i < step.sequences.size();) {
     Sequence& sequence = *step.sequences[i];
     if (runner_->reserve(sequence)) {
@@ -167,14 +201,14 @@ void EngineLoop::make_room(Step& step) {
 }
 
 void EngineLoop::start(Sequence& sequence) {
-  std::optional<ModelRunner::Start> start = runner_->start(sequence);
+  // A little is left for those that run already: else they would put this one back at their next
+  // block.
+  std::optional<ModelRunner::Start> start =
+      runner_->start(sequence, scheduler_.num_started());
   if (!start) {
-    if (scheduler_.num_running() == 1) {
-      return finish(sequence, {.finish = FinishReason::kError, .error = cache_full(sequence)});
-    }
-    // Older ones hold the cache: this one waits, and those behind it with it.
-    while (sequence.state != SequenceState::kWaiting) preempt();
-    return;
+    // Others hold the cache: this one waits, and those behind it with it.
+    if (scheduler_.num_started() > 0) return scheduler_.put_back_starting();
+    return finish(sequence, {.finish = FinishReason::kError, .error = cache_full(sequence)});
   }
   // After a preemption a sequence finds what it computed itself.
   if (!sequence.started) {
@@ -279,7 +313,7 @@ bool EngineLoop::speculate(Sequence& sequence) {
 }
 
 bool EngineLoop::add_token(Sequence& sequence, std::span<float> logits) {
-  Result<Generation::Outcome> outcome = sequence.generation->step(logits);
+  Result<Generation::Outcome> outcome = sample(*sequence.generation, logits);
   if (!outcome) {
     finish(sequence, {.finish = FinishReason::kError, .error = outcome.error()});
     return false;
@@ -339,6 +373,17 @@ void EngineLoop::publish() {
   metrics_.cache = runner_->cache_use();
   metrics_.encoder_cache = runner_->encoder_cache_use();
   inbox_->set_metrics(metrics_);
+}
+
+void run_engine(const std::shared_ptr<Inbox>& inbox, EngineLoop loop) {
+  try {
+    loop.run();
+  } catch (const std::exception& error) {
+    inbox->die({Code::kUnavailable,
+                fmt::format("the engine has ended by an error ({}): restart the program and report "
+                            "this text",
+                            first_part(error))});
+  }
 }
 
 }  // namespace glmv::runtime

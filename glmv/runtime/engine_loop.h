@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -21,10 +22,14 @@ namespace glmv::runtime {
 class Inbox {
  public:
   // Gives the next id; ids grow in the order of the queue. `sequence` must have its handle.
-  void put(std::unique_ptr<Sequence> sequence);
+  // unavailable when the engine thread has ended by an error.
+  Result<void> put(std::unique_ptr<Sequence> sequence);
   void cancel(RequestId id);
   void forget(RequestId id);
   void stop();
+  // The engine thread has ended by `error`: every open request gets it, and so does every later one.
+  void die(const Status& error);
+  std::optional<Status> death() const;
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
   // Everything that came in; blocks for something (or stop) when `wait`.
@@ -41,6 +46,7 @@ class Inbox {
   RequestId last_id_ = 0;
   std::atomic<bool> stopped_ = false;
   EngineMetrics metrics_;
+  std::optional<Status> death_;
 };
 
 struct LoopOptions {
@@ -55,8 +61,16 @@ class EngineLoop {
   EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
              SchedulerOptions scheduling, LoopOptions options);
 
-  // Until the inbox is stopped; then every open request ends as cancelled.
+  // Until the inbox is stopped; then every open request ends as cancelled. Errors of a step end its
+  // requests; an exception that leaves this function is a bug and ends the engine (run_engine).
   void run();
+
+  // One turn of run(), for tests: takes what came in (waits for it when `wait` and there is nothing
+  // else to do), does a step.
+  void step(bool wait);
+  // Puts the last running sequence back, as when the cache is full; nothing without one.
+  void preempt();
+  const Scheduler& scheduler() const { return scheduler_; }
 
  private:
   void accept(bool wait);
@@ -65,7 +79,6 @@ class EngineLoop {
   // Puts younger sequences back until every sequence of the step has room for its next token.
   // Sequences that were put back themselves leave the step.
   void make_room(Step& step);
-  void preempt();
   void start(Sequence& sequence);
   void encode_medium(Sequence& sequence);
   void prefill(Sequence& sequence, int64_t num_tokens);
@@ -87,5 +100,8 @@ class EngineLoop {
   LoopOptions options_;
   ChunkSizer chunk_sizer_;
 };
+
+// EngineLoop::run(), and Inbox::die() where it throws. The body of the engine thread.
+void run_engine(const std::shared_ptr<Inbox>& inbox, EngineLoop loop);
 
 }  // namespace glmv::runtime

@@ -28,9 +28,10 @@ class ModelRunner {
     std::vector<size_t> media_left;   // indices of the media to encode, ascending
   };
   // Makes sequence.runner_state where there is none, looks up the longest known prefix and reserves
-  // the cache for all tokens of the sequence. None, and nothing is held, when the cache is full.
+  // the cache for all tokens of the sequence, so that a further block is left for each of
+  // `num_others`. None, and nothing is held, when the cache has no room for that.
   // Called when the sequence starts, and again after a preemption.
-  virtual std::optional<Start> start(Sequence& sequence) = 0;
+  virtual std::optional<Start> start(Sequence& sequence, int64_t num_others) = 0;
 
   // Makes room for one token more; false when the cache is full.
   virtual bool reserve(Sequence& sequence) = 0;

@@ -55,7 +55,7 @@ class ScriptedRunner final : public ModelRunner {
 
   int64_t vocab_size() const override { return kVocabSize; }
 
-  std::optional<Start> start(Sequence& sequence) override {
+  std::optional<Start> start(Sequence& sequence, int64_t /*num_others*/) override {
     if (!sequence.runner_state) sequence.runner_state = std::make_unique<State>(shared_);
     State& s = state(sequence);
     EXPECT_EQ(s.length, 0);

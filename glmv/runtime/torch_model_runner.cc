@@ -60,7 +60,7 @@ class TorchModelRunner final : public ModelRunner {
 
   int64_t vocab_size() const override { return model_->config().text.vocab_size; }
 
-  std::optional<Start> start(Sequence& sequence) override {
+  std::optional<Start> start(Sequence& sequence, int64_t num_others) override {
     const c10::InferenceMode inference;
     if (!sequence.runner_state) sequence.runner_state = new_state(sequence.request);
     TorchState& state = state_of(sequence);
@@ -72,7 +72,8 @@ class TorchModelRunner final : public ModelRunner {
       state.cache.adopt(keys.first(std::min(keys.size(), num_blocks)));
     }
     Start start{.num_cached = state.cache.length()};
-    if (!state.cache.reserve(sequence.num_tokens() - start.num_cached)) {
+    if (!state.cache.reserve(sequence.num_tokens() - start.num_cached) ||
+        pool_->num_available() < num_others) {
       state.cache.truncate(0);
       return std::nullopt;
     }
