@@ -147,7 +147,7 @@ void BlockStore::scan() {
   }
   std::ranges::sort(found, {}, &Found::used);
   const std::lock_guard lock(mutex_);
-  for (const Found& file : found) note_used(file.key, file.size);
+  for (const Found& file : found) note_used(file.key, file.size, false);
   make_room(0);
 }
 
@@ -202,7 +202,7 @@ bool BlockStore::load(const Digest& key, const Digest& parent, std::span<std::by
   }
   ::futimens(fd.get(), nullptr);  // the order of use outlives the process
   const std::lock_guard lock(mutex_);
-  note_used(key, format_.block_bytes + static_cast<int64_t>(kHeaderBytes));
+  note_used(key, format_.block_bytes + static_cast<int64_t>(kHeaderBytes), true);
   return true;
 }
 
@@ -213,7 +213,8 @@ Result<void> BlockStore::save(const Digest& key, const Digest& parent,
   const fs::path path = path_of(key);
   {
     const std::lock_guard lock(mutex_);
-    if (by_key_.contains(key)) return {};
+    const auto it = by_key_.find(key);
+    if (it != by_key_.end() && it->second->verified) return {};
     make_room(size);
   }
   std::vector<std::byte> head = header(key, parent);
@@ -241,13 +242,14 @@ Result<void> BlockStore::save(const Digest& key, const Digest& parent,
     return std::unexpected(cannot("write", path, error));
   }
   const std::lock_guard lock(mutex_);
-  note_used(key, size);
+  note_used(key, size, true);
   return {};
 }
 
 bool BlockStore::contains(const Digest& key) const {
   const std::lock_guard lock(mutex_);
-  return by_key_.contains(key);
+  const auto it = by_key_.find(key);
+  return it != by_key_.end() && it->second->verified;
 }
 
 int64_t BlockStore::num_bytes() const {
@@ -255,9 +257,9 @@ int64_t BlockStore::num_bytes() const {
   return num_bytes_;
 }
 
-void BlockStore::note_used(const Digest& key, int64_t size) {
+void BlockStore::note_used(const Digest& key, int64_t size, bool verified) {
   forget(key);
-  files_.emplace_front(key, size);
+  files_.push_front({key, size, verified});
   by_key_[key] = files_.begin();
   num_bytes_ += size;
 }
@@ -265,14 +267,14 @@ void BlockStore::note_used(const Digest& key, int64_t size) {
 void BlockStore::forget(const Digest& key) {
   const auto it = by_key_.find(key);
   if (it == by_key_.end()) return;
-  num_bytes_ -= it->second->second;
+  num_bytes_ -= it->second->size;
   files_.erase(it->second);
   by_key_.erase(it);
 }
 
 void BlockStore::make_room(int64_t num_bytes) {
   while (!files_.empty() && num_bytes_ + num_bytes > max_bytes_) {
-    const Digest key = files_.back().first;
+    const Digest key = files_.back().key;
     ::unlink(path_of(key).c_str());
     forget(key);
   }

@@ -47,20 +47,26 @@ class BlockStore {
   // Fills `out` [block_bytes]. False, and `out` holds anything, when there is no good file.
   bool load(const Digest& key, const Digest& parent, std::span<std::byte> out);
 
-  // Writes a block that is not there yet. Errors: what the system says, a full disk among them.
+  // Writes a block, if contains() does not say that it is there. Errors: what the system says, a full disk among them.
   Result<void> save(const Digest& key, const Digest& parent, std::span<const std::byte> block);
 
+  // Whether this store has written or read its file. What others left is known only once it was read.
   bool contains(const Digest& key) const;
   int64_t num_bytes() const;
   const std::filesystem::path& dir() const { return dir_; }
 
  private:
+  struct File {
+    Digest key;
+    int64_t size = 0;
+    bool verified = false;  // written or read by this store
+  };
 
   BlockStore(std::filesystem::path dir, int64_t max_bytes, BlockFormat format);
   void scan();
   std::filesystem::path path_of(const Digest& key) const;
   std::vector<std::byte> header(const Digest& key, const Digest& parent) const;
-  void note_used(const Digest& key, int64_t size);
+  void note_used(const Digest& key, int64_t size, bool verified);
   void forget(const Digest& key);
   void make_room(int64_t num_bytes);
 
@@ -68,8 +74,8 @@ class BlockStore {
   int64_t max_bytes_;
   BlockFormat format_;
   mutable std::mutex mutex_;
-  std::list<std::pair<Digest, int64_t>> files_;  // with sizes; used last first
-  std::unordered_map<Digest, std::list<std::pair<Digest, int64_t>>::iterator, DigestHash> by_key_;
+  std::list<File> files_;  // used last first
+  std::unordered_map<Digest, std::list<File>::iterator, DigestHash> by_key_;
   int64_t num_bytes_ = 0;
 };
 

@@ -148,6 +148,15 @@ Result<void> check_limits(const EngineOptions& options) {
     return invalid_argument("draft_tokens is {}: 0 to {} can be guessed at once",
                             options.draft_tokens, kMaxDraftTokens);
   }
+  if (!(options.prefix_cache_disk_gb >= 0) || options.prefix_cache_disk_gb > 1e6) {
+    return invalid_argument("prefix_cache_disk_gb is {}: give gigabytes from 0 to a million",
+                            options.prefix_cache_disk_gb);
+  }
+  if (!options.prefix_cache_dir.empty() && !options.prefix_cache) {
+    return invalid_argument("a folder for prefixes was given ({}) and no prefixes are to be kept: "
+                            "leave one of the two out",
+                            options.prefix_cache_dir.string());
+  }
   if (!(options.max_step_ms >= 0)) {
     return invalid_argument("max_step_ms is {}: give milliseconds, or 0 for the device's usual ones",
                             options.max_step_ms);
@@ -217,16 +226,24 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
   return setup;
 }
 
-std::unique_ptr<ModelRunner> make_runner(std::shared_ptr<const model::Vlm> model,
+Result<std::unique_ptr<ModelRunner>> make_runner(std::shared_ptr<const model::Vlm> model,
                                          const EngineSetup& setup) {
   const EngineOptions& options = setup.options;
+  if (!options.prefix_cache_dir.empty() && setup.model_digest == Digest{}) {
+    return invalid_argument("prefixes can be kept in {} only of a model that has a digest",
+                            options.prefix_cache_dir.string());
+  }
+  const auto disk_bytes = static_cast<int64_t>(options.prefix_cache_disk_gb * 1e9);
   return make_model_runner(std::move(model), {.num_threads = options.num_threads,
                                               .cpus = options.cpus,
                                               .cache_tokens = options.kv_cache_tokens,
                                               .int8_cache = uses_int8_cache(options),
                                               .prefix_cache = options.prefix_cache,
                                               .encoder_cache_bytes = setup.encoder_cache_bytes,
-                                              .model_digest = setup.model_digest});
+                                              .model_digest = setup.model_digest,
+                                              .prefix_cache_dir = options.prefix_cache_dir,
+                                              .prefix_cache_disk_bytes = disk_bytes,
+                                              .on_warning = options.on_warning});
 }
 
 // The weights as they are computed with: a prefix is worth nothing under others.
@@ -288,7 +305,7 @@ Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> mo
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
   const auto available = available_bytes(model->device());
   GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, 0));
-  auto runner = make_runner(std::move(model), setup);
+  GLMV_ASSIGN(auto runner, make_runner(std::move(model), setup));
   return make_engine(std::move(runner), std::move(setup));
 }
 
@@ -337,7 +354,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   setup.weight_bytes_per_token = model->bytes_per_token();
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
   GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, loaded.weight_bytes));
-  auto runner = make_runner(model, setup);
+  GLMV_ASSIGN(auto runner, make_runner(model, setup));
   return make_engine(std::move(runner), std::move(setup));
 }
 

@@ -351,6 +351,10 @@ void EngineLoop::finish(Sequence& sequence, TokenEvent last) {
                 .image_tokens = sequence.num_image_tokens,
                 .completion_tokens = sequence.generation->num_tokens(),
                 .reasoning_tokens = sequence.generation->num_reasoning_tokens()};
+  if (last.finish != FinishReason::kError && sequence.state != SequenceState::kWaiting &&
+      sequence.state != SequenceState::kStarting) {
+    runner_->finished(sequence);
+  }
   sequence.runner_state.reset();
   inbox_->forget(sequence.handle->id);
   // Before the consumer learns of the end, so that a snapshot taken then includes this request.

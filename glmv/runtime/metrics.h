@@ -10,6 +10,9 @@ struct CacheUse {
   int64_t max_blocks = 0;
   int64_t used_blocks = 0;    // held by requests
   int64_t cached_blocks = 0;  // held for later requests with the same beginning
+  int64_t loaded_blocks = 0;  // read from files of earlier requests
+  int64_t spilled_blocks = 0; // written to files
+  int64_t disk_bytes = 0;     // of all files
 };
 
 // Outputs of the vision tower kept for later requests with the same media.

@@ -63,6 +63,9 @@ class ModelRunner {
   // Drops from the cache all but the first sequence.num_computed tokens.
   virtual void keep(Sequence& /*sequence*/) {}
 
+  // The sequence has ended as it should; its cache will be given back with its state.
+  virtual void finished(Sequence& /*sequence*/) {}
+
   virtual CacheUse cache_use() const { return {}; }
   virtual EncoderCacheUse encoder_cache_use() const { return {}; }
 

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "glmv/base/check.h"
 #include "glmv/model/vlm.h"
+#include "glmv/runtime/block_spiller.h"
 #include "glmv/runtime/byte_lru.h"
 #include "glmv/runtime/prefix_keys.h"
 #include "glmv/tensor/device.h"
@@ -56,6 +58,22 @@ class TorchModelRunner final : public ModelRunner {
               .block_tokens = model::kBlockTokens,
               .merge = model_->config().vision.spatial_merge_size} {}
 
+  // With blocks in files. Before anything else.
+  Result<void> open_store() {
+    const model::KvPool& pool = *pool_;
+    GLMV_ASSIGN(store_, BlockStore::open(options_.prefix_cache_dir,
+                                         options_.prefix_cache_disk_bytes,
+                                         {.model = root_.model,
+                                          .numerics = root_.numerics,
+                                          .num_layers = pool.num_layers(),
+                                          .kv_heads = pool.kv_heads(),
+                                          .head_dim = pool.head_dim(),
+                                          .block_tokens = model::kBlockTokens,
+                                          .block_bytes = pool.block_bytes()}));
+    spiller_ = std::make_unique<BlockSpiller>(*store_, options_.on_warning);
+    return {};
+  }
+
   void attach_thread() override { tensor::use_threads(options_.num_threads, options_.cpus); }
 
   int64_t vocab_size() const override { return model_->config().text.vocab_size; }
@@ -69,11 +87,13 @@ class TorchModelRunner final : public ModelRunner {
       const auto keys = state.keys->extend(sequence.tokens);
       const auto num_blocks =
           static_cast<size_t>((sequence.num_tokens() - 1) / model::kBlockTokens);
-      state.cache.adopt(keys.first(std::min(keys.size(), num_blocks)));
+      const auto known = keys.first(std::min(keys.size(), num_blocks));
+      state.cache.adopt(known);
+      if (store_) load_blocks(state, known, num_others);
     }
     Start start{.num_cached = state.cache.length()};
-    if (!state.cache.reserve(sequence.num_tokens() - start.num_cached) ||
-        pool_->num_available() < num_others) {
+    if (!reserve_in(state.cache, sequence.num_tokens() - start.num_cached) ||
+        !has_blocks(num_others)) {
       state.cache.truncate(0);
       return std::nullopt;
     }
@@ -88,7 +108,7 @@ class TorchModelRunner final : public ModelRunner {
 
   bool reserve(Sequence& sequence) override {
     const c10::InferenceMode inference;
-    return state_of(sequence).cache.reserve(1);
+    return reserve_in(state_of(sequence).cache, 1);
   }
 
   void preempt(Sequence& sequence) override {
@@ -206,10 +226,27 @@ class TorchModelRunner final : public ModelRunner {
     publish(sequence);
   }
 
+  void finished(Sequence& sequence) override {
+    if (!spiller_ || !spiller_->ok()) return;
+    take_back(spiller_->take_done());
+    const TorchState& state = state_of(sequence);
+    const auto keys = state_of(sequence).keys->extend(sequence.tokens);
+    const auto num_full = static_cast<size_t>(state.cache.length() / model::kBlockTokens);
+    for (size_t i = 0; i < std::min(keys.size(), num_full); ++i) {
+      spill(state.cache.blocks()[i], keys[i], state.keys->parent(i));
+    }
+  }
+
   CacheUse cache_use() const override {
+    const model::BlockPool& blocks = pool_->blocks();
+    int64_t only_spilling = 0;  // of use to later requests, not to running ones
+    for (const model::BlockId block : spilling_) only_spilling += blocks.num_references(block) == 1;
     return {.max_blocks = pool_->max_blocks(),
-            .used_blocks = pool_->blocks().num_used(),
-            .cached_blocks = pool_->blocks().num_cached()};
+            .used_blocks = blocks.num_used() - only_spilling,
+            .cached_blocks = blocks.num_cached() + only_spilling,
+            .loaded_blocks = num_loaded_,
+            .spilled_blocks = spiller_ ? spiller_->num_written() : 0,
+            .disk_bytes = store_ ? store_->num_bytes() : 0};
   }
 
   EncoderCacheUse encoder_cache_use() const override {
@@ -223,6 +260,7 @@ class TorchModelRunner final : public ModelRunner {
     const model::BlockPool& blocks = pool_->blocks();
     blocks.check_integrity();
     std::vector<int64_t> references(blocks.capacity(), 0);
+    for (const model::BlockId block : spilling_) ++references[block];
     for (Sequence* sequence : sequences) {
       if (!sequence->runner_state) continue;
       const model::KvCache& cache = state_of(*sequence).cache;
@@ -249,6 +287,62 @@ class TorchModelRunner final : public ModelRunner {
     const processing::Medium& medium = sequence.request.input.media[index];
     GLMV_CHECK(medium.digest, "medium {} has no digest", index);
     return encoded_medium_key(*medium.digest, sequence.request.cache_salt);
+  }
+
+  // Room for n tokens more. What is only being written to files gives way.
+  bool reserve_in(model::KvCache& cache, int64_t n) {
+    if (cache.reserve(n)) return true;
+    if (spilling_.empty()) return false;
+    take_back(spiller_->take_all());
+    return cache.reserve(n);
+  }
+
+  bool has_blocks(int64_t n) {
+    if (pool_->num_available() >= n) return true;
+    if (spiller_) take_back(spiller_->take_all());
+    return pool_->num_available() >= n;
+  }
+
+  void spill(model::BlockId block, const Digest& key, const Digest& parent) {
+    if (store_->contains(key) || !spilling_.insert(block).second) return;
+    pool_->blocks().add_reference(block);  // nobody writes into it
+    SpillItem item{.key = key, .parent = parent, .block = {}, .copy = {}, .tag = block};
+    if (pool_->device().is_cpu()) {
+      item.block = {static_cast<const std::byte*>(pool_->data(block)),
+                    static_cast<size_t>(pool_->block_bytes())};
+    } else {
+      item.copy = pool_->copy_out(block);
+    }
+    spiller_->put(std::move(item));
+  }
+
+  void take_back(const std::vector<int64_t>& tags) {
+    for (const int64_t tag : tags) {
+      const auto block = static_cast<model::BlockId>(tag);
+      GLMV_CHECK(spilling_.erase(block) == 1, "block {} was not being written", block);
+      pool_->blocks().release(block);
+    }
+  }
+
+  // Goes on behind the blocks in memory with those in files, if the whole sequence has room.
+  void load_blocks(TorchState& state, std::span<const Digest> keys, int64_t num_others) {
+    const int64_t num_held = state.cache.length() / model::kBlockTokens;
+    if (!has_blocks(std::ssize(keys) + 1 - num_held + num_others)) return;
+    for (auto i = static_cast<size_t>(num_held); i < keys.size(); ++i) {
+      const auto fill = [&](model::BlockId block) {
+        const auto size = static_cast<size_t>(pool_->block_bytes());
+        if (pool_->device().is_cpu()) {
+          const std::span bytes(static_cast<std::byte*>(pool_->data(block)), size);
+          return store_->load(keys[i], state.keys->parent(i), bytes);
+        }
+        std::vector<std::byte> bytes(size);
+        if (!store_->load(keys[i], state.keys->parent(i), bytes)) return false;
+        pool_->copy_in(block, bytes);
+        return true;
+      };
+      if (!state.cache.append_filled(keys[i], fill)) return;
+      ++num_loaded_;
+    }
   }
 
   // Takes the rows of a medium from the cache.
@@ -306,6 +400,10 @@ class TorchModelRunner final : public ModelRunner {
   std::shared_ptr<const model::Vlm> model_;
   ModelRunnerOptions options_;
   std::shared_ptr<model::KvPool> pool_;
+  std::unique_ptr<BlockStore> store_;
+  std::unordered_set<model::BlockId> spilling_;  // each holds a reference
+  std::unique_ptr<BlockSpiller> spiller_;
+  int64_t num_loaded_ = 0;  // blocks, from files
   ByteLru<at::Tensor> encoded_;  // rows of media, [M, D]
   EncoderCacheUse encoder_use_;  // queries and hits
   PrefixRoot root_;
@@ -313,9 +411,11 @@ class TorchModelRunner final : public ModelRunner {
 
 }  // namespace
 
-std::unique_ptr<ModelRunner> make_model_runner(std::shared_ptr<const model::Vlm> model,
-                                               const ModelRunnerOptions& options) {
-  return std::make_unique<TorchModelRunner>(std::move(model), options);
+Result<std::unique_ptr<ModelRunner>> make_model_runner(std::shared_ptr<const model::Vlm> model,
+                                                       const ModelRunnerOptions& options) {
+  auto runner = std::make_unique<TorchModelRunner>(std::move(model), options);
+  if (!options.prefix_cache_dir.empty()) GLMV_RETURN_IF_ERROR(runner->open_store());
+  return runner;
 }
 
 }  // namespace glmv::runtime
