@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "glmv/base/kept_memory.h"
 #include "glmv/checkpoint/gguf_weights.h"
 #include "glmv/checkpoint/model_digest.h"
 #include "glmv/checkpoint/quant_config.h"
@@ -88,6 +89,7 @@ class ThreadedEngine final : public Engine {
     GLMV_ASSIGN(const int64_t max_tokens,
                 check_request(request, setup_.config, max_context_tokens_,
                               static_cast<bool>(context_.token_bytes)));
+    GLMV_RETURN_IF_ERROR(check_media_memory(request.input));
     // Not on the engine thread: a large picture takes some milliseconds.
     for (processing::Medium& medium : request.input.media) {
       if (!medium.digest) medium.digest = processing::media_digest(medium);
@@ -112,6 +114,19 @@ class ThreadedEngine final : public Engine {
   EngineMetrics metrics() const override { return inbox_->metrics(); }
 
  private:
+  // Before the tower takes any of it.
+  Result<void> check_media_memory(const processing::ModelInput& input) const {
+    if (input.media.empty() || !setup_.available_bytes) return {};
+    const std::optional<int64_t> available = setup_.available_bytes();
+    if (!available) return {};
+    for (size_t i = 0; i < input.media.size(); ++i) {
+      const int64_t num_patches = input.media[i].grid.num_patches();
+      GLMV_RETURN_IF_ERROR(
+          check_medium(i, num_patches, setup_.vision_work_bytes(num_patches), *available));
+    }
+    return {};
+  }
+
   EngineSetup setup_;
   int64_t max_context_tokens_;
   GenerationContext context_;  // used by the engine thread until it has ended
@@ -214,7 +229,9 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
   GLMV_RETURN_IF_ERROR(check_limits(options));
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
   const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
-  MemoryNeed need = memory_need(model.config(), element_bytes, 1, 0, uses_int8_cache(options));
+  MemoryNeed need = memory_need(model.config(), element_bytes,
+                                std::max<int64_t>(1, options.kv_cache_tokens), 0,
+                                uses_int8_cache(options));
   need.weights_bytes = weight_bytes;
   setup.encoder_cache_bytes =
       encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
@@ -223,6 +240,14 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
     options.kv_cache_tokens = default_cache_tokens(need, available, max_context_tokens,
                                                    options.max_running_requests);
   }
+  setup.available_bytes = [device = model.device()]() -> std::optional<int64_t> {
+    const std::optional<int64_t> free = available_bytes(device);
+    if (!free) return std::nullopt;
+    return *free + (device.is_cpu() ? kept_bytes() : 0);  // what is kept is used again
+  };
+  setup.vision_work_bytes = [config = model.config(), element_bytes](int64_t num_patches) {
+    return vision_work_bytes(config, element_bytes, num_patches);
+  };
   return setup;
 }
 

@@ -323,6 +323,25 @@ TEST(Engine, AFailedStepEndsItsBatchOnlyAndTheEngineGoesOn) {
   EXPECT_TRUE(all_states_gone(*test.shared));
 }
 
+TEST(Engine, TheEndOfItsThreadIsVisible) {
+  TestEngine test;
+  EXPECT_TRUE(test.engine->metrics().alive);
+  test.shared->step_ms = 1;
+  const auto running = test.submit(greedy(prompt_of(1, 5), 150));
+  while (!running->next().token_id) {
+  }
+  test.shared->breaks = true;
+  const Received received = receive(*running);
+  ASSERT_TRUE(received.last.error);
+  EXPECT_EQ(received.last.error->code, Code::kUnavailable);
+  EXPECT_THAT(received.last.error->message, HasSubstr("a broken engine"));
+  EXPECT_FALSE(test.engine->metrics().alive);
+  const auto refused = test.engine->submit(greedy(prompt_of(1, 5), 3));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable);
+  EXPECT_TRUE(all_states_gone(*test.shared));
+}
+
 TEST(Engine, AFullCachePutsTheYoungestBackAndAllEndAsAlone) {
   TestEngine test({.prefill_chunk_tokens = 4, .max_running_requests = 4});
   test.shared->cache_tokens = 60;

@@ -16,6 +16,9 @@ namespace fs = std::filesystem;
 // Logits, one chunk of activations and the allocator's slack; small beside real weights.
 constexpr int64_t kWorkBytes = int64_t{64} << 20;
 
+// Of a picture of 1.2 megapixels in pieces of 14 x 14.
+constexpr int64_t kUsualPatches = 6144;
+
 // A request of this size is always tried.
 constexpr int64_t kShortCacheTokens = 1024;
 
@@ -92,7 +95,9 @@ std::string group_path(const fs::path& root, std::string_view controller) {
 
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
                        int64_t cache_tokens, int linear_bits, bool int8_cache) {
-  MemoryNeed need{.work_bytes = kWorkBytes, .cache_tokens = cache_tokens};
+  MemoryNeed need{
+      .work_bytes = kWorkBytes + vision_work_bytes(config, element_bytes, kUsualPatches),
+      .cache_tokens = cache_tokens};
   for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
     const int64_t elements = spec.num_elements();
     if (linear_bits != 0 && is_decoder_linear(spec)) {
@@ -109,10 +114,30 @@ MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_by
   return need;
 }
 
+int64_t vision_work_bytes(const checkpoint::ModelConfig& config, int64_t element_bytes,
+                          int64_t num_patches) {
+  const checkpoint::VisionConfig& v = config.vision;
+  // The patches themselves (fp32, and in the model's dtype); the stream, its norm and their sum; and
+  // the larger of attention (q, k, v, rotated q and k, output) and MLP (both halves, their product).
+  const int64_t inner = std::max(6 * v.hidden_size, 3 * v.block_intermediate_size);
+  return num_patches *
+         (v.patch_dim() * (4 + element_bytes) + (3 * v.hidden_size + inner) * element_bytes);
+}
+
+Result<void> check_medium(size_t index, int64_t num_patches, int64_t work_bytes,
+                          int64_t available_bytes) {
+  if (work_bytes <= available_bytes) return {};
+  return resource_exhausted(
+      "media[{}] has {} patches, for which the vision tower needs {:.2f} GiB of memory, and {:.2f} GiB "
+      "are free: send it smaller (--max-pixels, detail \"low\"), or free memory",
+      index, num_patches, gib(work_bytes), gib(available_bytes));
+}
+
 int64_t encoder_cache_bytes(const MemoryNeed& need, std::optional<int64_t> available_bytes,
                             int64_t wanted_bytes) {
   if (!available_bytes) return wanted_bytes;
-  const int64_t room = *available_bytes - need.weights_bytes - need.work_bytes;
+  const int64_t room =
+      *available_bytes - need.weights_bytes - need.work_bytes - need.cache_bytes;
   return std::clamp<int64_t>(room / 8, 0, wanted_bytes);
 }
 

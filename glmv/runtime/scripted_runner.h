@@ -32,6 +32,7 @@ class ScriptedRunner final : public ModelRunner {
     int64_t prefix_tokens = 0;            // every prompt finds so many of its tokens in the cache
     int64_t num_reserved = 0;
     std::atomic<int> num_preempted = 0;
+    std::atomic<bool> breaks = false;       // what no step catches
     std::atomic<int> num_pauses = 0;        // in the middle of a picture
     std::atomic<int> token_us = 0;          // every token of a prompt takes so long
     std::atomic<int64_t> last_chunk = 0;    // tokens
@@ -157,6 +158,11 @@ class ScriptedRunner final : public ModelRunner {
     s.length -= dropped;
     s.reserved -= dropped;
     shared_->num_reserved -= dropped;
+  }
+
+  CacheUse cache_use() const override {
+    if (shared_->breaks) throw std::runtime_error("a broken engine");
+    return {};
   }
 
  private:
