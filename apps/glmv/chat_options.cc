@@ -1,5 +1,7 @@
 #include "apps/glmv/chat_options.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "apps/glmv/command.h"
@@ -51,6 +53,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str()->group(group);
   command.add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens,
                      "prompt tokens per step")->capture_default_str()->group(group);
+  command.add_option("--max-step-ms", flags.engine.max_step_ms,
+                     "while others answer, prompts and pictures are read in steps of about so many "
+                     "milliseconds (0: 500 on a CPU, 50 else)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--kv-cache-tokens", flags.engine.kv_cache_tokens,
                      "limit of the key/value cache (0: by the free memory)")
       ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
@@ -59,6 +65,15 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str()->group(group);
   command.add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
                    "read every prompt from its first token")->group(group);
+  command.add_option("--prefix-cache-dir", flags.engine.prefix_cache_dir,
+                     "folder where prompts leave what was computed of them, for later requests and "
+                     "later runs with the same model (default: nowhere)")->group(group);
+  command.add_option("--prefix-cache-disk-gb", flags.engine.prefix_cache_disk_gb,
+                     "what lies in that folder takes at most so many GB")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  command.add_option("--encoder-cache-mb", flags.engine.encoder_cache_mb,
+                     "encoded pictures kept for later requests with the same ones, in MB (0: none)")
+      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
   command.add_option("--draft-tokens", flags.engine.draft_tokens,
                      "tokens guessed at once from what stands in the context already and checked in "
                      "one pass: faster where answers repeat it (0: none)")
@@ -70,6 +85,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
 
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
   runtime::EngineOptions options = flags.engine;
+  options.on_warning = [](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
   if (!flags.cpus.empty()) {
     GLMV_ASSIGN(options.cpus, parse_cpu_list(flags.cpus));
     GLMV_RETURN_IF_ERROR(bind_thread(options.cpus));  // threads for pictures are its children

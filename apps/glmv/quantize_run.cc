@@ -161,7 +161,7 @@ Result<void> Run::encode(const train::SampleSource& source, int64_t first, int64
     const train::EncodedSample* one = &encoded;
     train::MicroBatch batch = train::make_micro_batch(std::span(&one, 1), model_.device());
     at::Tensor rows;
-    if (batch.patches.defined()) rows = model_.encode_images(batch.patches, batch.grids, {});
+    if (batch.patches.defined()) rows = model_.encode_images(batch.patches, batch.grids);
     stream.hidden.push_back(model_.embed(batch.input_ids_N, rows, batch.image_positions_M));
     batch.patches = at::Tensor();
     stream.batches.push_back(std::move(batch));

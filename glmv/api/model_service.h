@@ -34,6 +34,7 @@ struct ModelMetrics {
   bool engine_alive = true;  // false: nothing will be answered any more
   int64_t num_steps = 0;     // of the engine
   double step_seconds = 0;   // since the running one began; 0: none runs
+  int64_t encoder_cache_queries = 0, encoder_cache_hits = 0;  // media
 };
 
 // Thread-safe.

@@ -173,6 +173,8 @@ runtime::Request build_request(const api::ChatRequest& request,
     if (answer >= 0) out.thinking.force_ids.push_back(answer);
   }
   out.loop.enabled = request.detect_repetition;
+  out.priority = request.priority;
+  out.cache_salt = request.cache_salt;
   return out;
 }
 

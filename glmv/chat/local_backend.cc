@@ -239,7 +239,9 @@ api::ModelMetrics LocalBackend::metrics() const {
           .cache_block_tokens = m.cache.block_tokens,
           .engine_alive = m.alive,
           .num_steps = m.num_steps,
-          .step_seconds = m.step_seconds};
+          .step_seconds = m.step_seconds,
+          .encoder_cache_queries = m.encoder_cache.queries,
+          .encoder_cache_hits = m.encoder_cache.hits};
 }
 
 }  // namespace glmv::chat

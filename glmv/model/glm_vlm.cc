@@ -3,6 +3,28 @@
 #include "glmv/base/check.h"
 
 namespace glmv::model {
+namespace {
+
+class TowerPass final : public VisionPass {
+ public:
+  TowerPass(const VisionTower& tower, const at::Tensor& patches, std::span<const Grid> grids)
+      : tower_(tower), state_(tower.begin(patches, grids)) {}
+
+  int64_t num_steps() const override { return std::ssize(tower_.blocks); }
+  int64_t num_done() const override { return state_.num_blocks_done; }
+  void step() override {
+    tower_.run_block(state_);
+    if (done()) rows_ = tower_.finish(state_);
+  }
+  at::Tensor rows() const override { return rows_; }
+
+ private:
+  const VisionTower& tower_;
+  VisionTower::State state_;
+  at::Tensor rows_;
+};
+
+}  // namespace
 
 Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
                                           const checkpoint::ModelConfig& config) {
@@ -33,9 +55,13 @@ Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
   return vlm;
 }
 
-at::Tensor GlmVlm::encode_images(const at::Tensor& patches, std::span<const Grid> grids,
-                                 const VisionProgress& progress) const {
-  return vision_.forward(patches, grids, progress);
+at::Tensor GlmVlm::encode_images(const at::Tensor& patches, std::span<const Grid> grids) const {
+  return vision_.forward(patches, grids);
+}
+
+std::unique_ptr<VisionPass> GlmVlm::begin_images(const at::Tensor& patches,
+                                                 std::span<const Grid> grids) const {
+  return std::make_unique<TowerPass>(vision_, patches, grids);
 }
 
 at::Tensor GlmVlm::embed(const at::Tensor& input_ids, const at::Tensor& image_rows,

@@ -18,8 +18,9 @@ class GlmVlm final : public Vlm {
   at::ScalarType dtype() const override { return decoder_.embed_tokens.scalar_type(); }
   at::Device device() const override { return decoder_.embed_tokens.device(); }
 
-  at::Tensor encode_images(const at::Tensor& patches, std::span<const Grid> grids,
-                           const VisionProgress& progress) const override;
+  at::Tensor encode_images(const at::Tensor& patches, std::span<const Grid> grids) const override;
+  std::unique_ptr<VisionPass> begin_images(const at::Tensor& patches,
+                                           std::span<const Grid> grids) const override;
   at::Tensor embed(const at::Tensor& input_ids, const at::Tensor& image_rows,
                    const at::Tensor& image_positions) const override;
   at::Tensor forward_text(const TextBatch& batch) const override;

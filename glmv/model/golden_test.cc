@@ -57,7 +57,7 @@ TEST_P(GoldenTest, VisionStages) {
     const Golden golden(GetParam(), name);
     int stages = 0;
     vlm_->vision().forward(
-        golden["pixel_values"], golden.grids(), {},
+        golden["pixel_values"], golden.grids(),
         [&](const std::string& stage, const at::Tensor& x) {
           const std::string key = "vision." + (stage == "merger" ? std::string("rows") : stage);
           ASSERT_TRUE(golden.has(key)) << key;

@@ -8,7 +8,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,9 +42,21 @@ struct NamedParameter {
   at::Tensor tensor;
 };
 
-// Called between vision blocks with (done, total); returning false stops the work, and
-// encode_images then returns an undefined tensor.
-using VisionProgress = std::function<bool(int64_t, int64_t)>;
+// The vision tower on some pictures, step by step, so that other work fits in between. The model must
+// outlive it; one thread at a time.
+class VisionPass {
+ public:
+  virtual ~VisionPass() = default;
+
+  // Steps of about equal work: one for every block, and the merger with the last.
+  virtual int64_t num_steps() const = 0;
+  virtual int64_t num_done() const = 0;
+  bool done() const { return num_done() == num_steps(); }
+  // The next one.
+  virtual void step() = 0;
+  // [M, D], once all are done.
+  virtual at::Tensor rows() const = 0;
+};
 
 class Vlm {
  public:
@@ -57,8 +68,11 @@ class Vlm {
 
   // Patch rows [P, patch_dim] fp32 of all pictures end to end (videos: a grid with t slices) ->
   // [M, D] rows in prompt order.
-  virtual at::Tensor encode_images(const at::Tensor& patches, std::span<const Grid> grids,
-                                   const VisionProgress& progress = {}) const = 0;
+  virtual at::Tensor encode_images(const at::Tensor& patches,
+                                   std::span<const Grid> grids) const = 0;
+  // The same in steps. Nothing of `patches` is needed afterwards.
+  virtual std::unique_ptr<VisionPass> begin_images(const at::Tensor& patches,
+                                                   std::span<const Grid> grids) const = 0;
 
   // input_ids [N] int64 -> [N, D]. `image_rows` [M, D], when defined, replace the rows whose index
   // is listed in `image_positions` [M] int64, in order.

@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "glmv/base/grid.h"
 #include "glmv/base/kept_memory.h"
+#include "glmv/base/sha256.h"
 
 namespace glmv::processing {
 
@@ -25,6 +27,7 @@ struct Medium {
   int64_t width = 0;            // of the original picture, after EXIF rotation, in pixels
   int64_t height = 0;
   std::vector<double> timestamps_s;  // videos: one per temporal slice
+  std::optional<Digest> digest;      // media_digest(), once it was computed
 };
 
 struct ModelInput {

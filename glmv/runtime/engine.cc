@@ -6,9 +6,12 @@
 #include <thread>
 #include <utility>
 
+#include "glmv/base/kept_memory.h"
 #include "glmv/checkpoint/gguf_weights.h"
+#include "glmv/checkpoint/model_digest.h"
 #include "glmv/checkpoint/quant_config.h"
 #include "glmv/model/vlm.h"
+#include "glmv/processing/media_digest.h"
 #include "glmv/runtime/engine_internal.h"
 #include "glmv/runtime/engine_loop.h"
 #include "glmv/runtime/memory_check.h"
@@ -25,6 +28,13 @@ constexpr int64_t kMaxDraftTokens = 64;
 
 // Caches of more tokens than this are not asked for before loading: they grow with use.
 constexpr int64_t kMinimumCacheTokens = 8192;
+
+constexpr double kCpuStepMs = 500, kDeviceStepMs = 50;
+
+double max_step_ms(const EngineOptions& options) {
+  if (options.max_step_ms > 0) return options.max_step_ms;
+  return options.device == "cpu" ? kCpuStepMs : kDeviceStepMs;
+}
 
 class Stream final : public TokenStream {
  public:
@@ -57,9 +67,10 @@ class ThreadedEngine final : public Engine {
     const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
                                    .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
     const LoopOptions loop{.draft_tokens = setup_.options.draft_tokens,
+                           .max_step_ms = max_step_ms(setup_.options),
                            .check_integrity = setup_.check_integrity};
     thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, loop]() mutable {
-      EngineLoop(std::move(inbox), std::move(runner), options, loop).run();
+      run_engine(inbox, EngineLoop(inbox, std::move(runner), options, loop));
     });
   }
 
@@ -81,12 +92,17 @@ class ThreadedEngine final : public Engine {
     GLMV_ASSIGN(const int64_t max_tokens,
                 check_request(request, setup_.config, max_context_tokens_,
                               static_cast<bool>(context_.token_bytes)));
+    GLMV_RETURN_IF_ERROR(check_media_memory(request.input));
+    // Not on the engine thread: a large picture takes some milliseconds.
+    for (processing::Medium& medium : request.input.media) {
+      if (!medium.digest) medium.digest = processing::media_digest(medium);
+    }
     auto handle = std::make_shared<RequestHandle>();
     auto sequence = std::make_unique<Sequence>(handle, std::move(request));
     sequence->generation =
         std::make_unique<Generation>(sequence->request, max_tokens, context_);
     handle->queue.push({.progress = Progress{}});
-    inbox_->put(std::move(sequence));
+    GLMV_RETURN_IF_ERROR(inbox_->put(std::move(sequence)));
     return std::make_unique<Stream>(std::move(handle));
   }
 
@@ -101,6 +117,19 @@ class ThreadedEngine final : public Engine {
   EngineMetrics metrics() const override { return inbox_->metrics(); }
 
  private:
+  // Before the tower takes any of it.
+  Result<void> check_media_memory(const processing::ModelInput& input) const {
+    if (input.media.empty() || !setup_.available_bytes) return {};
+    const std::optional<int64_t> available = setup_.available_bytes();
+    if (!available) return {};
+    for (size_t i = 0; i < input.media.size(); ++i) {
+      const int64_t num_patches = input.media[i].grid.num_patches();
+      GLMV_RETURN_IF_ERROR(
+          check_medium(i, num_patches, setup_.vision_work_bytes(num_patches), *available));
+    }
+    return {};
+  }
+
   EngineSetup setup_;
   int64_t max_context_tokens_;
   GenerationContext context_;  // used by the engine thread until it has ended
@@ -136,6 +165,24 @@ Result<void> check_limits(const EngineOptions& options) {
   if (options.draft_tokens < 0 || options.draft_tokens > kMaxDraftTokens) {
     return invalid_argument("draft_tokens is {}: 0 to {} can be guessed at once",
                             options.draft_tokens, kMaxDraftTokens);
+  }
+  if (!(options.prefix_cache_disk_gb >= 0) || options.prefix_cache_disk_gb > 1e6) {
+    return invalid_argument("prefix_cache_disk_gb is {}: give gigabytes from 0 to a million",
+                            options.prefix_cache_disk_gb);
+  }
+  if (!options.prefix_cache_dir.empty() && !options.prefix_cache) {
+    return invalid_argument("a folder for prefixes was given ({}) and no prefixes are to be kept: "
+                            "leave one of the two out",
+                            options.prefix_cache_dir.string());
+  }
+  if (!(options.max_step_ms >= 0)) {
+    return invalid_argument("max_step_ms is {}: give milliseconds, or 0 for the device's usual ones",
+                            options.max_step_ms);
+  }
+  if (options.encoder_cache_mb < 0) {
+    return invalid_argument("encoder_cache_mb is {}: give a number of megabytes, 0 for no cache of "
+                            "encoded pictures",
+                            options.encoder_cache_mb);
   }
   if (options.kv_cache_tokens < 0) {
     return invalid_argument("a key/value cache of {} tokens was asked for; 0 is for as many as the "
@@ -184,24 +231,59 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
   EngineOptions& options = setup.options;
   GLMV_RETURN_IF_ERROR(check_limits(options));
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
+  const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
+  MemoryNeed need = memory_need(model.config(), element_bytes,
+                                std::max<int64_t>(1, options.kv_cache_tokens), 0,
+                                uses_int8_cache(options));
+  need.weights_bytes = weight_bytes;
+  setup.encoder_cache_bytes =
+      encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
+  need.encoder_cache_bytes = setup.encoder_cache_bytes;
   if (options.kv_cache_tokens == 0) {
-    const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
-    MemoryNeed need =
-        memory_need(model.config(), element_bytes, 1, 0, uses_int8_cache(options));
-    need.weights_bytes = weight_bytes;
     options.kv_cache_tokens = default_cache_tokens(need, available, max_context_tokens,
                                                    options.max_running_requests);
   }
+  setup.available_bytes = [device = model.device()]() -> std::optional<int64_t> {
+    const std::optional<int64_t> free = available_bytes(device);
+    if (!free) return std::nullopt;
+    return *free + (device.is_cpu() ? kept_bytes() : 0);  // what is kept is used again
+  };
+  setup.vision_work_bytes = [config = model.config(), element_bytes](int64_t num_patches) {
+    return vision_work_bytes(config, element_bytes, num_patches);
+  };
   return setup;
 }
 
-std::unique_ptr<ModelRunner> make_runner(std::shared_ptr<const model::Vlm> model,
-                                         const EngineOptions& options) {
+Result<std::unique_ptr<ModelRunner>> make_runner(std::shared_ptr<const model::Vlm> model,
+                                         const EngineSetup& setup) {
+  const EngineOptions& options = setup.options;
+  if (!options.prefix_cache_dir.empty() && setup.model_digest == Digest{}) {
+    return invalid_argument("prefixes can be kept in {} only of a model that has a digest",
+                            options.prefix_cache_dir.string());
+  }
+  const auto disk_bytes = static_cast<int64_t>(options.prefix_cache_disk_gb * 1e9);
   return make_model_runner(std::move(model), {.num_threads = options.num_threads,
                                               .cpus = options.cpus,
                                               .cache_tokens = options.kv_cache_tokens,
                                               .int8_cache = uses_int8_cache(options),
-                                              .prefix_cache = options.prefix_cache});
+                                              .prefix_cache = options.prefix_cache,
+                                              .encoder_cache_bytes = setup.encoder_cache_bytes,
+                                              .model_digest = setup.model_digest,
+                                              .prefix_cache_dir = options.prefix_cache_dir,
+                                              .prefix_cache_disk_bytes = disk_bytes,
+                                              .on_warning = options.on_warning});
+}
+
+// The weights as they are computed with: a prefix is worth nothing under others.
+Result<Digest> digest_of(const EngineOptions& options) {
+  GLMV_ASSIGN(const Digest files, checkpoint::model_digest(options.model_dir, options.gguf));
+  Sha256 hash;
+  hash.add_framed("glmv-weights-1").add(files);
+  for (const std::string& option : {options.load_format, options.quantize, options.quantize_vision,
+                                    options.activations}) {
+    hash.add_framed(option);
+  }
+  return hash.digest();
 }
 
 // On a thread of its own, whose pool of workers ends with it: OpenMP counts the workers of all
@@ -251,7 +333,7 @@ Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> mo
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
   const auto available = available_bytes(model->device());
   GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, 0));
-  auto runner = make_runner(std::move(model), setup.options);
+  GLMV_ASSIGN(auto runner, make_runner(std::move(model), setup));
   return make_engine(std::move(runner), std::move(setup));
 }
 
@@ -279,6 +361,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   const std::optional<int64_t> available = available_bytes(device);
   GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
               checkpoint::read_generation_config(options.model_dir, config));
+  GLMV_ASSIGN(const Digest digest, digest_of(options));
   GLMV_ASSIGN(model::LoadedModel loaded,
               load_apart(options, {.dtype = options.dtype,
                                    .device = options.device,
@@ -292,7 +375,8 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
                     .eos_ids = to_ids(generation.eos_token_ids),
                     .load_ms = ms_since(start),
                     .weight_bytes = loaded.weight_bytes,
-                    .warnings = std::move(loaded.warnings)};
+                    .warnings = std::move(loaded.warnings),
+                    .model_digest = digest};
   if (config.raw.contains("auto_map")) {
     setup.warnings.push_back("config.json names code of the checkpoint (auto_map); none of it is run");
   }
@@ -301,7 +385,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   setup.weight_bytes_per_token = model->bytes_per_token();
   if (setup.eos_ids.empty()) setup.eos_ids = to_ids(setup.config.eos_token_ids);
   GLMV_ASSIGN(setup, with_cache_limit(std::move(setup), *model, available, loaded.weight_bytes));
-  auto runner = make_runner(model, setup.options);
+  GLMV_ASSIGN(auto runner, make_runner(model, setup));
   return make_engine(std::move(runner), std::move(setup));
 }
 

@@ -32,6 +32,9 @@ struct EngineOptions {
   std::vector<int> cpus;             // that the threads stay on, ascending; empty: any
   int64_t max_context_tokens = 0;    // 0: the model's max_position_embeddings
   int64_t prefill_chunk_tokens = 512;
+  // While others answer, prompts and pictures are read in steps meant to take no longer.
+  // 0: 500 on a CPU, 50 else.
+  double max_step_ms = 0;
   int64_t max_running_requests = 8;  // later ones wait in the queue
   // Limit of the key/value cache of all requests together. It grows with use. 0: by the memory that
   // is free beside the weights. A request can use no more, whatever the context limit.
@@ -43,6 +46,15 @@ struct EngineOptions {
   // but for the rounding of products of several rows. 0: none.
   int64_t draft_tokens = 0;
   bool prefix_cache = true;          // requests that begin alike share what was computed
+  // Where finished requests leave their full blocks in files, for later requests, also of later
+  // processes with the same model; empty: nowhere. At most so many GB (1e9 bytes), those used longest
+  // ago go first.
+  std::filesystem::path prefix_cache_dir;
+  double prefix_cache_disk_gb = 16;
+  // Encoded media kept for later requests with the same ones, in MB; less where memory is short.
+  int64_t encoder_cache_mb = 1024;
+  // Told of what goes wrong and fails no request (a full disk). From any thread.
+  std::function<void(const std::string&)> on_warning;
   bool check_memory = true;          // refuse to load when the model cannot fit in memory
 };
 

@@ -2,10 +2,13 @@
 // Engines from parts: for tests with a scripted runner, and for training and evaluation, which
 // already hold the model. Torch-free; include glmv/model/vlm.h to call the second form.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "glmv/base/sha256.h"
 #include "glmv/runtime/engine.h"
 #include "glmv/runtime/model_runner.h"
 
@@ -24,6 +27,11 @@ struct EngineSetup {
   int64_t weight_bytes = 0;
   int64_t weight_bytes_per_token = 0;
   std::vector<std::string> warnings;
+  Digest model_digest;             // of weights and options; anything where nothing outlives the engine
+  int64_t encoder_cache_bytes = 0;
+  // Bytes that a request's pictures may still take, and what they take; empty: not looked at.
+  std::function<std::optional<int64_t>()> available_bytes;
+  std::function<int64_t(int64_t num_patches)> vision_work_bytes;
   bool check_integrity = false;    // of scheduler and cache after every step: for tests
 };
 

@@ -38,6 +38,15 @@ int64_t now_ns() {
       .count();
 }
 
+// What fails here concerns one request: the others of its step go on.
+Result<Generation::Outcome> sample(Generation& generation, std::span<float> logits) {
+  try {
+    return generation.step(logits);
+  } catch (const std::exception& error) {
+    return std::unexpected(status_of(error));
+  }
+}
+
 // With one running sequence nobody else holds blocks, and submit() refuses what cannot fit: the
 // system has less memory than the cache was promised.
 Status cache_full(const Sequence& sequence) {
@@ -49,14 +58,16 @@ Status cache_full(const Sequence& sequence) {
 
 }  // namespace
 
-void Inbox::put(std::unique_ptr<Sequence> sequence) {
+Result<void> Inbox::put(std::unique_ptr<Sequence> sequence) {
   {
     std::lock_guard lock(mutex_);
+    if (death_) return std::unexpected(*death_);
     sequence->handle->id = ++last_id_;
     handles_[last_id_] = sequence->handle;
     arrived_.push_back(std::move(sequence));
   }
   ready_.notify_one();
+  return {};
 }
 
 void Inbox::cancel(RequestId id) {
@@ -79,6 +90,24 @@ void Inbox::stop() {
   ready_.notify_one();
 }
 
+void Inbox::die(const Status& error) {
+  std::lock_guard lock(mutex_);
+  death_ = error;
+  step_start_ns_ = 0;
+  for (const auto& [id, weak] : handles_) {
+    if (const auto handle = weak.lock()) {
+      handle->queue.push({.finish = FinishReason::kError, .error = error});
+    }
+  }
+  handles_.clear();
+  arrived_.clear();
+}
+
+std::optional<Status> Inbox::death() const {
+  std::lock_guard lock(mutex_);
+  return death_;
+}
+
 std::vector<std::unique_ptr<Sequence>> Inbox::take(bool wait) {
   std::unique_lock lock(mutex_);
   if (wait) ready_.wait(lock, [this] { return stopped_ || !arrived_.empty(); });
@@ -90,8 +119,8 @@ EngineMetrics Inbox::metrics() const {
   {
     std::lock_guard lock(mutex_);
     metrics = metrics_;
+    metrics.alive = !death_;
   }
-  metrics.alive = alive_;
   metrics.num_steps = num_steps_;
   if (const int64_t start = step_start_ns_; start != 0) {
     metrics.step_seconds = std::max(0.0, static_cast<double>(now_ns() - start) * 1e-9);
@@ -105,10 +134,6 @@ void Inbox::end_step() {
   ++num_steps_;
   step_start_ns_ = 0;
 }
-void Inbox::set_dead() {
-  alive_ = false;
-  step_start_ns_ = 0;
-}
 
 void Inbox::set_metrics(const EngineMetrics& metrics) {
   std::lock_guard lock(mutex_);
@@ -120,19 +145,12 @@ EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner
     : inbox_(std::move(inbox)),
       runner_(std::move(runner)),
       scheduler_(scheduling),
-      options_(options) {}
+      options_(options),
+      chunk_sizer_(options.max_step_ms, scheduling.prefill_chunk_tokens) {}
 
 void EngineLoop::run() {
-  try {
-    runner_->attach_thread();
-    step_until_stopped();
-  } catch (const std::exception& error) {
-    inbox_->set_dead();
-    while (!inbox_->stopped()) {
-      accept(scheduler_.empty());
-      fail(scheduler_.sequences(), error);
-    }
-  }
+  runner_->attach_thread();
+  while (!inbox_->stopped()) step(true);
   accept(false);
   for (Sequence* sequence : scheduler_.sequences()) {
     finish(*sequence, {.finish = FinishReason::kCancelled});
@@ -140,24 +158,23 @@ void EngineLoop::run() {
   publish();
 }
 
-void EngineLoop::step_until_stopped() {
-  while (!inbox_->stopped()) {
-    accept(scheduler_.empty());
-    inbox_->begin_step();
-    end_cancelled();
-    Step step = scheduler_.next_step();
-    try {
-      do_step(step);
-      if (options_.check_integrity) {
-        scheduler_.check_integrity();
-        runner_->check_integrity(scheduler_.sequences());
-      }
-    } catch (const std::exception& error) {
-      fail(step.sequences, error);
+void EngineLoop::step(bool wait) {
+  accept(wait && scheduler_.empty());
+  inbox_->begin_step();
+  end_cancelled();
+  scheduler_.set_busy_chunk_tokens(chunk_sizer_.num_tokens());
+  Step step = scheduler_.next_step();
+  try {
+    do_step(step);
+    if (options_.check_integrity) {
+      scheduler_.check_integrity();
+      runner_->check_integrity(scheduler_.sequences());
     }
-    publish();
-    inbox_->end_step();
+  } catch (const std::exception& error) {
+    fail(step.sequences, error);
   }
+  publish();
+  inbox_->end_step();
 }
 
 void EngineLoop::accept(bool wait) {
@@ -183,12 +200,15 @@ void EngineLoop::do_step(Step& step) {
 }
 
 void EngineLoop::preempt() {
-  runner_->preempt(scheduler_.preempt_youngest());
+  if (scheduler_.num_running() == 0) return;
+  Sequence& sequence = scheduler_.preempt_last();
+  runner_->preempt(sequence);
+  if (!sequence.started) return;
   ++metrics_.num_preempted;
 }
 
 void EngineLoop::make_room(Step& step) {
-  // Oldest first; the youngest are put back, so that the oldest always gets on.
+  // In the order of service; the last are put back, so that the first always gets on.
   for (size_t i = 0; i < step.sequences.size();) {
     Sequence& sequence = *step.sequences[i];
     if (runner_->reserve(sequence)) {
@@ -206,14 +226,14 @@ void EngineLoop::make_room(Step& step) {
 }
 
 void EngineLoop::start(Sequence& sequence) {
-  std::optional<ModelRunner::Start> start = runner_->start(sequence);
+  // A little is left for those that run already: else they would put this one back at their next
+  // block.
+  std::optional<ModelRunner::Start> start =
+      runner_->start(sequence, scheduler_.num_started());
   if (!start) {
-    if (scheduler_.num_running() == 1) {
-      return finish(sequence, {.finish = FinishReason::kError, .error = cache_full(sequence)});
-    }
-    // Older ones hold the cache: this one waits, and those behind it with it.
-    while (sequence.state != SequenceState::kWaiting) preempt();
-    return;
+    // Others hold the cache: this one waits, and those behind it with it.
+    if (scheduler_.num_started() > 0) return scheduler_.put_back_starting();
+    return finish(sequence, {.finish = FinishReason::kError, .error = cache_full(sequence)});
   }
   // After a preemption a sequence finds what it computed itself.
   if (!sequence.started) {
@@ -232,23 +252,38 @@ void EngineLoop::start(Sequence& sequence) {
 void EngineLoop::encode_medium(Sequence& sequence) {
   const int64_t num_patches =
       sequence.request.input.media[sequence.media_left[0]].grid.num_patches();
-  const auto on_progress = [&](double fraction) {
+  const auto send = [&](double fraction) {
     inbox_->show_life();
     send_progress(sequence, Phase::kEncodingMedia,
                   sequence.num_patches_done +
                       static_cast<int64_t>(fraction * static_cast<double>(num_patches)),
                   sequence.num_patches);
-    return !sequence.cancelled() && !inbox_->stopped();
   };
-  on_progress(0);
+  const bool others_wait = scheduler_.num_decoding() > 0;
   const auto start = Sequence::Clock::now();
-  const bool done = runner_->encode_medium(sequence, on_progress);
+  double last_ms = 0;
+  bool stopped = false;
+  if (!sequence.encoding_paused) send(0);
+  const bool done = runner_->encode_medium(sequence, [&](double fraction) {
+    send(fraction);
+    if (sequence.cancelled() || inbox_->stopped()) {
+      stopped = true;
+      return ModelRunner::Encoding::kStop;
+    }
+    // The next part takes about as long as this one.
+    const double ms = ms_since(start);
+    const double part_ms = ms - std::exchange(last_ms, ms);
+    const bool pause = others_wait && ms + part_ms > options_.max_step_ms;
+    return pause ? ModelRunner::Encoding::kPause : ModelRunner::Encoding::kGoOn;
+  });
   sequence.timings.vision_ms += ms_since(start);
-  if (!done) return finish(sequence, {.finish = FinishReason::kCancelled});
+  if (stopped) return finish(sequence, {.finish = FinishReason::kCancelled});
+  sequence.encoding_paused = !done;
+  if (!done) return;
   sequence.num_patches_done += num_patches;
   metrics_.encoded_patches += num_patches;
   scheduler_.medium_encoded(sequence);
-  on_progress(0);
+  send(0);
 }
 
 void EngineLoop::prefill(Sequence& sequence, int64_t num_tokens) {
@@ -259,7 +294,9 @@ void EngineLoop::prefill(Sequence& sequence, int64_t num_tokens) {
   }
   const auto start = Sequence::Clock::now();
   std::vector<float> logits = runner_->prefill(sequence, num_tokens);
-  sequence.timings.prefill_ms += ms_since(start);
+  const double ms = ms_since(start);
+  chunk_sizer_.observe(num_tokens, ms);
+  sequence.timings.prefill_ms += ms;
   scheduler_.prefilled(sequence, num_tokens);
   metrics_.prompt_tokens += num_tokens;
   if (!again) send_progress(sequence, Phase::kPrefill, sequence.num_computed, sequence.num_prompt);
@@ -302,7 +339,7 @@ bool EngineLoop::speculate(Sequence& sequence) {
 }
 
 bool EngineLoop::add_token(Sequence& sequence, std::span<float> logits) {
-  Result<Generation::Outcome> outcome = sequence.generation->step(logits);
+  Result<Generation::Outcome> outcome = sample(*sequence.generation, logits);
   if (!outcome) {
     finish(sequence, {.finish = FinishReason::kError, .error = outcome.error()});
     return false;
@@ -340,6 +377,10 @@ void EngineLoop::finish(Sequence& sequence, TokenEvent last) {
                 .image_tokens = sequence.num_image_tokens,
                 .completion_tokens = sequence.generation->num_tokens(),
                 .reasoning_tokens = sequence.generation->num_reasoning_tokens()};
+  if (last.finish != FinishReason::kError && sequence.state != SequenceState::kWaiting &&
+      sequence.state != SequenceState::kStarting) {
+    runner_->finished(sequence);
+  }
   sequence.runner_state.reset();
   inbox_->forget(sequence.handle->id);
   // Before the consumer learns of the end, so that a snapshot taken then includes this request.
@@ -360,7 +401,19 @@ void EngineLoop::publish() {
   metrics_.num_waiting = scheduler_.num_waiting();
   metrics_.num_running = scheduler_.num_running();
   metrics_.cache = runner_->cache_use();
+  metrics_.encoder_cache = runner_->encoder_cache_use();
   inbox_->set_metrics(metrics_);
+}
+
+void run_engine(const std::shared_ptr<Inbox>& inbox, EngineLoop loop) {
+  try {
+    loop.run();
+  } catch (const std::exception& error) {
+    inbox->die({Code::kUnavailable,
+                fmt::format("the engine has ended by an error ({}): restart the program and report "
+                            "this text",
+                            first_part(error))});
+  }
 }
 
 }  // namespace glmv::runtime

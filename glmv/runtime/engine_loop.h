@@ -8,9 +8,11 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "glmv/runtime/chunk_sizer.h"
 #include "glmv/runtime/metrics.h"
 #include "glmv/runtime/model_runner.h"
 #include "glmv/runtime/scheduler.h"
@@ -21,10 +23,14 @@ namespace glmv::runtime {
 class Inbox {
  public:
   // Gives the next id; ids grow in the order of the queue. `sequence` must have its handle.
-  void put(std::unique_ptr<Sequence> sequence);
+  // unavailable when the engine thread has ended by an error.
+  Result<void> put(std::unique_ptr<Sequence> sequence);
   void cancel(RequestId id);
   void forget(RequestId id);
   void stop();
+  // The engine thread has ended by `error`: every open request gets it, and so does every later one.
+  void die(const Status& error);
+  std::optional<Status> death() const;
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
   // Everything that came in; blocks for something (or stop) when `wait`.
@@ -37,7 +43,6 @@ class Inbox {
   void begin_step();
   void show_life();  // within a long step
   void end_step();
-  void set_dead();
 
  private:
   mutable std::mutex mutex_;
@@ -46,14 +51,16 @@ class Inbox {
   std::unordered_map<RequestId, std::weak_ptr<RequestHandle>> handles_;
   RequestId last_id_ = 0;
   std::atomic<bool> stopped_ = false;
-  std::atomic<bool> alive_ = true;
   std::atomic<int64_t> num_steps_ = 0;
   std::atomic<int64_t> step_start_ns_ = 0;  // of a steady clock; 0: none runs
   EngineMetrics metrics_;
+  std::optional<Status> death_;
 };
 
 struct LoopOptions {
   int64_t draft_tokens = 0;  // as EngineOptions
+  // While others decode, no step of reading or encoding is meant to take longer.
+  double max_step_ms = 500;
   bool check_integrity = false;
 };
 
@@ -62,19 +69,24 @@ class EngineLoop {
   EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner> runner,
              SchedulerOptions scheduling, LoopOptions options);
 
-  // Until the inbox is stopped; then every open request ends as cancelled. An exception that no step
-  // explains ends it too: open requests fail, and the engine counts as dead.
+  // Until the inbox is stopped; then every open request ends as cancelled. Errors of a step end its
+  // requests; an exception that leaves this function is a bug and ends the engine (run_engine).
   void run();
 
+  // One turn of run(), for tests: takes what came in (waits for it when `wait` and there is nothing
+  // else to do), does a step.
+  void step(bool wait);
+  // Puts the last running sequence back, as when the cache is full; nothing without one.
+  void preempt();
+  const Scheduler& scheduler() const { return scheduler_; }
+
  private:
-  void step_until_stopped();
   void accept(bool wait);
   void end_cancelled();
   void do_step(Step& step);
   // Puts younger sequences back until every sequence of the step has room for its next token.
   // Sequences that were put back themselves leave the step.
   void make_room(Step& step);
-  void preempt();
   void start(Sequence& sequence);
   void encode_medium(Sequence& sequence);
   void prefill(Sequence& sequence, int64_t num_tokens);
@@ -94,6 +106,10 @@ class EngineLoop {
   Scheduler scheduler_;
   EngineMetrics metrics_;
   LoopOptions options_;
+  ChunkSizer chunk_sizer_;
 };
+
+// EngineLoop::run(), and Inbox::die() where it throws. The body of the engine thread.
+void run_engine(const std::shared_ptr<Inbox>& inbox, EngineLoop loop);
 
 }  // namespace glmv::runtime

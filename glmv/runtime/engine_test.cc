@@ -174,6 +174,52 @@ TEST(Engine, PicturesAreEncodedOneByOneWithProgress) {
   EXPECT_EQ(last_done, 8);
 }
 
+TEST(Engine, OthersAnswerWhileALongPictureIsEncoded) {
+  TestEngine test({.prefill_chunk_tokens = 5, .max_step_ms = 1});
+  test.shared->step_ms = 5;
+  const auto other = test.submit(greedy(prompt_of(1, 6), 60));
+  while (!other->next().token_id) {
+  }
+  const auto stream = test.submit(with_picture(33, 4));
+  EXPECT_EQ(receive(*stream).tokens, ScriptedRunner::expected({1, 2, 3, 4, 4, 4, 4, 5}, 4, {33}));
+  EXPECT_EQ(test.shared->num_pauses, 3);  // a step of decoding between each two of four parts
+  receive(*other);
+  // Alone, there is nobody to wait for.
+  EXPECT_EQ(receive(*test.submit(with_picture(12, 4))).tokens,
+            ScriptedRunner::expected({1, 2, 3, 4, 4, 4, 4, 5}, 4, {12}));
+  EXPECT_EQ(test.shared->num_pauses, 3);
+}
+
+TEST(Engine, ARequestEndsWhileItsPictureIsPaused) {
+  TestEngine test({.prefill_chunk_tokens = 5, .max_step_ms = 1});
+  test.shared->step_ms = 5;
+  const auto other = test.submit(greedy(prompt_of(1, 6), 150));
+  while (!other->next().token_id) {
+  }
+  auto stream = test.submit(with_picture(33, 4));
+  while (test.shared->num_pauses == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  test.engine->cancel(stream->id());
+  EXPECT_EQ(receive(*stream).last.finish, FinishReason::kCancelled);
+  test.engine->cancel(other->id());
+  receive(*other);
+  EXPECT_TRUE(all_states_gone(*test.shared));
+}
+
+TEST(Engine, PromptsAreReadInShortStepsWhileOthersAnswer) {
+  TestEngine test({.prefill_chunk_tokens = 128, .max_step_ms = 20});
+  test.shared->step_ms = 1;
+  test.shared->token_us = 500;  // 40 tokens in 20 ms
+  const auto other = test.submit(greedy(prompt_of(1, 100), 90));
+  while (!other->next().token_id) {
+  }
+  EXPECT_EQ(test.shared->last_chunk, 100);  // nobody waited for it
+  const auto prompt = prompt_of(2, 160);
+  EXPECT_EQ(receive(*test.submit(greedy(prompt, 1))).tokens, ScriptedRunner::expected(prompt, 1));
+  EXPECT_EQ(test.shared->last_chunk, 32);
+  const auto expected = ScriptedRunner::expected(prompt_of(1, 100), 90);
+  EXPECT_EQ(receive(*other).tokens, std::vector<int32_t>(expected.begin() + 1, expected.end()));
+}
+
 TEST(Engine, StopsAtEosAndStopStrings) {
   TestEngine test;
   const auto prompt = prompt_of(1, 6);
@@ -274,6 +320,25 @@ TEST(Engine, AFailedStepEndsItsBatchOnlyAndTheEngineGoesOn) {
   const auto prompt = prompt_of(9, 9);
   EXPECT_EQ(receive(*test.submit(greedy(prompt, 5))).tokens, ScriptedRunner::expected(prompt, 5));
   EXPECT_EQ(test.engine->metrics().num_failed, 4);
+  EXPECT_TRUE(all_states_gone(*test.shared));
+}
+
+TEST(Engine, TheEndOfItsThreadIsVisible) {
+  TestEngine test;
+  EXPECT_TRUE(test.engine->metrics().alive);
+  test.shared->step_ms = 1;
+  const auto running = test.submit(greedy(prompt_of(1, 5), 150));
+  while (!running->next().token_id) {
+  }
+  test.shared->breaks = true;
+  const Received received = receive(*running);
+  ASSERT_TRUE(received.last.error);
+  EXPECT_EQ(received.last.error->code, Code::kUnavailable);
+  EXPECT_THAT(received.last.error->message, HasSubstr("a broken engine"));
+  EXPECT_FALSE(test.engine->metrics().alive);
+  const auto refused = test.engine->submit(greedy(prompt_of(1, 5), 3));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable);
   EXPECT_TRUE(all_states_gone(*test.shared));
 }
 

@@ -12,6 +12,9 @@ namespace {
 // Logits, one chunk of activations and the allocator's slack; small beside real weights.
 constexpr int64_t kWorkBytes = int64_t{64} << 20;
 
+// Of a picture of 1.2 megapixels in pieces of 14 x 14.
+constexpr int64_t kUsualPatches = 6144;
+
 // A request of this size is always tried.
 constexpr int64_t kShortCacheTokens = 1024;
 
@@ -29,7 +32,9 @@ double gib(int64_t bytes) { return static_cast<double>(bytes) / (int64_t{1} << 3
 
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
                        int64_t cache_tokens, int linear_bits, bool int8_cache) {
-  MemoryNeed need{.work_bytes = kWorkBytes, .cache_tokens = cache_tokens};
+  MemoryNeed need{
+      .work_bytes = kWorkBytes + vision_work_bytes(config, element_bytes, kUsualPatches),
+      .cache_tokens = cache_tokens};
   for (const checkpoint::TensorSpec& spec : checkpoint::expected_tensors(config)) {
     const int64_t elements = spec.num_elements();
     if (linear_bits != 0 && is_decoder_linear(spec)) {
@@ -46,13 +51,41 @@ MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_by
   return need;
 }
 
+int64_t vision_work_bytes(const checkpoint::ModelConfig& config, int64_t element_bytes,
+                          int64_t num_patches) {
+  const checkpoint::VisionConfig& v = config.vision;
+  // The patches themselves (fp32, and in the model's dtype); the stream, its norm and their sum; and
+  // the larger of attention (q, k, v, rotated q and k, output) and MLP (both halves, their product).
+  const int64_t inner = std::max(6 * v.hidden_size, 3 * v.block_intermediate_size);
+  return num_patches *
+         (v.patch_dim() * (4 + element_bytes) + (3 * v.hidden_size + inner) * element_bytes);
+}
+
+Result<void> check_medium(size_t index, int64_t num_patches, int64_t work_bytes,
+                          int64_t available_bytes) {
+  if (work_bytes <= available_bytes) return {};
+  return resource_exhausted(
+      "media[{}] has {} patches, for which the vision tower needs {:.2f} GiB of memory, and {:.2f} GiB "
+      "are free: send it smaller (--max-pixels, detail \"low\"), or free memory",
+      index, num_patches, gib(work_bytes), gib(available_bytes));
+}
+
+int64_t encoder_cache_bytes(const MemoryNeed& need, std::optional<int64_t> available_bytes,
+                            int64_t wanted_bytes) {
+  if (!available_bytes) return wanted_bytes;
+  const int64_t room =
+      *available_bytes - need.weights_bytes - need.work_bytes - need.cache_bytes;
+  return std::clamp<int64_t>(room / 8, 0, wanted_bytes);
+}
+
 int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> available_bytes,
                              int64_t max_context_tokens, int64_t max_running) {
   const int64_t most = max_context_tokens * max_running;
   if (!available_bytes) return most;
   const int64_t token_bytes = need.cache_bytes / need.cache_tokens;
   const int64_t room =
-      std::max<int64_t>(0, *available_bytes - need.weights_bytes - need.work_bytes);
+      std::max<int64_t>(0, *available_bytes - need.weights_bytes - need.work_bytes -
+                               need.encoder_cache_bytes);
   const int64_t bytes =
       std::max(room / 2, std::min(room / 10 * 9, token_bytes * max_context_tokens));
   return std::clamp(bytes / token_bytes, std::min(max_context_tokens, kShortCacheTokens), most);

@@ -84,5 +84,41 @@ TEST(CheckMemory, SaysHowMuchIsNeeded) {
   EXPECT_THAT(result.error().message, HasSubstr("weights 2.00, cache of 8192 tokens 0.50"));
 }
 
+// Weights, work, encoded media and keys and values together stay below what there is, down to where
+// only a short request fits.
+TEST(MemoryShares, TheSumStaysBelowTheLimit) {
+  for (const int64_t token_bytes : {int64_t{1000}, int64_t{40960}, int64_t{188416}}) {
+    for (int64_t available = 3000 * kMib; available < 200000 * kMib; available += 777 * kMib) {
+      MemoryNeed need{.weights_bytes = 2000 * kMib, .cache_bytes = token_bytes,
+                      .work_bytes = 300 * kMib, .cache_tokens = 1};
+      need.encoder_cache_bytes = encoder_cache_bytes(need, available, 1024 * kMib);
+      EXPECT_LE(need.encoder_cache_bytes, 1024 * kMib);
+      EXPECT_GT(need.encoder_cache_bytes, 0);
+      need.cache_tokens = default_cache_tokens(need, available, 65536, 8);
+      need.cache_bytes = need.cache_tokens * token_bytes;
+      EXPECT_GE(need.cache_tokens, 1024);
+      EXPECT_LE(need.total_bytes(), available) << token_bytes;
+    }
+  }
+  const MemoryNeed full{.weights_bytes = 2000 * kMib, .work_bytes = 64 * kMib, .cache_tokens = 1};
+  EXPECT_EQ(encoder_cache_bytes(full, 2000 * kMib, 1024 * kMib), 0);
+  EXPECT_EQ(encoder_cache_bytes(full, std::nullopt, 1024 * kMib), 1024 * kMib);
+}
+
+TEST(MemoryShares, APictureTooLargeForTheFreeMemoryIsRefusedWithTheNumbers) {
+  checkpoint::ModelConfig config;
+  config.vision.hidden_size = 1536;
+  config.vision.block_intermediate_size = 4096;
+  const int64_t work = vision_work_bytes(config, 2, 60000);
+  EXPECT_GT(work, 1000 * kMib);
+  EXPECT_LT(work, 4000 * kMib);
+  EXPECT_TRUE(check_medium(0, 60000, work, work));
+  const auto refused = check_medium(2, 60000, work, 512 * kMib);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  EXPECT_THAT(refused.error().message, HasSubstr("media[2] has 60000 patches"));
+  EXPECT_THAT(refused.error().message, HasSubstr("0.50 GiB are free"));
+}
+
 }  // namespace
 }  // namespace glmv::runtime

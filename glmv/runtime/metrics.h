@@ -11,9 +11,21 @@ struct CacheUse {
   int64_t used_blocks = 0;    // held by requests
   int64_t cached_blocks = 0;  // held for later requests with the same beginning
   int64_t block_tokens = 64;
+  int64_t loaded_blocks = 0;  // read from files of earlier requests
+  int64_t spilled_blocks = 0; // written to files
+  int64_t disk_bytes = 0;     // of all files
+};
+
+// Outputs of the vision tower kept for later requests with the same media.
+struct EncoderCacheUse {
+  int64_t queries = 0;  // media that were needed
+  int64_t hits = 0;     // of these, found
+  int64_t bytes = 0;
+  int64_t max_bytes = 0;
 };
 
 struct EngineMetrics {
+  bool alive = true;          // false once the engine thread has ended by an error: nothing is answered
   int64_t num_waiting = 0;
   int64_t num_running = 0;
   int64_t num_finished = 0;   // with any reason
@@ -29,6 +41,7 @@ struct EngineMetrics {
   bool alive = true;        // false: the engine thread has ended, no request will be answered
   int64_t num_steps = 0;
   double step_seconds = 0;  // since the running step began, or gave a sign of life; 0: none runs
+  EncoderCacheUse encoder_cache;
 };
 
 }  // namespace glmv::runtime

@@ -28,9 +28,10 @@ class ModelRunner {
     std::vector<size_t> media_left;   // indices of the media to encode, ascending
   };
   // Makes sequence.runner_state where there is none, looks up the longest known prefix and reserves
-  // the cache for all tokens of the sequence. None, and nothing is held, when the cache is full.
+  // the cache for all tokens of the sequence, so that a further block is left for each of
+  // `num_others`. None, and nothing is held, when the cache has no room for that.
   // Called when the sequence starts, and again after a preemption.
-  virtual std::optional<Start> start(Sequence& sequence) = 0;
+  virtual std::optional<Start> start(Sequence& sequence, int64_t num_others) = 0;
 
   // Makes room for one token more; false when the cache is full.
   virtual bool reserve(Sequence& sequence) = 0;
@@ -38,9 +39,12 @@ class ModelRunner {
   // Gives the cache of the sequence back, nothing else.
   virtual void preempt(Sequence& sequence) = 0;
 
-  // Encodes media[sequence.media_left[0]]. `progress(fraction)` is called now and then with the done
-  // fraction in [0, 1]; when it returns false the work stops and the result is false.
-  virtual bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) = 0;
+  // Encodes media[sequence.media_left[0]], or goes on with it after a pause. `progress(fraction)` is
+  // called after every part of the work but the last with the done fraction in (0, 1) and decides.
+  // True when the medium is encoded.
+  enum class Encoding { kGoOn, kPause, kStop };
+  virtual bool encode_medium(Sequence& sequence,
+                             const std::function<Encoding(double)>& progress) = 0;
 
   // Feeds the next num_tokens of sequence.tokens. When they are the last ones: the logits [V] of the
   // last; else empty.
@@ -59,7 +63,11 @@ class ModelRunner {
   // Drops from the cache all but the first sequence.num_computed tokens.
   virtual void keep(Sequence& /*sequence*/) {}
 
+  // The sequence has ended as it should; its cache will be given back with its state.
+  virtual void finished(Sequence& /*sequence*/) {}
+
   virtual CacheUse cache_use() const { return {}; }
+  virtual EncoderCacheUse encoder_cache_use() const { return {}; }
 
   // Throws InternalError where the cache is not what these sequences, all there are, hold.
   virtual void check_integrity(std::span<Sequence* const> /*sequences*/) const {}

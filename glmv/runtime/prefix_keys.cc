@@ -1,50 +1,74 @@
 #include "glmv/runtime/prefix_keys.h"
 
+#include <algorithm>
+
 #include "glmv/base/check.h"
+#include "glmv/processing/position_ids.h"
 
 namespace glmv::runtime {
 namespace {
 
-uint64_t pair_of(int64_t a, int64_t b) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(a)) << 32 | static_cast<uint32_t>(b);
+bool has_usual_positions(const processing::ModelInput& input, int64_t merge) {
+  std::vector<Grid> images, videos;
+  for (const processing::Medium& medium : input.media) {
+    (medium.kind == processing::MediaKind::kImage ? images : videos).push_back(medium.grid);
+  }
+  const auto usual = processing::compute_positions(input.mm_token_types, images, videos, merge);
+  return usual && usual->ids == input.position_ids && usual->delta == input.rope_delta;
 }
 
 }  // namespace
 
-PrefixKeys::PrefixKeys(const processing::ModelInput& input, int64_t merge, int64_t block_tokens)
-    : block_tokens_(block_tokens) {
+Digest PrefixRoot::key(const processing::ModelInput& input, std::string_view salt) const {
+  Sha256 hash;
+  hash.add_framed("glmv-prefix-1").add(model).add_framed(numerics);
+  hash.add_u64(static_cast<uint64_t>(block_tokens)).add_framed(salt);
+  if (!has_usual_positions(input, merge)) {
+    hash.add_framed("positions").add_u64(static_cast<uint64_t>(input.rope_delta));
+    for (const auto& axis : input.position_ids) hash.add_framed(std::as_bytes(std::span(axis)));
+    hash.add_framed(std::as_bytes(std::span(input.mm_token_types)));
+  }
+  return hash.digest();
+}
+
+Digest encoded_medium_key(const Digest& medium, std::string_view salt) {
+  return Sha256().add_framed("glmv-encoded-1").add(medium).add_framed(salt).digest();
+}
+
+PrefixKeys::PrefixKeys(const PrefixRoot& root, const processing::ModelInput& input,
+                       std::string_view salt)
+    : block_tokens_(static_cast<size_t>(root.block_tokens)), root_(root.key(input, salt)) {
+  int64_t token = 0;
   for (const processing::Medium& medium : input.media) {
-    model::PrefixHasher hasher;
-    hasher.add(pair_of(medium.grid.t, medium.grid.h));
-    hasher.add(static_cast<uint64_t>(medium.grid.w));
-    hasher.add(std::as_bytes(std::span(medium.patches)));
-    pictures_.push_back({hasher.key(), medium.grid.num_patches() / (merge * merge)});
+    GLMV_CHECK(medium.digest, "a medium has no digest");
+    MediumSpan span{*medium.digest, -1, -1};
+    int64_t left = medium.grid.num_patches() / (root.merge * root.merge);
+    for (; left > 0; ++token) {
+      GLMV_CHECK(token < std::ssize(input.mm_token_types), "more picture rows than picture tokens");
+      if (input.mm_token_types[token] == 0) continue;
+      if (span.first < 0) span.first = token;
+      span.last = token;
+      --left;
+    }
+    media_.push_back(span);
   }
 }
 
-std::span<const model::BlockKey> PrefixKeys::extend(const processing::ModelInput& input,
-                                                    std::span<const int32_t> tokens) {
-  for (; num_hashed_ < tokens.size(); ++num_hashed_) {
-    const size_t i = num_hashed_;
-    if (i < input.input_ids.size()) {
-      hasher_.add(pair_of(tokens[i], input.position_ids[0][i]));
-      hasher_.add(pair_of(input.position_ids[1][i], input.position_ids[2][i]));
-      if (input.mm_token_types[i] != 0) {
-        while (picture_ < pictures_.size() && num_of_picture_ == pictures_[picture_].num_tokens) {
-          ++picture_;
-          num_of_picture_ = 0;
-        }
-        GLMV_CHECK(picture_ < pictures_.size(), "more picture tokens than pictures give");
-        hasher_.add(pictures_[picture_].hash.low);
-        hasher_.add(pictures_[picture_].hash.high);
-        ++num_of_picture_;
-      }
-    } else {
-      const int64_t position = static_cast<int64_t>(i) + input.rope_delta;
-      hasher_.add(pair_of(tokens[i], position));
-      hasher_.add(pair_of(position, position));
+std::span<const Digest> PrefixKeys::extend(std::span<const int32_t> tokens) {
+  while ((keys_.size() + 1) * block_tokens_ <= tokens.size()) {
+    const size_t begin = keys_.size() * block_tokens_;
+    const auto first = static_cast<int64_t>(begin);
+    const auto last = static_cast<int64_t>(begin + block_tokens_) - 1;
+    Sha256 hash;
+    hash.add(parent(keys_.size()));
+    for (size_t i = 0; i < block_tokens_; ++i) hash.add_u32(static_cast<uint32_t>(tokens[begin + i]));
+    const auto overlaps = [&](const MediumSpan& m) { return m.first <= last && m.last >= first; };
+    hash.add_u32(static_cast<uint32_t>(std::ranges::count_if(media_, overlaps)));
+    for (const MediumSpan& medium : media_) {
+      if (!overlaps(medium)) continue;
+      hash.add(medium.digest).add_u64(static_cast<uint64_t>(medium.first - first));
     }
-    if ((i + 1) % static_cast<size_t>(block_tokens_) == 0) keys_.push_back(hasher_.key());
+    keys_.push_back(hash.digest());
   }
   return keys_;
 }

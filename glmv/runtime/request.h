@@ -61,6 +61,9 @@ struct Request {
   StopConditions stop;
   ThinkingBudget thinking;
   LoopDetector loop;
+  int64_t priority = 0;    // lower first; of equal ones who came first
+  // Requests find what others computed (prefixes, encoded media) only under the same salt.
+  std::string cache_salt;
 };
 
 struct TokenLogprob {

@@ -1,60 +1,111 @@
 #include "glmv/runtime/scheduler.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "glmv/base/check.h"
 
 namespace glmv::runtime {
+namespace {
+
+using Sequences = std::vector<std::unique_ptr<Sequence>>;
+
+bool before(const std::unique_ptr<Sequence>& a, const std::unique_ptr<Sequence>& b) {
+  return comes_before(*a, *b);
+}
+
+void insert(Sequences& sequences, std::unique_ptr<Sequence> sequence) {
+  const auto at = std::ranges::upper_bound(sequences, sequence, before);
+  sequences.insert(at, std::move(sequence));
+}
+
+}  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options) : options_(options) {
   GLMV_CHECK(options_.max_running > 0 && options_.prefill_chunk_tokens > 0 &&
-             options_.busy_chunk_tokens > 0);
+             options_.busy_chunk_tokens > 0 && options_.max_passed > 0);
 }
 
 void Scheduler::add(std::unique_ptr<Sequence> sequence) {
   GLMV_CHECK(sequence->num_prompt > 0 && sequence->state == SequenceState::kWaiting);
-  waiting_.push_back(std::move(sequence));
+  insert(waiting_, std::move(sequence));
 }
 
 void Scheduler::admit() {
   if (running_.empty()) admission_closed_ = false;
   while (!admission_closed_ && !waiting_.empty() && num_running() < options_.max_running) {
-    waiting_.front()->state = SequenceState::kStarting;
-    running_.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
+    std::unique_ptr<Sequence> sequence = std::move(waiting_.front());
+    waiting_.erase(waiting_.begin());
+    sequence->state = SequenceState::kStarting;
+    const RequestId id = sequence->handle->id;
+    insert(running_, std::move(sequence));
+    count_passed(id);
   }
+}
+
+void Scheduler::count_passed(RequestId admitted) {
+  bool aged = false;
+  for (Sequence* sequence : sequences()) {
+    if (sequence->handle->id >= admitted || sequence->state == SequenceState::kDecode ||
+        ++sequence->times_passed != options_.max_passed) {
+      continue;
+    }
+    sequence->rank = kTopRank;
+    aged = true;
+  }
+  if (!aged) return;
+  std::ranges::sort(waiting_, before);
+  std::ranges::sort(running_, before);
 }
 
 Step Scheduler::next_step() {
   admit();
   Step decode{.kind = Step::Kind::kDecode};
-  Sequence* oldest = nullptr;  // of those that are still reading their prompt
+  Sequence* first = nullptr;  // of those that are still reading their prompt
   for (const auto& sequence : running_) {
     if (sequence->state == SequenceState::kDecode) {
       decode.sequences.push_back(sequence.get());
-    } else if (!oldest) {
-      oldest = sequence.get();
+    } else if (!first) {
+      first = sequence.get();
     }
   }
-  if (!oldest || (decode_turn_ && !decode.sequences.empty())) {
+  if (!first || (decode_turn_ && !decode.sequences.empty())) {
     decode_turn_ = false;
     return decode.sequences.empty() ? Step{} : decode;
   }
-  if (oldest->state == SequenceState::kStarting) {
-    return {.kind = Step::Kind::kStart, .sequences = {oldest}};
+  if (first->state == SequenceState::kStarting) {
+    return {.kind = Step::Kind::kStart, .sequences = {first}};
   }
   decode_turn_ = true;
-  if (oldest->state == SequenceState::kEncoding) {
-    return {.kind = Step::Kind::kEncodeMedium, .sequences = {oldest}};
+  if (first->state == SequenceState::kEncoding) {
+    return {.kind = Step::Kind::kEncodeMedium, .sequences = {first}};
   }
-  const int64_t chunk =
-      decode.sequences.empty() ? options_.prefill_chunk_tokens
-                               : std::min(options_.prefill_chunk_tokens, options_.busy_chunk_tokens);
-  return {.kind = Step::Kind::kPrefill,
-          .sequences = {oldest},
-          .num_tokens = std::min(chunk - oldest->num_computed % chunk,
-                                 oldest->num_tokens() - oldest->num_computed)};
+  int64_t chunk = options_.prefill_chunk_tokens;
+  int64_t grid = chunk;
+  if (!decode.sequences.empty() && options_.busy_chunk_tokens < chunk) {
+    chunk = options_.busy_chunk_tokens;
+    grid = std::min(chunk, kChunkGridTokens);
+  }
+  const int64_t begin = first->num_computed;
+  const int64_t end = std::min((begin + chunk) / grid * grid, first->num_tokens());
+  return {.kind = Step::Kind::kPrefill, .sequences = {first}, .num_tokens = end - begin};
+}
+
+void Scheduler::set_busy_chunk_tokens(int64_t num_tokens) {
+  GLMV_CHECK(num_tokens > 0);
+  options_.busy_chunk_tokens = num_tokens;
+}
+
+int64_t Scheduler::num_started() const {
+  return std::ranges::count_if(
+      running_, [](const auto& s) { return s->state != SequenceState::kStarting; });
+}
+
+int64_t Scheduler::num_decoding() const {
+  return std::ranges::count_if(
+      running_, [](const auto& s) { return s->state == SequenceState::kDecode; });
 }
 
 void Scheduler::started(Sequence& sequence, int64_t num_computed,
@@ -90,16 +141,28 @@ void Scheduler::token_generated(Sequence& sequence, int32_t token_id) {
   sequence.tokens.push_back(token_id);
 }
 
-Sequence& Scheduler::preempt_youngest() {
-  GLMV_CHECK(!running_.empty());
-  waiting_.push_front(std::move(running_.back()));
-  running_.pop_back();
+void Scheduler::wait_again(std::unique_ptr<Sequence> sequence) {
+  sequence->state = SequenceState::kWaiting;
+  sequence->num_computed = 0;
+  sequence->media_left.clear();
   admission_closed_ = true;
-  Sequence& sequence = *waiting_.front();
-  sequence.state = SequenceState::kWaiting;
-  sequence.num_computed = 0;
-  sequence.media_left.clear();
+  insert(waiting_, std::move(sequence));
+}
+
+Sequence& Scheduler::preempt_last() {
+  GLMV_CHECK(!running_.empty());
+  Sequence& sequence = *running_.back();
+  wait_again(std::move(running_.back()));
+  running_.pop_back();
   return sequence;
+}
+
+void Scheduler::put_back_starting() {
+  for (size_t i = running_.size(); i-- > 0;) {
+    if (running_[i]->state != SequenceState::kStarting) continue;
+    wait_again(std::move(running_[i]));
+    running_.erase(running_.begin() + static_cast<ptrdiff_t>(i));
+  }
 }
 
 std::unique_ptr<Sequence> Scheduler::remove(RequestId id) {
@@ -111,11 +174,10 @@ std::unique_ptr<Sequence> Scheduler::remove(RequestId id) {
     sequences.erase(it);
     return sequence;
   };
-  if (auto sequence = take(running_)) {
-    admission_closed_ = false;
-    return sequence;
-  }
-  return take(waiting_);
+  std::unique_ptr<Sequence> sequence = take(running_);
+  if (!sequence) sequence = take(waiting_);
+  if (sequence) admission_closed_ = false;
+  return sequence;
 }
 
 std::vector<Sequence*> Scheduler::sequences() const {
@@ -127,12 +189,18 @@ std::vector<Sequence*> Scheduler::sequences() const {
 
 void Scheduler::check_integrity() const {
   GLMV_CHECK(num_running() <= options_.max_running, "invariant 2");
-  RequestId last_id = 0;
+  std::set<RequestId> ids;
+  const auto check_order = [](const Sequences& all) {
+    const auto at = std::ranges::adjacent_find(all, std::not_fn(before));
+    GLMV_CHECK(at == all.end(), "invariant 3: request {} before its turn", (*at)->handle->id);
+  };
+  check_order(running_);
+  check_order(waiting_);
   for (const Sequence* sequence : sequences()) {
     const Sequence& s = *sequence;
-    GLMV_CHECK(s.handle->id > last_id, "invariants 1 and 3: request {} after {}", s.handle->id,
-               last_id);
-    last_id = s.handle->id;
+    GLMV_CHECK(ids.insert(s.handle->id).second, "invariant 1: two requests {}", s.handle->id);
+    GLMV_CHECK(s.rank == (s.times_passed < options_.max_passed ? s.request.priority : kTopRank),
+               "invariant 3: request {} has rank {}", s.handle->id, s.rank);
     bool good = false;
     switch (s.state) {
       case SequenceState::kWaiting:

@@ -13,12 +13,14 @@
 namespace glmv::runtime {
 namespace {
 
-std::unique_ptr<Sequence> make_sequence(RequestId id, int64_t num_tokens, size_t num_media = 0) {
+std::unique_ptr<Sequence> make_sequence(RequestId id, int64_t num_tokens, size_t num_media = 0,
+                                        int64_t priority = 0) {
   auto handle = std::make_shared<RequestHandle>();
   handle->id = id;
   Request request;
   request.input.input_ids.assign(num_tokens, 1);
   request.input.media.resize(num_media);
+  request.priority = priority;
   return std::make_unique<Sequence>(std::move(handle), std::move(request));
 }
 
@@ -112,7 +114,7 @@ TEST(Scheduler, APreemptedSequenceReadsItsTokensAgainWhenAnotherHasLeft) {
   std::vector<std::string> done;
   for (int i = 0; i < 9; ++i) done.push_back(perform(scheduler, scheduler.next_step()));
   EXPECT_THAT(done, testing::ElementsAre("s1", "p1:3", "d1", "s2", "m2", "d1", "p2:5", "d12", "d12"));
-  const Sequence& youngest = scheduler.preempt_youngest();
+  const Sequence& youngest = scheduler.preempt_last();
   EXPECT_EQ(youngest.handle->id, 2u);
   EXPECT_EQ(youngest.num_generated(), 3);
   scheduler.check_integrity();
@@ -129,6 +131,103 @@ TEST(Scheduler, APreemptedSequenceReadsItsTokensAgainWhenAnotherHasLeft) {
   EXPECT_THAT(done, testing::ElementsAre("s2", "m2", "p2:8", "d2", "s3", "p3:2", "d23"));
 }
 
+std::vector<std::string> next_steps(Scheduler& scheduler, int n) {
+  std::vector<std::string> done;
+  for (int i = 0; i < n; ++i) {
+    done.push_back(perform(scheduler, scheduler.next_step()));
+    scheduler.check_integrity();
+  }
+  return done;
+}
+
+TEST(Scheduler, BetterPrioritiesFirstThenFirstCome) {
+  Scheduler scheduler({.max_running = 1, .prefill_chunk_tokens = 8});
+  scheduler.add(make_sequence(1, 2, 0, 5));
+  EXPECT_THAT(next_steps(scheduler, 1), testing::ElementsAre("s1"));
+  scheduler.add(make_sequence(2, 2, 0, 5));
+  scheduler.add(make_sequence(3, 2, 0, -1));
+  scheduler.add(make_sequence(4, 2, 0, 0));
+  scheduler.add(make_sequence(5, 2, 0, -1));
+  EXPECT_THAT(next_steps(scheduler, 2), testing::ElementsAre("p1:2", "d1"));
+  for (const RequestId id : {1, 3, 5, 4}) {
+    scheduler.remove(id);
+    next_steps(scheduler, 1);
+  }
+  EXPECT_EQ(scheduler.sequences()[0]->handle->id, 2u);
+}
+
+TEST(Scheduler, ThePromptOfABetterPriorityIsReadFirst) {
+  Scheduler scheduler({.max_running = 3, .prefill_chunk_tokens = 4});
+  scheduler.add(make_sequence(1, 10, 0, 1));
+  EXPECT_THAT(next_steps(scheduler, 2), testing::ElementsAre("s1", "p1:4"));
+  scheduler.add(make_sequence(2, 5, 0, 0));
+  EXPECT_THAT(next_steps(scheduler, 6),
+              testing::ElementsAre("s2", "p2:4", "p2:1", "d2", "p1:4", "d2"));
+}
+
+TEST(Scheduler, TheLowestPriorityIsPreemptedThenTheYoungest) {
+  Scheduler scheduler({.max_running = 4, .prefill_chunk_tokens = 4});
+  const int64_t priorities[] = {0, 7, 7, 0};
+  for (RequestId id = 1; id <= 4; ++id) {
+    scheduler.add(make_sequence(id, 2, 0, priorities[id - 1]));
+  }
+  next_steps(scheduler, 12);
+  for (const RequestId id : {3, 2, 4, 1}) {
+    EXPECT_EQ(scheduler.preempt_last().handle->id, id);
+    scheduler.check_integrity();
+  }
+  EXPECT_EQ(scheduler.num_waiting(), 4);
+}
+
+TEST(Scheduler, WhatDoesNotFitWaitsAndNobodyPassesIt) {
+  Scheduler scheduler({.max_running = 4, .prefill_chunk_tokens = 4});
+  scheduler.add(make_sequence(1, 2));
+  EXPECT_THAT(next_steps(scheduler, 2), testing::ElementsAre("s1", "p1:2"));
+  scheduler.add(make_sequence(2, 50));
+  scheduler.add(make_sequence(3, 1));
+  EXPECT_THAT(next_steps(scheduler, 1), testing::ElementsAre("d1"));
+  EXPECT_EQ(scheduler.next_step().sequences[0]->handle->id, 2u);
+  scheduler.put_back_starting();
+  scheduler.check_integrity();
+  EXPECT_EQ(scheduler.num_waiting(), 2);
+  EXPECT_THAT(next_steps(scheduler, 2), testing::ElementsAre("d1", "d1"));
+  scheduler.remove(1);
+  EXPECT_THAT(next_steps(scheduler, 1), testing::ElementsAre("s2"));
+}
+
+// One place, and short requests of better priority come in faster than they are served.
+TEST(Scheduler, NobodyStarves) {
+  for (const int64_t memory_short : {0, 1}) {
+    Scheduler scheduler({.max_running = 2, .max_passed = 10, .prefill_chunk_tokens = 4});
+    scheduler.add(make_sequence(1, 30, 0, 9));
+    scheduler.add(make_sequence(2, 30, 0, 5));
+    RequestId last_id = 2;
+    const auto run = [&] {
+      for (int i = 0; i < 2; ++i) scheduler.add(make_sequence(++last_id, 1, 0, -3));
+      const Step step = scheduler.next_step();
+      if (step.kind == Step::Kind::kStart && memory_short != 0 && scheduler.num_started() > 0) {
+        scheduler.put_back_starting();  // only one fits
+      } else {
+        perform(scheduler, step);
+        for (Sequence* sequence : step.sequences) {
+          if (sequence->num_generated() >= 2) scheduler.remove(sequence->handle->id);
+        }
+      }
+      scheduler.check_integrity();
+    };
+    const auto here = [&](RequestId id) {
+      const auto all = scheduler.sequences();
+      return std::ranges::any_of(all, [id](Sequence* s) { return s->handle->id == id; });
+    };
+    int num_steps = 0;
+    while ((here(1) || here(2)) && num_steps < 1000) {
+      run();
+      ++num_steps;
+    }
+    EXPECT_LT(num_steps, 150) << memory_short;
+  }
+}
+
 TEST(Scheduler, IntegrityCheckFindsDamage) {
   const auto damaged = [](auto damage) {
     Scheduler scheduler({.max_running = 1, .prefill_chunk_tokens = 4});
@@ -141,7 +240,9 @@ TEST(Scheduler, IntegrityCheckFindsDamage) {
     EXPECT_THROW(scheduler.check_integrity(), InternalError);
   };
   damaged([](Scheduler& s) { s.sequences()[0]->num_computed = 11; });
-  damaged([](Scheduler& s) { s.sequences()[0]->handle->id = 5; });
+  damaged([](Scheduler& s) { s.sequences()[0]->handle->id = 2; });
+  damaged([](Scheduler& s) { s.sequences()[1]->rank = 1; });
+  damaged([](Scheduler& s) { s.sequences()[1]->times_passed = 64; });
   damaged([](Scheduler& s) { s.sequences()[0]->tokens.resize(4); });
   damaged([](Scheduler& s) { s.sequences()[0]->state = SequenceState::kWaiting; });
   damaged([](Scheduler& s) { s.sequences()[1]->state = SequenceState::kPrefill; });
@@ -166,7 +267,8 @@ TEST(Scheduler, RandomOperationsKeepTheInvariants) {
       ASSERT_LT(i, 5000) << "the scheduler does not come to an end";
       draining = i > 150;
       if (!draining && random.below(4) == 0) {
-        scheduler.add(make_sequence(++last_id, random.between(1, 30), random.below(4)));
+        scheduler.add(make_sequence(++last_id, random.between(1, 30), random.below(4),
+                                    random.between(0, 2) - 1));
         budget[last_id] = random.between(1, 12);
       }
       if (random.below(25) == 0 && last_id > 0) {
@@ -177,7 +279,7 @@ TEST(Scheduler, RandomOperationsKeepTheInvariants) {
         starving.erase(id);
       }
       if (random.below(20) == 0 && scheduler.num_running() > 1) {
-        starving.erase(scheduler.preempt_youngest().handle->id);
+        starving.erase(scheduler.preempt_last().handle->id);
         short_of_memory = true;
         ++num_preempted;
       }
@@ -198,8 +300,9 @@ TEST(Scheduler, RandomOperationsKeepTheInvariants) {
         ASSERT_TRUE(starving.empty()) << "invariant 6";
         for (Sequence* sequence : scheduler.sequences()) {
           if (sequence->state == SequenceState::kDecode) starving.insert(sequence->handle->id);
-          // First come, first served: nothing older is still unread.
-          if (sequence->handle->id < step.sequences[0]->handle->id) {
+          // Nothing that comes before is still unread.
+          if (sequence->state != SequenceState::kWaiting &&
+              comes_before(*sequence, *step.sequences[0])) {
             ASSERT_EQ(sequence->state, SequenceState::kDecode);
           }
         }

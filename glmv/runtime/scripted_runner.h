@@ -32,6 +32,10 @@ class ScriptedRunner final : public ModelRunner {
     int64_t prefix_tokens = 0;            // every prompt finds so many of its tokens in the cache
     int64_t num_reserved = 0;
     std::atomic<int> num_preempted = 0;
+    std::atomic<bool> breaks = false;       // what no step catches
+    std::atomic<int> num_pauses = 0;        // in the middle of a picture
+    std::atomic<int> token_us = 0;          // every token of a prompt takes so long
+    std::atomic<int64_t> last_chunk = 0;    // tokens
   };
 
   explicit ScriptedRunner(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -52,7 +56,7 @@ class ScriptedRunner final : public ModelRunner {
 
   int64_t vocab_size() const override { return kVocabSize; }
 
-  std::optional<Start> start(Sequence& sequence) override {
+  std::optional<Start> start(Sequence& sequence, int64_t /*num_others*/) override {
     if (!sequence.runner_state) sequence.runner_state = std::make_unique<State>(shared_);
     State& s = state(sequence);
     EXPECT_EQ(s.length, 0);
@@ -85,11 +89,18 @@ class ScriptedRunner final : public ModelRunner {
     s.length = 0;
   }
 
-  bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) override {
-    for (int block = 1; block <= 4; ++block) {
+  bool encode_medium(Sequence& sequence,
+                     const std::function<Encoding(double)>& progress) override {
+    int& block = state(sequence).picture_block;
+    while (true) {
       pause();
-      if (!progress(block / 4.0)) return false;
+      if (++block == 4) break;
+      if (progress(block / 4.0) != Encoding::kGoOn) {
+        ++shared_->num_pauses;
+        return false;
+      }
     }
+    block = 0;
     const auto& medium = sequence.request.input.media[sequence.media_left[0]];
     add(sequence, static_cast<int32_t>(medium.patches[0]), 0);
     state(sequence).pictures.push_back(static_cast<int32_t>(medium.patches[0]));
@@ -97,6 +108,8 @@ class ScriptedRunner final : public ModelRunner {
   }
 
   std::vector<float> prefill(Sequence& sequence, int64_t num_tokens) override {
+    std::this_thread::sleep_for(std::chrono::microseconds(shared_->token_us * num_tokens));
+    shared_->last_chunk = num_tokens;
     for (int64_t i = 0; i < num_tokens; ++i) {
       add(sequence, sequence.tokens[sequence.num_computed + i], 1);
     }
@@ -147,6 +160,11 @@ class ScriptedRunner final : public ModelRunner {
     shared_->num_reserved -= dropped;
   }
 
+  CacheUse cache_use() const override {
+    if (shared_->breaks) throw std::runtime_error("a broken engine");
+    return {};
+  }
+
  private:
   struct State final : RunnerState {
     explicit State(std::shared_ptr<Shared> s) : shared(std::move(s)) { ++shared->num_states; }
@@ -169,6 +187,7 @@ class ScriptedRunner final : public ModelRunner {
     int64_t length = 0;
     int64_t reserved = 0;
     std::vector<int32_t> pictures;
+    int picture_block = 0;  // of the one that is being encoded
     std::vector<uint64_t> verified;  // hashes after each token of the last verify()
     bool nan = false;
   };

@@ -20,6 +20,7 @@ Sequence::Sequence(std::shared_ptr<RequestHandle> handle_in, Request request_in)
     : handle(std::move(handle_in)), request(std::move(request_in)) {
   tokens = request.input.input_ids;
   num_prompt = num_tokens();
+  rank = request.priority;
   num_image_tokens = std::ranges::count_if(request.input.mm_token_types,
                                            [](uint8_t type) { return type != 0; });
   for (const processing::Medium& medium : request.input.media) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,7 @@ namespace glmv::runtime {
 
 //  kWaiting --admitted--> kStarting --media to encode--> kEncoding --all done--> kPrefill --> kDecode
 //      ^                      \------------- none to encode ------------------------^
-//      \------ preempted, from every other state: its cache is given to older sequences
+//      \------ preempted, from every other state: its cache is given to sequences before it
 // A sequence leaves the scheduler from any state when it finishes, fails or is cancelled. In kPrefill
 // all its tokens are read: the prompt and, after a preemption, what was generated before.
 enum class SequenceState { kWaiting, kStarting, kEncoding, kPrefill, kDecode };
@@ -53,10 +54,16 @@ struct Sequence {
   int64_t num_patches = 0;       // of all media
   int64_t num_patches_done = 0;
 
+  // Place in the order of service: by rank, then id. The request's priority, or kTopRank once so many
+  // later requests were served first that it is its turn.
+  int64_t rank = 0;
+  int64_t times_passed = 0;
+
   SequenceState state = SequenceState::kWaiting;
   std::vector<size_t> media_left;  // indices of the media still to encode, set when it starts
   int64_t num_computed = 0;        // tokens in the cache
   bool started = false;            // at least once
+  bool encoding_paused = false;    // in the middle of media_left[0]
   bool reading = false;            // the consumer was told that the prompt is being read
   int64_t num_cached = 0;          // of the prompt, found in the cache at the first start
 
@@ -67,6 +74,13 @@ struct Sequence {
   Clock::time_point submitted = Clock::now();
   Clock::time_point decode_started{};
 };
+
+inline constexpr int64_t kTopRank = std::numeric_limits<int64_t>::min();
+
+// Whether a is served before b.
+inline bool comes_before(const Sequence& a, const Sequence& b) {
+  return a.rank != b.rank ? a.rank < b.rank : a.handle->id < b.handle->id;
+}
 
 // Milliseconds from `start` to now.
 double ms_since(Sequence::Clock::time_point start);

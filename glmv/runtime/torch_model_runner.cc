@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "glmv/base/check.h"
 #include "glmv/model/vlm.h"
+#include "glmv/runtime/block_spiller.h"
+#include "glmv/runtime/byte_lru.h"
 #include "glmv/runtime/prefix_keys.h"
 #include "glmv/tensor/device.h"
 #include "glmv/tensor/threads.h"
@@ -24,6 +27,8 @@ struct TorchState final : RunnerState {
   std::optional<PrefixKeys> keys;         // with a prefix cache
   std::vector<at::Tensor> medium_rows;    // [M, D] of each medium, undefined until encoded. They
                                           // stay: a preempted sequence reads its prompt again
+  std::unique_ptr<model::VisionPass> vision_pass;  // of a medium that is being encoded
+  size_t medium_in_pass = 0;
   std::vector<int64_t> image_tokens;      // indices into the prompt
   std::vector<int64_t> first_row;         // of each medium among all image rows, and the total
 };
@@ -46,62 +51,101 @@ class TorchModelRunner final : public ModelRunner {
         options_(options),
         pool_(std::make_shared<model::KvPool>(model_->config().text, model_->dtype(),
                                               model_->device(), options.cache_tokens,
-                                              options.int8_cache)) {}
+                                              options.int8_cache)),
+        encoded_(options.encoder_cache_bytes),
+        root_{.model = options.model_digest,
+              .numerics = numerics(*model_, options),
+              .block_tokens = model::kBlockTokens,
+              .merge = model_->config().vision.spatial_merge_size} {}
+
+  // With blocks in files. Before anything else.
+  Result<void> open_store() {
+    const model::KvPool& pool = *pool_;
+    GLMV_ASSIGN(store_, BlockStore::open(options_.prefix_cache_dir,
+                                         options_.prefix_cache_disk_bytes,
+                                         {.model = root_.model,
+                                          .numerics = root_.numerics,
+                                          .num_layers = pool.num_layers(),
+                                          .kv_heads = pool.kv_heads(),
+                                          .head_dim = pool.head_dim(),
+                                          .block_tokens = model::kBlockTokens,
+                                          .block_bytes = pool.block_bytes()}));
+    spiller_ = std::make_unique<BlockSpiller>(*store_, options_.on_warning);
+    return {};
+  }
 
   void attach_thread() override { tensor::use_threads(options_.num_threads, options_.cpus); }
 
   int64_t vocab_size() const override { return model_->config().text.vocab_size; }
 
-  std::optional<Start> start(Sequence& sequence) override {
+  std::optional<Start> start(Sequence& sequence, int64_t num_others) override {
     const c10::InferenceMode inference;
-    if (!sequence.runner_state) sequence.runner_state = new_state(sequence.request.input);
+    if (!sequence.runner_state) sequence.runner_state = new_state(sequence.request);
     TorchState& state = state_of(sequence);
     if (state.keys) {
       // At least the last token is computed: its logits are needed.
-      const auto keys = state.keys->extend(sequence.request.input, sequence.tokens);
+      const auto keys = state.keys->extend(sequence.tokens);
       const auto num_blocks =
           static_cast<size_t>((sequence.num_tokens() - 1) / model::kBlockTokens);
-      state.cache.adopt(keys.first(std::min(keys.size(), num_blocks)));
+      const auto known = keys.first(std::min(keys.size(), num_blocks));
+      state.cache.adopt(known);
+      if (store_) load_blocks(state, known, num_others);
     }
     Start start{.num_cached = state.cache.length()};
-    if (!state.cache.reserve(sequence.num_tokens() - start.num_cached)) {
+    if (!reserve_in(state.cache, sequence.num_tokens() - start.num_cached) ||
+        !has_blocks(num_others)) {
       state.cache.truncate(0);
       return std::nullopt;
     }
     for (size_t i = 0; i < state.medium_rows.size(); ++i) {
       const int64_t last_token = state.image_tokens[state.first_row[i + 1] - 1];
-      if (last_token >= start.num_cached && !state.medium_rows[i].defined()) {
-        start.media_left.push_back(i);
-      }
+      if (last_token < start.num_cached || state.medium_rows[i].defined()) continue;
+      ++encoder_use_.queries;
+      if (!find_encoded(sequence, i)) start.media_left.push_back(i);
     }
     return start;
   }
 
   bool reserve(Sequence& sequence) override {
     const c10::InferenceMode inference;
-    return state_of(sequence).cache.reserve(1);
+    return reserve_in(state_of(sequence).cache, 1);
   }
 
   void preempt(Sequence& sequence) override {
     if (sequence.runner_state) state_of(sequence).cache.truncate(0);
   }
 
-  bool encode_medium(Sequence& sequence, const std::function<bool(double)>& progress) override {
+  bool encode_medium(Sequence& sequence,
+                     const std::function<Encoding(double)>& progress) override {
     const c10::InferenceMode inference;
-    processing::Medium& medium = sequence.request.input.media[sequence.media_left[0]];
-    const int64_t num_patches = medium.grid.num_patches();
-    const at::Tensor patches =
-        at::from_blob(medium.patches.data(), {num_patches, model_->config().vision.patch_dim()},
-                      at::TensorOptions().dtype(at::kFloat))
-            .to(model_->device());
-    const auto on_block = [&progress](int64_t done, int64_t total) {
-      return progress(total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1.0);
-    };
-    const Grid grid = medium.grid;
-    at::Tensor rows = model_->encode_images(patches, std::span<const Grid>(&grid, 1), on_block);
-    if (!rows.defined()) return false;
-    tensor::synchronize(model_->device());  // the times of a request name the phase that took them
-    state_of(sequence).medium_rows[sequence.media_left[0]] = std::move(rows);
+    const size_t index = sequence.media_left[0];
+    TorchState& state = state_of(sequence);
+    processing::Medium& medium = sequence.request.input.media[index];
+    if (state.vision_pass && state.medium_in_pass != index) state.vision_pass.reset();
+    if (!state.vision_pass) {
+      // An older request may have had the same picture encoded meanwhile.
+      if (find_encoded(sequence, index)) return true;
+      const at::Tensor patches = at::from_blob(
+          medium.patches.data(),
+          {medium.grid.num_patches(), model_->config().vision.patch_dim()},
+          at::TensorOptions().dtype(at::kFloat));
+      const Grid grid = medium.grid;
+      state.vision_pass = model_->begin_images(patches, std::span<const Grid>(&grid, 1));
+      state.medium_in_pass = index;
+    }
+    model::VisionPass& pass = *state.vision_pass;
+    while (true) {
+      pass.step();
+      tensor::synchronize(model_->device());  // times name the phase that took them
+      if (pass.done()) break;
+      const double fraction =
+          static_cast<double>(pass.num_done()) / static_cast<double>(pass.num_steps());
+      if (progress(fraction) != Encoding::kGoOn) return false;
+    }
+    const at::Tensor rows = pass.rows();
+    state.vision_pass.reset();
+    encoded_.put(encoded_key(sequence, index), rows, static_cast<int64_t>(rows.nbytes()));
+    state.medium_rows[index] = rows;
     processing::PatchValues().swap(medium.patches);
     return true;
   }
@@ -182,16 +226,41 @@ class TorchModelRunner final : public ModelRunner {
     publish(sequence);
   }
 
+  void finished(Sequence& sequence) override {
+    if (!spiller_ || !spiller_->ok()) return;
+    take_back(spiller_->take_done());
+    const TorchState& state = state_of(sequence);
+    const auto keys = state_of(sequence).keys->extend(sequence.tokens);
+    const auto num_full = static_cast<size_t>(state.cache.length() / model::kBlockTokens);
+    for (size_t i = 0; i < std::min(keys.size(), num_full); ++i) {
+      spill(state.cache.blocks()[i], keys[i], state.keys->parent(i));
+    }
+  }
+
   CacheUse cache_use() const override {
+    const model::BlockPool& blocks = pool_->blocks();
+    int64_t only_spilling = 0;  // of use to later requests, not to running ones
+    for (const model::BlockId block : spilling_) only_spilling += blocks.num_references(block) == 1;
     return {.max_blocks = pool_->max_blocks(),
-            .used_blocks = pool_->blocks().num_used(),
-            .cached_blocks = pool_->blocks().num_cached()};
+            .used_blocks = blocks.num_used() - only_spilling,
+            .cached_blocks = blocks.num_cached() + only_spilling,
+            .loaded_blocks = num_loaded_,
+            .spilled_blocks = spiller_ ? spiller_->num_written() : 0,
+            .disk_bytes = store_ ? store_->num_bytes() : 0};
+  }
+
+  EncoderCacheUse encoder_cache_use() const override {
+    EncoderCacheUse use = encoder_use_;
+    use.bytes = encoded_.num_bytes();
+    use.max_bytes = encoded_.max_bytes();
+    return use;
   }
 
   void check_integrity(std::span<Sequence* const> sequences) const override {
     const model::BlockPool& blocks = pool_->blocks();
     blocks.check_integrity();
     std::vector<int64_t> references(blocks.capacity(), 0);
+    for (const model::BlockId block : spilling_) ++references[block];
     for (Sequence* sequence : sequences) {
       if (!sequence->runner_state) continue;
       const model::KvCache& cache = state_of(*sequence).cache;
@@ -209,10 +278,88 @@ class TorchModelRunner final : public ModelRunner {
   }
 
  private:
-  std::unique_ptr<TorchState> new_state(const processing::ModelInput& input) const {
+  static std::string numerics(const model::Vlm& model, const ModelRunnerOptions& options) {
+    const std::string dtype = tensor::dtype_text(model.dtype());
+    return dtype + "/" + (options.int8_cache ? "int8" : dtype);
+  }
+
+  static Digest encoded_key(const Sequence& sequence, size_t index) {
+    const processing::Medium& medium = sequence.request.input.media[index];
+    GLMV_CHECK(medium.digest, "medium {} has no digest", index);
+    return encoded_medium_key(*medium.digest, sequence.request.cache_salt);
+  }
+
+  // Room for n tokens more. What is only being written to files gives way.
+  bool reserve_in(model::KvCache& cache, int64_t n) {
+    if (cache.reserve(n)) return true;
+    if (spilling_.empty()) return false;
+    take_back(spiller_->take_all());
+    return cache.reserve(n);
+  }
+
+  bool has_blocks(int64_t n) {
+    if (pool_->num_available() >= n) return true;
+    if (spiller_) take_back(spiller_->take_all());
+    return pool_->num_available() >= n;
+  }
+
+  void spill(model::BlockId block, const Digest& key, const Digest& parent) {
+    if (store_->contains(key) || !spilling_.insert(block).second) return;
+    pool_->blocks().add_reference(block);  // nobody writes into it
+    SpillItem item{.key = key, .parent = parent, .block = {}, .copy = {}, .tag = block};
+    if (pool_->device().is_cpu()) {
+      item.block = {static_cast<const std::byte*>(pool_->data(block)),
+                    static_cast<size_t>(pool_->block_bytes())};
+    } else {
+      item.copy = pool_->copy_out(block);
+    }
+    spiller_->put(std::move(item));
+  }
+
+  void take_back(const std::vector<int64_t>& tags) {
+    for (const int64_t tag : tags) {
+      const auto block = static_cast<model::BlockId>(tag);
+      GLMV_CHECK(spilling_.erase(block) == 1, "block {} was not being written", block);
+      pool_->blocks().release(block);
+    }
+  }
+
+  // Goes on behind the blocks in memory with those in files, if the whole sequence has room.
+  void load_blocks(TorchState& state, std::span<const Digest> keys, int64_t num_others) {
+    const int64_t num_held = state.cache.length() / model::kBlockTokens;
+    if (!has_blocks(std::ssize(keys) + 1 - num_held + num_others)) return;
+    for (auto i = static_cast<size_t>(num_held); i < keys.size(); ++i) {
+      const auto fill = [&](model::BlockId block) {
+        const auto size = static_cast<size_t>(pool_->block_bytes());
+        if (pool_->device().is_cpu()) {
+          const std::span bytes(static_cast<std::byte*>(pool_->data(block)), size);
+          return store_->load(keys[i], state.keys->parent(i), bytes);
+        }
+        std::vector<std::byte> bytes(size);
+        if (!store_->load(keys[i], state.keys->parent(i), bytes)) return false;
+        pool_->copy_in(block, bytes);
+        return true;
+      };
+      if (!state.cache.append_filled(keys[i], fill)) return;
+      ++num_loaded_;
+    }
+  }
+
+  // Takes the rows of a medium from the cache.
+  bool find_encoded(Sequence& sequence, size_t index) {
+    const at::Tensor* rows = encoded_.find(encoded_key(sequence, index));
+    if (rows == nullptr) return false;
+    ++encoder_use_.hits;
+    state_of(sequence).medium_rows[index] = *rows;
+    processing::PatchValues().swap(sequence.request.input.media[index].patches);
+    return true;
+  }
+
+  std::unique_ptr<TorchState> new_state(const Request& request) const {
+    const processing::ModelInput& input = request.input;
     auto state = std::make_unique<TorchState>(pool_);
-    const int64_t merge = model_->config().vision.spatial_merge_size;
-    if (options_.prefix_cache) state->keys.emplace(input, merge, model::kBlockTokens);
+    const int64_t merge = root_.merge;
+    if (options_.prefix_cache) state->keys.emplace(root_, input, request.cache_salt);
     for (size_t i = 0; i < input.mm_token_types.size(); ++i) {
       if (input.mm_token_types[i] != 0) state->image_tokens.push_back(static_cast<int64_t>(i));
     }
@@ -241,7 +388,7 @@ class TorchModelRunner final : public ModelRunner {
   static void publish(Sequence& sequence) {
     TorchState& state = state_of(sequence);
     if (!state.keys) return;
-    const auto keys = state.keys->extend(sequence.request.input, sequence.tokens);
+    const auto keys = state.keys->extend(sequence.tokens);
     const auto num_full = static_cast<size_t>(state.cache.length() / model::kBlockTokens);
     state.cache.publish(keys.first(num_full));
   }
@@ -253,13 +400,22 @@ class TorchModelRunner final : public ModelRunner {
   std::shared_ptr<const model::Vlm> model_;
   ModelRunnerOptions options_;
   std::shared_ptr<model::KvPool> pool_;
+  std::unique_ptr<BlockStore> store_;
+  std::unordered_set<model::BlockId> spilling_;  // each holds a reference
+  std::unique_ptr<BlockSpiller> spiller_;
+  int64_t num_loaded_ = 0;  // blocks, from files
+  ByteLru<at::Tensor> encoded_;  // rows of media, [M, D]
+  EncoderCacheUse encoder_use_;  // queries and hits
+  PrefixRoot root_;
 };
 
 }  // namespace
 
-std::unique_ptr<ModelRunner> make_model_runner(std::shared_ptr<const model::Vlm> model,
-                                               const ModelRunnerOptions& options) {
-  return std::make_unique<TorchModelRunner>(std::move(model), options);
+Result<std::unique_ptr<ModelRunner>> make_model_runner(std::shared_ptr<const model::Vlm> model,
+                                                       const ModelRunnerOptions& options) {
+  auto runner = std::make_unique<TorchModelRunner>(std::move(model), options);
+  if (!options.prefix_cache_dir.empty()) GLMV_RETURN_IF_ERROR(runner->open_store());
+  return runner;
 }
 
 }  // namespace glmv::runtime

@@ -111,6 +111,9 @@ std::string Metrics::text() const {
   counter("prefix_cache_queries_total", "Prompt tokens looked up in the cache",
           m.prompt_tokens + m.cached_tokens);
   counter("prefix_cache_hits_total", "Of these, found", m.cached_tokens);
+  counter("encoder_cache_queries_total", "Pictures looked up among the encoded ones",
+          m.encoder_cache_queries);
+  counter("encoder_cache_hits_total", "Of these, found", m.encoder_cache_hits);
   counter("num_preemptions_total", "Requests put back because the cache was full", m.num_preempted);
   counter("spec_decode_num_draft_tokens_total", "Tokens guessed by speculation", m.drafted_tokens);
   counter("spec_decode_num_accepted_tokens_total", "Of these, right", m.accepted_tokens);

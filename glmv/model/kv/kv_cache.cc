@@ -151,6 +151,22 @@ int64_t KvCache::adopt(std::span<const BlockKey> keys) {
   return length_;
 }
 
+bool KvCache::append_filled(const BlockKey& key, const std::function<bool(BlockId)>& fill) {
+  GLMV_CHECK(length_ % kBlockTokens == 0 &&
+             static_cast<int64_t>(blocks_.size()) == length_ / kBlockTokens);
+  const std::optional<BlockId> block = pool_->allocate();
+  if (!block) return false;
+  if (!fill(*block)) {
+    pool_->blocks().release(*block);
+    return false;
+  }
+  put(*block);
+  length_ += kBlockTokens;
+  pool_->blocks().publish(*block, key);
+  ++num_published_;
+  return true;
+}
+
 void KvCache::publish(std::span<const BlockKey> keys) {
   const auto end = static_cast<int64_t>(keys.size());
   GLMV_CHECK(end <= length_ / kBlockTokens, "{} keys for {} tokens", end, length_);

@@ -7,6 +7,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,8 +57,12 @@ class KvPool {
   int64_t offset(int64_t layer, int64_t which) const {
     return (layer * 2 + which) * kv_heads_ * head_elements();
   }
+  int64_t block_bytes() const;
   // Start of a block.
   void* data(BlockId block) const;
+  // The bytes of a block, from and to memory of the host.
+  std::vector<std::byte> copy_out(BlockId block) const;
+  void copy_in(BlockId block, std::span<const std::byte> bytes);
   // [layers, 2, G, head_elements()].
   at::Tensor tensor(BlockId block) const;
   // Keys or values of a layer, [blocks, G, kBlockTokens, E]: a view where the blocks follow each other
@@ -113,6 +119,9 @@ class KvCache {
   // An empty cache takes the blocks of the longest known prefix; keys[i] names the first i + 1
   // blocks. Returns its tokens.
   int64_t adopt(std::span<const BlockKey> keys);
+  // Takes one full block more, named `key`, filled by `fill` (its number is given); behind full blocks
+  // only. False, and nothing changed, when the pool is full or `fill` says so.
+  bool append_filled(const BlockKey& key, const std::function<bool(BlockId)>& fill);
   // Names the full blocks; keys as above, at most length() / kBlockTokens of them.
   void publish(std::span<const BlockKey> keys);
 

@@ -50,10 +50,10 @@ void expect_holds(const KvCache& cache, const std::vector<int64_t>& tokens) {
 // Names of the full blocks of `tokens`.
 std::vector<BlockKey> keys_of(const std::vector<int64_t>& tokens) {
   std::vector<BlockKey> keys;
-  PrefixHasher hasher;
+  Sha256 hash;
   for (size_t i = 0; i < tokens.size(); ++i) {
-    hasher.add(static_cast<uint64_t>(tokens[i]));
-    if ((i + 1) % kBlockTokens == 0) keys.push_back(hasher.key());
+    hash.add_u64(static_cast<uint64_t>(tokens[i]));
+    if ((i + 1) % kBlockTokens == 0) keys.push_back(hash.digest());
   }
   return keys;
 }

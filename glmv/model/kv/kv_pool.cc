@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "glmv/base/check.h"
 #include "glmv/model/kv/int8_rows.h"
@@ -68,6 +69,26 @@ void* KvPool::data(BlockId block) const {
   const at::Tensor& slab = slabs_.at(block / slab_blocks_);
   return static_cast<std::byte*>(slab.data_ptr()) +
          block % slab_blocks_ * slab.stride(0) * slab.element_size();
+}
+
+int64_t KvPool::block_bytes() const {
+  const auto element_bytes = static_cast<int64_t>(int8_ ? 1 : at::elementSize(dtype_));
+  return num_layers_ * 2 * kv_heads_ * head_elements() * element_bytes;
+}
+
+std::vector<std::byte> KvPool::copy_out(BlockId block) const {
+  std::vector<std::byte> bytes(static_cast<size_t>(block_bytes()));
+  const at::Tensor host = tensor(block).cpu();
+  std::memcpy(bytes.data(), host.const_data_ptr(), bytes.size());
+  return bytes;
+}
+
+void KvPool::copy_in(BlockId block, std::span<const std::byte> bytes) {
+  GLMV_CHECK(std::ssize(bytes) == block_bytes());
+  const at::Tensor to = tensor(block);
+  const at::Tensor host = at::empty(to.sizes(), to.options().device(at::kCPU));
+  std::memcpy(host.data_ptr(), bytes.data(), bytes.size());
+  to.copy_(host);
 }
 
 at::Tensor KvPool::rows(std::span<const BlockId> blocks, int64_t layer, int64_t which) const {

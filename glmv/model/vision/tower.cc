@@ -12,6 +12,10 @@ namespace {
 // Fixed in the reference's merger, independent of rms_norm_eps.
 constexpr double kMergerLayerNormEps = 1e-5;
 
+void show(const VisionProbe& probe, const std::string& stage, const at::Tensor& x) {
+  if (probe) probe(stage, x);
+}
+
 // [o, h, m, m] -> [o, m * m * h].
 at::Tensor rows_of_convolution(const at::Tensor& weight) {
   return weight.permute({0, 2, 3, 1}).flatten(1);
@@ -39,51 +43,58 @@ at::Tensor attend(const checkpoint::VisionConfig& config, const VisionBlock& blo
 }  // namespace
 
 at::Tensor VisionTower::forward(const at::Tensor& patches, std::span<const Grid> grids,
-                                const VisionProgress& progress, const VisionProbe& probe) const {
-  const auto show = [&](const std::string& stage, const at::Tensor& x) {
-    if (probe) probe(stage, x);
-  };
+                                const VisionProbe& probe) const {
+  State state = begin(patches, grids, probe);
+  while (state.num_blocks_done < std::ssize(blocks)) run_block(state, probe);
+  return finish(state, probe);
+}
+
+VisionTower::State VisionTower::begin(const at::Tensor& patches, std::span<const Grid> grids,
+                                      const VisionProbe& probe) const {
   const int64_t merge = config.spatial_merge_size;
-  const double eps = config.rms_norm_eps;
   const at::ScalarType dtype = patch_weight.scalar_type();
   const at::Device device = patch_weight.device();
-
-  at::Tensor x = at::linear(patches.to(device, dtype), patch_weight.flatten(1), patch_bias);
-  show("patch_embed", x);
+  State state;
+  state.x = at::linear(patches.to(device, dtype), patch_weight.flatten(1), patch_bias);
+  show(probe, "patch_embed", state.x);
   if (config.absolute_position) {
-    x = tensor::rms_norm(x, post_conv_layernorm, eps);
+    state.x = tensor::rms_norm(state.x, post_conv_layernorm, config.rms_norm_eps);
     const at::Tensor positions = interpolate_positions(position_embedding, grids, merge);
-    show("pos_emb", positions);
-    x = x + positions.to(dtype);
+    show(probe, "pos_emb", positions);
+    state.x = state.x + positions.to(dtype);
   }
+  state.rope = vision_rope(config.head_dim, patch_coordinates(grids, merge).to(device));
+  // Attention stays inside one temporal slice.
+  for (const Grid& grid : grids) state.lengths.insert(state.lengths.end(), grid.t, grid.h * grid.w);
+  return state;
+}
 
-  const RopeTable rope =
-      vision_rope(config.head_dim, patch_coordinates(grids, merge).to(device));
-  std::vector<int64_t> lengths;  // attention stays inside one temporal slice
-  for (const Grid& grid : grids) lengths.insert(lengths.end(), grid.t, grid.h * grid.w);
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    if (progress && !progress(static_cast<int64_t>(i), static_cast<int64_t>(blocks.size()))) {
-      return {};
-    }
-    const VisionBlock& block = blocks[i];
-    x = x + attend(config, block, tensor::rms_norm(x, block.norm1, eps), rope, lengths);
-    x = x + block.mlp(tensor::rms_norm(x, block.norm2, eps));
-    show("block." + std::to_string(i), x);
-  }
-  x = tensor::rms_norm(x, post_layernorm, eps);
-  show("post_layernorm", x);
+void VisionTower::run_block(State& state, const VisionProbe& probe) const {
+  const double eps = config.rms_norm_eps;
+  const VisionBlock& block = blocks.at(state.num_blocks_done);
+  at::Tensor& x = state.x;
+  x = x + attend(config, block, tensor::rms_norm(x, block.norm1, eps), state.rope, state.lengths);
+  x = x + block.mlp(tensor::rms_norm(x, block.norm2, eps));
+  show(probe, "block." + std::to_string(state.num_blocks_done), x);
+  ++state.num_blocks_done;
+}
+
+at::Tensor VisionTower::finish(const State& state, const VisionProbe& probe) const {
+  const int64_t merge = config.spatial_merge_size;
+  at::Tensor x = tensor::rms_norm(state.x, post_layernorm, config.rms_norm_eps);
+  show(probe, "post_layernorm", x);
 
   // Convolution with kernel = stride = merge: four consecutive rows are one input vector (a, b,
   // channel).
   const at::Tensor weight =
       downsample_rows.defined() ? downsample_rows : rows_of_convolution(downsample_weight);
   x = at::linear(x.view({-1, merge * merge * config.hidden_size}), weight, downsample_bias);
-  show("downsample", x);
+  show(probe, "downsample", x);
   x = merger_proj(x);
   x = at::gelu(at::layer_norm(x, {config.out_hidden_size}, merger_norm_weight, merger_norm_bias,
                               kMergerLayerNormEps));
   x = merger_mlp(x);
-  show("merger", x);
+  show(probe, "merger", x);
   return x;
 }
 

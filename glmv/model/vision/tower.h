@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "glmv/model/text/mlp.h"
+#include "glmv/model/text/rope.h"
 #include "glmv/model/vlm.h"
 
 namespace glmv::model {
@@ -37,10 +38,22 @@ struct VisionTower {
   at::Tensor merger_norm_weight, merger_norm_bias;
   Mlp merger_mlp;
 
-  // patches [P, patch_dim] fp32 -> [P / merge^2, out_hidden_size]; undefined when `progress` says
-  // stop.
+  // patches [P, patch_dim] fp32 -> [P / merge^2, out_hidden_size].
   at::Tensor forward(const at::Tensor& patches, std::span<const Grid> grids,
-                     const VisionProgress& progress = {}, const VisionProbe& probe = {}) const;
+                     const VisionProbe& probe = {}) const;
+
+  // The same in steps: begin, every block, finish.
+  struct State {
+    at::Tensor x;  // [P, h]
+    RopeTable rope;
+    std::vector<int64_t> lengths;  // of what attention stays inside
+    int64_t num_blocks_done = 0;
+  };
+  State begin(const at::Tensor& patches, std::span<const Grid> grids,
+              const VisionProbe& probe = {}) const;
+  void run_block(State& state, const VisionProbe& probe = {}) const;
+  at::Tensor finish(const State& state, const VisionProbe& probe = {}) const;
+
   void collect(std::vector<NamedParameter>& out) const;
 };
 
