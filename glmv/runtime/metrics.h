@@ -25,7 +25,6 @@ struct EncoderCacheUse {
 };
 
 struct EngineMetrics {
-  bool alive = true;          // false once the engine thread has ended by an error: nothing is answered
   int64_t num_waiting = 0;
   int64_t num_running = 0;
   int64_t num_finished = 0;   // with any reason
