@@ -84,11 +84,7 @@ Result<int> run_serve(ServeFlags flags) {
                   [&server](const net::HttpRequest& request, net::HttpReply& reply) {
                     server.handle(request, reply);
                   },
-                  [](int status, const std::string& message) {
-                    const server::ApiError error{status, status == 500 ? "internal_error" : "invalid_request",
-                                                 message, "", 0};
-                    return server::wire_text(to_json(error));
-                  }));
+                  server::transport_error_body));
   const std::string where = flags.http.unix_socket.empty()
                                 ? fmt::format("http://{}:{}", flags.http.host, http->port())
                                 : "unix:" + flags.http.unix_socket;

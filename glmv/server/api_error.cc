@@ -76,6 +76,15 @@ Json to_json(const ApiError& error) {
             {"code", text_or_null(error.code)}}}};
 }
 
+std::string transport_error_body(int status, const std::string& message) {
+  const char* code = status == 413   ? "request_too_large"
+                     : status == 415 ? "unsupported_media_type"
+                     : status == 431 ? "header_too_large"
+                     : status >= 500 ? "internal_error"
+                                     : "invalid_http";
+  return wire_text(to_json({status, code, message, "", 0}));
+}
+
 std::string wire_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

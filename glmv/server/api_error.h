@@ -31,6 +31,8 @@ ApiError to_api_error(const Status& status);
 // The `type` of a status: "invalid_request_error".
 std::string_view error_type(int status);
 Json to_json(const ApiError& error);
+// The body of an error that the HTTP server itself finds: see net::HttpErrorBody.
+std::string transport_error_body(int status, const std::string& message);
 
 // One line; what is no UTF-8 is replaced.
 std::string wire_text(const Json& json);
