@@ -187,6 +187,7 @@ Result<void> serve(const Flags& flags) {
   fmt::print(stderr, "serving scripted on http://127.0.0.1:{}\n", http->port());
   ended.acquire();
   server.start_draining();
+  while (http->num_handlers() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   http->drain(std::chrono::seconds(30));
   return {};
 }
