@@ -10,6 +10,8 @@ constexpr size_t kMaxMessageBytes = 1000;
 
 // "messages[2].content: must be ..." -> "messages[2].content"; empty for other text.
 std::string leading_path(const std::string& message) {
+  // The engine says "logit_bias[0] is ...".
+  if (message.starts_with("logit_bias")) return "logit_bias";
   const size_t colon = message.find(": ");
   if (colon == std::string::npos ||
       !(message.starts_with("messages") || message.starts_with("prompt"))) {

@@ -103,7 +103,8 @@ void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
   if (found != nullptr) return found->endpoint({*this, request, reply, id, found->error_form});
   if (!allowed.empty()) {
     return send_error(reply, {405, "method_not_allowed",
-                              fmt::format("{} takes {}", request.path, allowed), "", 0}, id);
+                              fmt::format("{} takes {}", request.path, allowed), "", 0},
+                      id, to_json, {{"Allow", allowed}});
   }
   send_error(reply, {404, "route_not_found",
                      fmt::format("there is no {} {}; try /v1/chat/completions or /v1/models",
@@ -112,14 +113,14 @@ void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
 
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
                const net::HttpHeaders& more_headers) {
-  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", request_id}};
+  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", request_id},
+                              {"request-id", request_id}};  // Anthropic's name
   headers.insert(headers.end(), more_headers.begin(), more_headers.end());
   reply.send(status, headers, wire_text(body));
 }
 
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
-                ErrorForm form) {
-  net::HttpHeaders more;
+                ErrorForm form, net::HttpHeaders more) {
   if (error.retry_after_s > 0) more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
   // What a repetition cannot change: clients repeat other errors of the server by themselves.
   if (error.status == 500 || error.status == 501) more.emplace_back("x-should-retry", "false");
