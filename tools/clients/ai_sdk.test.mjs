@@ -6,13 +6,18 @@ import { APICallError, generateText, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
 import { callText, metric, picture, server, soon } from "./wire.mjs";
 
-const model = createOpenAICompatible({ name: "glmv", baseURL: server + "/v1", includeUsage: true })("scripted");
+const model = createOpenAICompatible({ name: "glmv", baseURL: server + "/v1", includeUsage: true })(
+  "scripted",
+);
 const call = callText("get_weather", { city: "Paris", days: 3 });
 const weather = (asked) => ({
   get_weather: tool({
     description: "The weather",
     inputSchema: z.object({ city: z.string(), days: z.number().int().optional() }),
-    execute: async (input) => { asked.push(input); return `SCRIPT:Sunny in ${input.city}`; },
+    execute: async (input) => {
+      asked.push(input);
+      return `SCRIPT:Sunny in ${input.city}`;
+    },
   }),
 });
 
@@ -26,7 +31,8 @@ test("text, thought and usage", async () => {
 
 test("stream of text and thought", async () => {
   const reply = streamText({ model, prompt: "SCRIPT:<think>hm, yes</think>né€😀 there" });
-  let text = "", thought = "";
+  let text = "",
+    thought = "";
   for await (const part of reply.fullStream) {
     assert.notEqual(part.type, "error");
     if (part.type === "text-delta") text += part.text;
@@ -40,7 +46,15 @@ test("stream of text and thought", async () => {
 test("picture", async () => {
   const { text, usage } = await generateText({
     model,
-    messages: [{ role: "user", content: [{ type: "file", mediaType: "image/png", data: picture() }, { type: "text", text: "SCRIPT:a star" }] }],
+    messages: [
+      {
+        role: "user",
+        content: [
+          { type: "file", mediaType: "image/png", data: picture() },
+          { type: "text", text: "SCRIPT:a star" },
+        ],
+      },
+    ],
   });
   assert.equal(text, "a star");
   assert.ok(usage.inputTokens > 20);
@@ -48,15 +62,28 @@ test("picture", async () => {
 
 test("tools, two steps", async () => {
   const asked = [];
-  const reply = await generateText({ model, prompt: "SCRIPT:" + call, tools: weather(asked), stopWhen: stepCountIs(3) });
+  const reply = await generateText({
+    model,
+    prompt: "SCRIPT:" + call,
+    tools: weather(asked),
+    stopWhen: stepCountIs(3),
+  });
   assert.deepEqual(asked, [{ city: "Paris", days: 3 }]);
   assert.equal(reply.text, "Sunny in Paris");
-  assert.deepEqual(reply.steps.map((s) => s.finishReason), ["tool-calls", "stop"]);
+  assert.deepEqual(
+    reply.steps.map((s) => s.finishReason),
+    ["tool-calls", "stop"],
+  );
 });
 
 test("tools of a stream", async () => {
   const asked = [];
-  const reply = streamText({ model, prompt: "SCRIPT:" + call + call, tools: weather(asked), stopWhen: stepCountIs(3) });
+  const reply = streamText({
+    model,
+    prompt: "SCRIPT:" + call + call,
+    tools: weather(asked),
+    stopWhen: stepCountIs(3),
+  });
   let text = "";
   for await (const piece of reply.textStream) text += piece;
   assert.equal(asked.length, 2);
@@ -64,12 +91,21 @@ test("tools of a stream", async () => {
 });
 
 test("length and stop", async () => {
-  assert.equal((await generateText({ model, prompt: "SCRIPT*99:word ", maxOutputTokens: 4 })).finishReason, "length");
-  assert.equal((await generateText({ model, prompt: "SCRIPT:one, two", stopSequences: [", "] })).text, "one");
+  assert.equal(
+    (await generateText({ model, prompt: "SCRIPT*99:word ", maxOutputTokens: 4 })).finishReason,
+    "length",
+  );
+  assert.equal(
+    (await generateText({ model, prompt: "SCRIPT:one, two", stopSequences: [", "] })).text,
+    "one",
+  );
 });
 
 test("errors carry the message of the server", async () => {
-  for (const [prompt, temperature, words, status] of [["SCRIPT:x", 9, /temperature/, 400], ["word ".repeat(100000), 1, /maximum context length is 65536/, 400]])
+  for (const [prompt, temperature, words, status] of [
+    ["SCRIPT:x", 9, /temperature/, 400],
+    ["word ".repeat(100000), 1, /maximum context length is 65536/, 400],
+  ])
     await assert.rejects(generateText({ model, prompt, temperature, maxRetries: 0 }), (error) => {
       assert.ok(APICallError.isInstance(error));
       assert.equal(error.statusCode, status);
@@ -82,8 +118,19 @@ test("errors carry the message of the server", async () => {
 test("leaving a stream ends it", async () => {
   const before = await metric("requests_cancelled_total");
   const abort = new AbortController();
-  const reply = streamText({ model, prompt: "SCRIPT[5]*2000:on ", abortSignal: abort.signal, onError() {} });
+  const reply = streamText({
+    model,
+    prompt: "SCRIPT[5]*2000:on ",
+    abortSignal: abort.signal,
+    onError() {},
+  });
   let count = 0;
   for await (const _ of reply.textStream) if (++count === 5) abort.abort();
-  assert.ok(await soon(async () => (await metric("requests_cancelled_total")) === before + 1 && (await metric("num_requests_running")) === 0));
+  assert.ok(
+    await soon(
+      async () =>
+        (await metric("requests_cancelled_total")) === before + 1 &&
+        (await metric("num_requests_running")) === 0,
+    ),
+  );
 });

@@ -1,4 +1,4 @@
-"""What the suites share: the two servers that tools/clients/run started, and more with other flags."""
+"""What the suites share: the two servers of tools/clients/run, and more with other flags."""
 
 import base64
 import contextlib
@@ -13,7 +13,9 @@ import urllib.request
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SCRIPTED_BINARY = os.environ.get("GLMV_SCRIPTED_BINARY", ROOT / "build/release/tools/clients/glmv_scripted_server")
+SCRIPTED_BINARY = os.environ.get(
+    "GLMV_SCRIPTED_BINARY", ROOT / "build/release/tools/clients/glmv_scripted_server"
+)
 
 
 def address(variable):
@@ -57,7 +59,9 @@ class Server:
 @contextlib.contextmanager
 def started(*flags):
     """The scripted server with these flags."""
-    process = subprocess.Popen([SCRIPTED_BINARY, ROOT / "models/nano", *flags], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [SCRIPTED_BINARY, ROOT / "models/nano", *flags], stderr=subprocess.PIPE, text=True
+    )
     try:
         found = re.search(r"on (http:\S+)", process.stderr.readline())
         assert found, process.stderr.read()
@@ -90,20 +94,30 @@ WEATHER = {
     "description": "The weather of a town",
     "parameters": {
         "type": "object",
-        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}, "exact": {"type": "boolean"}},
+        "properties": {
+            "city": {"type": "string"},
+            "days": {"type": "integer"},
+            "exact": {"type": "boolean"},
+        },
         "required": ["city"],
     },
 }
-CLOCK = {"name": "get_time", "description": "The time", "parameters": {"type": "object", "properties": {}}}
+CLOCK = {
+    "name": "get_time",
+    "description": "The time",
+    "parameters": {"type": "object", "properties": {}},
+}
 
 
 def call_text(name, /, **arguments):
     """A call as the model writes it; values that are no strings are written in JSON."""
-    pairs = "".join(f"\n<arg_key>{k}</arg_key>\n<arg_value>{v}</arg_value>" for k, v in arguments.items())
+    pairs = "".join(
+        f"\n<arg_key>{k}</arg_key>\n<arg_value>{v}</arg_value>" for k, v in arguments.items()
+    )
     return f"<tool_call>{name}{pairs}\n</tool_call>"
 
 
-ALPHABET = "abc xyz .,\n\"{}[]\\/<>|é€中文字😀🏽\u200dà"
+ALPHABET = 'abc xyz .,\n"{}[]\\/<>|é€中文字😀🏽\u200dà'
 
 
 def random_text(rng, longest=30):
@@ -111,7 +125,7 @@ def random_text(rng, longest=30):
 
 
 def random_scripts(count, seed=1):
-    """Replies of every form: thought, answer, markers, calls whole and cut, cut into random tokens."""
+    """Replies of every form: thought, answer, markers, calls whole and broken, in random tokens."""
     rng = random.Random(seed)
     scripts = []
     for i in range(count):
@@ -125,8 +139,11 @@ def random_scripts(count, seed=1):
         if rng.random() < 0.3:
             text += f"<|begin_of_box|>{random_text(rng, 8)}<|end_of_box|>" + random_text(rng, 5)
         for _ in range(rng.randint(0, 3) if rng.random() < 0.5 else 0):
-            call = call_text(rng.choice(["get_weather", "get_time", "unknown"]),
-                             city=random_text(rng), days=rng.choice(["3", "-1.5", "three", '{"a": [1]}']))
+            call = call_text(
+                rng.choice(["get_weather", "get_time", "unknown"]),
+                city=random_text(rng),
+                days=rng.choice(["3", "-1.5", "three", '{"a": [1]}']),
+            )
             text += call if rng.random() < 0.8 else call[: rng.randint(12, len(call) - 1)]
         scripts.append(f"SCRIPT[0,{i}]:{text}" if rng.random() < 0.6 else f"SCRIPT:{text}")
     return scripts

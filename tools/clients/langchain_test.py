@@ -23,11 +23,19 @@ CALL = call_text("get_weather", city="Paris", days="3")
 
 @pytest.fixture(scope="module")
 def model(scripted):
-    return ChatOpenAI(base_url=scripted.url + "/v1", api_key="none", model="scripted", stream_usage=True, max_retries=0)
+    return ChatOpenAI(
+        base_url=scripted.url + "/v1",
+        api_key="none",
+        model="scripted",
+        stream_usage=True,
+        max_retries=0,
+    )
 
 
 def test_invoke(model):
-    reply = model.invoke([SystemMessage("Be brief."), HumanMessage("SCRIPT:<think>hm</think>Hello")])
+    reply = model.invoke(
+        [SystemMessage("Be brief."), HumanMessage("SCRIPT:<think>hm</think>Hello")]
+    )
     assert reply.content == "Hello" and reply.response_metadata["finish_reason"] == "stop"
     usage = reply.usage_metadata
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
@@ -49,7 +57,10 @@ def test_tools(model):
     question = HumanMessage("SCRIPT:" + CALL)
     first = bound.invoke([question])
     [call] = first.tool_calls
-    assert (call["name"], call["args"]) == ("get_weather", {"city": "Paris", "days": 3}) and first.invalid_tool_calls == []
+    assert (call["name"], call["args"]) == (
+        "get_weather",
+        {"city": "Paris", "days": 3},
+    ) and first.invalid_tool_calls == []
     result = get_weather.invoke(call)
     assert isinstance(result, ToolMessage)
     assert bound.invoke([question, first, result]).content == "Sunny in Paris"
@@ -67,13 +78,18 @@ def test_tool_choice(model, choice):
 
 
 def test_picture(model):
-    content = [{"type": "text", "text": "Look."}, {"type": "image_url", "image_url": {"url": picture_url()}},
-               {"type": "text", "text": "SCRIPT:a star"}]
+    content = [
+        {"type": "text", "text": "Look."},
+        {"type": "image_url", "image_url": {"url": picture_url()}},
+        {"type": "text", "text": "SCRIPT:a star"},
+    ]
     plain = model.invoke("Look.SCRIPT:a star").usage_metadata["input_tokens"]
     reply = model.invoke([HumanMessage(content)])
     assert reply.content == "a star" and reply.usage_metadata["input_tokens"] > plain + 10
-    standard = [{"type": "image", "base64": picture_url().split(",")[1], "mime_type": "image/png"},
-                {"type": "text", "text": "SCRIPT:a star"}]
+    standard = [
+        {"type": "image", "base64": picture_url().split(",")[1], "mime_type": "image/png"},
+        {"type": "text", "text": "SCRIPT:a star"},
+    ]
     assert model.invoke([HumanMessage(standard)]).content == "a star"
 
 
@@ -82,6 +98,7 @@ def test_async(model):
         replies = await asyncio.gather(*(model.ainvoke(f"SCRIPT:reply {i}") for i in range(4)))
         streamed = "".join([chunk.content async for chunk in model.astream("SCRIPT:streamed")])
         return [r.content for r in replies], streamed
+
     assert asyncio.run(run()) == ([f"reply {i}" for i in range(4)], "streamed")
 
 
@@ -90,7 +107,11 @@ def test_batch(model):
 
 
 def test_logprobs(model):
-    rows = model.bind(logprobs=True, top_logprobs=2).invoke("SCRIPT:Hi").response_metadata["logprobs"]["content"]
+    rows = (
+        model.bind(logprobs=True, top_logprobs=2)
+        .invoke("SCRIPT:Hi")
+        .response_metadata["logprobs"]["content"]
+    )
     assert "".join(row["token"] for row in rows).startswith("Hi")
 
 
@@ -104,20 +125,24 @@ def test_overflow_is_recognised(model):
 
 class Fact(pydantic.BaseModel):
     """A thing and how often it is there."""
+
     name: str
     count: int
 
 
 def test_structured_by_function_calling(model):
     fact = model.with_structured_output(Fact, method="function_calling").invoke(
-        "SCRIPT:" + call_text("Fact", name="star", count="3"))
+        "SCRIPT:" + call_text("Fact", name="star", count="3")
+    )
     assert fact == Fact(name="star", count=3)
 
 
 @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
 def test_structured(model, method):
     try:
-        fact = model.with_structured_output(Fact, method=method).invoke('SCRIPT:{"name": "star", "count": 3}')
+        fact = model.with_structured_output(Fact, method=method).invoke(
+            'SCRIPT:{"name": "star", "count": 3}'
+        )
     except openai.BadRequestError as error:
         if error.code == "unsupported_parameter":
             pytest.skip("this server does not take response_format: " + error.body["message"])
@@ -126,7 +151,13 @@ def test_structured(model, method):
 
 
 def test_responses_api(scripted):
-    model = ChatOpenAI(base_url=scripted.url + "/v1", api_key="none", model="scripted", use_responses_api=True)
+    model = ChatOpenAI(
+        base_url=scripted.url + "/v1", api_key="none", model="scripted", use_responses_api=True
+    )
     reply = model.invoke("SCRIPT:<think>hm</think>Hello")
-    assert isinstance(reply, AIMessage) and reply.text == "Hello" and reply.usage_metadata["output_tokens"] > 0
+    assert (
+        isinstance(reply, AIMessage)
+        and reply.text == "Hello"
+        and reply.usage_metadata["output_tokens"] > 0
+    )
     assert "".join(chunk.text for chunk in model.stream("SCRIPT:Hello")) == "Hello"

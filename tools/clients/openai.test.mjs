@@ -39,8 +39,13 @@ test("picture", async () => {
 });
 
 test("stream", async () => {
-  let text = "", thought = "", usage = null;
-  const stream = await ask("SCRIPT:<think>hm</think>né€😀", { stream: true, stream_options: { include_usage: true } });
+  let text = "",
+    thought = "",
+    usage = null;
+  const stream = await ask("SCRIPT:<think>hm</think>né€😀", {
+    stream: true,
+    stream_options: { include_usage: true },
+  });
   for await (const chunk of stream) {
     text += chunk.choices[0]?.delta.content ?? "";
     thought += chunk.choices[0]?.delta.reasoning_content ?? "";
@@ -52,44 +57,78 @@ test("stream", async () => {
 });
 
 test("stream helper", async () => {
-  const stream = client.chat.completions.stream({ model: "scripted", messages: user("SCRIPT:Let me see." + call + call), tools });
+  const stream = client.chat.completions.stream({
+    model: "scripted",
+    messages: user("SCRIPT:Let me see." + call + call),
+    tools,
+  });
   const seen = new Set();
-  for (const event of ["chunk", "content.delta", "content.done", "tool_calls.function.arguments.delta", "tool_calls.function.arguments.done"])
+  for (const event of [
+    "chunk",
+    "content.delta",
+    "content.done",
+    "tool_calls.function.arguments.delta",
+    "tool_calls.function.arguments.done",
+  ])
     stream.on(event, () => seen.add(event));
   const { choices } = await stream.finalChatCompletion();
   assert.equal(seen.size, 5);
   assert.equal(choices[0].finish_reason, "tool_calls");
   const values = choices[0].message.tool_calls.map((c) => JSON.parse(c.function.arguments));
-  assert.deepEqual(values, [{ city: "Paris", days: 3 }, { city: "Paris", days: 3 }]);
+  assert.deepEqual(values, [
+    { city: "Paris", days: 3 },
+    { city: "Paris", days: 3 },
+  ]);
 });
 
-const runnable = (asked) => [{
-  type: "function",
-  function: {
-    name: "get_weather", description: "The weather", parameters: weather, parse: JSON.parse,
-    function: ({ city, days }) => { asked.push([city, days]); return `SCRIPT:Sunny in ${city}`; },
+const runnable = (asked) => [
+  {
+    type: "function",
+    function: {
+      name: "get_weather",
+      description: "The weather",
+      parameters: weather,
+      parse: JSON.parse,
+      function: ({ city, days }) => {
+        asked.push([city, days]);
+        return `SCRIPT:Sunny in ${city}`;
+      },
+    },
   },
-}];
+];
 
 for (const stream of [false, true])
   test(`tool runner, stream ${stream}`, async () => {
     const asked = [];
-    const runner = client.chat.completions.runTools({ model: "scripted", messages: user("SCRIPT:" + call), tools: runnable(asked), stream });
+    const runner = client.chat.completions.runTools({
+      model: "scripted",
+      messages: user("SCRIPT:" + call),
+      tools: runnable(asked),
+      stream,
+    });
     assert.equal(await runner.finalContent(), "Sunny in Paris");
     assert.deepEqual(asked, [["Paris", 3]]);
   });
 
 test("completions", async () => {
-  const reply = await client.completions.create({ model: "scripted", prompt: "SCRIPT:Hi", echo: true });
+  const reply = await client.completions.create({
+    model: "scripted",
+    prompt: "SCRIPT:Hi",
+    echo: true,
+  });
   assert.equal(reply.choices[0].text, "SCRIPT:HiHi");
 });
 
 test("responses", async () => {
-  const reply = await client.responses.create({ model: "scripted", input: "SCRIPT:<think>hm</think>Hello" });
+  const reply = await client.responses.create({
+    model: "scripted",
+    input: "SCRIPT:<think>hm</think>Hello",
+  });
   assert.equal(reply.output_text, "Hello");
   const stream = client.responses.stream({ model: "scripted", input: "SCRIPT:Hello" });
   let text = "";
-  for await (const event of stream) if (event.type === "response.output_text.delta") text += event.delta;
+  for await (const event of stream)
+    if (event.type === "response.output_text.delta") text += event.delta;
   assert.equal(text, "Hello");
   assert.equal((await stream.finalResponse()).status, "completed");
 });
@@ -98,7 +137,11 @@ for (const [more, error, code] of [
   [{ temperature: 9 }, OpenAI.BadRequestError, "invalid_value"],
   [{ model: "other" }, OpenAI.NotFoundError, "model_not_found"],
   [{ messages: user("word ".repeat(100000)) }, OpenAI.BadRequestError, "context_length_exceeded"],
-  [{ messages: user([{ type: "image_url", image_url: { url: "http://127.0.0.1/a.png" } }]) }, OpenAI.UnprocessableEntityError, "media_not_allowed"],
+  [
+    { messages: user([{ type: "image_url", image_url: { url: "http://127.0.0.1/a.png" } }]) },
+    OpenAI.UnprocessableEntityError,
+    "media_not_allowed",
+  ],
 ])
   test("error " + code, async () => {
     for (const stream of [false, true])
@@ -115,7 +158,13 @@ test("leaving a stream ends it", async () => {
   const stream = await ask("SCRIPT[5]*2000:on ", { stream: true });
   let count = 0;
   for await (const _ of stream) if (++count === 8) break;
-  assert.ok(await soon(async () => (await metric("requests_cancelled_total")) === before + 1 && (await metric("num_requests_running")) === 0));
+  assert.ok(
+    await soon(
+      async () =>
+        (await metric("requests_cancelled_total")) === before + 1 &&
+        (await metric("num_requests_running")) === 0,
+    ),
+  );
 });
 
 test("parse", async (t) => {
@@ -124,7 +173,9 @@ test("parse", async (t) => {
   const fact = z.object({ name: z.string(), count: z.number().int() });
   try {
     const reply = await client.chat.completions.parse({
-      model: "scripted", messages: user('SCRIPT:{"name": "star", "count": 3}'), response_format: zodResponseFormat(fact, "fact"),
+      model: "scripted",
+      messages: user('SCRIPT:{"name": "star", "count": 3}'),
+      response_format: zodResponseFormat(fact, "fact"),
     });
     assert.deepEqual(reply.choices[0].message.parsed, { name: "star", count: 3 });
   } catch (error) {

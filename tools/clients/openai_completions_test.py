@@ -17,7 +17,12 @@ def test_whole(client):
     reply = complete(client)
     [choice] = reply.choices
     assert reply.id.startswith("cmpl-") and reply.object == "text_completion"
-    assert (choice.text, choice.index, choice.finish_reason, choice.logprobs) == ("Hello, né€", 0, "stop", None)
+    assert (choice.text, choice.index, choice.finish_reason, choice.logprobs) == (
+        "Hello, né€",
+        0,
+        "stop",
+        None,
+    )
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
 
 
@@ -39,11 +44,22 @@ def test_echo(client):
 def test_logprobs(client):
     choice = complete(client, logprobs=2, temperature=1).choices[0]
     rows = choice.logprobs
-    assert len(rows.tokens) == len(rows.token_logprobs) == len(rows.top_logprobs) == len(rows.text_offset)
+    assert (
+        len(rows.tokens)
+        == len(rows.token_logprobs)
+        == len(rows.top_logprobs)
+        == len(rows.text_offset)
+    )
     assert rows.text_offset[0] == 0 and rows.text_offset == sorted(rows.text_offset)
-    assert all(-1e-3 < p <= 0 for p in rows.token_logprobs) and all(1 <= len(t) <= 2 for t in rows.top_logprobs)
-    streamed = [t for c in complete(client, logprobs=2, temperature=1, stream=True)
-                if c.choices[0].logprobs for t in c.choices[0].logprobs.tokens]
+    assert all(-1e-3 < p <= 0 for p in rows.token_logprobs) and all(
+        1 <= len(t) <= 2 for t in rows.top_logprobs
+    )
+    streamed = [
+        t
+        for c in complete(client, logprobs=2, temperature=1, stream=True)
+        if c.choices[0].logprobs
+        for t in c.choices[0].logprobs.tokens
+    ]
     assert streamed == rows.tokens
 
 
@@ -51,7 +67,11 @@ def test_stream(client):
     chunks = list(complete(client, stream=True, stream_options={"include_usage": True}))
     assert "".join(c.choices[0].text for c in chunks[:-1]) == "Hello, né€"
     assert {c.object for c in chunks} == {"text_completion"} and len({c.id for c in chunks}) == 1
-    assert chunks[-2].choices[0].finish_reason == "stop" and chunks[-1].choices == [] and chunks[-1].usage.completion_tokens
+    assert (
+        chunks[-2].choices[0].finish_reason == "stop"
+        and chunks[-1].choices == []
+        and chunks[-1].usage.completion_tokens
+    )
 
 
 def test_several_prompts_and_choices(client):
@@ -74,11 +94,18 @@ def test_stop(client):
     assert complete(client, stop=", ").choices[0].text == "Hello"
 
 
-@pytest.mark.parametrize("more, param", [
-    ({"suffix": "end"}, "suffix"), ({"prompt": []}, "prompt"), ({"prompt": [[]]}, "prompt[0]"),
-    ({"prompt": [-1]}, "prompt"), ({"logprobs": 21}, "logprobs"), ({"echo": True, "logprobs": 1}, "echo"),
-    ({"prompt": "<|image|>"}, "prompt"),
-])
+@pytest.mark.parametrize(
+    "more, param",
+    [
+        ({"suffix": "end"}, "suffix"),
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [[]]}, "prompt[0]"),
+        ({"prompt": [-1]}, "prompt"),
+        ({"logprobs": 21}, "logprobs"),
+        ({"echo": True, "logprobs": 1}, "echo"),
+        ({"prompt": "<|image|>"}, "prompt"),
+    ],
+)
 def test_errors(client, more, param):
     with pytest.raises(openai.BadRequestError) as caught:
         complete(client, **more)

@@ -22,7 +22,9 @@ def client(scripted):
 
 
 def ask(client, content="SCRIPT:x", **more):
-    return client.chat.completions.create(**{"model": "scripted", "messages": [{"role": "user", "content": content}]} | more)
+    return client.chat.completions.create(
+        **{"model": "scripted", "messages": [{"role": "user", "content": content}]} | more
+    )
 
 
 def picture(url):
@@ -34,28 +36,44 @@ def check(error, status, type_, code, param=None):
     assert (error.type, error.code, error.param) == (type_, code, param)
     assert error.body["message"] and error.body["message"] in str(error)
     assert error.response.headers["content-type"] == "application/json"
-    assert set(error.response.json()) == {"error"} and set(error.body) == {"message", "type", "param", "code"}
+    assert set(error.response.json()) == {"error"} and set(error.body) == {
+        "message",
+        "type",
+        "param",
+        "code",
+    }
 
 
 INVALID = "invalid_request_error"
 
 
-@pytest.mark.parametrize("more, code, param", [
-    (dict(temperature=7), "invalid_value", "temperature"),
-    (dict(messages=[]), "invalid_value", "messages"),
-    (dict(messages=[{"role": "robot", "content": "x"}]), "invalid_value", "messages[0].role"),
-    (dict(messages=[{"role": "user", "content": [{"type": "what"}]}]), "invalid_value", "messages[0].content[0].type"),
-    (dict(n=0), "invalid_value", "n"), (dict(n=1 << 40), "invalid_value", "n"),
-    (dict(n=2, temperature=0), "invalid_value", "n"), (dict(max_tokens=0), "invalid_value", "max_tokens"),
-    (dict(stop=""), "invalid_value", "stop"), (dict(stop=["x"] * 17), "invalid_value", "stop"),
-    (dict(top_logprobs=2), "invalid_value", "top_logprobs"),
-    (dict(logprobs=True, top_logprobs=21), "invalid_value", "top_logprobs"),
-    (dict(logit_bias={"x": 1}), "invalid_value", "logit_bias"),
-    (dict(logit_bias={"99999999": 1}), "invalid_value", "logit_bias"),
-    (dict(stream_options={"include_usage": True}), "invalid_value", "stream_options"),
-    (dict(extra_body={"cache_salt": "x" * 129}), "invalid_value", "cache_salt"),
-    (dict(top_p=0), "invalid_value", "top_p"), (dict(presence_penalty=3), "invalid_value", "presence_penalty"),
-])
+@pytest.mark.parametrize(
+    "more, code, param",
+    [
+        (dict(temperature=7), "invalid_value", "temperature"),
+        (dict(messages=[]), "invalid_value", "messages"),
+        (dict(messages=[{"role": "robot", "content": "x"}]), "invalid_value", "messages[0].role"),
+        (
+            dict(messages=[{"role": "user", "content": [{"type": "what"}]}]),
+            "invalid_value",
+            "messages[0].content[0].type",
+        ),
+        (dict(n=0), "invalid_value", "n"),
+        (dict(n=1 << 40), "invalid_value", "n"),
+        (dict(n=2, temperature=0), "invalid_value", "n"),
+        (dict(max_tokens=0), "invalid_value", "max_tokens"),
+        (dict(stop=""), "invalid_value", "stop"),
+        (dict(stop=["x"] * 17), "invalid_value", "stop"),
+        (dict(top_logprobs=2), "invalid_value", "top_logprobs"),
+        (dict(logprobs=True, top_logprobs=21), "invalid_value", "top_logprobs"),
+        (dict(logit_bias={"x": 1}), "invalid_value", "logit_bias"),
+        (dict(logit_bias={"99999999": 1}), "invalid_value", "logit_bias"),
+        (dict(stream_options={"include_usage": True}), "invalid_value", "stream_options"),
+        (dict(extra_body={"cache_salt": "x" * 129}), "invalid_value", "cache_salt"),
+        (dict(top_p=0), "invalid_value", "top_p"),
+        (dict(presence_penalty=3), "invalid_value", "presence_penalty"),
+    ],
+)
 def test_400(client, scripted, more, code, param):
     before = scripted.errors(code)
     with pytest.raises(openai.BadRequestError) as caught:
@@ -64,9 +82,16 @@ def test_400(client, scripted, more, code, param):
     assert scripted.errors(code) == before + 1
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"a": NaN}', b"\xff", b'{"messages": "\\ud800"}', b"[" * 100000, b""])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'{"a": NaN}', b"\xff", b'{"messages": "\\ud800"}', b"[" * 100000, b""]
+)
 def test_400_of_bodies_that_are_no_json(scripted, body):
-    request = urllib.request.Request(scripted.url + "/v1/chat/completions", body, {"Content-Type": "application/json"}, method="POST")
+    request = urllib.request.Request(
+        scripted.url + "/v1/chat/completions",
+        body,
+        {"Content-Type": "application/json"},
+        method="POST",
+    )
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
     error = json.load(caught.value)["error"]
@@ -78,7 +103,11 @@ def test_400_of_a_prompt_that_is_too_long(client):
         with pytest.raises(openai.BadRequestError) as caught:
             ask(client, "word " * 100000, stream=stream)
         check(caught.value, 400, INVALID, "context_length_exceeded", "messages")
-        for words in ("maximum context length is 65536 tokens", "prompt is too long", "context_length_exceeded"):
+        for words in (
+            "maximum context length is 65536 tokens",
+            "prompt is too long",
+            "context_length_exceeded",
+        ):
             assert words in str(caught.value)
 
 
@@ -137,21 +166,32 @@ def test_413():
     with started("--max-body", "10000") as server:
         with pytest.raises(openai.APIStatusError) as caught:
             ask(client_of(server), "x" * 20000)
-        assert (caught.value.status_code, caught.value.type, caught.value.code) == (413, INVALID, "request_too_large")
+        assert (caught.value.status_code, caught.value.type, caught.value.code) == (
+            413,
+            INVALID,
+            "request_too_large",
+        )
 
 
 def test_415(client):
     with pytest.raises(openai.APIStatusError) as caught:
         ask(client, extra_headers={"Content-Encoding": "gzip"})
-    assert (caught.value.status_code, caught.value.type, caught.value.code) == (415, INVALID, "unsupported_media_type")
+    assert (caught.value.status_code, caught.value.type, caught.value.code) == (
+        415,
+        INVALID,
+        "unsupported_media_type",
+    )
 
 
-@pytest.mark.parametrize("url, code", [
-    ("file:///etc/passwd", "media_not_allowed"),
-    ("http://127.0.0.1/x.png", "media_not_allowed"),
-    ("data:image/png;base64,AAAA", "media_decode_failed"),
-    ("data:image/png;base64,!!!!", "media_decode_failed"),
-])
+@pytest.mark.parametrize(
+    "url, code",
+    [
+        ("file:///etc/passwd", "media_not_allowed"),
+        ("http://127.0.0.1/x.png", "media_not_allowed"),
+        ("data:image/png;base64,AAAA", "media_decode_failed"),
+        ("data:image/png;base64,!!!!", "media_decode_failed"),
+    ],
+)
 def test_422(client, scripted, url, code):
     for stream in (False, True):
         before = scripted.errors(code)

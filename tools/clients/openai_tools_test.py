@@ -29,11 +29,17 @@ def test_one_call(client):
     [call] = choice.message.tool_calls
     assert choice.finish_reason == "tool_calls" and choice.message.content is None
     assert call.type == "function" and call.id.startswith("call_") and len(call.id) >= 21
-    assert call.function.name == "get_weather" and arguments(call) == {"city": "Paris", "days": 3, "exact": True}
+    assert call.function.name == "get_weather" and arguments(call) == {
+        "city": "Paris",
+        "days": 3,
+        "exact": True,
+    }
 
 
 def test_two_calls_after_a_thought(client):
-    choice = ask(client, "SCRIPT:<think>both</think>Two." + CALL + "\n" + call_text("get_time")).choices[0]
+    choice = ask(
+        client, "SCRIPT:<think>both</think>Two." + CALL + "\n" + call_text("get_time")
+    ).choices[0]
     first, second = choice.message.tool_calls
     assert first.id != second.id and (second.function.name, arguments(second)) == ("get_time", {})
     assert choice.message.content.strip() == "Two." and choice.message.reasoning == "both"
@@ -43,8 +49,15 @@ def test_values_follow_the_schema(client):
     script = call_text("get_weather", city="12", days="many", other='{"a": [1, null]}')
     [call] = ask(client, "SCRIPT:" + script).choices[0].message.tool_calls
     assert arguments(call) == {"city": "12", "days": "many", "other": {"a": [1, None]}}
-    [call] = ask(client, "SCRIPT:<tool_call>get_weather<arg_key>city</arg_key><arg_value>a</arg_value>"
-                         "<arg_key>city</arg_key><arg_value>b</arg_value></tool_call>").choices[0].message.tool_calls
+    [call] = (
+        ask(
+            client,
+            "SCRIPT:<tool_call>get_weather<arg_key>city</arg_key><arg_value>a</arg_value>"
+            "<arg_key>city</arg_key><arg_value>b</arg_value></tool_call>",
+        )
+        .choices[0]
+        .message.tool_calls
+    )
     assert arguments(call) == {"city": "b"}
 
 
@@ -53,15 +66,27 @@ def test_a_function_that_is_not_declared(client):
     assert call.function.name == "other" and arguments(call) == {"x": 1}
 
 
-@pytest.mark.parametrize("choice, reason", [
-    ("auto", "tool_calls"), ("required", "tool_calls"),
-    ({"type": "function", "function": {"name": "get_weather"}}, "stop"),
-    ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [TOOLS[0]]}}, "tool_calls"),
-    ({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [TOOLS[0]]}}, "tool_calls"),
-])
+@pytest.mark.parametrize(
+    "choice, reason",
+    [
+        ("auto", "tool_calls"),
+        ("required", "tool_calls"),
+        ({"type": "function", "function": {"name": "get_weather"}}, "stop"),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [TOOLS[0]]}},
+            "tool_calls",
+        ),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [TOOLS[0]]}},
+            "tool_calls",
+        ),
+    ],
+)
 def test_choice(client, choice, reason):
     reply = ask(client, "SCRIPT:" + CALL, tool_choice=choice).choices[0]
-    assert reply.finish_reason == reason and reply.message.tool_calls[0].function.name == "get_weather"
+    assert (
+        reply.finish_reason == reason and reply.message.tool_calls[0].function.name == "get_weather"
+    )
     stream = list(ask(client, "SCRIPT:" + CALL, tool_choice=choice, stream=True))
     assert [c.choices[0].finish_reason for c in stream if c.choices][-1] == reason
 
@@ -72,7 +97,11 @@ def prompt_of(client, **fields):
 
 def test_none_shows_no_tools(client):
     choice = ask(client, "SCRIPT:plain", tool_choice="none").choices[0]
-    assert choice.finish_reason == "stop" and choice.message.content == "plain" and choice.message.tool_calls is None
+    assert (
+        choice.finish_reason == "stop"
+        and choice.message.content == "plain"
+        and choice.message.tool_calls is None
+    )
 
 
 @pytest.mark.parametrize("tools", [[], openai.NOT_GIVEN])
@@ -84,13 +113,16 @@ def test_without_tools(client, tools):
     assert caught.value.param == "tool_choice"
 
 
-@pytest.mark.parametrize("more, param", [
-    ({"tool_choice": {"type": "function", "function": {"name": "absent"}}}, "tool_choice"),
-    ({"tool_choice": "maybe"}, "tool_choice"),
-    ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
-    ({"tools": [{"type": "function"}]}, "tools[0]"),
-    ({"tools": [TOOLS[0], {"type": "web_search", "function": {"name": "x"}}]}, "tools[1].type"),
-])
+@pytest.mark.parametrize(
+    "more, param",
+    [
+        ({"tool_choice": {"type": "function", "function": {"name": "absent"}}}, "tool_choice"),
+        ({"tool_choice": "maybe"}, "tool_choice"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
+        ({"tools": [{"type": "function"}]}, "tools[0]"),
+        ({"tools": [TOOLS[0], {"type": "web_search", "function": {"name": "x"}}]}, "tools[1].type"),
+    ],
+)
 def test_bad_tools(client, more, param):
     with pytest.raises(openai.BadRequestError) as caught:
         ask(client, "SCRIPT:x", **more)
@@ -101,8 +133,13 @@ def test_no_parallel_calls(client):
     script = "SCRIPT:" + CALL + call_text("get_time") + CALL
     whole = ask(client, script, parallel_tool_calls=False).choices[0]
     assert len(whole.message.tool_calls) == 1 and whole.finish_reason == "tool_calls"
-    names = [c.function.name for chunk in ask(client, script, parallel_tool_calls=False, stream=True)
-             for choice in chunk.choices for c in choice.delta.tool_calls or [] if c.function.name]
+    names = [
+        c.function.name
+        for chunk in ask(client, script, parallel_tool_calls=False, stream=True)
+        for choice in chunk.choices
+        for c in choice.delta.tool_calls or []
+        if c.function.name
+    ]
     assert names == ["get_weather"]
 
 
@@ -111,26 +148,39 @@ def test_cut_calls_have_valid_arguments(client):
         choice = ask(client, "SCRIPT:" + CALL, max_tokens=limit).choices[0]
         for call in choice.message.tool_calls or []:
             assert isinstance(arguments(call), dict)
-        pieces = [call.function.arguments for chunk in ask(client, "SCRIPT:" + CALL, max_tokens=limit, stream=True)
-                  for c in chunk.choices for call in c.delta.tool_calls or []]
+        pieces = [
+            call.function.arguments
+            for chunk in ask(client, "SCRIPT:" + CALL, max_tokens=limit, stream=True)
+            for c in chunk.choices
+            for call in c.delta.tool_calls or []
+        ]
         assert not pieces or isinstance(json.loads("".join(pieces)), dict)
 
 
 def test_a_broken_call_is_text(client):
     choice = ask(client, "SCRIPT:<tool_call>get weather and more").choices[0]
-    assert choice.message.tool_calls is None and "get weather" in choice.message.content and choice.finish_reason == "stop"
+    assert (
+        choice.message.tool_calls is None
+        and "get weather" in choice.message.content
+        and choice.finish_reason == "stop"
+    )
 
 
 def test_a_call_inside_a_thought(client):
     choice = ask(client, "SCRIPT:<think>so I call " + CALL).choices[0]
-    assert choice.message.tool_calls[0].function.name == "get_weather" and "so I call" in choice.message.reasoning
+    assert (
+        choice.message.tool_calls[0].function.name == "get_weather"
+        and "so I call" in choice.message.reasoning
+    )
 
 
 def test_round_trip(client):
     messages = [{"role": "user", "content": "SCRIPT:" + CALL}]
     first = ask(client, messages).choices[0].message
-    messages += [first.model_dump(exclude_none=True),
-                 {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "SCRIPT:It is sunny."}]
+    messages += [
+        first.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "SCRIPT:It is sunny."},
+    ]
     assert ask(client, messages).choices[0].message.content == "It is sunny."
     messages[-1]["content"] = [{"type": "text", "text": "SCRIPT:In parts."}]
     assert ask(client, messages).choices[0].message.content == "In parts."

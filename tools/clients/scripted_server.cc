@@ -161,13 +161,15 @@ Result<void> serve(const Flags& flags) {
   GLMV_ASSIGN(processing::Processor loaded, processing::Processor::load(folder));
   const auto processor = std::make_shared<const processing::Processor>(std::move(loaded));
   config.text.max_position_embeddings = 65536;
+  const int64_t real_vocab_size = config.text.vocab_size;
   config.text.vocab_size = std::max<int64_t>(flags.vocab_size, config.text.vocab_size);
   runtime::EngineSetup setup;
   setup.config = config;
   setup.options.max_running_requests = 64;
   setup.eos_ids.assign(config.eos_token_ids.begin(), config.eos_token_ids.end());
-  setup.token_bytes = [processor](int32_t id) {
-    return std::string(processor->tokenizer().token_bytes(id));
+  // Ids beyond the tokenizer's stand for words too, so that they are not masked.
+  setup.token_bytes = [processor, real_vocab_size](int32_t id) {
+    return id < real_vocab_size ? std::string(processor->tokenizer().token_bytes(id)) : "?";
   };
   GLMV_ASSIGN(auto engine,
               runtime::make_engine(

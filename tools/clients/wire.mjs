@@ -5,7 +5,8 @@ export const server = process.env.GLMV_SCRIPTED ?? "";
 if (!server) throw new Error("GLMV_SCRIPTED is not set: start the suites by tools/clients/run");
 export const root = process.env.GLMV_ROOT ?? process.cwd();
 export const picture = () =>
-  "data:image/png;base64," + readFileSync(root + "/examples/pictures/shapes.png").toString("base64");
+  "data:image/png;base64," +
+  readFileSync(root + "/examples/pictures/shapes.png").toString("base64");
 
 // A call as the model writes it; values that are no strings are written in JSON.
 export const callText = (name, values = {}) =>
@@ -29,7 +30,7 @@ export const metric = async (name) => {
 
 // Whether `condition` became true within a second.
 export const soon = async (condition) => {
-  for (const end = Date.now() + 1000; Date.now() < end; ) {
+  for (const end = Date.now() + 1000; Date.now() < end;) {
     if (await condition()) return true;
     await new Promise((done) => setTimeout(done, 10));
   }
