@@ -140,7 +140,10 @@ Result<int> run_serve(ServeFlags flags) {
                running == 1 ? "" : "s", flags.shutdown_timeout_s);
   }
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(flags.shutdown_timeout_s);
-  while (!http->drain(50ms) && !interrupted() && std::chrono::steady_clock::now() < deadline) {
+  // As long as others run, new requests are told to come again; then no connection is taken.
+  while ((http->num_handlers() > 0 || !http->drain(50ms)) && !interrupted() &&
+         std::chrono::steady_clock::now() < deadline) {
+    if (http->num_handlers() > 0) std::this_thread::sleep_for(10ms);
   }
   return 0;
 }

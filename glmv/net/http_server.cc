@@ -119,7 +119,13 @@ class Server final : public HttpServer {
   bool drain(std::chrono::milliseconds timeout) override {
     stop_accepting();
     draining_ = true;
-    return pool_->wait_idle(timeout);
+    const auto deadline = Clock::now() + timeout;
+    if (!pool_->wait_idle(timeout)) return false;
+    // What the handlers have said is still to be sent.
+    while (num_answers_ > 0 && Clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return num_answers_ == 0;
   }
 
   int num_connections() const override { return num_connections_; }
@@ -335,6 +341,7 @@ class Server final : public HttpServer {
   // False: the connection ends.
   template <class S>
   asio::awaitable<bool> answer(S& stream, HttpRequest request, bool keep_alive) {
+    const Counted counted(num_answers_);
     const auto executor = co_await asio::this_coro::executor;
     const auto timer = std::make_shared<asio::steady_timer>(executor);
     const auto exchange = std::make_shared<Exchange>(
@@ -397,6 +404,7 @@ class Server final : public HttpServer {
   std::atomic<bool> draining_ = false;
   std::atomic<bool> cutting_ = false;
   std::atomic<int> num_connections_ = 0;
+  std::atomic<int> num_answers_ = 0;  // that are made or sent
   std::mutex mutex_;
   std::list<std::weak_ptr<Exchange>> running_;
   asio::io_context io_;  // after what its coroutines use

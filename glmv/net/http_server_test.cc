@@ -268,6 +268,21 @@ TEST(HttpServer, DrainsAndCuts) {
   EXPECT_EQ(second.answer().status, 0);
 }
 
+TEST(HttpServer, DrainWaitsUntilAllIsSent) {
+  const std::string body(size_t{64} << 20, 'x');
+  std::binary_semaphore returned(0);
+  const auto server = serve([&](const HttpRequest&, HttpReply& reply) {
+    reply.send(200, {}, body);
+    returned.release();
+  });
+  TestConnection client(server->port());
+  client.request("GET", "/");
+  returned.acquire();
+  EXPECT_FALSE(server->drain(300ms));  // the handler is done, its reply not yet read
+  EXPECT_EQ(client.answer().body.size(), body.size());
+  EXPECT_TRUE(server->drain(5s));
+}
+
 TEST(HttpServer, ManyIdleConnectionsDoNotHinderOthers) {
   const auto server = serve(echo);
   std::vector<std::unique_ptr<TestConnection>> idle;

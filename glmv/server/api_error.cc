@@ -10,6 +10,8 @@ constexpr size_t kMaxMessageBytes = 1000;
 
 // "messages[2].content: must be ..." -> "messages[2].content"; empty for other text.
 std::string leading_path(const std::string& message) {
+  // The engine says "logit_bias[0] is ...".
+  if (message.starts_with("logit_bias")) return "logit_bias";
   const size_t colon = message.find(": ");
   if (colon == std::string::npos ||
       !(message.starts_with("messages") || message.starts_with("prompt"))) {
@@ -46,7 +48,8 @@ ApiError unread_request(int status, const std::string& message) {
     case 415: return {status, "unsupported_media_type", message, "", 0};
     // A bug's own text may tell of what is not the client's.
     case 500: return {status, "internal_error", "the server failed on this request; its log may say more", "", 0};
-    default: return {status, "invalid_request", message, "", 0};
+    case 431: return {status, "header_too_large", message, "", 0};
+    default: return {status, "invalid_http", message, "", 0};
   }
 }
 

@@ -16,7 +16,8 @@ void EventStream::begin() {
       {"Content-Type", events ? "text/event-stream; charset=utf-8" : "application/x-ndjson"},
       {"Cache-Control", "no-cache"},
       {"X-Accel-Buffering", "no"},
-      {"x-request-id", call_.request_id}};
+      {"x-request-id", call_.request_id},
+      {"request-id", call_.request_id}};
   headers.insert(headers.end(), more_headers_.begin(), more_headers_.end());
   // JSON lines know no comment.
   call_.reply.start(200, headers, events ? kHeartbeat : "",

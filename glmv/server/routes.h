@@ -18,7 +18,7 @@ struct Call {
   ErrorForm error_form = to_json;
 };
 // Counts the error and sends it.
-void fail(const Call& call, const ApiError& error);
+void fail(const Call& call, const ApiError& error, const net::HttpHeaders& more_headers = {});
 
 using Endpoint = void (*)(const Call& call);
 

@@ -176,7 +176,8 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
   if (found != nullptr) return found->endpoint(call);
   if (!allowed.empty()) {
     return fail(call, {405, "method_not_allowed",
-                       fmt::format("{} takes {}", request.path, allowed), "", 0});
+                       fmt::format("{} takes {}", request.path, allowed), "", 0},
+                {{"Allow", allowed}});
   }
   fail(call, {404, "route_not_found",
               fmt::format("there is no {} {}; try /v1/chat/completions or /v1/models",
@@ -185,14 +186,14 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
 
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
                const net::HttpHeaders& more_headers) {
-  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", request_id}};
+  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", request_id},
+                              {"request-id", request_id}};  // Anthropic's name
   headers.insert(headers.end(), more_headers.begin(), more_headers.end());
   reply.send(status, headers, wire_text(body));
 }
 
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
-                ErrorForm form) {
-  net::HttpHeaders more;
+                ErrorForm form, net::HttpHeaders more) {
   if (error.retry_after_s > 0) more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
   // What a repetition cannot change: clients repeat other errors of the server by themselves.
   if (error.status == 500 || error.status == 501 || error.code == "timeout") {
@@ -201,9 +202,9 @@ void send_error(net::HttpReply& reply, const ApiError& error, const std::string&
   send_json(reply, error.status, form(error), request_id, more);
 }
 
-void fail(const Call& call, const ApiError& error) {
+void fail(const Call& call, const ApiError& error, const net::HttpHeaders& more_headers) {
   call.server.metrics().add_error(error.code);
-  send_error(call.reply, error, call.request_id, call.error_form);
+  send_error(call.reply, error, call.request_id, call.error_form, more_headers);
 }
 
 }  // namespace glmv::server

@@ -120,7 +120,7 @@ using ErrorForm = Json (*)(const ApiError& error);
 
 // Both with the request's id.
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
-                ErrorForm form = to_json);
+                ErrorForm form = to_json, net::HttpHeaders more = {});
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
                const net::HttpHeaders& more_headers = {});
 

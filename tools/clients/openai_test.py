@@ -1,6 +1,6 @@
-"""OpenAI's Python client against a running `glmv serve` of models/nano: what tools/clients/run calls.
+"""OpenAI's Python client against `glmv serve` of models/nano; tools/clients/run calls it.
 
-    GLMV_SERVER=http://127.0.0.1:8000 pytest tools/clients/openai_test.py
+GLMV_SERVER=http://127.0.0.1:8000 pytest tools/clients/openai_test.py
 """
 
 import base64
@@ -52,10 +52,20 @@ def test_whole_reply(client):
 
 
 def test_stream_is_the_whole_reply(client):
-    for content in ("What colour is the star?", user(picture(), {"type": "text", "text": "How many shapes are there?"})):
+    for content in (
+        "What colour is the star?",
+        user(picture(), {"type": "text", "text": "How many shapes are there?"}),
+    ):
         whole = ask(client, content, temperature=0, max_tokens=60)
         text, thought, finish, usage = "", "", None, None
-        for chunk in ask(client, content, temperature=0, max_tokens=60, stream=True, stream_options={"include_usage": True}):
+        for chunk in ask(
+            client,
+            content,
+            temperature=0,
+            max_tokens=60,
+            stream=True,
+            stream_options={"include_usage": True},
+        ):
             for choice in chunk.choices:
                 text += choice.delta.content or ""
                 thought += getattr(choice.delta, "reasoning_content", None) or ""
@@ -74,7 +84,10 @@ def test_pictures_are_counted(client):
 
 
 def test_seed_and_choices(client):
-    texts = [[c.message.content for c in ask(client, seed=5, n=3, temperature=1.5).choices] for _ in range(2)]
+    texts = [
+        [c.message.content for c in ask(client, seed=5, n=3, temperature=1.5).choices]
+        for _ in range(2)
+    ]
     assert texts[0] == texts[1] and len(texts[0]) == 3
 
 
@@ -83,7 +96,11 @@ def test_logprobs(client):
     rows = reply.choices[0].logprobs.content
     assert len(rows) > 0
     for row in rows:
-        assert row.logprob <= 0 and len(row.top_logprobs) == 3 and bytes(row.bytes).decode(errors="replace") == row.token
+        assert (
+            row.logprob <= 0
+            and len(row.top_logprobs) == 3
+            and bytes(row.bytes).decode(errors="replace") == row.token
+        )
 
 
 def test_stop(client):
@@ -95,28 +112,55 @@ def test_stop(client):
 
 
 def test_parse_helper(client):
-    with client.chat.completions.stream(model="nano", messages=user("What colour is the star?"), max_tokens=20) as stream:
+    with client.chat.completions.stream(
+        model="nano", messages=user("What colour is the star?"), max_tokens=20
+    ) as stream:
         events = [event.type for event in stream]
-        assert "chunk" in events and stream.get_final_completion().choices[0].message.role == "assistant"
+        assert (
+            "chunk" in events
+            and stream.get_final_completion().choices[0].message.role == "assistant"
+        )
 
 
-@pytest.mark.parametrize("more, error, code", [
-    (dict(temperature=7), openai.BadRequestError, "invalid_value"),
-    (dict(messages=[]), openai.BadRequestError, "invalid_value"),
-    (dict(messages=[{"role": "robot", "content": "x"}]), openai.BadRequestError, "invalid_value"),
-    (dict(messages=user("word " * 20000)), openai.BadRequestError, "context_length_exceeded"),
-    (dict(messages=user({"type": "image_url", "image_url": {"url": "http://127.0.0.1/x.png"}}, {"type": "text", "text": "x"})),
-     openai.UnprocessableEntityError, "media_not_allowed"),
-    (dict(model="other"), openai.NotFoundError, "model_not_found"),
-])
+@pytest.mark.parametrize(
+    "more, error, code",
+    [
+        (dict(temperature=7), openai.BadRequestError, "invalid_value"),
+        (dict(messages=[]), openai.BadRequestError, "invalid_value"),
+        (
+            dict(messages=[{"role": "robot", "content": "x"}]),
+            openai.BadRequestError,
+            "invalid_value",
+        ),
+        (dict(messages=user("word " * 20000)), openai.BadRequestError, "context_length_exceeded"),
+        (
+            dict(
+                messages=user(
+                    {"type": "image_url", "image_url": {"url": "http://127.0.0.1/x.png"}},
+                    {"type": "text", "text": "x"},
+                )
+            ),
+            openai.UnprocessableEntityError,
+            "media_not_allowed",
+        ),
+        (dict(model="other"), openai.NotFoundError, "model_not_found"),
+    ],
+)
 def test_errors(client, more, error, code):
     for stream in (False, True):
         with pytest.raises(error) as caught:
-            client.chat.completions.create(**{"model": "nano", "messages": user("hi"), "stream": stream} | more)
-        assert caught.value.code == code and caught.value.type == ("not_found_error" if code == "model_not_found" else
-                                                                    "invalid_request_error")
+            client.chat.completions.create(
+                **{"model": "nano", "messages": user("hi"), "stream": stream} | more
+            )
+        assert caught.value.code == code and caught.value.type == (
+            "not_found_error" if code == "model_not_found" else "invalid_request_error"
+        )
         if code == "context_length_exceeded":
-            for words in ("maximum context length is", "prompt is too long", "context_length_exceeded"):
+            for words in (
+                "maximum context length is",
+                "prompt is too long",
+                "context_length_exceeded",
+            ):
                 assert words in str(caught.value)
 
 
