@@ -52,7 +52,8 @@ TEST(SelfTest, NamesWhatIsWrong) {
   EXPECT_NE(problem({answer({1}, NAN), answer({1}, NAN), fine}).find("\"finite\""), std::string::npos);
   EXPECT_NE(problem({fine, answer({1, 3}, -0.5f), answer({4}, -1)}).find("\"repeatable\""), std::string::npos);
   EXPECT_NE(problem({fine, answer({1}, -0.5f), answer({4}, -1)}).find("\"repeatable\""), std::string::npos);
-  EXPECT_EQ(problem({answer({1, 2}, -0.5f, 0.01f), answer({1, 3}, -0.5f), answer({4}, -1)}), "");  // a tie
+  // A tie.
+  EXPECT_EQ(problem({answer({1, 2}, -0.5f, 0.01f), answer({1, 3}, -0.5f), answer({4}, -1)}), "");
   EXPECT_NE(problem({fine, fine, fine}).find("\"sees pictures\""), std::string::npos);
   EXPECT_NE(problem({fine, fine, answer({4}, -1)}, {.output_ids = {1, 5}}).find("\"known answer\""),
             std::string::npos);

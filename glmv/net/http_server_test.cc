@@ -206,7 +206,8 @@ TEST(HttpServer, RefusesTwoWaysToReadOneRequest) {
 TEST(HttpServer, OutlivesRubbish) {
   const auto server = serve(echo);
   std::mt19937 random(5);
-  const std::string valid = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+  const std::string valid =
+      "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
   for (int round = 0; round < 300; ++round) {
     std::string bytes = valid + valid;
     for (int change = static_cast<int>(random() % 4); change >= 0; --change) {

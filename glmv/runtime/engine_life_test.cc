@@ -69,10 +69,10 @@ class BrokenRunner final : public ModelRunner {
  public:
   void attach_thread() override { throw std::runtime_error("no thread"); }
   int64_t vocab_size() const override { return ScriptedRunner::kVocabSize; }
-  std::optional<Start> start(Sequence&) override { return std::nullopt; }
+  std::optional<Start> start(Sequence&, int64_t) override { return std::nullopt; }
   bool reserve(Sequence&) override { return false; }
   void preempt(Sequence&) override {}
-  bool encode_medium(Sequence&, const std::function<bool(double)>&) override { return false; }
+  bool encode_medium(Sequence&, const std::function<Encoding(double)>&) override { return false; }
   std::vector<float> prefill(Sequence&, int64_t) override { return {}; }
   std::vector<float> decode(std::span<Sequence* const>) override { return {}; }
 };

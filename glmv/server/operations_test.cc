@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -65,7 +66,8 @@ TEST_F(Log, SaysWhoAskedForWhatAndNotWhatWasSaid) {
              key + "traceparent: " + trace + "\r\nUser-Agent: curl/8\r\nx-request-id: me\r\n");
   Json several = body;
   several.update({{"n", 2}, {"stream", true}});
-  const auto stream = server.ask("POST", "/v1/chat/completions", several.dump(), key + "traceparent: rubbish\r\n");
+  const auto stream = server.ask("POST", "/v1/chat/completions", several.dump(),
+                                 key + "traceparent: rubbish\r\n");
   server.ask("GET", "/v1/models", "", "x-api-key: wrong\r\n");
   server.ask("GET", "/health");
   const std::vector<Json> log = lines(4);
@@ -216,8 +218,9 @@ struct Sample {
 };
 
 bool is_name(std::string_view text) {
+  const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == ':'; };
   return !text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])) &&
-         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:") == text.npos;
+         std::ranges::all_of(text, fits);
 }
 
 std::vector<Sample> parse_exposition(const std::string& text) {

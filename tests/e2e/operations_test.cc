@@ -108,8 +108,8 @@ TEST_F(Program, ABrokenModelIsNotServed) {
   const std::string model = path("nan");
   ASSERT_EQ(run({"make-tiny", "-o", model, "--dtype", "bfloat16"}).exit_code, 0);
   std::string weights = read(std::filesystem::path(model) / "model.safetensors");
-  const size_t header = 8 + static_cast<unsigned char>(weights[0]) + 256 * static_cast<unsigned char>(weights[1]) +
-                        65536 * static_cast<unsigned char>(weights[2]);
+  const auto byte = [&](size_t i) { return size_t{static_cast<unsigned char>(weights[i])}; };
+  const size_t header = 8 + byte(0) + (byte(1) << 8) + (byte(2) << 16);
   std::fill(weights.begin() + static_cast<std::ptrdiff_t>(header), weights.end(), '\xff');
   write(std::filesystem::path(model) / "model.safetensors", weights);
   const Outcome outcome = run({"serve", model, "--port", "0"});
@@ -136,7 +136,8 @@ TEST_F(Program, PlanCountsTheBytesThatAreThere) {
     int64_t bytes = 0;
     for (const auto& [part, size] : inspected["parts"].items()) bytes += size["bytes"].get<int64_t>();
     for (const Json& row : plan["rows"]) {
-      if (row["name"] == "bfloat16") EXPECT_EQ(row["weights_bytes"], bytes) << family;
+      if (row["name"] != "bfloat16") continue;
+      EXPECT_EQ(row["weights_bytes"], bytes) << family;
     }
     EXPECT_EQ(plan["parameters"], inspected["parameters"]);
   }
@@ -179,10 +180,12 @@ TEST_F(Program, PlanOfPublishedShapes) {
 TEST_F(Program, BatchAnswersAsTheServerDoes) {
   const std::string model = tiny();
   std::string lines;
-  for (int i = 0; i < 6; ++i) lines += chat_line(fmt::format("id-{}", i), fmt::format("text {}", i)).dump() + "\n";
-  const Json remote = {{"role", "user"}, {"content", {{{"type", "image_url"}, {"image_url", {{"url", "file:///etc/passwd"}}}}}}};
+  for (int i = 0; i < 6; ++i) {
+    lines += chat_line(fmt::format("id-{}", i), fmt::format("text {}", i)).dump() + "\n";
+  }
+  const Json image = {{"type", "image_url"}, {"image_url", {{"url", "file:///etc/passwd"}}}};
   Json bad = chat_line("picture", "x");
-  bad["body"]["messages"] = {remote};
+  bad["body"]["messages"] = {{{"role", "user"}, {"content", {image}}}};
   lines += bad.dump() + "\n";
   const std::string out = path("out.jsonl");
   const Outcome outcome = run({"batch", file("in.jsonl", lines), out, "-m", model, "--concurrency", "3"});
@@ -205,16 +208,20 @@ TEST_F(Program, BatchAnswersAsTheServerDoes) {
 TEST_F(Program, BatchGoesOnAfterAKill) {
   const std::string model = tiny();
   std::string lines;
-  for (int i = 0; i < 40; ++i) lines += chat_line(fmt::format("id-{}", i), fmt::format("text {}", i), 60).dump() + "\n";
+  for (int i = 0; i < 40; ++i) {
+    lines += chat_line(fmt::format("id-{}", i), fmt::format("text {}", i), 60).dump() + "\n";
+  }
   const std::string in = file("in.jsonl", lines), out = path("out.jsonl");
   const Words command = {"batch", in, out, "-m", model, "--concurrency", "2"};
   for (const int signal : {SIGKILL, SIGINT}) {
     const size_t before = num_lines(out);
     Process process(command);
-    for (int i = 0; i < 3000 && num_lines(out) < before + 3 && process.running(); ++i) std::this_thread::sleep_for(5ms);
+    for (int i = 0; i < 3000 && num_lines(out) < before + 3 && process.running(); ++i) {
+      std::this_thread::sleep_for(5ms);
+    }
     process.send(signal);
     const Outcome stopped = process.wait();
-    if (signal == SIGINT) EXPECT_TRUE(stopped.exit_code == 130 || stopped.exit_code == 0) << stopped.err;
+    EXPECT_TRUE(signal == SIGKILL || stopped.exit_code == 130 || stopped.exit_code == 0) << stopped.err;
   }
   const size_t before = num_lines(out);
   EXPECT_GE(before, 6u);

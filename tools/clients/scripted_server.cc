@@ -87,7 +87,7 @@ class ScriptRunner final : public runtime::ModelRunner {
 
   int64_t vocab_size() const override { return vocab_size_; }
 
-  std::optional<Start> start(runtime::Sequence& sequence) override {
+  std::optional<Start> start(runtime::Sequence& sequence, int64_t) override {
     if (!sequence.runner_state) sequence.runner_state = std::make_unique<State>(*this, sequence);
     Start start;
     for (size_t i = 0; i < sequence.request.input.media.size(); ++i) start.media_left.push_back(i);
@@ -95,8 +95,8 @@ class ScriptRunner final : public runtime::ModelRunner {
   }
   bool reserve(runtime::Sequence&) override { return true; }
   void preempt(runtime::Sequence&) override {}
-  bool encode_medium(runtime::Sequence&, const std::function<bool(double)>& progress) override {
-    return progress(1);
+  bool encode_medium(runtime::Sequence&, const std::function<Encoding(double)>& progress) override {
+    return progress(1) != Encoding::kStop;
   }
 
   std::vector<float> prefill(runtime::Sequence& sequence, int64_t num_tokens) override {
