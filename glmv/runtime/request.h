@@ -52,12 +52,29 @@ struct LoopDetector {
   bool enabled = false;
 };
 
+class CompiledGrammar;  // grammar.h
+
+// A grammar that the answer must follow, from its first token on.
+struct AnswerGrammar {
+  std::shared_ptr<const CompiledGrammar> grammar;  // none: the answer is free
+  enum class Start {
+    kNow,            // with the first token
+    kMaybeThought,   // the output may begin with a thought
+    kBehindThought,  // the prompt closed the thought; line breaks may come before the answer
+  };
+  // Of an output that does not start inside a thought (ThinkingBudget::starts_open).
+  Start start = Start::kNow;
+  std::vector<int32_t> open_ids;            // forced behind a thought: <answer> for 4.1V
+  std::vector<int32_t> not_in_thought_ids;  // tags that would end it early
+};
+
 struct Request {
   processing::ModelInput input;
   SamplingParams sampling;
   StopConditions stop;
   ThinkingBudget thinking;
   LoopDetector loop;
+  AnswerGrammar answer;
 };
 
 struct TokenLogprob {
@@ -106,6 +123,7 @@ struct TokenEvent {
   std::optional<Status> error;              // with finish == kError
   int32_t stop_token_id = -1;               // EOS or stop id that ended the output (not emitted)
   std::string stop_string;                  // stop string that ended it
+  bool grammar_dead_end = false;            // with kStop: the grammar let nothing follow
   Timings timings;                          // at the end
   Usage usage;                              // at the end
 };
