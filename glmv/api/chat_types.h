@@ -17,6 +17,22 @@ namespace glmv::api {
 enum class Thinking { kAuto, kOn, kOff };
 enum class ToolChoice { kAuto, kNone, kRequired, kNamed };
 
+// What an answer must look like.
+enum class ConstraintKind {
+  kJsonObject,     // any JSON object; no text
+  kJsonSchema,     // a JSON schema
+  kRegex,          // of the whole answer
+  kChoice,         // JSON list of strings
+  kEbnf,           // XGrammar's notation
+  kGbnf,           // llama.cpp's notation
+  kStructuralTag,  // XGrammar's structural tag
+};
+struct Constraint {
+  ConstraintKind kind = ConstraintKind::kJsonObject;
+  std::string text;
+  std::string field;  // of the request, for errors: "response_format.json_schema.schema"
+};
+
 struct ChatRequest {
   std::vector<text::Message> messages;
   std::optional<double> temperature;   // unset fields take the checkpoint's generation_config
@@ -46,6 +62,7 @@ struct ChatRequest {
   std::string tool_name;               // kNamed: the only function that may be called
   bool parallel_tool_calls = true;     // false: one call at most
   int64_t priority = 0;                // lower first; of equal ones who came first
+  std::optional<Constraint> constraint;
   std::string cache_salt;              // prefixes are shared among requests with the same one
 };
 
@@ -100,6 +117,7 @@ struct ChatReply {
   std::vector<AnswerBox> boxes;   // grounding boxes of the content
   std::vector<AnswerPoint> points;
   std::string finish_reason;      // stop | length | cancelled | repetition
+  bool grammar_dead_end = false;  // with stop: the constraint let nothing follow, the answer is not whole
   std::vector<int32_t> prompt_ids;
   std::vector<int32_t> output_ids;
   std::vector<std::vector<int64_t>> image_grid_thw;

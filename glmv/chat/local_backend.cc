@@ -60,7 +60,8 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
     : processor_(std::move(processor)),
       engine_(std::move(engine)),
       defaults_(std::move(defaults)),
-      tags_(output_tags(processor_->tokenizer())) {}
+      tags_(output_tags(processor_->tokenizer())),
+      structured_(processor_->tokenizer(), tags_, defaults_, engine_->config().text.vocab_size) {}
 
 Result<api::ChatReply> LocalBackend::chat(
     const api::ChatRequest& request, const std::function<bool(const api::ChatChunk&)>& on_chunk) {
@@ -72,6 +73,7 @@ Result<api::ChatReply> LocalBackend::chat(
   api::ChatReply reply;
   const BoxFrame frame = describe_prompt(input, reply);
   runtime::Request job = build_request(request, defaults_, tokenizer, tags_, reply_begins);
+  GLMV_RETURN_IF_ERROR(structured_.constrain(request, reply_begins, job));
   job.input = std::move(input);
   reply.timings.preprocess_ms =
       std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -102,6 +104,7 @@ Result<api::ChatReply> LocalBackend::chat(
   assembler.fill(reply, streamed);
   fill_boxes(assembler.marked_answer(streamed), frame.image, frame.width, frame.height, reply);
   reply.finish_reason = wanted ? wire_name(event.finish) : "cancelled";
+  reply.grammar_dead_end = event.grammar_dead_end;
   reply.usage.completion_tokens =
       wanted ? event.usage.completion_tokens : static_cast<int64_t>(reply.output_ids.size());
   reply.usage.cached_tokens = event.usage.cached_tokens;

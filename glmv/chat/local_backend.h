@@ -5,6 +5,7 @@
 
 #include "glmv/api/chat_backend.h"
 #include "glmv/api/model_service.h"
+#include "glmv/chat/structured_answer.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/parsers/output_tags.h"
 #include "glmv/processing/processor.h"
@@ -43,6 +44,7 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   std::unique_ptr<runtime::Engine> engine_;
   checkpoint::GenerationConfig defaults_;
   parsers::OutputTags tags_;
+  StructuredAnswers structured_;
 };
 
 }  // namespace glmv::chat

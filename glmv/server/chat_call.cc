@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "glmv/base/utf8.h"
+#include "glmv/server/structured_output.h"
 
 namespace glmv::server {
 namespace {
@@ -197,10 +198,6 @@ ApiResult<void> refuse_unserved(const Json& body) {
   if (const Json* tools = find(body, "tools"); tools != nullptr && !(tools->is_array() && tools->empty())) {
     return bad_field("tools", "tool calls are not served yet", "unsupported_parameter");
   }
-  const Json* format = find(body, "response_format");
-  if (format != nullptr && (!format->is_object() || format->value("type", Json()) != "text")) {
-    return bad_field("response_format", "only {\"type\": \"text\"} is served yet", "unsupported_parameter");
-  }
   return {};
 }
 
@@ -256,6 +253,7 @@ ApiResult<ChatCall> parse_chat_call(Json body) {
   GLMV_RETURN_IF_ERROR(read_logit_bias(body, call.request));
   GLMV_RETURN_IF_ERROR(read_logprobs(body, call.request));
   GLMV_RETURN_IF_ERROR(read_thinking(body, call.request));
+  GLMV_ASSIGN(call.request.constraint, read_structured_output(body));
   std::optional<int64_t> n;
   GLMV_FIELD(n, integer(body, "n", 1, kMaxChoices));
   call.n = static_cast<int>(n.value_or(1));

@@ -46,10 +46,12 @@ Json choice_json(const api::ChatReply& reply, int index, bool include_reasoning)
     message["x_boxed"] = Json::array();
     for (const std::string& text : reply.boxed) message["x_boxed"].push_back(repair_utf8(text));
   }
-  return {{"index", index},
-          {"message", std::move(message)},
-          {"logprobs", logprobs_json(reply.logprobs)},
-          {"finish_reason", finish_reason(reply)}};
+  Json choice = {{"index", index},
+                 {"message", std::move(message)},
+                 {"logprobs", logprobs_json(reply.logprobs)},
+                 {"finish_reason", finish_reason(reply)}};
+  if (reply.grammar_dead_end) choice["x_grammar_dead_end"] = true;
+  return choice;
 }
 
 Json usage_json(const std::vector<api::ChatReply>& replies) {
