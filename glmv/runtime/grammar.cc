@@ -1,6 +1,7 @@
 #include "glmv/runtime/grammar.h"
 
 #include <algorithm>
+#include <charconv>
 #include <list>
 #include <mutex>
 #include <unordered_map>
@@ -20,14 +21,61 @@ namespace {
 // reach it by its id.
 constexpr char kNotText = '\xff';
 // Between two parts of a JSON document; without a limit a weak model may never come to an end.
-constexpr int kMaxWhiteSpace = 64;
+constexpr int kMaxWhiteSpace = 20;
 
-std::vector<std::string> vocabulary_texts(const GrammarVocabulary& vocabulary) {
+std::vector<std::string> texts_of(const GrammarVocabulary& vocabulary) {
   std::vector<std::string> out;
   for (int32_t id = 0; id < vocabulary.vocab_size; ++id) out.push_back(vocabulary.token_bytes(id));
-  for (const int32_t id : vocabulary.added_ids) {
-    if (id >= 0 && id < vocabulary.vocab_size) out[id].insert(out[id].begin(), kNotText);
+  return out;
+}
+
+std::vector<int32_t> added_of(const GrammarVocabulary& vocabulary) {
+  std::vector<int32_t> ids = vocabulary.added_ids;
+  ids.insert(ids.end(), vocabulary.stop_ids.begin(), vocabulary.stop_ids.end());
+  std::erase_if(ids, [&](int32_t id) { return id < 0 || id >= vocabulary.vocab_size; });
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+std::vector<std::string> without_added(std::vector<std::string> texts,
+                                       std::span<const int32_t> added) {
+  for (const int32_t id : added) texts[id].insert(texts[id].begin(), kNotText);
+  return texts;
+}
+
+// The numbers of a text, as ids are written in grammars.
+void collect_numbers(std::string_view text, std::vector<int32_t>& out) {
+  for (size_t at = 0; at < text.size();) {
+    int32_t number = 0;
+    const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), number);
+    if (error == std::errc()) out.push_back(number);
+    at = std::max<size_t>(at + 1, static_cast<size_t>(end - text.data()));
   }
+}
+
+// Ids of the tokens that a structural tag names by number or text.
+void collect_names(const Json& json, const GrammarTokens& tokens, std::vector<int32_t>& out) {
+  if (json.is_structured()) {
+    for (const Json& part : json) collect_names(part, tokens, out);
+  } else if (json.is_number_integer()) {
+    out.push_back(static_cast<int32_t>(std::clamp<int64_t>(json.get<int64_t>(), -1, INT32_MAX)));
+  } else if (json.is_string()) {
+    for (const int32_t id : tokens.added_ids) {
+      if (json.get_ref<const std::string&>() == tokens.texts[id]) out.push_back(id);
+    }
+  }
+}
+
+// Added tokens that cannot be meant.
+std::vector<int32_t> masked_ids(const GrammarSource& source, const GrammarTokens& tokens) {
+  std::vector<int32_t> named = tokens.stop_ids;
+  if (source.kind == GrammarKind::kEbnf) collect_numbers(source.text, named);
+  if (source.kind == GrammarKind::kStructuralTag || source.kind == GrammarKind::kToolCalls) {
+    if (const auto json = parse_json(source.text, "")) collect_names(*json, tokens, named);
+  }
+  std::vector<int32_t> out = tokens.added_ids;
+  std::erase_if(out, [&](int32_t id) { return std::ranges::find(named, id) != named.end(); });
   return out;
 }
 
@@ -182,14 +230,15 @@ Result<xgrammar::CompiledGrammar> compile_now(const GrammarSource& source,
 }  // namespace
 
 GrammarTokens::GrammarTokens(const GrammarVocabulary& vocabulary)
-    : info(vocabulary_texts(vocabulary), xgrammar::VocabType::RAW,
-           static_cast<int>(vocabulary.vocab_size), vocabulary.stop_ids),
+    : texts(texts_of(vocabulary)),
+      added_ids(added_of(vocabulary)),
+      info(without_added(texts, added_ids), xgrammar::VocabType::RAW, static_cast<int>(texts.size()),
+           vocabulary.stop_ids),
       stop_ids(vocabulary.stop_ids),
-      vocab_size(static_cast<int32_t>(vocabulary.vocab_size)) {
-  for (int32_t id = 0; id < vocab_size; ++id) {
-    const std::string text = vocabulary.token_bytes(id);
-    if (!text.empty() && text.find_first_not_of("\r\n") == std::string::npos) {
-      line_break_ids.push_back(id);
+      utf8(std::vector<std::string_view>(texts.begin(), texts.end()), added_ids) {
+  for (size_t id = 0; id < texts.size(); ++id) {
+    if (!texts[id].empty() && texts[id].find_first_not_of("\r\n") == std::string::npos) {
+      line_break_ids.push_back(static_cast<int32_t>(id));
     }
   }
 }
@@ -269,7 +318,8 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCompiler::compile(
   }
   GLMV_ASSIGN(xgrammar::CompiledGrammar compiled, compile_now(source, info));
   auto grammar = std::make_shared<const CompiledGrammar>(
-      std::make_unique<CompiledGrammar::Impl>(std::move(compiled), impl_->tokens));
+      std::make_unique<CompiledGrammar::Impl>(std::move(compiled), masked_ids(source, *impl_->tokens),
+                                              impl_->tokens));
   impl_->keep(key, grammar);
   return grammar;
 }

@@ -22,6 +22,7 @@ struct GrammarMatcher::Impl {
   xgrammar::GrammarMatcher matcher;
   std::vector<int32_t> words;  // one bit per token
   bool filled = false;
+  int utf8_state = Utf8Masks::kWhole;
 };
 
 GrammarMatcher::GrammarMatcher(std::shared_ptr<const CompiledGrammar> grammar) {
@@ -29,7 +30,7 @@ GrammarMatcher::GrammarMatcher(std::shared_ptr<const CompiledGrammar> grammar) {
   impl_ = std::make_unique<Impl>(Impl{
       .grammar = grammar,
       .matcher = xgrammar::GrammarMatcher(impl.compiled),
-      .words = std::vector<int32_t>(xgrammar::GetBitmaskSize(impl.tokens->vocab_size)),
+      .words = std::vector<int32_t>(xgrammar::GetBitmaskSize(static_cast<int>(impl.tokens->texts.size()))),
   });
 }
 GrammarMatcher::~GrammarMatcher() = default;
@@ -37,12 +38,18 @@ GrammarMatcher::GrammarMatcher(GrammarMatcher&&) noexcept = default;
 GrammarMatcher& GrammarMatcher::operator=(GrammarMatcher&&) noexcept = default;
 
 bool GrammarMatcher::accept(int32_t token_id) {
-  if (!impl_->matcher.AcceptToken(token_id)) return false;
+  const GrammarTokens& tokens = *impl_->grammar->impl_->tokens;
+  if (!allows(token_id) || !impl_->matcher.AcceptToken(token_id)) return false;
   impl_->filled = false;
+  if (!tokens.is_added(token_id)) {
+    impl_->utf8_state = Utf8Masks::next(impl_->utf8_state, tokens.texts[token_id]);
+  }
   return true;
 }
 
-bool GrammarMatcher::is_complete() const { return impl_->matcher.IsCompleted(); }
+bool GrammarMatcher::is_complete() const {
+  return impl_->matcher.IsCompleted() && impl_->utf8_state == Utf8Masks::kWhole;
+}
 
 std::span<const uint32_t> GrammarMatcher::allowed() {
   std::vector<int32_t>& words = impl_->words;
@@ -60,6 +67,12 @@ std::span<const uint32_t> GrammarMatcher::allowed() {
                       .byte_offset = 0};
       // False where every token may come, the mask then says so too.
       impl_->matcher.FillNextTokenBitmask(&tensor);
+      const CompiledGrammar::Impl& grammar = *impl_->grammar->impl_;
+      const std::span<const uint32_t> valid = grammar.tokens->utf8.allowed(impl_->utf8_state);
+      for (size_t i = 0; i < words.size(); ++i) words[i] &= static_cast<int32_t>(valid[i]);
+      for (const int32_t id : grammar.masked_ids) {
+        words[id / 32] &= static_cast<int32_t>(~(uint32_t{1} << (id % 32)));
+      }
     }
     impl_->filled = true;
   }

@@ -42,6 +42,19 @@ class Grammars : public testing::Test {
     return grammar_takes(toy_, grammar, text);
   }
 
+  std::string bytes_of(const std::vector<int32_t>& ids) const {
+    std::string out;
+    for (const int32_t id : ids) out += toy_.texts[id];
+    return out;
+  }
+  // Valid UTF-8, or the beginning of it.
+  static bool valid_so_far(const std::string& text) {
+    const auto at = find_invalid_utf8(text);
+    if (!at) return true;
+    const DecodedChar bad = decode_utf8(text, *at);
+    return bad.incomplete && *at + bad.num_bytes == text.size();
+  }
+
   ToyVocabulary toy_;
   GrammarCompiler compiler_{toy_.vocabulary(), {.compile_seconds = 2}};
 };
@@ -93,6 +106,7 @@ TEST_F(Grammars, TheMaskIsWhatBruteForceFinds) {
           if (id == toy_.eos) {
             taken = byte_by_byte.is_complete();
           } else {
+            taken = taken && valid_so_far(bytes_of(prefix) + toy_.texts[id]);
             for (size_t i = 0; taken && i < toy_.texts[id].size(); ++i) {
               taken = byte_by_byte.accept(static_cast<unsigned char>(toy_.texts[id][i]));
             }
@@ -139,8 +153,23 @@ TEST_F(Grammars, NoCharacterIsLeftHalfDone) {
   Random random(5);
   for (int i = 0; i < 200; ++i) {
     const auto text = random_sample(toy_, grammar, random, 60);
-    if (text) EXPECT_EQ(find_invalid_utf8(*text), std::nullopt) << i;
+    if (text) {
+      EXPECT_EQ(find_invalid_utf8(*text), std::nullopt) << i;
+    }
   }
+}
+
+TEST_F(Grammars, AnyTextOfATagIsCharacters) {
+  const auto grammar = compile(Kind::kStructuralTag, R"({"format":{"type":"any_text"}})");
+  Random random(9);
+  for (int i = 0; i < 100; ++i) {
+    const auto text = random_sample(toy_, grammar, random, 40);
+    if (text) {
+      EXPECT_EQ(find_invalid_utf8(*text), std::nullopt) << i;
+    }
+  }
+  GrammarMatcher matcher(grammar);
+  for (const int32_t id : toy_.added) EXPECT_EQ(matcher.allows(id), id == toy_.eos) << toy_.texts[id];
 }
 
 TEST_F(Grammars, AddedTokensAreNoText) {

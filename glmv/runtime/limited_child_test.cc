@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -26,8 +27,8 @@ TEST(LimitedChild, ResultsComeBack) {
 TEST(LimitedChild, EndlessWorkEnds) {
   const auto result = run_in_child(
       []() -> Result<void> {
-        for (volatile int i = 0;; i = i + 1) {
-        }
+        std::atomic<int> count = 0;
+        while (true) ++count;
       },
       {.cpu_seconds = 1});
   ASSERT_FALSE(result);

@@ -24,7 +24,7 @@ Json regex(std::string_view pattern) { return {{"type", "regex"}, {"pattern", pa
 Json line_break() { return wrap("optional", text("\n")); }
 
 // Text that no parser takes for a tag.
-Json free_text() {
+Json text_without_tags() {
   return {{"type", "any_text"},
           {"excludes", {kValueClose, kCallClose, kValueOpen, kKeyOpen, kKeyClose, kCallOpen}}};
 }
@@ -77,6 +77,11 @@ class Builder {
     return out;
   }
 
+  // A tag that is a token is no text, however the text is spelled.
+  Json free_text() const {
+    return token_id_(kValueClose) ? regex("[^\\x00]*") : text_without_tags();
+  }
+
   static Json unfold(Json schema, const Json& definitions) {
     constexpr std::string_view kPrefix = "#/$defs/";
     for (int i = 0; i < kMaxUnfolded && schema.is_object() && schema.contains("$ref"); ++i) {
@@ -96,7 +101,7 @@ class Builder {
   }
 
   // `schema` is prepared.
-  static Json value_of(const Json& folded, const Json& definitions, int depth) {
+  Json value_of(const Json& folded, const Json& definitions, int depth) const {
     const Json schema = unfold(folded, definitions);
     if (schema.is_boolean() || schema.empty()) return free_text();
     for (const char* key : {"anyOf", "oneOf"}) {
@@ -107,7 +112,7 @@ class Builder {
       }
       // Free text holds all other values.
       for (const Json& option : options) {
-        if (option["type"] == "any_text") return option;
+        if (option == free_text()) return option;
       }
       return any_of(std::move(options));
     }

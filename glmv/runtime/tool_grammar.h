@@ -24,7 +24,7 @@ using TokenLookup = std::function<std::optional<int32_t>(std::string_view)>;
 
 // One call or more of the functions in `tools`, OpenAI's list, and nothing else. Keys come in the order
 // of `properties`; required ones must come, others may; other keys only where additionalProperties says
-// so or no properties are named. A string value is any text without "</arg_value>"; its enum, pattern,
+// so or no properties are named. A string value is any text without tags; its enum, pattern,
 // format and lengths hold for the raw text. All other values are JSON of their schema.
 //
 // Errors: invalid_argument with the path in `tools` ("tools[0].function.parameters: #/properties/a/not:

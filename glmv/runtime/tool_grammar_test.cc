@@ -96,9 +96,9 @@ TEST_P(ToolGrammar, AValueHoldsNoTag) {
   for (const int32_t id : toy_.added) {
     EXPECT_EQ(matcher.allows(id), toy_.texts[id] == "</arg_value>") << toy_.texts[id];
   }
-  // Spelled out in ordinary tokens it ends the value where there is no such token, else it is refused.
-  for (const char c : std::string_view("</arg_value")) ASSERT_TRUE(matcher.accept(c));
-  EXPECT_EQ(matcher.allows('>'), !GetParam());
+  // Spelled out in ordinary tokens it is text where there is such a token, else it ends the value.
+  for (const char c : std::string_view("</arg_value>")) ASSERT_TRUE(matcher.accept(c));
+  EXPECT_EQ(matcher.allows('x'), GetParam());
 }
 
 TEST_P(ToolGrammar, ErrorsNameTheTool) {
