@@ -80,8 +80,8 @@ std::vector<int32_t> masked_ids(const GrammarSource& source, const GrammarTokens
 }
 
 // The right side of a rule as XGrammar prints it, and what stands there instead. Its strings of
-// limited length hold raw control characters, its escapes halves of surrogate pairs: neither is JSON
-// that every reader takes.
+// limited length hold raw control characters, its escapes halves of surrogate pairs, its numbers more
+// digits than any number type: none is JSON that every reader takes.
 struct RuleFix {
   std::string_view printed;
   std::string_view fixed;
@@ -92,6 +92,11 @@ constexpr RuleFix kRuleFixes[] = {
      R"( | ("u" [Dd] [0-7] [A-Fa-f0-9] [A-Fa-f0-9]))"
      R"( | ("u" [Dd] [89ABab] [A-Fa-f0-9] [A-Fa-f0-9] "\\u" [Dd] [C-Fc-f] [A-Fa-f0-9] [A-Fa-f0-9]))"},
     {R"((([^\"\\\r\n])))", R"(([^\"\\\0-\x1f]) | ("\\" [\"\\/bfnrt]))"},
+    {R"((("0") | (basic_integer_1 [1-9] [0-9]*)))", R"(("0") | (basic_integer_1 [1-9] [0-9]{0,17}))"},
+    {R"((("0") | ([1-9] [0-9]*)))", R"(("0") | ([1-9] [0-9]{0,17}))"},
+    {R"(("" | ("." basic_number_digits{1, -1})))", R"("" | ("." [0-9]{1,17}))"},
+    {R"(("" | ([eE] basic_number_4 basic_number_digits{1, -1})))",
+     R"("" | ([eE] basic_number_4 [0-9]{1,2}))"},
 };
 
 std::string fix_rules(const std::string& printed) {
@@ -128,6 +133,11 @@ Result<void> prepare_schemas(Json& tag, const std::string& pointer) {
     auto prepared = prepare_json_schema(tag["json_schema"]);
     if (!prepared) return in_context(pointer + "/json_schema", prepared.error());
     tag["json_schema"] = std::move(*prepared);
+    return {};
+  }
+  if (tag.is_object() && tag.value("type", Json()) == "regex" &&
+      tag.value("pattern", Json()).is_string()) {
+    tag["pattern"] = unfold_optional_groups(tag["pattern"]);
     return {};
   }
   if (tag.is_object()) {

@@ -145,6 +145,39 @@ std::string gbnf_to_ebnf(const std::string& text) {
   return out;
 }
 
+std::string unfold_optional_groups(const std::string& regex) {
+  std::string out;
+  std::vector<size_t> open;  // where groups begin in `out`
+  bool in_class = false;
+  for (size_t i = 0; i < regex.size(); ++i) {
+    const char c = regex[i];
+    if (c == '\\') {
+      out += regex.substr(i, 2);
+      ++i;
+      continue;
+    }
+    if (in_class) {
+      in_class = c != ']';
+    } else if (c == '[') {
+      in_class = true;
+    } else if (c == '(') {
+      open.push_back(out.size());
+    } else if (c == ')' && !open.empty()) {
+      const size_t begin = open.back();
+      open.pop_back();
+      if (i + 1 < regex.size() && regex[i + 1] == '?') {
+        out.insert(begin, "(|");
+        out += "))";
+        ++i;
+        if (i + 1 < regex.size() && regex[i + 1] == '?') ++i;  // lazy: the same texts
+        continue;
+      }
+    }
+    out += c;
+  }
+  return out;
+}
+
 std::string ebnf_literal(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "glmv/runtime/grammar_source.h"
 #include "glmv/runtime/json_schema_merge.h"
 
 namespace glmv::runtime {
@@ -320,7 +321,7 @@ class Preparer {
         return invalid_argument("{}/format: is not supported together with pattern, minLength or "
                                 "maxLength", pointer);
       }
-      out["pattern"] = row->pattern;
+      out["pattern"] = unfold_optional_groups(std::string(row->pattern));
       return out;
     }
     if (schema.contains("pattern")) {
@@ -331,7 +332,13 @@ class Preparer {
         return invalid_argument("{}/pattern: is not supported together with minLength or maxLength",
                                 pointer);
       }
-      out["pattern"] = whole_pattern(schema["pattern"]);
+      const std::string pattern = schema["pattern"];
+      // They would have to be escaped in a JSON string, which the automaton does not know.
+      if (pattern.find('"') != std::string::npos || pattern.find("\\\\") != std::string::npos) {
+        return invalid_argument("{}/pattern: quotation marks and backslashes inside of strings are not "
+                                "supported", pointer);
+      }
+      out["pattern"] = unfold_optional_groups(whole_pattern(pattern));
       return out;
     }
     GLMV_RETURN_IF_ERROR(copy_counts(schema, "minLength", "maxLength", pointer, out));
@@ -374,6 +381,7 @@ class Preparer {
       }
       out[name] = held;
     }
+    close_range(out, whole);
     if (out.contains("minimum") && out.contains("maximum") && out["minimum"] > out["maximum"]) {
       return invalid_argument("{}: no number lies between {} and {}", pointer, out["minimum"].dump(),
                               out["maximum"].dump());
@@ -385,6 +393,15 @@ class Preparer {
       out["multipleOf"] = schema["multipleOf"];
     }
     return out;
+  }
+
+  // Half a range would let a number have any count of digits.
+  static void close_range(Json& out, bool whole) {
+    const bool low = out.contains("minimum") || out.contains("exclusiveMinimum");
+    const bool high = out.contains("maximum") || out.contains("exclusiveMaximum");
+    if (low == high) return;
+    const auto end = static_cast<int64_t>(low ? kMaxInteger : -kMaxInteger);
+    out[low ? "maximum" : "minimum"] = whole ? Json(end) : Json(static_cast<double>(end));
   }
 
   Result<Json> array(const Json& schema, const std::string& pointer, int depth) {

@@ -30,6 +30,7 @@ TEST(JsonSchema, WhatIsNotEnforcedIsNamedByItsPointer) {
       {R"({"type":"array","uniqueItems":true})", "#/uniqueItems"},
       {R"({"type":"string","format":"colour"})", "#/format"},
       {R"({"type":"string","pattern":"a","minLength":2})", "#/pattern"},
+      {R"({"type":"string","pattern":"a\\\\b"})", "#/pattern"},
       {R"({"type":"number","multipleOf":0.1})", "#/multipleOf"},
       {R"({"anyOf":[{"type":"string"},{"dependentRequired":{}}]})", "#/anyOf/1/dependentRequired"},
       {R"({"$ref":"#/$defs/A","$defs":{"A":{"type":"array","items":{"not":{}}}}})", "#/$defs/A/items/not"},
@@ -60,10 +61,10 @@ TEST(JsonSchema, AnnotationsAreDropped) {
 TEST(JsonSchema, PartsThatHoldTogetherAreMerged) {
   EXPECT_EQ(prepared(R"({"allOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},
                                   {"properties":{"b":{"type":"null"},"a":{"minimum":3}}}]})"),
-            nlohmann::json::parse(R"({"type":"object","properties":{"a":{"type":"integer","minimum":3},"b":{"type":"null"}},
+            nlohmann::json::parse(R"({"type":"object","properties":{"a":{"type":"integer","minimum":3,"maximum":9000000000000000},"b":{"type":"null"}},
                             "required":["a"],"additionalProperties":false})"));
   EXPECT_EQ(prepared(R"({"type":"integer","minimum":1,"anyOf":[{"maximum":3},{"minimum":7}]})"),
-            nlohmann::json::parse(R"({"anyOf":[{"type":"integer","minimum":1,"maximum":3},{"type":"integer","minimum":7}]})"));
+            nlohmann::json::parse(R"({"anyOf":[{"type":"integer","minimum":1,"maximum":3},{"type":"integer","minimum":7,"maximum":9000000000000000}]})"));
   EXPECT_EQ(prepared(R"({"type":["number","string"],"allOf":[{"type":"integer"}]})"),
             nlohmann::json::parse(R"({"type":"integer"})"));
   EXPECT_EQ(prepared(R"({"$ref":"#/$defs/A","maxLength":4,"$defs":{"A":{"type":"string","maxLength":9}}})"),
@@ -74,7 +75,7 @@ TEST(JsonSchema, WholeNumbersHaveWholeBounds) {
   EXPECT_EQ(prepared(R"({"type":"integer","exclusiveMinimum":0,"maximum":3.7})"),
             nlohmann::json::parse(R"({"type":"integer","minimum":1,"maximum":3})"));
   EXPECT_EQ(prepared(R"({"type":"integer","minimum":2,"exclusiveMinimum":0.5})"),
-            nlohmann::json::parse(R"({"type":"integer","minimum":2})"));
+            nlohmann::json::parse(R"({"type":"integer","minimum":2,"maximum":9000000000000000})"));
 }
 
 TEST(JsonSchema, EnumsAndConstantsOfAType) {
