@@ -135,6 +135,12 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
                      "tokens of thought before the answer is forced")->group(length);
   command.add_flag("--detect-repetition", flags.detect_repetition,
                    "stop when the output goes in circles")->group(length);
+  const std::string form = "Form of the answer (one of)";
+  command.add_option("--json-schema", flags.json_schema, "JSON schema, or a file that holds it")
+      ->group(form);
+  command.add_option("--regex", flags.regex, "regular expression of the whole answer")->group(form);
+  command.add_option("--choice", flags.choice, "answers to choose from: a,b,c")->group(form);
+  command.add_option("--grammar", flags.grammar, "file with a grammar (GBNF or EBNF)")->group(form);
   const std::string input = "Input";
   command.add_option("-s,--system", flags.system, "system prompt, or @FILE")->group(input);
   command.add_option("--max-pixels", flags.max_pixels,
@@ -143,6 +149,37 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   command.add_flag("--trust-special-tokens", flags.trust_special_tokens,
                    "special tokens typed in the text count as structure")->group(input);
 }
+
+namespace {
+
+// None when no flag asks for a form.
+Result<std::optional<api::Constraint>> constraint(const ChatFlags& flags) {
+  std::vector<api::Constraint> found;
+  if (!flags.json_schema.empty()) {
+    std::string schema = flags.json_schema;
+    if (schema.front() != '{') {
+      GLMV_ASSIGN(schema, read_file(schema, 1 << 20));
+    }
+    found.push_back({api::ConstraintKind::kJsonSchema, std::move(schema), "--json-schema"});
+  }
+  if (!flags.regex.empty()) found.push_back({api::ConstraintKind::kRegex, flags.regex, "--regex"});
+  if (!flags.choice.empty()) {
+    const Json choices = CLI::detail::split(flags.choice, ',');
+    found.push_back({api::ConstraintKind::kChoice, choices.dump(), "--choice"});
+  }
+  if (!flags.grammar.empty()) {
+    GLMV_ASSIGN(std::string grammar, read_file(flags.grammar, 1 << 20));
+    found.push_back({api::ConstraintKind::kGbnf, std::move(grammar), "--grammar"});
+  }
+  if (found.empty()) return std::nullopt;
+  if (found.size() > 1) {
+    return invalid_argument("{} and {} both say what the answer looks like: give one of them",
+                            found[0].field, found[1].field);
+  }
+  return std::move(found[0]);
+}
+
+}  // namespace
 
 Result<api::ChatRequest> chat_request(const ChatFlags& flags) {
   api::ChatRequest request;
@@ -171,6 +208,7 @@ Result<api::ChatRequest> chat_request(const ChatFlags& flags) {
   request.drop_restated = true;
   request.max_pixels = flags.max_pixels;
   request.trust_special_tokens = flags.trust_special_tokens;
+  GLMV_ASSIGN(request.constraint, constraint(flags));
   if (!flags.system.empty()) {
     std::string text = flags.system;
     if (text.front() == '@') {

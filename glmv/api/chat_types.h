@@ -25,6 +25,22 @@ struct RawPrompt {
   std::vector<int32_t> ids;  // instead of the text, unless empty
 };
 
+// What an answer must look like.
+enum class ConstraintKind {
+  kJsonObject,     // any JSON object; no text
+  kJsonSchema,     // a JSON schema
+  kRegex,          // of the whole answer
+  kChoice,         // JSON list of strings
+  kEbnf,           // XGrammar's notation
+  kGbnf,           // llama.cpp's notation
+  kStructuralTag,  // XGrammar's structural tag
+};
+struct Constraint {
+  ConstraintKind kind = ConstraintKind::kJsonObject;
+  std::string text;
+  std::string field;  // of the request, for errors: "response_format.json_schema.schema"
+};
+
 struct ChatRequest {
   std::vector<text::Message> messages;
   std::optional<RawPrompt> raw_prompt;  // goes on from here; messages must be empty
@@ -67,6 +83,7 @@ struct ChatRequest {
   int64_t priority = 0;                // lower first; of equal ones who came first
   // Set to true from any thread: the thought under way ends.
   std::shared_ptr<std::atomic<bool>> end_thinking;
+  std::optional<Constraint> constraint;
   std::string cache_salt;              // prefixes are shared among requests with the same one
 };
 
@@ -140,6 +157,7 @@ struct ChatReply {
   std::string finish_reason;      // stop | length | tool_calls | cancelled | repetition
   std::string stop_string;        // the one that ended it, if one did
   int32_t stop_token_id = -1;     // the token that ended it, not part of the output
+  bool grammar_dead_end = false;  // with stop: the constraint let nothing follow, the answer is not whole
   // The thought was never closed: its text is given as the content.
   bool reasoning_reclassified = false;
   std::vector<int32_t> prompt_ids;

@@ -128,6 +128,19 @@ parsers::StartState reply_start(std::span<const int32_t> prompt_ids,
                               parsers::OutputTags::text_only());
 }
 
+std::vector<int32_t> turn_end_ids(const text::Tokenizer& tokenizer,
+                                  const checkpoint::GenerationConfig& defaults) {
+  std::vector<int32_t> ids;
+  const auto add = [&ids](int32_t id) {
+    if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+  };
+  for (const int64_t id : defaults.eos_token_ids) add(static_cast<int32_t>(id));
+  for (const std::string_view name : kTurnEnds) {
+    if (const std::optional<int32_t> id = added_token(tokenizer, name)) add(*id);
+  }
+  return ids;
+}
+
 runtime::Request build_request(const api::ChatRequest& request,
                                const checkpoint::GenerationConfig& defaults,
                                const text::Tokenizer& tokenizer, const parsers::OutputTags& tags,
@@ -153,12 +166,8 @@ runtime::Request build_request(const api::ChatRequest& request,
               .ignore_eos = request.ignore_eos};
   if (!request.ignore_eos) {
     std::vector<int32_t>& stops = out.stop.stop_token_ids;
-    const auto add = [&](int32_t id) {
+    for (const int32_t id : turn_end_ids(tokenizer, defaults)) {
       if (std::ranges::find(stops, id) == stops.end()) stops.push_back(id);
-    };
-    for (const int64_t id : defaults.eos_token_ids) add(static_cast<int32_t>(id));
-    for (const std::string_view name : kTurnEnds) {
-      if (const std::optional<int32_t> id = added_token(tokenizer, name)) add(*id);
     }
   }
 

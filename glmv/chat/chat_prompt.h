@@ -30,6 +30,10 @@ Json offered_tools(const api::ChatRequest& request);
 parsers::StartState reply_start(std::span<const int32_t> prompt_ids,
                                 const text::Tokenizer& tokenizer, const parsers::OutputTags& tags);
 
+// What ends a turn: the checkpoint's EOS ids, <|endoftext|>, <|user|>, <|observation|>.
+std::vector<int32_t> turn_end_ids(const text::Tokenizer& tokenizer,
+                                  const checkpoint::GenerationConfig& defaults);
+
 // Everything but the prompt. Unset sampling fields take `defaults` (greedy unless do_sample). The
 // ends of a chat turn (<|endoftext|>, <|user|>, <|observation|>) always stop, unless ignore_eos.
 runtime::Request build_request(const api::ChatRequest& request,

@@ -77,7 +77,8 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
     : processor_(std::move(processor)),
       engine_(std::move(engine)),
       defaults_(std::move(defaults)),
-      tags_(output_tags(processor_->tokenizer())) {
+      tags_(output_tags(processor_->tokenizer())),
+      structured_(processor_->tokenizer(), tags_, defaults_, engine_->config().text.vocab_size) {
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   for (int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
     longest_token_ =
@@ -95,7 +96,7 @@ Result<void> LocalBackend::check_length(size_t num_bytes) const {
 }
 
 Result<void> LocalBackend::check_length(const api::ChatRequest& request) const {
-  size_t num_bytes = 0;
+  size_t num_bytes = request.raw_prompt ? request.raw_prompt->text.size() : 0;
   for (const text::Message& message : request.messages) {
     for (const text::ContentPart& part : message.content) num_bytes += part.text.size();
   }
@@ -113,6 +114,7 @@ Result<api::ChatReply> LocalBackend::chat(
   api::ChatReply reply;
   const BoxFrame frame = describe_prompt(input, reply);
   runtime::Request job = build_request(request, defaults_, tokenizer, tags_, reply_begins);
+  GLMV_RETURN_IF_ERROR(structured_.constrain(request, reply_begins, job));
   job.input = std::move(input);
   reply.timings.preprocess_ms =
       std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -176,6 +178,7 @@ Result<api::ChatReply> LocalBackend::chat(
       reply.tool_calls.back().complete) {
     reply.finish_reason = "tool_calls";
   }
+  reply.grammar_dead_end = event.grammar_dead_end;
   reply.stop_string = event.stop_string;
   reply.stop_token_id = event.stop_token_id;
   reply.usage.completion_tokens =

@@ -5,6 +5,7 @@
 
 #include "glmv/api/chat_backend.h"
 #include "glmv/api/model_service.h"
+#include "glmv/chat/structured_answer.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/parsers/output_tags.h"
 #include "glmv/parsers/reasoning_rules.h"
@@ -59,6 +60,7 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   parsers::ReasoningRules rules_;
   bool keep_boxes_ = false;
   size_t longest_token_ = 1;  // bytes
+  StructuredAnswers structured_;
 };
 
 }  // namespace glmv::chat

@@ -352,7 +352,8 @@ bool EngineLoop::add_token(Sequence& sequence, std::span<float> logits) {
   }
   finish(sequence, {.finish = outcome->finish,
                     .stop_token_id = outcome->stop_token_id,
-                    .stop_string = std::move(outcome->stop_string)});
+                    .stop_string = std::move(outcome->stop_string),
+                    .grammar_dead_end = outcome->grammar_dead_end});
   return false;
 }
 

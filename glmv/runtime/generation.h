@@ -1,6 +1,6 @@
 #pragma once
 // Everything of one request between a row of logits and the events of its output: forced tokens,
-// logits processors, sampler, stop conditions, loop detector. No tensor types.
+// logits processors, grammar, sampler, stop conditions, loop detector. No tensor types.
 
 #include <cstdint>
 #include <functional>
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "glmv/runtime/answer_constraint.h"
 #include "glmv/runtime/logits_processors.h"
 #include "glmv/runtime/loop_detector.h"
 #include "glmv/runtime/request.h"
@@ -36,8 +37,10 @@ class Generation {
     FinishReason finish = FinishReason::kNone;
     int32_t stop_token_id = -1;
     std::string stop_string;
+    bool grammar_dead_end = false;
   };
-  // Takes the raw logits of the last position (changed in place). Error: broken logits.
+  // Takes the raw logits of the last position (changed in place). Error: broken logits, or a grammar
+  // that takes too long to follow.
   Result<Outcome> step(std::span<float> logits);
 
   // Tokens still held back, when the output ends from outside (cancel, error).
@@ -47,12 +50,17 @@ class Generation {
   int64_t num_reasoning_tokens() const { return thinking_.num_reasoning_tokens(); }
 
  private:
+  // Ends an output whose last token is not its reason.
+  void end(Outcome& outcome, FinishReason reason);
+  Outcome dead_end();
+
   const GenerationContext& context_;
   int num_logprobs_;
   Penalties penalties_;
   Sampler sampler_;
   Stopping stopping_;
   ThinkingTracker thinking_;
+  AnswerConstraint answer_;
   std::optional<LoopTracker> loop_;
 };
 

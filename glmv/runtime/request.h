@@ -55,6 +55,22 @@ struct LoopDetector {
   bool enabled = false;
 };
 
+class CompiledGrammar;  // grammar.h
+
+// A grammar that the answer must follow, from its first token on.
+struct AnswerGrammar {
+  std::shared_ptr<const CompiledGrammar> grammar;  // none: the answer is free
+  enum class Start {
+    kNow,            // with the first token
+    kMaybeThought,   // the output may begin with a thought
+    kBehindThought,  // the prompt closed the thought; line breaks may come before the answer
+  };
+  // Of an output that does not start inside a thought (ThinkingBudget::starts_open).
+  Start start = Start::kNow;
+  std::vector<int32_t> open_ids;            // forced behind a thought: <answer> for 4.1V
+  std::vector<int32_t> not_in_thought_ids;  // tags that would end it early
+};
+
 struct Request {
   processing::ModelInput input;
   SamplingParams sampling;
@@ -64,6 +80,7 @@ struct Request {
   int64_t priority = 0;    // lower first; of equal ones who came first
   // Requests find what others computed (prefixes, encoded media) only under the same salt.
   std::string cache_salt;
+  AnswerGrammar answer;
 };
 
 struct TokenLogprob {
@@ -112,6 +129,7 @@ struct TokenEvent {
   std::optional<Status> error;              // with finish == kError
   int32_t stop_token_id = -1;               // EOS or stop id that ended the output (not emitted)
   std::string stop_string;                  // stop string that ended it
+  bool grammar_dead_end = false;            // with kStop: the grammar let nothing follow
   Timings timings;                          // at the end
   Usage usage;                              // at the end
 };

@@ -130,6 +130,9 @@ Result<int64_t> check_request(Request& request, const checkpoint::ModelConfig& c
   }
   GLMV_RETURN_IF_ERROR(check_ids("input_ids", input.input_ids, vocab_size));
   GLMV_RETURN_IF_ERROR(check_ids("thinking.force_ids", request.thinking.force_ids, vocab_size));
+  GLMV_RETURN_IF_ERROR(check_ids("answer.open_ids", request.answer.open_ids, vocab_size));
+  GLMV_RETURN_IF_ERROR(
+      check_ids("answer.not_in_thought_ids", request.answer.not_in_thought_ids, vocab_size));
   GLMV_RETURN_IF_ERROR(check_sampling(request.sampling, vocab_size));
   GLMV_RETURN_IF_ERROR(check_stop(request.stop, has_token_bytes));
   GLMV_RETURN_IF_ERROR(complete_input(input));

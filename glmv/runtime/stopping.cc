@@ -1,7 +1,9 @@
 #include "glmv/runtime/stopping.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <ranges>
 #include <utility>
 
 #include "glmv/base/check.h"
@@ -58,6 +60,11 @@ Stopping::Stopping(const StopConditions& conditions, std::span<const int32_t> eo
 
 void Stopping::mask_early_ends(std::span<float> logits) const {
   if (num_tokens_ >= min_tokens_) return;
+  // Where a grammar lets nothing but the end follow, it ends.
+  const auto others = [&](size_t id) {
+    return std::isfinite(logits[id]) && !stop_ids_.contains(static_cast<int32_t>(id));
+  };
+  if (std::ranges::none_of(std::views::iota(size_t{0}, logits.size()), others)) return;
   for (const int32_t id : stop_ids_) {
     if (id >= 0 && id < std::ssize(logits)) logits[id] = -std::numeric_limits<float>::infinity();
   }

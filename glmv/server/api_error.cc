@@ -1,5 +1,7 @@
 #include "glmv/server/api_error.h"
 
+#include <algorithm>
+
 #include "glmv/base/utf8.h"
 
 namespace glmv::server {
@@ -8,15 +10,19 @@ namespace {
 // Of what a client sent, so much comes back in an error at most.
 constexpr size_t kMaxMessageBytes = 1000;
 
+// Fields whose errors come from a backend.
+constexpr std::string_view kPathStarts[] = {"messages",     "prompt",      "response_format", "structured_outputs",
+                                            "guided_",      "tools",           "tool_choice",
+                                            "json_schema:", "regex:",          "ebnf:", "grammar:"};
+
 // "messages[2].content: must be ..." -> "messages[2].content"; empty for other text.
 std::string leading_path(const std::string& message) {
   // The engine says "logit_bias[0] is ...".
   if (message.starts_with("logit_bias")) return "logit_bias";
   const size_t colon = message.find(": ");
-  if (colon == std::string::npos ||
-      !(message.starts_with("messages") || message.starts_with("prompt"))) {
-    return {};
-  }
+  const bool known = std::ranges::any_of(
+      kPathStarts, [&](std::string_view start) { return message.starts_with(start); });
+  if (colon == std::string::npos || !known) return {};
   const std::string path = message.substr(0, colon);
   return path.find(' ') == std::string::npos ? path : std::string();
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "glmv/server/fields.h"
+#include "glmv/server/structured_output.h"
 #include "glmv/server/tool_fields.h"
 
 namespace glmv::server {
@@ -166,15 +167,6 @@ ApiResult<void> read_processor_options(const Json& body, api::ChatRequest& reque
   return {};
 }
 
-// What is not served yet says so instead of being left out of the prompt.
-ApiResult<void> refuse_unserved(const Json& body) {
-  const Json* format = find(body, "response_format");
-  if (format != nullptr && (!format->is_object() || format->value("type", Json()) != "text")) {
-    return bad_field("response_format", "only {\"type\": \"text\"} is served yet", "unsupported_parameter");
-  }
-  return {};
-}
-
 // How the reply is cut into thought, answer and markers.
 ApiResult<void> read_form(const Json& body, ChatCall& call) {
   api::ChatRequest& request = call.request;
@@ -267,11 +259,11 @@ ApiResult<ChatCall> parse_chat_call(Json body) {
   if (!parsed) return std::unexpected(to_api_error(parsed.error()));
   call.request.messages = std::move(*parsed);
   call.request.read_sources = false;  // Server::load_media does, under its rules
-  GLMV_RETURN_IF_ERROR(refuse_unserved(body));
   GLMV_RETURN_IF_ERROR(read_tools(body, call.request));
   GLMV_RETURN_IF_ERROR(read_generation(body, call.request));
   GLMV_RETURN_IF_ERROR(read_logprobs(body, call.request));
   GLMV_RETURN_IF_ERROR(read_thinking(body, call.request));
+  GLMV_ASSIGN(call.request.constraint, read_structured_output(body));
   GLMV_RETURN_IF_ERROR(read_processor_options(body, call.request));
   GLMV_RETURN_IF_ERROR(read_form(body, call));
   GLMV_RETURN_IF_ERROR(read_delivery(body, call.request.temperature, call));

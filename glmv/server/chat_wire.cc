@@ -54,6 +54,7 @@ void add_endings(const api::ChatReply& reply, Json& choice) {
   } else if (reply.finish_reason == "repetition") {
     choice["stop_reason"] = "repetition";
   }
+  if (reply.grammar_dead_end) choice["x_grammar_dead_end"] = true;
   if (reply.reasoning_reclassified) choice["x_reasoning_reclassified"] = true;
 }
 

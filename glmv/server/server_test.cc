@@ -202,7 +202,8 @@ TEST(ChatCompletions, BadFieldsAreNamed) {
       {{{"reasoning_effort", "huge"}}, "reasoning_effort"},
       {{{"thinking", {{"type", "maybe"}}}}, "thinking"},
       {{{"tools", {{{"type", "function"}}}}}, "tools[0]"},
-      {{{"response_format", {{"type", "json_object"}}}}, "response_format"},
+      {{{"response_format", {{"type", "xml"}}}}, "response_format.type"},
+      {{{"response_format", {{"type", "json_schema"}}}}, "response_format.json_schema"},
       {{{"mm_processor_kwargs", {{"max_pixels", 0}}}}, "mm_processor_kwargs"},
       {{{"mm_processor_kwargs", {{"do_resize", false}}}}, "mm_processor_kwargs"},
       {{{"mm_processor_kwargs", 1}}, "mm_processor_kwargs"},
@@ -230,6 +231,26 @@ TEST(ChatCompletions, BadFieldsAreNamed) {
     EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "invalid_json") << answer.body;
   }
   EXPECT_TRUE(backend.requests().empty());
+}
+
+TEST(ChatCompletions, TheFormOfTheAnswerReachesTheBackend) {
+  ScriptedReply cut = ScriptedReply::text({"{"});
+  cut.reply.grammar_dead_end = true;
+  api::ScriptedBackend backend(
+      {cut, ScriptedReply::failure({Code::kInvalidArgument, "response_format.json_schema.schema: #/not: no"})});
+  Fixture server(backend);
+  const Json format = {{"type", "json_schema"},
+                       {"json_schema", {{"name", "n"}, {"schema", {{"type", "integer"}}}}}};
+  auto answer = server.chat(question({{"response_format", format}}));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(Json::parse(answer.body)["choices"][0]["x_grammar_dead_end"], true);
+  const auto constraint = backend.requests().at(0).constraint;
+  ASSERT_TRUE(constraint);
+  EXPECT_EQ(constraint->kind, api::ConstraintKind::kJsonSchema);
+  EXPECT_EQ(constraint->text, R"({"type":"integer"})");
+  answer = server.chat(question({{"response_format", format}}));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(Json::parse(answer.body)["error"]["param"], "response_format.json_schema.schema");
 }
 
 TEST(ChatCompletions, ErrorsOfTheBackend) {

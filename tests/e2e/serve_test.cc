@@ -57,6 +57,33 @@ TEST_F(Program, ServesTheSameAnswersAsAsk) {
   EXPECT_EQ(end.exit_code, 0) << end.err;
 }
 
+TEST_F(Program, ServesAnswersOfAForm) {
+  Serving server({tiny()});
+  const Json schema = Json::parse(R"({"type":"object","properties":{"colour":{"enum":["red","blue"]},
+      "count":{"type":"integer","minimum":0,"maximum":99}},"required":["colour","count"]})");
+  const Json format = {{"type", "json_schema"}, {"json_schema", {{"name", "n"}, {"schema", schema}}}};
+  // A model of random weights: only the grammar can make this JSON.
+  for (int seed = 0; seed < 3; ++seed) {
+    const auto answer = server.ask(question("Which?", {{"response_format", format}, {"max_tokens", 300},
+                                                       {"temperature", 1}, {"seed", seed},
+                                                       {"thinking_token_budget", 5}}));
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json choice = Json::parse(answer.body)["choices"][0];
+    const Json value = Json::parse(choice["message"]["content"].get<std::string>(), nullptr, false);
+    ASSERT_TRUE(value.is_object()) << answer.body;
+    EXPECT_TRUE(value["colour"] == "red" || value["colour"] == "blue") << answer.body;
+    EXPECT_TRUE(value["count"].is_number_integer()) << answer.body;
+    EXPECT_EQ(choice["finish_reason"], "stop");
+  }
+  const auto bad = server.ask(question("Which?", {{"response_format",
+      {{"type", "json_schema"}, {"json_schema", {{"name", "n"}, {"schema", {{"not", Json::object()}}}}}}}}));
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_EQ(Json::parse(bad.body)["error"]["param"], "response_format.json_schema.schema") << bad.body;
+  const Outcome chosen = run({"ask", "-m", tiny(), "--choice", "yes,no", "--think", "off", "--json", "--", "Is it?"});
+  ASSERT_EQ(chosen.exit_code, 0) << chosen.err;
+  EXPECT_TRUE(chosen.json()["answer"] == "yes" || chosen.json()["answer"] == "no") << chosen.out;
+}
+
 TEST_F(Program, ServeFinishesWhatRunsBeforeItEnds) {
   Serving server({tiny(), "--shutdown-timeout", "20"});
   net::TestConnection client(server.port());
