@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <thread>
 
 #include "glmv/base/random.h"
 #include "glmv/processing/media_digest.h"
@@ -306,6 +307,44 @@ TEST(Simulation, ALongRequestIsAnsweredUnderConstantLoad) {
   }
   EXPECT_LT(num_steps, 1000);
   EXPECT_EQ(answer_of(*handle).tokens, alone(big));
+}
+
+// As in a server: the loop on its thread, each request submitted, read and now and then cancelled on
+// another. For the thread sanitizer above all.
+TEST(Simulation, ThreadsSubmitReadAndCancelAtOnce) {
+  constexpr int kClients = 4, kRequests = 12;
+  const auto shared = std::make_shared<SimulatedRunner::Shared>();
+  const auto inbox = std::make_shared<Inbox>();
+  GenerationContext context;
+  context.eos_ids = {85};
+  std::thread engine([&] {
+    run_engine(inbox, EngineLoop(inbox, std::make_unique<SimulatedRunner>(shared, 40),
+                                 Options().scheduling, Options().loop));
+  });
+  std::vector<std::thread> clients;
+  for (int client = 0; client < kClients; ++client) {
+    clients.emplace_back([&, client] {
+      Random random(100 + client);
+      for (int i = 0; i < kRequests; ++i) {
+        const Request request = random_request(random);
+        auto handle = std::make_shared<RequestHandle>();
+        auto sequence = std::make_unique<Sequence>(handle, request);
+        sequence->generation = std::make_unique<Generation>(
+            sequence->request, request.stop.max_new_tokens, context);
+        ASSERT_TRUE(inbox->put(std::move(sequence)));
+        if (random.below(5) == 0) inbox->cancel(handle->id);
+        const Answer answer = answer_of(*handle);
+        EXPECT_FALSE(answer.last.error);
+        EXPECT_GE(inbox->metrics().num_finished, 1);
+        if (answer.last.finish == FinishReason::kCancelled) continue;
+        EXPECT_EQ(answer.tokens, alone(request));
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  inbox->stop();
+  engine.join();
+  EXPECT_EQ(inbox->metrics().num_finished, kClients * kRequests);
 }
 
 }  // namespace
