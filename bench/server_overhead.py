@@ -3,7 +3,7 @@
 
     ninja -C build/release glmv_scripted_server
     bench/server_overhead.py                       # all rows: streams x logits x sampling
-    bench/server_overhead.py --streams 1 --vocab 151552 --temperature 0
+    bench/server_overhead.py --streams 1 --vocab 151552 --sampling greedy
 
 Streams replies of the scripted server (tools/clients/scripted_server.cc), whose "model" only writes
 a row of logits, and prints per row, over --runs runs: milliseconds of a step on the clock (minimum and
@@ -25,6 +25,11 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+SAMPLING = {
+    "greedy": {"temperature": 0},
+    "glm": {"temperature": 0.8, "top_p": 0.6, "top_k": 2},  # generation_config.json of GLM-4.1V
+    "plain": {"temperature": 0.8},
+}
 TICKS_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
 
@@ -41,13 +46,13 @@ def processor_ms(pid):
 class Stream:
     """One reply, read as it comes and thrown away but for its end."""
 
-    def __init__(self, port, script, tokens, temperature):
+    def __init__(self, port, script, tokens, sampling):
         body = json.dumps(
             {
                 "messages": [{"role": "user", "content": "SCRIPT:" + script}],
                 "stream": True,
                 "max_tokens": tokens,
-                "temperature": temperature,
+                **SAMPLING[sampling],
                 "seed": 1,
                 "stream_options": {"include_usage": True},
             }
@@ -74,11 +79,11 @@ class Stream:
         return int(found[1])
 
 
-def one_run(server, port, streams, script, tokens, temperature):
+def one_run(server, port, streams, script, tokens, sampling):
     """(ms a step on the clock, ms a step of processor time); reading the prompt is part of it."""
     before, start = processor_ms(server.pid), time.perf_counter()
     with selectors.DefaultSelector() as selector:
-        replies = [Stream(port, script, tokens, temperature) for _ in range(streams)]
+        replies = [Stream(port, script, tokens, sampling) for _ in range(streams)]
         for reply in replies:
             selector.register(reply.socket, selectors.EVENT_READ, reply)
         while selector.get_map():
@@ -121,28 +126,28 @@ def main():
     parser.add_argument(
         "--vocab", type=int, nargs="+", default=[796, 151552], help="logits of a step"
     )
-    parser.add_argument("--temperature", type=float, nargs="+", default=[0, 0.8])
+    parser.add_argument("--sampling", choices=SAMPLING, nargs="+", default=list(SAMPLING))
     args = parser.parse_args()
     rng = random.Random(1)
     # Random letters, so that no loop is found in them; more of them than tokens.
     script = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz ") for _ in range(args.tokens * 4))
     print(
-        "| logits | temperature | streams | clock, ms a step: min, median | processor, ms a step | a token |"
+        "| logits | sampling | streams | clock, ms a step: min, median | processor, ms a step | a token |"
     )
     print("|---|---|---|---|---|---|")
     for vocab in args.vocab:
         with server_of(args.binary, vocab) as (server, port):
-            one_run(server, port, 1, script, args.tokens, 0)  # memory and caches
-            for temperature in args.temperature:
+            one_run(server, port, 1, script, args.tokens, "greedy")  # memory and caches
+            for sampling in args.sampling:
                 for streams in args.streams:
                     rows = [
-                        one_run(server, port, streams, script, args.tokens, temperature)
+                        one_run(server, port, streams, script, args.tokens, sampling)
                         for _ in range(args.runs)
                     ]
                     clock, processor = zip(*rows)
                     spent = statistics.median(processor)
                     print(
-                        f"| {vocab:,} | {temperature:g} | {streams} | {min(clock):.3f}, {statistics.median(clock):.3f} "
+                        f"| {vocab:,} | {sampling} | {streams} | {min(clock):.3f}, {statistics.median(clock):.3f} "
                         f"| {spent:.3f} | {spent / streams:.3f} |",
                         flush=True,
                     )

@@ -139,16 +139,28 @@ def test_thinking_budget(client):
     )
 
 
-def test_n_with_seed(client):
-    def texts():
-        # At temperature 2 the other tokens have a share; the script decides none of the later ones.
-        reply = ask(client, "SCRIPT:Hello", n=3, seed=7, temperature=2, max_tokens=8)
-        assert [choice.index for choice in reply.choices] == [0, 1, 2]
-        one = ask(client, "SCRIPT:Hello", seed=7, temperature=2, max_tokens=8)
-        assert reply.usage.prompt_tokens == one.usage.prompt_tokens  # the prompt counts once
-        return [choice.message.content for choice in reply.choices]
+def token_ids(scripted, text):
+    request = urllib.request.Request(
+        scripted.url + "/tokenize", json.dumps({"prompt": text}).encode()
+    )
+    return json.load(urllib.request.urlopen(request))["tokens"]
 
-    assert texts() == texts()
+
+def test_n_with_seed(client, scripted):
+    # Letters that are made as likely as what the script says.
+    bias = {str(token_ids(scripted, letter)[0]): 40 for letter in "uvwxyz"}
+
+    def texts(**more):
+        reply = ask(
+            client, "SCRIPT:aaaaaaaaaaaa", temperature=1, max_tokens=8, logit_bias=bias, **more
+        )
+        assert [choice.index for choice in reply.choices] == list(range(len(reply.choices)))
+        return [choice.message.content for choice in reply.choices], reply.usage.prompt_tokens
+
+    three, prompt_tokens = texts(n=3, seed=7)
+    assert (three, prompt_tokens) == texts(n=3, seed=7) and len(set(three)) == 3
+    # Choice i is that of the seed + i, and the prompt counts once.
+    assert texts(seed=8) == ([three[1]], prompt_tokens)
 
 
 def test_logprobs(client):
@@ -169,10 +181,7 @@ def test_logprobs(client):
 
 
 def test_logit_bias(client, scripted):
-    body = json.dumps({"prompt": "z"}).encode()
-    tokens = json.load(
-        urllib.request.urlopen(urllib.request.Request(scripted.url + "/tokenize", body))
-    )["tokens"]
+    tokens = token_ids(scripted, "z")
     reply = ask(
         client, "SCRIPT:aaaa", logit_bias={str(tokens[0]): 100}, max_tokens=4, temperature=0
     )

@@ -83,7 +83,13 @@ class ScriptRunner final : public runtime::ModelRunner {
   explicit ScriptRunner(std::shared_ptr<const processing::Processor> processor, int64_t vocab_size)
       : processor_(std::move(processor)),
         vocab_size_(vocab_size),
-        end_id_(processor_->tokenizer().token_id("<|user|>").value_or(0)) {}
+        end_id_(processor_->tokenizer().token_id("<|user|>").value_or(0)),
+        other_logits_(static_cast<size_t>(vocab_size)) {
+    // As uneven as a model's: how long sampling takes depends on that.
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal(-20, 2);
+    for (float& logit : other_logits_) logit = normal(random);
+  }
 
   int64_t vocab_size() const override { return vocab_size_; }
 
@@ -135,13 +141,14 @@ class ScriptRunner final : public runtime::ModelRunner {
     const int64_t next = sequence.num_tokens() - s.prompt_tokens;
     const bool more = next < std::ssize(s.script.ids);
     const size_t row = rows.size();
-    rows.resize(row + static_cast<size_t>(vocab_size_), -20.0f);
+    rows.insert(rows.end(), other_logits_.begin(), other_logits_.end());
     rows[row + static_cast<size_t>(more ? s.script.ids[next] : end_id_)] = 20.0f;
   }
 
   const std::shared_ptr<const processing::Processor> processor_;
   const int64_t vocab_size_;
   const int32_t end_id_;
+  std::vector<float> other_logits_;
 };
 
 std::binary_semaphore ended{0};
