@@ -311,7 +311,9 @@ class Preparer {
     Json out = {{"type", "string"}};
     const bool bounded = schema.contains("minLength") || schema.contains("maxLength");
     if (schema.contains("format")) {
-      const auto row = std::ranges::find(kFormats, schema["format"], &FormatRow::format);
+      const std::string format =
+          schema["format"].is_string() ? schema["format"].get<std::string>() : std::string();
+      const auto row = std::ranges::find(kFormats, format, &FormatRow::format);
       if (row == std::end(kFormats)) {
         return invalid_argument("{}/format: {} is not supported; known: date, time, date-time, duration, "
                                 "uuid, ipv4, ipv6, hostname, email, uri",
