@@ -16,11 +16,11 @@ using Start = runtime::AnswerGrammar::Start;
 // A backend whose engine keeps the requests; every reply is empty.
 struct Bench {
   explicit Bench(const std::vector<std::string>& without = {}, int num_replies = 8)
-      : checkpoint({}, without) {
+      : checkpoint({}, without), processor(checkpoint.processor()) {
     std::vector<FakeScript> scripts(num_replies, FakeScript::tokens({}));
     auto fake = std::make_unique<FakeEngine>(std::move(scripts));
     engine = fake.get();
-    backend = std::make_unique<LocalBackend>(std::move(fake), checkpoint.processor(),
+    backend = std::make_unique<LocalBackend>(std::move(fake), processor,
                                              checkpoint::GenerationConfig{});
   }
 
@@ -36,21 +36,24 @@ struct Bench {
     const auto reply = backend->chat(request, {});
     EXPECT_FALSE(reply);
     EXPECT_TRUE(engine->requests.empty());  // before any compute
-    if (!reply) EXPECT_EQ(reply.error().code, Code::kInvalidArgument);
-    return reply ? "" : reply.error().message;
+    if (reply) return "";
+    EXPECT_EQ(reply.error().code, Code::kInvalidArgument);
+    return reply.error().message;
   }
-  int32_t id(std::string_view name) const { return *checkpoint.processor()->tokenizer().token_id(name); }
+  int32_t id(std::string_view name) const { return *processor->tokenizer().token_id(name); }
 
   // Whether the grammar takes the text, special tokens where they stand in it.
   bool takes(const runtime::Request& job, std::string_view text) const {
     runtime::GrammarMatcher matcher(job.answer.grammar);
-    for (const int32_t token : checkpoint.processor()->tokenizer().encode(text).value()) {
+    const std::vector<int32_t> tokens = processor->tokenizer().encode(text).value();
+    for (const int32_t token : tokens) {
       if (!matcher.accept(token)) return false;
     }
     return matcher.is_complete();
   }
 
   TinyCheckpoint checkpoint;
+  std::shared_ptr<const processing::Processor> processor;
   FakeEngine* engine = nullptr;
   std::unique_ptr<LocalBackend> backend;
 };

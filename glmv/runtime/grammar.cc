@@ -21,7 +21,7 @@ namespace {
 // reach it by its id.
 constexpr char kNotText = '\xff';
 // Between two parts of a JSON document; without a limit a weak model may never come to an end.
-constexpr int kMaxWhiteSpace = 20;
+constexpr int kMaxWhiteSpace = 12;
 
 std::vector<std::string> texts_of(const GrammarVocabulary& vocabulary) {
   std::vector<std::string> out;
