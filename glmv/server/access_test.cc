@@ -84,7 +84,8 @@ TEST(Routes, OddSpellingsOpenNothing) {
 void touch(const Call& call) { send_json(call.reply, 200, {{"key", call.record.key}}, call.request_id); }
 
 TEST(Routes, AdminOnesNeedAnAdminKey) {
-  static constexpr Route kTable[] = {{"GET", "/user", touch}, {"POST", "/admin", touch, false, true}};
+  static constexpr Route kTable[] = {{"GET", "/user", touch, ""},
+                                     {"POST", "/admin", touch, "", "", false, true}};
   const auto status = [](const ServerOptions& options, const char* method, const char* path,
                          const std::string& key) {
     api::ScriptedBackend backend({});
