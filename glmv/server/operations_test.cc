@@ -62,13 +62,17 @@ TEST_F(Log, SaysWhoAskedForWhatAndNotWhatWasSaid) {
   const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const std::string key = "Authorization: Bearer secret\r\n";
   const Json body = question({{"messages", {{{"role", "user"}, {"content", "private question"}}}}});
+  // One after the other: a line is written after its answer.
   server.ask("POST", "/v1/chat/completions?q=private", body.dump(),
              key + "traceparent: " + trace + "\r\nUser-Agent: curl/8\r\nx-request-id: me\r\n");
+  lines(1);
   Json several = body;
   several.update({{"n", 2}, {"stream", true}});
   const auto stream = server.ask("POST", "/v1/chat/completions", several.dump(),
                                  key + "traceparent: rubbish\r\n");
+  lines(2);
   server.ask("GET", "/v1/models", "", "x-api-key: wrong\r\n");
+  lines(3);
   server.ask("GET", "/health");
   const std::vector<Json> log = lines(4);
   ASSERT_EQ(log.size(), 4u);
