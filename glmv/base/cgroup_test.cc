@@ -19,7 +19,9 @@ class Cgroup : public testing::Test {
     fs::create_directories((root_ / name).parent_path());
     std::ofstream(root_ / name) << text;
   }
-  const fs::path root_ = fs::path(testing::TempDir()) / "glmv_cgroup_test";
+  // Of each case: they run side by side.
+  const fs::path root_ = fs::path(testing::TempDir()) / "glmv_cgroup_test" /
+                         testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(Cgroup, NothingIsKnownWithoutFiles) {
