@@ -249,10 +249,14 @@ TEST(ConstrainedEngine, PreemptionsChangeNothing) {
   TestEngine crowded({.max_running_requests = 4}, 70);
   std::vector<std::unique_ptr<TokenStream>> streams;
   std::vector<std::vector<int32_t>> expected;
+  std::vector<Request> requests;
   for (int i = 0; i < 4; ++i) {
-    Request request = constrained(GrammarKind::kRegex, kLoop, 60);
-    request.input.input_ids = {i, 2, 3};
-    expected.push_back(alone.run(request).ids);
+    requests.push_back(constrained(GrammarKind::kRegex, kLoop, 60));
+    requests.back().input.input_ids = {i, 2, 3};
+    expected.push_back(alone.run(requests.back()).ids);
+  }
+  crowded.shared->step_ms = 1;  // so that they run beside each other
+  for (const Request& request : requests) {
     streams.push_back(std::move(*crowded.engine->submit(request)));
   }
   for (size_t i = 0; i < streams.size(); ++i) {

@@ -79,12 +79,19 @@ class BrokenRunner final : public ModelRunner {
 
 TEST(EngineLife, ADeadEngineFailsItsRequestsAndSaysSo) {
   const auto engine = std::move(*make_engine(std::make_unique<BrokenRunner>(), setup()));
-  for (int i = 0; i < 2; ++i) {
-    const auto stream = std::move(*engine->submit(some_request()));
-    TokenEvent event = stream->next();
-    while (event.finish == FinishReason::kNone) event = stream->next();
+  // Whether it ended before a request came or after.
+  const auto outcome = [&]() -> Status {
+    const auto stream = engine->submit(some_request());
+    if (!stream) return stream.error();
+    TokenEvent event = (*stream)->next();
+    while (event.finish == FinishReason::kNone) event = (*stream)->next();
     EXPECT_EQ(event.finish, FinishReason::kError);
-    EXPECT_NE(event.error->message.find("no thread"), std::string::npos);
+    return *event.error;
+  };
+  for (int i = 0; i < 2; ++i) {
+    const Status error = outcome();
+    EXPECT_EQ(error.code, Code::kUnavailable);
+    EXPECT_NE(error.message.find("no thread"), std::string::npos);
     EXPECT_FALSE(engine->metrics().alive);
   }
 }

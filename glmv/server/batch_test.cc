@@ -195,7 +195,7 @@ TEST_F(BatchTest, AFullDiskEndsIt) {
   struct rlimit before{};
   ::getrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit small{700, before.rlim_max};  // two answers
+  const struct rlimit small{1500, before.rlim_max};  // one answer
   ::setrlimit(RLIMIT_FSIZE, &small);
   EchoBackend backend;
   const auto done = run(backend, 1);

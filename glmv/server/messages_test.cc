@@ -87,21 +87,22 @@ TEST(Messages, WholeAndStreamedAreTheSame) {
 TEST(Messages, BlocksBecomeMessages) {
   api::ScriptedBackend backend({ScriptedReply::text({"x"})});
   Fixture server(backend);
-  const Json body = request_body(R"({"system": [{"type": "text", "text": "be brief"}], "messages": [
+  const std::string fields = R"({"system": [{"type": "text", "text": "be brief"}], "messages": [
     {"role": "user", "content": [{"type": "text", "text": "look"},
-      {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}]},
+      {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ")" + std::string(kTinyPng) + R"("}}]},
     {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": ""},
       {"type": "text", "text": "I do."}, {"type": "tool_use", "id": "c1", "name": "look", "input": {"at": 1}}]},
     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "a cat"}]},
       {"type": "text", "text": "and?"}]}],
     "stop_sequences": ["END"], "tool_choice": {"type": "any", "disable_parallel_tool_use": true},
-    "tools": [{"name": "look", "description": "d", "input_schema": {"type": "object"}}], "metadata": {"user_id": "u"}})");
+    "tools": [{"name": "look", "description": "d", "input_schema": {"type": "object"}}], "metadata": {"user_id": "u"}})";
+  const Json body = request_body(fields.c_str());
   const auto answer = ask(server, body);
   ASSERT_EQ(answer.status, 200) << answer.body;
   const api::ChatRequest request = backend.requests()[0];
   ASSERT_EQ(request.messages.size(), 5u);
   EXPECT_EQ(request.messages[0].text(), "be brief");
-  EXPECT_EQ(request.messages[1].content[1].source, "data:image/png;base64,AAAA");
+  EXPECT_EQ(request.messages[1].content[1].pixels.size(), 1u);
   EXPECT_EQ(request.messages[2].reasoning_content, "hm");
   EXPECT_EQ(request.messages[2].tool_calls[0]["function"]["name"], "look");
   EXPECT_EQ(request.messages[3].role, "tool");

@@ -32,7 +32,7 @@ TEST(Ollama, ChatWholeAndStreamed) {
   api::ScriptedBackend backend({thought_text_and_call(), thought_text_and_call()});
   Fixture server(backend);
   Json body = Json::parse(R"({"model": "nano:latest", "messages": [
-      {"role": "user", "content": "hi", "images": ["AAAA"]}], "stream": false, "think": true,
+      {"role": "user", "content": "hi", "images": [")" + std::string(kTinyPng) + R"("]}], "stream": false, "think": true,
       "options": {"num_predict": 7, "temperature": 0.5, "stop": ["x"], "num_ctx": 4096}})");
   const auto answer = server.ask("POST", "/api/chat", body.dump());
   ASSERT_EQ(answer.status, 200) << answer.body;
@@ -45,7 +45,7 @@ TEST(Ollama, ChatWholeAndStreamed) {
   EXPECT_EQ(whole["eval_count"], 6);
   EXPECT_EQ(whole["created_at"].get<std::string>().size(), 20u);
   const api::ChatRequest request = backend.requests()[0];
-  EXPECT_EQ(request.messages[0].content[0].source, "data:image/*;base64,AAAA");
+  EXPECT_EQ(request.messages[0].content[0].pixels.size(), 1u);
   EXPECT_EQ(request.max_tokens, 7);
   EXPECT_EQ(request.stop, std::vector<std::string>{"x"});
   EXPECT_EQ(request.thinking, api::Thinking::kOn);

@@ -86,7 +86,7 @@ TEST(Responses, ItemsBecomeMessages) {
   Fixture server(backend);
   const Json body = Json::parse(R"({"instructions": "be brief", "input": [
     {"role": "user", "content": [{"type": "input_text", "text": "look"},
-      {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "low"}]},
+      {"type": "input_image", "image_url": "data:image/png;base64,)" + std::string(kTinyPng) + R"(", "detail": "low"}]},
     {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
     {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I do."}]},
     {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{\"at\": 1}"},

@@ -77,6 +77,10 @@ class Fixture {
   std::unique_ptr<net::HttpServer> http_;
 };
 
+// Base64 of a PNG of 2 x 1 pixels.
+inline constexpr char kTinyPng[] =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR4nGP4zwAE/wEHAAH/4iOeWQAAAABJRU5ErkJggg==";
+
 inline Json question(const Json& more = Json::object()) {
   Json body = {{"model", "nano"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
   body.update(more);
