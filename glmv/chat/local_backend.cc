@@ -164,7 +164,8 @@ Result<api::ChatReply> LocalBackend::chat(
     if (answer && wanted) show({.content = *answer});
   }
 
-  const bool streamed = on_chunk && !request.whole;
+  // Streams and whole replies are divided alike, but for the rules of a server that does not.
+  const bool streamed = on_chunk && !(request.whole && rules_.needs_both_tags);
   assembler.fill(reply, streamed);
   if (answer) {
     reply.content = std::move(*answer);

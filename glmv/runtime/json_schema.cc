@@ -362,6 +362,10 @@ class Preparer {
     for (const char* key : {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}) {
       if (!schema.contains(key)) continue;
       const Json& value = schema[key];
+      const bool lower = std::string_view(key).ends_with("inimum");
+      // "As far as exact whole numbers go", which generators of schemas write: no limit here, since no
+      // number of a reply has so many digits.
+      if (value.is_number() && (lower ? -1 : 1) * value.get<double>() >= kMaxInteger) continue;
       if (!value.is_number() || std::abs(value.get<double>()) > kMaxInteger) {
         return invalid_argument("{}/{}: must be a number of at most {:.0f}, not {}", pointer, key,
                                 kMaxInteger, value.dump());
@@ -372,7 +376,6 @@ class Preparer {
       }
       // As the nearest whole number that may stand itself.
       const double bound = value.get<double>();
-      const bool lower = std::string_view(key).ends_with("inimum");
       double limit = lower ? std::ceil(bound) : std::floor(bound);
       if (key[0] == 'e' && limit == bound) limit += lower ? 1 : -1;
       const char* name = lower ? "minimum" : "maximum";

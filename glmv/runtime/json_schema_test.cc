@@ -40,6 +40,7 @@ TEST(JsonSchema, WhatIsNotEnforcedIsNamedByItsPointer) {
       {R"({"type":"string","minLength":5,"maxLength":2})", "#/minLength"},
       {R"({"type":"string","minLength":-1})", "#/minLength"},
       {R"({"type":"integer","minimum":5,"maximum":2})", "no number"},
+      {R"({"type":"integer","minimum":1e17})", "#/minimum"},
       {R"({"type":"object","required":["a"],"additionalProperties":false})", "#/required"},
       {R"({"$ref":"#/$defs/Missing"})", "#/$ref"},
       {R"({"$ref":"http://example.com/s"})", "not inside"},
@@ -76,6 +77,9 @@ TEST(JsonSchema, WholeNumbersHaveWholeBounds) {
             nlohmann::json::parse(R"({"type":"integer","minimum":1,"maximum":3})"));
   EXPECT_EQ(prepared(R"({"type":"integer","minimum":2,"exclusiveMinimum":0.5})"),
             nlohmann::json::parse(R"({"type":"integer","minimum":2,"maximum":9000000000000000})"));
+  // What zod writes for every integer.
+  EXPECT_EQ(prepared(R"({"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991})"),
+            nlohmann::json::parse(R"({"type":"integer"})"));
 }
 
 TEST(JsonSchema, EnumsAndConstantsOfAType) {

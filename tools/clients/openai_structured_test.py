@@ -8,8 +8,8 @@ import pytest
 
 
 class Fact(pydantic.BaseModel):
-    name: str
-    count: int
+    name: str = pydantic.Field(max_length=20)
+    count: int = pydantic.Field(ge=0, le=9)
 
 
 @pytest.fixture(scope="module", params=["scripted", "nano"])
