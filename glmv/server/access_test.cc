@@ -81,6 +81,20 @@ TEST(Routes, OddSpellingsOpenNothing) {
   EXPECT_NE(metrics.find("code=\"forbidden\"}"), std::string::npos);
 }
 
+TEST(Keys, DoNotShareWhatWasComputed) {
+  const auto salts = [](std::vector<std::string> keys) {
+    api::ScriptedBackend backend({api::ScriptedReply::text({"a"}), api::ScriptedReply::text({"b"})});
+    Fixture server(backend, {.model = "nano", .api_keys = std::move(keys)});
+    server.ask("POST", "/v1/chat/completions", question({{"cache_salt", "s"}}).dump(), "x-api-key: k1\r\n");
+    server.ask("POST", "/v1/chat/completions", question().dump(), "x-api-key: k2\r\n");
+    std::vector<std::string> out;
+    for (const auto& request : backend.requests()) out.push_back(request.cache_salt);
+    return out;
+  };
+  EXPECT_EQ(salts({"k1", "team k2"}), (std::vector<std::string>{"key-1/s", "team/"}));
+  EXPECT_EQ(salts({"k1"}), std::vector<std::string>{"s"});
+}
+
 void touch(const Call& call) { send_json(call.reply, 200, {{"key", call.record.key}}, call.request_id); }
 
 TEST(Routes, AdminOnesNeedAnAdminKey) {

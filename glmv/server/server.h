@@ -75,6 +75,8 @@ class Server {
   Metrics& metrics() { return metrics_; }
   RunningRequests& running() { return running_; }
   int64_t start_time() const { return start_time_; }
+  // Users with different keys are strangers to each other.
+  bool has_strangers() const { return keys_.num_keys() > 1; }
   bool draining() const { return draining_; }
   // Why the engine cannot be relied on: its thread ended, or a step has hung. Empty: it can.
   std::string engine_trouble() const;
