@@ -7,23 +7,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "glmv/base/fd.h"
+
 namespace glmv {
 namespace {
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 Status errno_status(std::string_view action, const std::filesystem::path& path, int error) {
   Code code = Code::kInvalidArgument;

@@ -9,26 +9,13 @@
 #include <cerrno>
 #include <utility>
 
+#include "glmv/base/fd.h"
 #include "glmv/base/files.h"
 
 namespace glmv::media {
 namespace {
 
 constexpr int kFileFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // Without slashes at the end.
 std::string trimmed(std::string path) {
@@ -134,7 +121,7 @@ Result<std::string> LocalFolder::read(std::string_view path, size_t max_bytes) c
   if (rest.empty() || !is_plain(rest) || rest.find('\0') != rest.npos) {
     return unsupported("the path is not below the folder of media");
   }
-  const File file(internal::open_beneath(folder_, std::string(rest)));
+  const Fd file(internal::open_beneath(folder_, std::string(rest)));
   if (file.get() < 0) return not_found("the file cannot be opened: {}", errno_text(errno));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {

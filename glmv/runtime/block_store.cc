@@ -15,6 +15,7 @@
 
 #include "glmv/base/check.h"
 #include "glmv/base/crc32c.h"
+#include "glmv/base/fd.h"
 #include "glmv/base/files.h"
 
 namespace glmv::runtime {
@@ -27,21 +28,6 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kHeaderBytes = 4096;
 constexpr size_t kNumericsBytes = 64;
 constexpr std::string_view kSuffix = ".kvb";
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 void put_uint(std::vector<std::byte>& out, uint64_t value, int num_bytes) {
   for (int i = 0; i < num_bytes; ++i) out.push_back(static_cast<std::byte>(value >> 8 * i));
