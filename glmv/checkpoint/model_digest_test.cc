@@ -1,6 +1,7 @@
 #include "glmv/checkpoint/model_digest.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -13,7 +14,7 @@ class ModelDigest : public testing::Test {
  protected:
   void SetUp() override {
     dir_ = fs::path(testing::TempDir()) /
-           ("glmv_model_digest_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()));
+           ("glmv_model_digest_" + std::to_string(::getpid()));
     fs::remove_all(dir_);
     fs::create_directories(dir_);
     write("config.json", "{}");
