@@ -5,17 +5,18 @@
 #include "glmv/chat/tool_prompt.h"
 
 namespace glmv::chat {
+
+std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string_view name) {
+  const std::optional<int32_t> id = tokenizer.token_id(name);
+  return id && tokenizer.is_added(*id) ? id : std::nullopt;
+}
+
 namespace {
 
 constexpr std::string_view kTurnEnds[] = {"<|endoftext|>", "<|user|>", "<|observation|>"};
 constexpr std::string_view kThinkingSwitch = "enable_thinking";
 // A think tag further away than this many tokens belongs to an older turn.
 constexpr size_t kPromptTailTokens = 64;
-
-std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string_view name) {
-  const std::optional<int32_t> id = tokenizer.token_id(name);
-  return id && tokenizer.is_added(*id) ? id : std::nullopt;
-}
 
 bool has_tools(const processing::Processor& processor) {
   return processor.chat_template().source().find("tools") != std::string::npos;

@@ -10,6 +10,9 @@
 
 namespace glmv::chat {
 
+// The id of a token that stands in the added tokens under this name.
+std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string_view name);
+
 // The tags of a reply as this tokenizer spells them.
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 

@@ -21,11 +21,6 @@ runtime::GrammarKind grammar_kind(api::ConstraintKind kind) {
   return runtime::GrammarKind::kJsonObject;
 }
 
-std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string_view name) {
-  const std::optional<int32_t> id = tokenizer.token_id(name);
-  return id && tokenizer.is_added(*id) ? id : std::nullopt;
-}
-
 runtime::GrammarVocabulary vocabulary(const text::Tokenizer& tokenizer, int64_t num_logits,
                                       std::vector<int32_t> stop_ids) {
   return {.token_bytes = [&tokenizer](int32_t id) { return std::string(tokenizer.token_bytes(id)); },

@@ -9,6 +9,11 @@ namespace {
 
 const ToolSchemas kNoTools;
 
+// <tool_call> and what stands inside a call.
+bool is_call_tag(const OutputTag& tag) {
+  return tag.kind >= TagKind::kToolCall && tag.kind <= TagKind::kArgValueClose;
+}
+
 bool is_box(SegmentKind kind) {
   return kind == SegmentKind::kBoxBegin || kind == SegmentKind::kBoxEnd;
 }
@@ -174,15 +179,14 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
 }
 
 void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
-  if (tag.kind >= TagKind::kToolCall && tag.kind <= TagKind::kArgValueClose &&
-      state_ != State::kCall) {
+  if (is_call_tag(tag) && state_ != State::kCall) {
     const bool begins = options_.rules.calls_end_thoughts || state_ != State::kReasoning;
     if (options_.tools && tag.kind == TagKind::kToolCall && begins) return begin_call(tag, delta);
     if (tag.kind == TagKind::kToolCall && state_ == State::kReasoning && begins) enter_content();
     return on_text(tag.text, delta);
   }
   if (state_ == State::kCall) {
-    const bool shown = tag.kind >= TagKind::kToolCall && tag.kind <= TagKind::kArgValueClose;
+    const bool shown = is_call_tag(tag);
     const ToolCallParser::Status status = calls_.on_tag(tag, delta.calls);
     if (status == ToolCallParser::Status::kRestarted) {
       release_held(false, delta);
