@@ -31,8 +31,8 @@ double prefill_gflop(const ModelConfig& config, int64_t num_prompt) {
   const checkpoint::TextConfig& text = config.text;
   const double n = double(num_prompt);
   // What the last prompt token alone goes through; causal attention halves the score products.
-  const double once = double(text.vocab_size) * double(text.hidden_size) +
-                      double(last_layer_parameters(config));
+  const double once =
+      double(text.vocab_size) * double(text.hidden_size) + double(last_layer_parameters(config));
   const double scores = 2.0 * n * double(text.num_attention_heads * text.head_dim);
   const double attention = n * scores * double(text.num_hidden_layers - 1) + 2.0 * scores;
   return (2.0 * n * (active - once) + 2.0 * once + attention) / 1e9;
@@ -116,9 +116,12 @@ Json record_of(const Measured& m, const ModelConfig& config, const TextTimes& te
                              share(double(text.num_decoded) * 1e3, text.decode_ms.median()));
     json["together"] = std::move(together);
   }
-  json["machine"] = {{"device", m.machine.device},           {"cpu", m.machine.cpu},
-                     {"threads", m.machine.num_threads},     {"read_gb_s", m.machine.read_gb_s},
-                     {"fp32_gflops", m.machine.fp32_gflops}, {"bf16_gflops", m.machine.bf16_gflops},
+  json["machine"] = {{"device", m.machine.device},
+                     {"cpu", m.machine.cpu},
+                     {"threads", m.machine.num_threads},
+                     {"read_gb_s", m.machine.read_gb_s},
+                     {"fp32_gflops", m.machine.fp32_gflops},
+                     {"bf16_gflops", m.machine.bf16_gflops},
                      {"int8_gops", m.machine.int8_gops},
                      {"bf16_peak_gflops", m.machine.bf16_peak_gflops},
                      {"int8_peak_gops", m.machine.int8_peak_gops}};

@@ -15,9 +15,9 @@ struct Measured {
   std::string dir;
   std::string load_format;
   std::string dtype;
-  std::string quantize;     // as asked for: none, int8, int4
+  std::string quantize;         // as asked for: none, int8, int4
   std::string quantize_vision;  // none, int8
-  std::string activations;  // that meet quantised weights
+  std::string activations;      // that meet quantised weights
   int64_t num_parameters = 0;
   double load_ms = 0;
   int64_t weight_bytes = 0;

@@ -10,8 +10,8 @@ namespace glmv::app {
 Result<void> save_boxes(const api::ChatReply& reply, const std::vector<std::string>& images,
                         const std::string& path) {
   if (images.empty()) return invalid_argument("--save-boxes {}: there is no picture", path);
-  const size_t index = reply.boxes.empty() ? images.size() - 1
-                                           : static_cast<size_t>(reply.boxes.front().image);
+  const size_t index =
+      reply.boxes.empty() ? images.size() - 1 : static_cast<size_t>(reply.boxes.front().image);
   if (index >= images.size()) {
     return invalid_argument("--save-boxes: the boxes refer to picture {} of {}", index + 1,
                             images.size());

@@ -28,59 +28,99 @@ Result<std::pair<int32_t, double>> parse_bias(const std::string& text) {
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   const std::string group = "Model";
-  command.add_option("-m,--model", flags.model,
-                     "checkpoint folder, or a GGUF file (default: the embedded model)")->group(group);
+  command
+      .add_option("-m,--model", flags.model,
+                  "checkpoint folder, or a GGUF file (default: the embedded model)")
+      ->group(group);
   command.add_option("--dtype", flags.engine.dtype, "auto, float32 or bfloat16")
-      ->capture_default_str()->group(group);
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--device", flags.engine.device, "cpu, cuda[:i] or npu[:i]")
-      ->capture_default_str()->group(group);
-  command.add_option("--quant", flags.engine.quantize,
-                     "none, int8 or int4: round BF16 weights while loading")
-      ->capture_default_str()->group(group);
-  command.add_option("--quant-vision", flags.engine.quantize_vision,
-                     "none or int8: the same for the vision tower, its activations int8 too (faster "
-                     "pictures, slightly other rows)")
-      ->capture_default_str()->group(group);
-  command.add_option("--act", flags.engine.activations,
-                     "activations of quantised weights: bf16 (exact), int8 (faster) or fp8 (as on "
-                     "GPUs; fp8 weights only)")
-      ->capture_default_str()->group(group);
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--quant", flags.engine.quantize,
+                  "none, int8 or int4: round BF16 weights while loading")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--quant-vision", flags.engine.quantize_vision,
+                  "none or int8: the same for the vision tower, its activations int8 too (faster "
+                  "pictures, slightly other rows)")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--act", flags.engine.activations,
+                  "activations of quantised weights: bf16 (exact), int8 (faster) or fp8 (as on "
+                  "GPUs; fp8 weights only)")
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--threads", flags.engine.num_threads, "0: all cores, or as many as --cpus")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--cpus", flags.cpus, "cores to stay on, one thread each, as in 0-3,8")
       ->group(group);
-  command.add_option("--ctx", flags.engine.max_context_tokens, "context limit in tokens (0: the model's)")
-      ->capture_default_str()->group(group);
-  command.add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens,
-                     "prompt tokens per step")->capture_default_str()->group(group);
-  command.add_option("--max-step-ms", flags.engine.max_step_ms,
-                     "while others answer, prompts and pictures are read in steps of about so many "
-                     "milliseconds (0: 500 on a CPU, 50 else)")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
-  command.add_option("--kv-cache-tokens", flags.engine.kv_cache_tokens,
-                     "limit of the key/value cache (0: by the free memory)")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
-  command.add_option("--kv-cache-dtype", flags.engine.kv_cache_dtype,
-                     "of keys and values: auto (the model's) or int8 (half the memory)")
-      ->capture_default_str()->group(group);
-  command.add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
-                   "read every prompt from its first token")->group(group);
-  command.add_option("--prefix-cache-dir", flags.engine.prefix_cache_dir,
-                     "folder where prompts leave what was computed of them, for later requests and "
-                     "later runs with the same model (default: nowhere)")->group(group);
-  command.add_option("--prefix-cache-disk-gb", flags.engine.prefix_cache_disk_gb,
-                     "what lies in that folder takes at most so many GB")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
-  command.add_option("--encoder-cache-mb", flags.engine.encoder_cache_mb,
-                     "encoded pictures kept for later requests with the same ones, in MB (0: none)")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
-  command.add_option("--draft-tokens", flags.engine.draft_tokens,
-                     "tokens guessed at once from what stands in the context already and checked in "
-                     "one pass: faster where answers repeat it (0: none)")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
-  command.add_option("--load-format", flags.engine.load_format,
-                     "auto, or dummy: random weights of the config's shapes")
-      ->capture_default_str()->group(group);
+  command
+      .add_option("--ctx", flags.engine.max_context_tokens,
+                  "context limit in tokens (0: the model's)")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens, "prompt tokens per step")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--max-step-ms", flags.engine.max_step_ms,
+                  "while others answer, prompts and pictures are read in steps of about so many "
+                  "milliseconds (0: 500 on a CPU, 50 else)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--kv-cache-tokens", flags.engine.kv_cache_tokens,
+                  "limit of the key/value cache (0: by the free memory)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--kv-cache-dtype", flags.engine.kv_cache_dtype,
+                  "of keys and values: auto (the model's) or int8 (half the memory)")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
+                "read every prompt from its first token")
+      ->group(group);
+  command
+      .add_option("--prefix-cache-dir", flags.engine.prefix_cache_dir,
+                  "folder where prompts leave what was computed of them, for later requests and "
+                  "later runs with the same model (default: nowhere)")
+      ->group(group);
+  command
+      .add_option("--prefix-cache-disk-gb", flags.engine.prefix_cache_disk_gb,
+                  "what lies in that folder takes at most so many GB")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--encoder-cache-mb", flags.engine.encoder_cache_mb,
+                  "encoded pictures kept for later requests with the same ones, in MB (0: none)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--draft-tokens", flags.engine.draft_tokens,
+                  "tokens guessed at once from what stands in the context already and checked in "
+                  "one pass: faster where answers repeat it (0: none)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--load-format", flags.engine.load_format,
+                  "auto, or dummy: random weights of the config's shapes")
+      ->capture_default_str()
+      ->group(group);
 }
 
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
@@ -121,20 +161,27 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
       ->allow_extra_args(false)
       ->group(sampling);
   command.add_option("--seed", flags.seed, "for repeatable sampling")
-      ->check(CLI::NonNegativeNumber)->group(sampling);
+      ->check(CLI::NonNegativeNumber)
+      ->group(sampling);
   const std::string length = "Length and thinking";
   command.add_option("-n,--max-tokens", flags.max_tokens, "new tokens at most")->group(length);
   command.add_option("--stop", flags.stop, "stop string, repeatable")
-      ->allow_extra_args(false)->group(length);
+      ->allow_extra_args(false)
+      ->group(length);
   command.add_option("--stop-id", flags.stop_token_ids, "stop token id, repeatable")
       ->allow_extra_args(false)
       ->group(length);
   command.add_option("--think", flags.thinking, "on, off or auto")
-      ->check(CLI::IsMember({"on", "off", "auto"}))->group(length);
-  command.add_option("--think-budget", flags.thinking_budget,
-                     "tokens of thought before the answer is forced")->group(length);
-  command.add_flag("--detect-repetition", flags.detect_repetition,
-                   "stop when the output goes in circles")->group(length);
+      ->check(CLI::IsMember({"on", "off", "auto"}))
+      ->group(length);
+  command
+      .add_option("--think-budget", flags.thinking_budget,
+                  "tokens of thought before the answer is forced")
+      ->group(length);
+  command
+      .add_flag("--detect-repetition", flags.detect_repetition,
+                "stop when the output goes in circles")
+      ->group(length);
   const std::string form = "Form of the answer (one of)";
   command.add_option("--json-schema", flags.json_schema, "JSON schema, or a file that holds it")
       ->group(form);
@@ -143,11 +190,14 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   command.add_option("--grammar", flags.grammar, "file with a grammar (GBNF or EBNF)")->group(form);
   const std::string input = "Input";
   command.add_option("-s,--system", flags.system, "system prompt, or @FILE")->group(input);
-  command.add_option("--max-pixels", flags.max_pixels,
-                     "pixels per picture at most: fewer is faster (0: the model's limit)")
+  command
+      .add_option("--max-pixels", flags.max_pixels,
+                  "pixels per picture at most: fewer is faster (0: the model's limit)")
       ->group(input);
-  command.add_flag("--trust-special-tokens", flags.trust_special_tokens,
-                   "special tokens typed in the text count as structure")->group(input);
+  command
+      .add_flag("--trust-special-tokens", flags.trust_special_tokens,
+                "special tokens typed in the text count as structure")
+      ->group(input);
 }
 
 namespace {

@@ -47,8 +47,8 @@ struct ChatFlags {
   // The form of the answer, one at most.
   std::string json_schema;  // JSON, or the path of a file
   std::string regex;
-  std::string choice;       // a,b,c
-  std::string grammar;      // path of a file
+  std::string choice;   // a,b,c
+  std::string grammar;  // path of a file
 };
 void add_chat_flags(CLI::App& command, ChatFlags& flags);
 // A request without messages (but for the system prompt).

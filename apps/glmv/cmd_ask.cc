@@ -54,8 +54,10 @@ text::Message user_message(const AskFlags& flags, std::string prompt) {
     message.content.push_back({.kind = text::PartKind::kImage, .source = path});
   }
   if (!flags.frames.empty()) {
-    message.content.push_back({.kind = text::PartKind::kVideo, .frames = flags.frames,
-                               .frame_times_s = flags.frame_times_s, .fps = flags.fps});
+    message.content.push_back({.kind = text::PartKind::kVideo,
+                               .frames = flags.frames,
+                               .frame_times_s = flags.frame_times_s,
+                               .fps = flags.fps});
   }
   message.content_is_string = message.content.empty();
   if (!prompt.empty()) {
@@ -70,8 +72,8 @@ Result<std::vector<text::Message>> conversation(const AskFlags& flags) {
   const bool question = !flags.prompt.empty() || !flags.images.empty() || !flags.frames.empty();
   if (!flags.messages.empty()) {
     GLMV_ASSIGN(const Json json, read_json_file(flags.messages));
-    auto parsed = text::parse_messages(json.is_object() && json.contains("messages")
-                                           ? json["messages"] : json);
+    auto parsed = text::parse_messages(
+        json.is_object() && json.contains("messages") ? json["messages"] : json);
     if (!parsed) return in_context(flags.messages, parsed.error());
     messages = std::move(*parsed);
     if (!question) return messages;
@@ -114,11 +116,10 @@ Result<int> run_ask(const AskFlags& flags) {
                         .progress = terminal && !flags.quiet,
                         .stats = terminal && !flags.quiet && !flags.json});
   catch_interrupts();
-  GLMV_ASSIGN(const api::ChatReply reply,
-              backend->chat(request, [&](const api::ChatChunk& chunk) {
-                if (stream || !chunk.progress_phase.empty()) printer.on_chunk(chunk);
-                return !interrupted();
-              }));
+  GLMV_ASSIGN(const api::ChatReply reply, backend->chat(request, [&](const api::ChatChunk& chunk) {
+    if (stream || !chunk.progress_phase.empty()) printer.on_chunk(chunk);
+    return !interrupted();
+  }));
   if (flags.json) {
     fmt::print("{}\n", api::to_json(reply).dump());
   } else if (flags.raw) {
@@ -144,17 +145,20 @@ void add_ask(CLI::App& command, int& exit_code) {
   add_model_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
   command.add_option("prompt", flags->prompt, "the question; - or a pipe: from stdin");
-  command.add_option("-i,--image", flags->images, "picture, repeatable")->group("Input")
+  command.add_option("-i,--image", flags->images, "picture, repeatable")
+      ->group("Input")
       ->allow_extra_args(false);
-  command.add_option("--messages", flags->messages,
-                     "JSON file with a conversation in OpenAI's form, before the question")
+  command
+      .add_option("--messages", flags->messages,
+                  "JSON file with a conversation in OpenAI's form, before the question")
       ->group("Input");
   command.add_option("--frames", flags->frames, "frame pictures of one video, in order")
       ->group("Input");
   command.add_option("--frame-times", flags->frame_times_s, "seconds of each frame")
       ->group("Input");
   command.add_option("--fps", flags->fps, "frames per second, without --frame-times")
-      ->capture_default_str()->group("Input");
+      ->capture_default_str()
+      ->group("Input");
   const std::string output = "Output";
   command.add_flag("--json", flags->json, "one JSON object with everything")->group(output);
   command.add_flag("--raw", flags->raw, "the output with all its tags")->group(output);
@@ -163,7 +167,8 @@ void add_ask(CLI::App& command, int& exit_code) {
   command.add_flag("--no-stream", flags->no_stream, "print the answer when it is complete")
       ->group(output);
   command.add_option("--show-think", flags->show_thought, "fold, full or hide")
-      ->check(CLI::IsMember({"auto", "fold", "full", "hide"}))->group(output);
+      ->check(CLI::IsMember({"auto", "fold", "full", "hide"}))
+      ->group(output);
   command.add_option("--save-boxes", flags->save_boxes, "PNG: the picture with the answer's boxes")
       ->group(output);
   command.add_flag("-q,--quiet", flags->quiet, "no progress, no figures")->group(output);

@@ -32,7 +32,8 @@ class ProgressLine {
     std::string left = "unknown";
     if (p.num_done() > 0) left = duration_text(static_cast<double>(p.num_left()) / rate);
     fmt::print(stderr, "{}{} of {} done, {:.1f} a minute, {} left{}", terminal_ ? "\r" : "",
-               p.num_done() + p.num_skipped, p.num_lines, rate * 60, left, terminal_ ? "\x1b[K" : "\n");
+               p.num_done() + p.num_skipped, p.num_lines, rate * 60, left,
+               terminal_ ? "\x1b[K" : "\n");
     shown_ = true;
   }
   void end() const {
@@ -48,11 +49,12 @@ class ProgressLine {
 };
 
 void print_summary(const server::BatchProgress& p, double seconds) {
-  fmt::print(stderr,
-             "{} answered, {} failed, {} bad line{}, {} from before, {} left; {} prompt and {} new tokens "
-             "in {}\n",
-             p.num_answered, p.num_failed, p.num_bad_lines, p.num_bad_lines == 1 ? "" : "s",
-             p.num_skipped, p.num_left(), p.prompt_tokens, p.completion_tokens, duration_text(seconds));
+  fmt::print(
+      stderr,
+      "{} answered, {} failed, {} bad line{}, {} from before, {} left; {} prompt and {} new tokens "
+      "in {}\n",
+      p.num_answered, p.num_failed, p.num_bad_lines, p.num_bad_lines == 1 ? "" : "s", p.num_skipped,
+      p.num_left(), p.prompt_tokens, p.completion_tokens, duration_text(seconds));
 }
 
 Result<int> run_batch_command(BatchFlags flags) {
@@ -63,8 +65,7 @@ Result<int> run_batch_command(BatchFlags flags) {
     return 0;
   }
   catch_interrupts();
-  engine.max_running_requests =
-      std::max<int64_t>(engine.max_running_requests, flags.concurrency);
+  engine.max_running_requests = std::max<int64_t>(engine.max_running_requests, flags.concurrency);
   if (flags.served_name.empty()) flags.served_name = served_name(engine);
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
   server::Server server({.model = flags.served_name, .max_requests = flags.concurrency},
@@ -93,11 +94,16 @@ void add_batch(CLI::App& command, int& exit_code) {
   command.add_option("output", flags->output, "answers; what it holds already is not asked again")
       ->required();
   command.add_option("--concurrency", flags->concurrency, "requests at once")
-      ->check(CLI::Range(1, 1024))->capture_default_str()->group(group);
-  command.add_option("--served-model-name", flags->served_name, "name in requests (default: the folder's)")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
       ->group(group);
-  command.footer("Exit code: 0 all answered, 1 some failed (their lines say why), 130 stopped; run the "
-                 "same command again to go on.");
+  command
+      .add_option("--served-model-name", flags->served_name,
+                  "name in requests (default: the folder's)")
+      ->group(group);
+  command.footer(
+      "Exit code: 0 all answered, 1 some failed (their lines say why), 130 stopped; run the "
+      "same command again to go on.");
   command.callback([flags, &exit_code] { exit_code = report(run_batch_command(*flags)); });
 }
 

@@ -171,7 +171,8 @@ Result<int> run_chat(const ChatCommandFlags& flags) {
   Conversation conversation(*backend, std::move(base), flags);
   catch_interrupts();
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
-  if (terminal) fmt::print(stderr, "{} is ready. /help lists commands.\n", engine.model_dir.string());
+  if (terminal)
+    fmt::print(stderr, "{} is ready. /help lists commands.\n", engine.model_dir.string());
   std::string line;
   bool hinted = false;
   while (true) {
@@ -199,9 +200,11 @@ void add_chat(CLI::App& command, int& exit_code) {
   add_model_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
   command.add_option("-i,--image", flags->images, "picture for the first message, repeatable")
-      ->group("Input")->allow_extra_args(false);
+      ->group("Input")
+      ->allow_extra_args(false);
   command.add_option("--show-think", flags->show_thought, "fold, full or hide")
-      ->check(CLI::IsMember({"fold", "full", "hide"}))->group("Output");
+      ->check(CLI::IsMember({"fold", "full", "hide"}))
+      ->group("Output");
   command.add_flag("--stats", flags->stats, "figures after every reply")->group("Output");
   command.callback([flags, &exit_code] { exit_code = report(run_chat(*flags)); });
 }

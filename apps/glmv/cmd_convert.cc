@@ -1,4 +1,5 @@
-// glmv convert: a checkpoint in another dtype, as a Hugging Face folder; quantised weights become plain ones.
+// glmv convert: a checkpoint in another dtype, as a Hugging Face folder; quantised weights become
+// plain ones.
 
 #include <fmt/format.h>
 
@@ -33,7 +34,8 @@ Result<int> run_convert(const ConvertFlags& flags) {
   GLMV_ASSIGN(const int64_t num_parameters, save_weights(*loaded.model, to));
   GLMV_ASSIGN(Json config, read_json_file(to / "config.json"));
   config.erase("torch_dtype");
-  for (const char* name : {"quantization_config", "compression_config"}) {  // the weights are plain now
+  for (const char* name :
+       {"quantization_config", "compression_config"}) {  // the weights are plain now
     config.erase(name);
     if (config.contains("text_config")) config["text_config"].erase(name);
   }

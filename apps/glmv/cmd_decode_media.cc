@@ -8,7 +8,9 @@ namespace glmv::app {
 
 void add_decode_media(CLI::App& command, int& exit_code) {
   auto max_pixels = std::make_shared<int64_t>(0);
-  command.add_option("max-pixels", *max_pixels)->required()->check(CLI::Range(int64_t{1}, int64_t{1} << 31));
+  command.add_option("max-pixels", *max_pixels)
+      ->required()
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 31));
   command.callback([max_pixels, &exit_code] {
     exit_code = report(media::serve_decode_requests(kChildSocket, *max_pixels));
   });

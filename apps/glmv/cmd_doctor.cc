@@ -29,10 +29,14 @@ void add_doctor(CLI::App& command, int& exit_code) {
   add_model_flags(command, question->model);
   const std::string group = "Examination";
   command.add_option("--host", question->host, "address of the server to be")
-      ->capture_default_str()->group(group);
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--port", question->port, "that should be free")
-      ->check(CLI::Range(0, 65535))->capture_default_str()->group(group);
-  command.add_flag("!--no-load", question->load, "look at the files only: no loading, no self-test")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_flag("!--no-load", question->load, "look at the files only: no loading, no self-test")
       ->group(group);
   command.add_flag("--json", *json, "the same as one JSON object")->group(group);
   command.footer("Exit code: 0 nothing is missing, 1 something is.");

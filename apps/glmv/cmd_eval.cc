@@ -46,9 +46,14 @@ Result<std::pair<bool, Json>> ask(api::ChatBackend& backend, const ChatFlags& fl
               backend.chat(request, [](const api::ChatChunk&) { return !interrupted(); }));
   const std::string answer(synth::answer_of(reply.raw_text));
   const bool right = synth::check(item.verifier, item.answer, item.boxes, answer);
-  return std::pair(right, Json{{"id", item.id}, {"task", item.task}, {"question", item.question},
-                               {"gold", item.answer}, {"answer", answer}, {"right", right},
-                               {"output", reply.raw_text}, {"finish", reply.finish_reason}});
+  return std::pair(right, Json{{"id", item.id},
+                               {"task", item.task},
+                               {"question", item.question},
+                               {"gold", item.answer},
+                               {"answer", answer},
+                               {"right", right},
+                               {"output", reply.raw_text},
+                               {"finish", reply.finish_reason}});
 }
 
 void print_table(const Counts& counts) {
@@ -65,7 +70,8 @@ void print_table(const Counts& counts) {
 
 Result<int> run_eval(const EvalFlags& flags) {
   GLMV_ASSIGN(std::vector<synth::EvalItem> items, synth::read_eval(flags.data));
-  if (flags.limit > 0 && flags.limit < static_cast<int64_t>(items.size())) items.resize(flags.limit);
+  if (flags.limit > 0 && flags.limit < static_cast<int64_t>(items.size()))
+    items.resize(flags.limit);
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
   const std::filesystem::path folder = std::filesystem::path(flags.data).parent_path();
@@ -98,8 +104,8 @@ Result<int> run_eval(const EvalFlags& flags) {
   if (flags.json) {
     Json object = Json::object();
     for (const auto& [task, count] : counts) {
-      object[task] = {{"right", count.right}, {"total", count.total},
-                      {"accuracy", count.accuracy()}};
+      object[task] = {
+          {"right", count.right}, {"total", count.total}, {"accuracy", count.accuracy()}};
     }
     fmt::print("{}\n", object.dump(2));
   } else {

@@ -34,8 +34,8 @@ Result<int64_t> parse_bytes(const std::string& text) {
   const bool known = unit.empty() || (power != std::string_view::npos &&
                                       (rest.empty() || rest == "B" || rest == "iB"));
   if (error != std::errc() || !known || !(value > 0) || value > 1e15) {
-    return invalid_argument("--memory \"{}\": write bytes, or a number with K, M, G or T, as in 16G",
-                            text);
+    return invalid_argument(
+        "--memory \"{}\": write bytes, or a number with K, M, G or T, as in 16G", text);
   }
   if (!unit.empty()) value *= static_cast<double>(int64_t{1} << (10 * (power + 1)));
   if (value > 9e18) return invalid_argument("--memory \"{}\" is more than can be counted", text);
@@ -77,7 +77,8 @@ Result<int> run_plan(const PlanFlags& flags) {
   GLMV_ASSIGN(const PlanQuestion question, make_question(flags));
   const std::vector<PlanRow> rows = plan_rows(question);
   if (flags.json) {
-    fmt::print("{}\n", plan_json(question, rows).dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n",
+               plan_json(question, rows).dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
     print_plan(question, rows);
   }
@@ -90,13 +91,17 @@ Result<int> run_plan(const PlanFlags& flags) {
 void add_plan(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<PlanFlags>();
   command.add_option("config", flags->config, "config.json, or a folder with one")->required();
-  command.add_option("--max-context", flags->max_context, "tokens of a request (0: the model's limit)")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  command
+      .add_option("--max-context", flags->max_context, "tokens of a request (0: the model's limit)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command.add_option("--max-num-seqs", flags->max_num_seqs, "requests of that length at once")
-      ->check(CLI::Range(1, 100000))->capture_default_str();
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command.add_option("--memory", flags->memory, "to fit into, as 16G (default: what is free here)");
   command.add_option("--threads", flags->threads, "0: all cores")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command.add_flag("!--no-measure", flags->measure, "no speeds: memory only");
   command.add_flag("--json", flags->json, "the same as one JSON object");
   command.footer("Exit code: 0 fits in some form, 1 in none.");

@@ -67,8 +67,8 @@ Result<void> test_model(chat::LocalBackend& backend, const runtime::EngineOption
   return internal_error("{}; --self-test off serves it all the same", tested.problem());
 }
 
-// Until a signal; says once when the engine can no longer be relied on, and answers hang-ups by opening
-// the log anew.
+// Until a signal; says once when the engine can no longer be relied on, and answers hang-ups by
+// opening the log anew.
 void wait_for_end(const server::Server& server) {
   std::string known;
   for (int64_t i = 0; !interrupted(); ++i) {
@@ -126,10 +126,11 @@ Result<int> run_serve(ServeFlags flags) {
                     server.metrics().add_error(error.code);
                     return server::wire_text(to_json(error));
                   }));
-  const std::string where = flags.http.unix_socket.empty()
-                                ? fmt::format("{}://{}:{}", flags.http.tls_key.empty() ? "http" : "https",
-                                              flags.http.host, http->port())
-                                : "unix:" + flags.http.unix_socket;
+  const std::string where =
+      flags.http.unix_socket.empty()
+          ? fmt::format("{}://{}:{}", flags.http.tls_key.empty() ? "http" : "https",
+                        flags.http.host, http->port())
+          : "unix:" + flags.http.unix_socket;
   fmt::print(stderr, "serving {} on {}{}\n", flags.server.model, where,
              flags.server.api_keys.empty() ? "" : ", with keys");
   wait_for_end(server);
@@ -139,7 +140,8 @@ Result<int> run_serve(ServeFlags flags) {
     fmt::print(stderr, "finishing {} request{}, {} s at most; again to stop at once\n", running,
                running == 1 ? "" : "s", flags.shutdown_timeout_s);
   }
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(flags.shutdown_timeout_s);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::seconds(flags.shutdown_timeout_s);
   // As long as others run, new requests are told to come again; then no connection is taken.
   while ((http->num_handlers() > 0 || !http->drain(50ms)) && !interrupted() &&
          std::chrono::steady_clock::now() < deadline) {
@@ -156,51 +158,90 @@ void add_serve(CLI::App& command, int& exit_code) {
   command.add_option("model", flags->model.model, "as -m");
   const std::string group = "Server";
   command.add_option("--host", flags->http.host, "address to listen on")
-      ->capture_default_str()->group(group);
-  command.add_option("--port", flags->http.port, "0: any free one")->capture_default_str()->group(group);
-  command.add_option("--uds", flags->http.unix_socket, "listen on this socket file instead")->group(group);
-  command.add_option("--served-model-name", flags->server.model, "name in requests (default: the folder's)")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--port", flags->http.port, "0: any free one")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--uds", flags->http.unix_socket, "listen on this socket file instead")
+      ->group(group);
+  command
+      .add_option("--served-model-name", flags->server.model,
+                  "name in requests (default: the folder's)")
       ->group(group);
   command.add_option("--api-key", flags->server.api_keys, "ask for this key, repeatable")
-      ->allow_extra_args(false)->group(group);
+      ->allow_extra_args(false)
+      ->group(group);
   command.add_option("--api-key-file", flags->api_key_file, "file with a key a line")->group(group);
-  command.add_option("--admin-api-key", flags->server.admin_api_keys,
-                     "ask for this key on routes that change the server, repeatable")
-      ->allow_extra_args(false)->group(group);
-  command.add_option("--admin-api-key-file", flags->admin_api_key_file, "file with an admin key a line")
+  command
+      .add_option("--admin-api-key", flags->server.admin_api_keys,
+                  "ask for this key on routes that change the server, repeatable")
+      ->allow_extra_args(false)
       ->group(group);
-  command.add_option("--ssl-certfile", flags->http.tls_certificate, "PEM file: serve HTTPS")->group(group);
-  command.add_option("--ssl-keyfile", flags->http.tls_key, "PEM file of the certificate's key")->group(group);
-  command.add_option("--allowed-origins", flags->server.allowed_origins,
-                     "web pages of other sites that may use the server, as https://app.example, or *")
-      ->delimiter(',')->group(group);
-  command.add_option("--access-log", flags->access_log,
-                     "a line of JSON for each request to this file, or - for standard output")
+  command
+      .add_option("--admin-api-key-file", flags->admin_api_key_file,
+                  "file with an admin key a line")
       ->group(group);
-  command.add_option("--self-test", flags->self_test, "on, or off: one short question before serving")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"on", true}, {"off", false}}))
-      ->default_str("on")->group(group);
-  command.add_option("--request-timeout", flags->server.request_timeout_s,
-                     "seconds for a request, the queue included; then it ends with 503 (0: none)")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
-  command.add_option("--watchdog-timeout", flags->server.watchdog_timeout_s,
-                     "seconds of one engine step until /health says 503 (0: never)")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
-  command.add_option("--allowed-hosts", flags->server.allowed_hosts,
-                     "names in the Host header that are served (default on a loopback address: its own)")
-      ->delimiter(',')->group(group);
-  command.add_option("--max-queue", flags->server.max_requests,
-                     "requests that are answered or wait; others get 503")
-      ->check(CLI::Range(1, 10000))->capture_default_str()->group(group);
-  command.add_option("--reasoning-parser", flags->reasoning_parser,
-                     "native, or as another server divides replies: vllm-a, vllm-b, vllm-c, sglang")
-      ->capture_default_str()->group(group);
-  command.add_option("--metrics-compat", flags->server.metrics_prefix,
-                     "glmv, or vllm: prefix of the names in /metrics")
-      ->check(CLI::IsMember({"glmv", "vllm"}))->capture_default_str()->group(group);
-  command.add_option("--shutdown-timeout", flags->shutdown_timeout_s,
-                     "seconds for running requests after SIGTERM")
-      ->check(CLI::NonNegativeNumber)->capture_default_str()->group(group);
+  command.add_option("--ssl-certfile", flags->http.tls_certificate, "PEM file: serve HTTPS")
+      ->group(group);
+  command.add_option("--ssl-keyfile", flags->http.tls_key, "PEM file of the certificate's key")
+      ->group(group);
+  command
+      .add_option("--allowed-origins", flags->server.allowed_origins,
+                  "web pages of other sites that may use the server, as https://app.example, or *")
+      ->delimiter(',')
+      ->group(group);
+  command
+      .add_option("--access-log", flags->access_log,
+                  "a line of JSON for each request to this file, or - for standard output")
+      ->group(group);
+  command
+      .add_option("--self-test", flags->self_test, "on, or off: one short question before serving")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, bool>{{"on", true}, {"off", false}}))
+      ->default_str("on")
+      ->group(group);
+  command
+      .add_option("--request-timeout", flags->server.request_timeout_s,
+                  "seconds for a request, the queue included; then it ends with 503 (0: none)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--watchdog-timeout", flags->server.watchdog_timeout_s,
+                  "seconds of one engine step until /health says 503 (0: never)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option(
+          "--allowed-hosts", flags->server.allowed_hosts,
+          "names in the Host header that are served (default on a loopback address: its own)")
+      ->delimiter(',')
+      ->group(group);
+  command
+      .add_option("--max-queue", flags->server.max_requests,
+                  "requests that are answered or wait; others get 503")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--reasoning-parser", flags->reasoning_parser,
+                  "native, or as another server divides replies: vllm-a, vllm-b, vllm-c, sglang")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--metrics-compat", flags->server.metrics_prefix,
+                  "glmv, or vllm: prefix of the names in /metrics")
+      ->check(CLI::IsMember({"glmv", "vllm"}))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--shutdown-timeout", flags->shutdown_timeout_s,
+                  "seconds for running requests after SIGTERM")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
   add_media_flags(command, flags->media);
   command.callback([flags, &exit_code] { exit_code = report(run_serve(*flags)); });
 }

@@ -39,15 +39,18 @@ void add_synth(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<SynthFlags>();
   command.add_option("-o,--output", flags->output, "folder to write")->required();
   command.add_option("--split", flags->split, "train or test: other seeds, fonts and wordings")
-      ->check(CLI::IsMember({"train", "test"}))->capture_default_str();
+      ->check(CLI::IsMember({"train", "test"}))
+      ->capture_default_str();
   command.add_option("--task", flags->tasks, "task, repeatable (default: all)");
   command.add_option("--mixture", flags->mixture, "a training mixture instead of tasks");
   command.add_option("--count", flags->options.count, "samples (of each task)")
       ->capture_default_str();
   command.add_option("--first", flags->options.first_index, "index of the first sample")
       ->capture_default_str();
-  command.add_option("--nothink-share", flags->options.nothink_share,
-                     "share of short answers without a thought")->capture_default_str();
+  command
+      .add_option("--nothink-share", flags->options.nothink_share,
+                  "share of short answers without a thought")
+      ->capture_default_str();
   command.add_flag("--blind", flags->options.blind,
                    "noise instead of the pictures, for measuring what a model guesses");
   command.callback([flags, &exit_code] { exit_code = report(run_synth(*flags)); });

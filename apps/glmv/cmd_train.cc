@@ -111,9 +111,11 @@ void add_train(CLI::App& command, int& exit_code) {
   command.add_option("--synth", flags->synth, "generated pictures: name of a mixture")
       ->group("Data");
   command.add_option("--synth-first", flags->synth_first, "index of the first generated sample")
-      ->capture_default_str()->group("Data");
+      ->capture_default_str()
+      ->group("Data");
   command.add_option("--synth-samples", flags->synth_samples, "number of generated samples")
-      ->capture_default_str()->group("Data");
+      ->capture_default_str()
+      ->group("Data");
   command.add_flag("-q,--quiet", flags->quiet, "no progress line");
   train::register_options(command, flags->options);
   command.callback([flags, &exit_code] { exit_code = report(run_train(*flags)); });

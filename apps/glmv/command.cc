@@ -31,7 +31,7 @@ int report(const Result<void>& result) { return result ? 0 : report_status(resul
 int report(const Result<int>& result) { return result ? *result : report_status(result.error()); }
 
 void catch_interrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
@@ -41,7 +41,7 @@ bool interrupted() { return interrupt_count > 0; }
 void clear_interrupt() { interrupt_count = 0; }
 
 void catch_hangups() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_hangup;
   action.sa_flags = SA_RESTART;
   ::sigaction(SIGHUP, &action, nullptr);
@@ -67,8 +67,9 @@ Result<std::filesystem::path> model_folder(const std::string& given) {
   for (const auto& path : candidates) {
     if (std::filesystem::exists(path / "config.json", ignored)) return path;
   }
-  return not_found("no embedded model found; name a checkpoint folder with --model DIR, or train the "
-                   "embedded one with ./x nano");
+  return not_found(
+      "no embedded model found; name a checkpoint folder with --model DIR, or train the "
+      "embedded one with ./x nano");
 }
 
 std::string bytes_text(double bytes) {

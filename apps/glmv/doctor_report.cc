@@ -31,7 +31,9 @@ class Rows {
   void add(std::string name, Health health, std::string text) {
     rows_.push_back({std::move(name), health, std::move(text)});
   }
-  void ok(std::string name, std::string text) { add(std::move(name), Health::kOk, std::move(text)); }
+  void ok(std::string name, std::string text) {
+    add(std::move(name), Health::kOk, std::move(text));
+  }
   void warn(std::string name, std::string text) {
     add(std::move(name), Health::kWarning, std::move(text));
   }
@@ -65,8 +67,8 @@ void examine_processor(Rows& rows) {
   if (!chosen) {
     rows.fail("kernels", chosen.error().message);
   } else {
-    const std::string text = fmt::format("{}; this processor can run {}", (*chosen)->isa,
-                                         fmt::join(supported, ", "));
+    const std::string text =
+        fmt::format("{}; this processor can run {}", (*chosen)->isa, fmt::join(supported, ", "));
     if (supported.size() > 1) {
       rows.ok("kernels", text);
     } else {
@@ -82,16 +84,17 @@ void examine_processor(Rows& rows) {
   if (limit && *limit < static_cast<double>(allowed)) {
     rows.warn("cores",
               fmt::format("{}; the control group allows the time of {:.1f}: more threads than that "
-                          "slow each other down, see --threads", text, *limit));
+                          "slow each other down, see --threads",
+                          text, *limit));
   } else {
     rows.ok("cores", text);
   }
 }
 
 void examine_memory(Rows& rows) {
-  std::string text = fmt::format("{} in the machine, {} available",
-                                 bytes_or_unknown(meminfo_bytes("MemTotal")),
-                                 bytes_or_unknown(runtime::available_memory_bytes()));
+  std::string text =
+      fmt::format("{} in the machine, {} available", bytes_or_unknown(meminfo_bytes("MemTotal")),
+                  bytes_or_unknown(runtime::available_memory_bytes()));
   if (const auto limit = memory_limit_bytes()) {
     text += fmt::format("; the control group allows {} and uses {}", bytes_or_unknown(limit),
                         bytes_or_unknown(memory_used_bytes()));
@@ -104,7 +107,8 @@ void examine_memory(Rows& rows) {
     rows.warn("huge pages", fmt::format("switched off: echo madvise > {} makes large models faster",
                                         kHugePagesFile));
   } else {
-    rows.ok("huge pages", pages->find("[always]") != std::string::npos ? "always" : "where asked for");
+    rows.ok("huge pages",
+            pages->find("[always]") != std::string::npos ? "always" : "where asked for");
   }
 }
 
@@ -126,12 +130,14 @@ bool examine_files(const std::filesystem::path& dir, Rows& rows) {
     usable = usable && !problem.fatal;
     rows.add("model", problem.fatal ? Health::kFailure : Health::kWarning, problem.text);
   }
-  if (usable) rows.ok("model", fmt::format("{}: config, tokenizer and weights are there", dir.string()));
+  if (usable)
+    rows.ok("model", fmt::format("{}: config, tokenizer and weights are there", dir.string()));
   return usable;
 }
 
 void examine_port(const DoctorQuestion& question, Rows& rows) {
-  net::HttpServerOptions options{.host = question.host, .port = static_cast<uint16_t>(question.port)};
+  net::HttpServerOptions options{.host = question.host,
+                                 .port = static_cast<uint16_t>(question.port)};
   const auto server = net::HttpServer::start(options, {}, {});
   if (!server) return rows.fail("port", server.error().message);
   rows.ok("port", fmt::format("{}:{} is free", question.host, question.port));
@@ -141,9 +147,10 @@ void examine_answers(const runtime::EngineOptions& options, Rows& rows) {
   const auto backend = chat::LocalBackend::load(options);
   if (!backend) return rows.fail("loading", backend.error().message);
   const runtime::Engine& engine = (*backend)->engine();
-  rows.ok("loading", fmt::format("{} of weights in {}, context of {} tokens",
-                                 bytes_text(static_cast<double>(engine.weight_bytes())),
-                                 duration_text(engine.load_ms() / 1000), engine.max_context_tokens()));
+  rows.ok("loading",
+          fmt::format("{} of weights in {}, context of {} tokens",
+                      bytes_text(static_cast<double>(engine.weight_bytes())),
+                      duration_text(engine.load_ms() / 1000), engine.max_context_tokens()));
   const chat::SelfTestReport tested = chat::self_test(**backend, options);
   for (const chat::SelfTestReport::Check& check : tested.checks) {
     const std::string text = check.name + ": " + check.detail;
@@ -153,9 +160,12 @@ void examine_answers(const runtime::EngineOptions& options, Rows& rows) {
 
 std::string_view health_name(Health health) {
   switch (health) {
-    case Health::kOk: return "ok";
-    case Health::kWarning: return "warning";
-    case Health::kFailure: return "failure";
+    case Health::kOk:
+      return "ok";
+    case Health::kWarning:
+      return "warning";
+    case Health::kFailure:
+      return "failure";
   }
   return "failure";
 }
@@ -182,7 +192,8 @@ Json doctor_json(const std::vector<DoctorRow>& rows) {
   Json json = {{"ok", true}, {"rows", Json::array()}};
   for (const DoctorRow& row : rows) {
     if (row.health == Health::kFailure) json["ok"] = false;
-    json["rows"].push_back({{"name", row.name}, {"health", health_name(row.health)}, {"text", row.text}});
+    json["rows"].push_back(
+        {{"name", row.name}, {"health", health_name(row.health)}, {"text", row.text}});
   }
   return json;
 }

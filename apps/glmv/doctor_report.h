@@ -20,8 +20,8 @@ struct DoctorRow {
 struct DoctorQuestion {
   ModelFlags model;
   std::string host = "127.0.0.1";
-  int port = 8000;       // that a server would take; 0: any
-  bool load = true;      // load the model and test it
+  int port = 8000;   // that a server would take; 0: any
+  bool load = true;  // load the model and test it
 };
 
 std::vector<DoctorRow> examine(const DoctorQuestion& question);

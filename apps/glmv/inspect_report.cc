@@ -54,9 +54,10 @@ void check_architecture(const Names& names, InspectReport& report) {
         row.architecture == names.architecture) {
       continue;
     }
-    report.warning(fmt::format("config.json: architectures names {}, but model_type {} is {}; "
-                               "model_type decides", names.architecture, names.model_type,
-                               row.architecture));
+    report.warning(
+        fmt::format("config.json: architectures names {}, but model_type {} is {}; "
+                    "model_type decides",
+                    names.architecture, names.model_type, row.architecture));
   }
 }
 
@@ -88,9 +89,8 @@ void describe_shape(const ModelConfig& config, InspectReport& report) {
                            {"patch_size", vision.patch_size},
                            {"temporal_patch_size", vision.temporal_patch_size},
                            {"spatial_merge_size", vision.spatial_merge_size}};
-  report.row("vision tower",
-             fmt::format("{} layers of {}, {} heads", vision.depth, vision.hidden_size,
-                         vision.num_heads));
+  report.row("vision tower", fmt::format("{} layers of {}, {} heads", vision.depth,
+                                         vision.hidden_size, vision.num_heads));
   report.row("context", fmt::format("{} tokens", text.max_position_embeddings));
   report.data["quantization"] = config.quantization;
   if (!config.quantization.is_null()) {
@@ -132,9 +132,12 @@ void describe_pictures(const processing::MediaConfig& image, Json& json, Inspect
     }
     const int64_t patches = size->height / image.patch_size * (size->width / image.patch_size);
     const int64_t tokens = patches / (image.merge_size * image.merge_size);
-    json["pictures"].push_back({{"name", picture.name}, {"width", picture.width},
-                                {"height", picture.height}, {"resized_width", size->width},
-                                {"resized_height", size->height}, {"patches", patches},
+    json["pictures"].push_back({{"name", picture.name},
+                                {"width", picture.width},
+                                {"height", picture.height},
+                                {"resized_width", size->width},
+                                {"resized_height", size->height},
+                                {"patches", patches},
                                 {"tokens", tokens}});
     report.row("", fmt::format("{}: {} tokens (resized to {}x{}, {} patches)", picture.name, tokens,
                                size->width, size->height, patches));
@@ -147,15 +150,18 @@ void inspect_processor(const std::filesystem::path& dir, const std::optional<Mod
   if (!processor) return;
   const processing::MediaConfig& image = processor->image;
   if (processor->image_origin == "defaults") {
-    report.warning("preprocessor_config.json is missing; the reference's defaults are used for "
-                   "pictures");
+    report.warning(
+        "preprocessor_config.json is missing; the reference's defaults are used for "
+        "pictures");
   }
   if (processor->video_origin == "defaults") {
-    report.warning("video_preprocessor_config.json is missing; the reference's defaults are used "
-                   "for videos");
+    report.warning(
+        "video_preprocessor_config.json is missing; the reference's defaults are used "
+        "for videos");
   } else if (processor->video_origin == "preprocessor_config.json") {
-    report.warning("video_preprocessor_config.json is missing; preprocessor_config.json is used, "
-                   "with the limits of pictures");
+    report.warning(
+        "video_preprocessor_config.json is missing; preprocessor_config.json is used, "
+        "with the limits of pictures");
   }
   // Limits are areas times frames, and a picture counts as one temporal patch of frames.
   const int64_t frames = image.temporal_patch_size;

@@ -18,7 +18,7 @@ using text::SpecialTokens;
 
 struct TokenRow {
   const char* name;
-  SpecialTokens::Id SpecialTokens::*id;
+  SpecialTokens::Id SpecialTokens::* id;
 };
 constexpr TokenRow kTokens[] = {
     {"<|endoftext|>", &SpecialTokens::end_of_text},
@@ -73,8 +73,9 @@ void describe_special_tokens(const SpecialTokens& tokens, InspectReport& report)
     report.warning("the tokenizer has no <|image|> token: this model takes text only");
   }
   if (!tokens.end_of_text || !tokens.user || !tokens.assistant) {
-    report.warning("the tokenizer lacks <|endoftext|>, <|user|> or <|assistant|>: chat templates "
-                   "of these families need them");
+    report.warning(
+        "the tokenizer lacks <|endoftext|>, <|user|> or <|assistant|>: chat templates "
+        "of these families need them");
   }
 }
 
@@ -96,10 +97,11 @@ void check_token_ids(const ModelConfig& config, const text::Tokenizer& tokenizer
   };
   for (const IdRow& row : rows) {
     if (row.id < 0 || !row.wanted || row.id == *row.wanted) continue;
-    report.warning(fmt::format("config.json: {} is {} (\"{}\"), but the tokenizer's token is {} "
-                               "(\"{}\"); the tokenizer's is used", row.key, row.id,
-                               tokenizer.token_bytes(static_cast<int32_t>(row.id)), *row.wanted,
-                               tokenizer.token_bytes(*row.wanted)));
+    report.warning(
+        fmt::format("config.json: {} is {} (\"{}\"), but the tokenizer's token is {} "
+                    "(\"{}\"); the tokenizer's is used",
+                    row.key, row.id, tokenizer.token_bytes(static_cast<int32_t>(row.id)),
+                    *row.wanted, tokenizer.token_bytes(*row.wanted)));
   }
   if (const auto fits = tokenizer.check_embedding_rows(config.text.vocab_size); !fits) {
     report.error(fits.error().message);
@@ -127,8 +129,8 @@ std::optional<text::Tokenizer> inspect_tokenizer(const std::filesystem::path& di
   }
   const size_t num_added = tokenizer.added_token_ids().size();
   report.data["tokenizer"] = {{"vocab_size", tokenizer.vocab_size()}, {"added_tokens", num_added}};
-  report.row("tokenizer", fmt::format("{} ids, {} of them added tokens", tokenizer.vocab_size(),
-                                      num_added));
+  report.row("tokenizer",
+             fmt::format("{} ids, {} of them added tokens", tokenizer.vocab_size(), num_added));
   const SpecialTokens tokens = SpecialTokens::resolve(tokenizer);
   describe_special_tokens(tokens, report);
   if (config) check_token_ids(*config, tokenizer, tokens, report);
@@ -161,8 +163,10 @@ void inspect_template(const std::filesystem::path& dir, const std::string& model
     ++num_placeholders;
   }
   if (num_placeholders != 1) {
-    report.error(fmt::format("the chat template prints {} <|image|> for one picture; pictures "
-                             "cannot be asked about", num_placeholders));
+    report.error(
+        fmt::format("the chat template prints {} <|image|> for one picture; pictures "
+                    "cannot be asked about",
+                    num_placeholders));
   }
 }
 
@@ -171,8 +175,9 @@ void inspect_generation(const std::filesystem::path& dir, const ModelConfig& con
   const auto generation = report.keep(checkpoint::read_generation_config(dir, config));
   if (!generation) return;
   if (is_missing(dir, "generation_config.json")) {
-    report.warning("generation_config.json is missing; the release's sampling defaults and "
-                   "config.json's EOS ids are used");
+    report.warning(
+        "generation_config.json is missing; the release's sampling defaults and "
+        "config.json's EOS ids are used");
   } else if (!config.eos_token_ids.empty()) {
     ModelConfig without_eos = config;
     without_eos.eos_token_ids.clear();
@@ -182,10 +187,10 @@ void inspect_generation(const std::filesystem::path& dir, const ModelConfig& con
     };
     if (own && !own->eos_token_ids.empty() &&
         as_set(own->eos_token_ids) != as_set(config.eos_token_ids)) {
-      report.warning(fmt::format("generation_config.json has the EOS ids {}, config.json {}; "
-                                 "generation ends at any of them",
-                                 fmt::join(own->eos_token_ids, " "),
-                                 fmt::join(config.eos_token_ids, " ")));
+      report.warning(
+          fmt::format("generation_config.json has the EOS ids {}, config.json {}; "
+                      "generation ends at any of them",
+                      fmt::join(own->eos_token_ids, " "), fmt::join(config.eos_token_ids, " ")));
     }
   }
   Json& json = report.data["generation"] = {{"do_sample", generation->do_sample},
@@ -213,8 +218,9 @@ void inspect_generation(const std::filesystem::path& dir, const ModelConfig& con
   json["eos_tokens"] = names;
   report.row("EOS ids", fmt::format("{}", fmt::join(names, "  ")));
   if (names.empty()) {
-    report.warning("no EOS id in config.json or generation_config.json: answers end at the token "
-                   "limit only");
+    report.warning(
+        "no EOS id in config.json or generation_config.json: answers end at the token "
+        "limit only");
   }
 }
 

@@ -26,8 +26,7 @@ constexpr int64_t kCacheStepTokens = 1024;
 std::string some_of(const std::vector<std::string>& names) {
   constexpr size_t kShown = 5;
   const auto num_shown = static_cast<ptrdiff_t>(std::min(names.size(), kShown));
-  std::string text =
-      fmt::format("{}", fmt::join(names.begin(), names.begin() + num_shown, ", "));
+  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + num_shown, ", "));
   if (names.size() > kShown) {
     text += fmt::format(" and {} more (all with --json)", names.size() - kShown);
   }
@@ -98,9 +97,9 @@ void report_list(const char* what, const std::vector<std::string>& names, bool f
                  InspectReport& report) {
   json = names;
   if (names.empty()) return;
-  report.problems.push_back({fatal, fmt::format("{} tensor{} {}: {}", names.size(),
-                                                names.size() == 1 ? "" : "s", what,
-                                                some_of(names))});
+  report.problems.push_back(
+      {fatal, fmt::format("{} tensor{} {}: {}", names.size(), names.size() == 1 ? "" : "s", what,
+                          some_of(names))});
 }
 
 void report_audit(const TensorAudit& audit, InspectReport& report) {
@@ -112,8 +111,8 @@ void report_audit(const TensorAudit& audit, InspectReport& report) {
   constexpr size_t kShown = 8;
   for (size_t i = 0; i < std::min(audit.wrong.size(), kShown); ++i) report.error(audit.wrong[i]);
   if (audit.wrong.size() > kShown) {
-    report.error(fmt::format("{} more tensors do not fit (all with --json)",
-                             audit.wrong.size() - kShown));
+    report.error(
+        fmt::format("{} more tensors do not fit (all with --json)", audit.wrong.size() - kShown));
   }
 }
 
@@ -137,9 +136,9 @@ void describe_parts(const std::optional<ModelConfig>& config, const Weights& wei
     if (parameters == 0 && bytes[part] == 0) continue;
     total += parameters;
     json[std::string(part_name(part))] = {{"parameters", parameters}, {"bytes", bytes[part]}};
-    rows.emplace_back("", fmt::format("{:<11}{:>14.3f} M{:>12}", part_name(part),
-                                      double(parameters) / 1e6,
-                                      bytes[part] > 0 ? bytes_text(double(bytes[part])) : "-"));
+    rows.emplace_back(
+        "", fmt::format("{:<11}{:>14.3f} M{:>12}", part_name(part), double(parameters) / 1e6,
+                        bytes[part] > 0 ? bytes_text(double(bytes[part])) : "-"));
   }
   report.data["parameters"] = total;
   std::string line = fmt::format("{:.3f} M", double(total) / 1e6);
@@ -161,9 +160,11 @@ void check_skipped_layer(const Weights& weights, const ModelConfig& config, Insp
   const auto is_layer = [](const std::string& name) { return name.ends_with("q_proj.weight"); };
   const auto layer = std::ranges::find_if(weights.ignored, is_layer);
   if (layer == weights.ignored.end() || std::ranges::any_of(weights.ignored, is_mtp)) return;
-  report.warning(fmt::format("\"{}\" and its layer are skipped, as config.json has "
-                             "num_hidden_layers {}, but it is no MTP layer: the config may belong "
-                             "to another checkpoint", *layer, config.text.num_hidden_layers));
+  report.warning(
+      fmt::format("\"{}\" and its layer are skipped, as config.json has "
+                  "num_hidden_layers {}, but it is no MTP layer: the config may belong "
+                  "to another checkpoint",
+                  *layer, config.text.num_hidden_layers));
 }
 
 void describe_files(const Weights& weights, InspectReport& report) {
@@ -178,9 +179,9 @@ void describe_files(const Weights& weights, InspectReport& report) {
                             {"ignored", weights.ignored}};
   std::vector<std::string> dtypes;
   for (const auto& [dtype, num] : num_of_dtype) dtypes.push_back(fmt::format("{} {}", num, dtype));
-  std::string line = fmt::format("{} in {} file{}, {}", weights.tensors.size(),
-                                 weights.files.size(), weights.files.size() == 1 ? "" : "s",
-                                 bytes_text(double(weights.total_bytes)));
+  std::string line =
+      fmt::format("{} in {} file{}, {}", weights.tensors.size(), weights.files.size(),
+                  weights.files.size() == 1 ? "" : "s", bytes_text(double(weights.total_bytes)));
   if (!dtypes.empty()) line += fmt::format(": {}", fmt::join(dtypes, ", "));
   if (!weights.ignored.empty()) {
     line += fmt::format("; {} of parts not used here (MTP layers, inv_freq) skipped",
@@ -199,10 +200,14 @@ std::string compute_dtype(const ModelConfig& config, const Weights& weights) {
   }
   if (it == weights.tensors.end()) return config.dtype.empty() ? "bfloat16" : config.dtype;
   switch (it->second.dtype) {
-    case checkpoint::DType::kBF16: return "bfloat16";
-    case checkpoint::DType::kF16: return "float16";
-    case checkpoint::DType::kF64: return "float64";
-    default: return "float32";
+    case checkpoint::DType::kBF16:
+      return "bfloat16";
+    case checkpoint::DType::kF16:
+      return "float16";
+    case checkpoint::DType::kF64:
+      return "float64";
+    default:
+      return "float32";
   }
 }
 
@@ -211,8 +216,9 @@ void describe_memory(const std::filesystem::path& dir, bool is_gguf, const Model
   const int64_t element_bytes = dtype == "float64" ? 8 : dtype == "float32" ? 4 : 2;
   const int64_t context = config.text.max_position_embeddings;
   const auto quantization = checkpoint::parse_quant_config(config.quantization);
-  const int bits = is_gguf ? checkpoint::gguf_linear_bits(dir, {}).value_or(0)
-                           : quantization ? quantization->bits : 0;
+  const int bits = is_gguf        ? checkpoint::gguf_linear_bits(dir, {}).value_or(0)
+                   : quantization ? quantization->bits
+                                  : 0;
   const auto need = runtime::memory_need(config, element_bytes, context, bits);
   const auto step = runtime::memory_need(config, element_bytes, kCacheStepTokens, bits);
   const auto available = runtime::available_memory_bytes();
@@ -222,10 +228,10 @@ void describe_memory(const std::filesystem::path& dir, bool is_gguf, const Model
                            {"work_bytes", need.work_bytes},
                            {"total_bytes_at_context_limit", need.total_bytes()},
                            {"available_bytes", available ? Json(*available) : Json()}};
-  std::string line = fmt::format("{}: weights {}, cache {} per {} tokens, {} at the context limit",
-                                 dtype, bytes_text(double(need.weights_bytes)),
-                                 bytes_text(double(step.cache_bytes)), kCacheStepTokens,
-                                 bytes_text(double(need.total_bytes())));
+  std::string line =
+      fmt::format("{}: weights {}, cache {} per {} tokens, {} at the context limit", dtype,
+                  bytes_text(double(need.weights_bytes)), bytes_text(double(step.cache_bytes)),
+                  kCacheStepTokens, bytes_text(double(need.total_bytes())));
   if (available) line += fmt::format(" ({} available now)", bytes_text(double(*available)));
   report.row("memory", std::move(line));
 }
@@ -243,8 +249,10 @@ void inspect_weights(const std::filesystem::path& dir, const std::optional<Model
   if (weights.tensors.empty()) return;
   const bool is_float = config->quantization.is_null() && !weights.is_gguf;
   if (is_float && !config->dtype.empty() && config->dtype != dtype) {
-    report.warning(fmt::format("config.json says {}, but the weights are {}; computed in {} unless "
-                               "--dtype says otherwise", config->dtype, dtype, dtype));
+    report.warning(
+        fmt::format("config.json says {}, but the weights are {}; computed in {} unless "
+                    "--dtype says otherwise",
+                    config->dtype, dtype, dtype));
   }
   report_audit(audit_tensors(weights, *config), report);
   check_skipped_layer(weights, *config, report);

@@ -37,31 +37,48 @@ Result<std::shared_ptr<media::PictureDecoder>> make_decoder(const MediaFlags& fl
 
 void add_media_flags(CLI::App& command, MediaFlags& flags) {
   const std::string group = "Pictures and videos of requests";
-  command.add_option("--limit-mm-per-prompt", flags.per_prompt,
-                     "media of one request at most (default image=64,video=1)")
-      ->delimiter(',')->group(group);
-  command.add_option("--max-image-pixels", flags.limits.max_picture_pixels,
-                     "of one picture, as its header says")
-      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))->capture_default_str()->group(group);
-  command.add_option("--max-pixels", flags.limits.max_model_pixels,
-                     "pixels per picture that the model gets at most: fewer is faster (0: the "
-                     "model's limit)")
-      ->check(CLI::NonNegativeNumber)->group(group);
-  command.add_option("--allow-media-domains", flags.domains,
-                     "hosts, or host:port, from which pictures are fetched, or *: any public one "
-                     "(default: none)")
-      ->delimiter(',')->group(group);
-  command.add_option("--media-redirects", flags.max_redirects,
-                     "redirects that are followed, each by the same rules")
-      ->check(CLI::Range(0, 3))->capture_default_str()->group(group);
-  command.add_option("--allowed-local-media-path", flags.folder,
-                     "folder whose files requests may name as file:///...")
+  command
+      .add_option("--limit-mm-per-prompt", flags.per_prompt,
+                  "media of one request at most (default image=64,video=1)")
+      ->delimiter(',')
       ->group(group);
-  command.add_flag("--i-know", flags.allow_root, "lets --allowed-local-media-path be /")->group(group);
-  command.add_option("--media-decoder", flags.decoder,
-                     "child: pictures are decoded in a process that may do nothing else; inline: in "
-                     "this one, faster and less safe")
-      ->check(CLI::IsMember({"child", "inline"}))->capture_default_str()->group(group);
+  command
+      .add_option("--max-image-pixels", flags.limits.max_picture_pixels,
+                  "of one picture, as its header says")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--max-pixels", flags.limits.max_model_pixels,
+                  "pixels per picture that the model gets at most: fewer is faster (0: the "
+                  "model's limit)")
+      ->check(CLI::NonNegativeNumber)
+      ->group(group);
+  command
+      .add_option("--allow-media-domains", flags.domains,
+                  "hosts, or host:port, from which pictures are fetched, or *: any public one "
+                  "(default: none)")
+      ->delimiter(',')
+      ->group(group);
+  command
+      .add_option("--media-redirects", flags.max_redirects,
+                  "redirects that are followed, each by the same rules")
+      ->check(CLI::Range(0, 3))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--allowed-local-media-path", flags.folder,
+                  "folder whose files requests may name as file:///...")
+      ->group(group);
+  command.add_flag("--i-know", flags.allow_root, "lets --allowed-local-media-path be /")
+      ->group(group);
+  command
+      .add_option("--media-decoder", flags.decoder,
+                  "child: pictures are decoded in a process that may do nothing else; inline: in "
+                  "this one, faster and less safe")
+      ->check(CLI::IsMember({"child", "inline"}))
+      ->capture_default_str()
+      ->group(group);
 }
 
 Result<server::MediaOptions> media_options(const MediaFlags& flags) {

@@ -71,8 +71,8 @@ int64_t active_layer_parameters(const checkpoint::ModelConfig& config,
   };
   int64_t active = of(Part::kDecoder);
   if (const auto& moe = config.text.moe) {
-    active += of(Part::kExperts) / std::max<int64_t>(moe->num_experts, 1) *
-              moe->num_experts_per_tok;
+    active +=
+        of(Part::kExperts) / std::max<int64_t>(moe->num_experts, 1) * moe->num_experts_per_tok;
   }
   return active;
 }

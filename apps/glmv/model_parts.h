@@ -13,10 +13,10 @@ namespace glmv::app {
 
 enum class Part {
   kVision,
-  kProjector,   // downsample and merger
+  kProjector,  // downsample and merger
   kEmbeddings,
-  kDecoder,     // layers without routed experts, and the final norm
-  kExperts,     // routed ones
+  kDecoder,  // layers without routed experts, and the final norm
+  kExperts,  // routed ones
   kHead
 };
 inline constexpr std::array kParts = {Part::kVision,  Part::kProjector, Part::kEmbeddings,
@@ -29,7 +29,8 @@ struct PartSize {
   int64_t num_tensors = 0;
   int64_t num_parameters = 0;
 };
-// What config.json implies, of the tensors whose name `wanted` likes; parts without tensors are absent.
+// What config.json implies, of the tensors whose name `wanted` likes; parts without tensors are
+// absent.
 std::map<Part, PartSize> part_sizes(
     const checkpoint::ModelConfig& config,
     const std::function<bool(std::string_view)>& wanted = [](std::string_view) { return true; });

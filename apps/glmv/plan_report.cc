@@ -23,12 +23,13 @@ constexpr Form kForms[] = {{"float32", "--dtype float32", 4, 0},
                            {"int8", "--quant int8", 2, 8},
                            {"int4", "--quant int4", 2, 4}};
 
-// What a block of the vision tower holds at once for every patch: rows, queries, keys, values and both
-// halves of the gated product, in fp32.
+// What a block of the vision tower holds at once for every patch: rows, queries, keys, values and
+// both halves of the gated product, in fp32.
 int64_t picture_bytes(const PlanQuestion& question) {
   if (!question.largest_picture) return 0;
   const checkpoint::VisionConfig& vision = question.config.vision;
-  const int64_t row = 5 * vision.hidden_size + 2 * vision.block_intermediate_size + vision.patch_dim();
+  const int64_t row =
+      5 * vision.hidden_size + 2 * vision.block_intermediate_size + vision.patch_dim();
   return question.largest_picture->grid.num_patches() * row * static_cast<int64_t>(sizeof(float));
 }
 
@@ -53,7 +54,8 @@ int64_t text_bytes(const checkpoint::ModelConfig& config, const Form& form) {
     const bool is_head = part == Part::kEmbeddings && config.text.tie_word_embeddings;
     if (it != sizes.end() && !is_head) others += it->second.num_parameters * form.element_bytes;
   }
-  return runtime::memory_need(config, form.element_bytes, 1, form.linear_bits).weights_bytes - others;
+  return runtime::memory_need(config, form.element_bytes, 1, form.linear_bits).weights_bytes -
+         others;
 }
 
 void add_speed(const PlanQuestion& question, const Form& form, PlanRow& row) {
@@ -61,12 +63,14 @@ void add_speed(const PlanQuestion& question, const Form& form, PlanRow& row) {
   const tensor::MachineLimits& machine = *question.machine;
   const double active =
       static_cast<double>(active_text_parameters(question.config, part_sizes(question.config)));
-  const double gflops = form.element_bytes == 4
-                            ? machine.fp32_gflops
-                            : std::max({machine.bf16_gflops, machine.bf16_peak_gflops, machine.fp32_gflops});
+  const double gflops =
+      form.element_bytes == 4
+          ? machine.fp32_gflops
+          : std::max({machine.bf16_gflops, machine.bf16_peak_gflops, machine.fp32_gflops});
   row.prefill_tokens_s = gflops * 1e9 / (2 * active);
-  const double read = static_cast<double>(text_bytes(question.config, form)) * read_share(question.config) +
-                      static_cast<double>(row.cache_token_bytes * question.context_tokens) / 2;
+  const double read =
+      static_cast<double>(text_bytes(question.config, form)) * read_share(question.config) +
+      static_cast<double>(row.cache_token_bytes * question.context_tokens) / 2;
   row.decode_tokens_s = machine.read_gb_s * 1e9 / read;
 }
 
@@ -117,7 +121,8 @@ std::string speed_text(double tokens_s) {
 std::vector<PlanRow> plan_rows(const PlanQuestion& question) {
   std::vector<PlanRow> rows;
   const auto add = [&](const Form& form) {
-    for (const bool int8_cache : {false, true}) rows.push_back(make_row(question, form, int8_cache));
+    for (const bool int8_cache : {false, true})
+      rows.push_back(make_row(question, form, int8_cache));
   };
   if (question.stored_bits != 0) {
     add({"as stored", "", 2, question.stored_bits});
@@ -127,14 +132,18 @@ std::vector<PlanRow> plan_rows(const PlanQuestion& question) {
   return rows;
 }
 
-std::vector<std::string> plan_advice(const PlanQuestion& question, const std::vector<PlanRow>& rows) {
-  if (!question.memory_bytes) return {"the memory of this machine is not known: name it with --memory"};
+std::vector<std::string> plan_advice(const PlanQuestion& question,
+                                     const std::vector<PlanRow>& rows) {
+  if (!question.memory_bytes)
+    return {"the memory of this machine is not known: name it with --memory"};
   const std::string memory = bytes_text(static_cast<double>(*question.memory_bytes));
   // In its own precision, as it is loaded without flags.
-  const auto plain = std::ranges::find_if(rows, [](const PlanRow& row) { return row.flags.empty(); });
+  const auto plain =
+      std::ranges::find_if(rows, [](const PlanRow& row) { return row.flags.empty(); });
   if (plain != rows.end() && plain->fits) {
-    return {fmt::format("fits in {} as it is, with {} to spare", memory,
-                        bytes_text(static_cast<double>(*question.memory_bytes - plain->total_bytes())))};
+    return {fmt::format(
+        "fits in {} as it is, with {} to spare", memory,
+        bytes_text(static_cast<double>(*question.memory_bytes - plain->total_bytes())))};
   }
   std::vector<std::string> advice = {fmt::format("does not fit in {} as it is", memory)};
   for (const PlanRow& row : rows) {
@@ -148,8 +157,8 @@ std::vector<std::string> plan_advice(const PlanQuestion& question, const std::ve
   }
   if (advice.size() == 1) {
     const auto smallest = std::ranges::min_element(rows, {}, &PlanRow::total_bytes);
-    advice.push_back(fmt::format("needs {} at least ({})", bytes_text(double(smallest->total_bytes())),
-                                 smallest->name));
+    advice.push_back(fmt::format("needs {} at least ({})",
+                                 bytes_text(double(smallest->total_bytes())), smallest->name));
   }
   return advice;
 }
@@ -178,17 +187,18 @@ Json plan_json(const PlanQuestion& question, const std::vector<PlanRow>& rows) {
                        {"fp32_gflops", machine->fp32_gflops},
                        {"bf16_gflops", std::max(machine->bf16_gflops, machine->bf16_peak_gflops)}};
   }
-  for (const PlanRow& row : rows) json["rows"].push_back(row_json(row, question.memory_bytes.has_value()));
+  for (const PlanRow& row : rows)
+    json["rows"].push_back(row_json(row, question.memory_bytes.has_value()));
   return json;
 }
 
 void print_plan(const PlanQuestion& question, const std::vector<PlanRow>& rows) {
   const auto sizes = part_sizes(question.config);
-  fmt::print("{}: {:.3f} M parameters, {:.3f} M of them for a text token\n", question.config.model_type,
-             double(num_parameters(sizes)) / 1e6,
+  fmt::print("{}: {:.3f} M parameters, {:.3f} M of them for a text token\n",
+             question.config.model_type, double(num_parameters(sizes)) / 1e6,
              double(active_text_parameters(question.config, sizes)) / 1e6);
-  fmt::print("{} request{} of {} tokens", question.num_requests, question.num_requests == 1 ? "" : "s",
-             question.context_tokens);
+  fmt::print("{} request{} of {} tokens", question.num_requests,
+             question.num_requests == 1 ? "" : "s", question.context_tokens);
   if (const auto& picture = question.largest_picture) {
     fmt::print("; the largest picture: {} tokens, {} to encode", picture->num_tokens,
                bytes_text(double(picture_bytes(question))));
@@ -199,14 +209,18 @@ void print_plan(const PlanQuestion& question, const std::vector<PlanRow>& rows) 
     fmt::print("{:<22}{:>11}{:>11}{:>11}{:>12}{:>8}{:>12}{:>12}\n", row.name,
                bytes_text(double(row.weights_bytes)), bytes_text(double(row.cache_bytes)),
                bytes_text(double(row.total_bytes())), bytes_text(double(row.cache_token_bytes)),
-               !question.memory_bytes ? "?" : row.fits ? "yes" : "no", speed_text(row.prefill_tokens_s),
-               speed_text(row.decode_tokens_s));
+               !question.memory_bytes ? "?"
+               : row.fits             ? "yes"
+                                      : "no",
+               speed_text(row.prefill_tokens_s), speed_text(row.decode_tokens_s));
   }
   fmt::print("\n");
   if (const auto& machine = question.machine) {
-    fmt::print("Speeds are what {} threads of this machine can give at most: {:.1f} GB/s, {:.0f} GFLOP/s.\n",
-               machine->num_threads, machine->read_gb_s,
-               std::max({machine->bf16_gflops, machine->bf16_peak_gflops, machine->fp32_gflops}));
+    fmt::print(
+        "Speeds are what {} threads of this machine can give at most: {:.1f} GB/s, {:.0f} "
+        "GFLOP/s.\n",
+        machine->num_threads, machine->read_gb_s,
+        std::max({machine->bf16_gflops, machine->bf16_peak_gflops, machine->fp32_gflops}));
   }
   for (const std::string& line : plan_advice(question, rows)) fmt::print("{}\n", line);
 }

@@ -54,8 +54,9 @@ void ReplyPrinter::show_progress(const api::ChatChunk& chunk) {
   const double spent = seconds_since(phase_start_);
   const std::string left =
       share > 0 && share < 1 ? ", " + duration_text(spent / share * (1 - share)) + " left" : "";
-  live_line(fmt::format("{} {:3.0f} % of {} {}{}", vision ? "looking at the picture" : "reading the prompt",
-                        100 * share, chunk.progress_total, vision ? "patches" : "tokens", left));
+  live_line(fmt::format("{} {:3.0f} % of {} {}{}",
+                        vision ? "looking at the picture" : "reading the prompt", 100 * share,
+                        chunk.progress_total, vision ? "patches" : "tokens", left));
 }
 
 void ReplyPrinter::on_chunk(const api::ChatChunk& chunk) {
@@ -112,11 +113,12 @@ std::string stats_line(const api::ChatReply& reply) {
   const api::ChatTimings& t = reply.timings;
   const api::ChatUsage& u = reply.usage;
   return fmt::format(
-      "[prompt {} tok ({} image, {} cached) {:.2f} s {:.0f} t/s | vision {:.2f} s | ttft {:.2f} s | gen {} tok "
+      "[prompt {} tok ({} image, {} cached) {:.2f} s {:.0f} t/s | vision {:.2f} s | ttft {:.2f} s "
+      "| gen {} tok "
       "{:.2f} s {:.1f} t/s | think {} | stop {}]",
       u.prompt_tokens, u.image_tokens, u.cached_tokens, t.prefill_ms / 1000,
-      per_second(u.prompt_tokens - u.cached_tokens, t.prefill_ms),
-      t.vision_ms / 1000, t.time_to_first_token_ms / 1000, u.completion_tokens, t.decode_ms / 1000,
+      per_second(u.prompt_tokens - u.cached_tokens, t.prefill_ms), t.vision_ms / 1000,
+      t.time_to_first_token_ms / 1000, u.completion_tokens, t.decode_ms / 1000,
       per_second(u.completion_tokens, t.decode_ms), u.reasoning_tokens, reply.finish_reason);
 }
 

@@ -15,8 +15,8 @@ class ReplyPrinter {
  public:
   struct Options {
     ShowThought thought = ShowThought::kFold;
-    bool colour = true;     // stderr and stdout are terminals, NO_COLOR is not set
-    bool progress = true;   // live lines on stderr
+    bool colour = true;    // stderr and stdout are terminals, NO_COLOR is not set
+    bool progress = true;  // live lines on stderr
     bool stats = true;
   };
 

@@ -10,7 +10,8 @@ namespace glmv::app {
 
 Result<Source> open_dataset(const std::string& path, const train::DataOptions& options) {
   GLMV_ASSIGN(train::Dataset dataset, train::Dataset::open(path, options));
-  for (const std::string& warning : dataset.warnings()) fmt::print(stderr, "warning: {}\n", warning);
+  for (const std::string& warning : dataset.warnings())
+    fmt::print(stderr, "warning: {}\n", warning);
   return std::make_unique<train::Dataset>(std::move(dataset));
 }
 

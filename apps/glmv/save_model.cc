@@ -14,7 +14,8 @@ Result<int64_t> save_weights(const model::Vlm& model, const std::filesystem::pat
   for (const model::NamedParameter& parameter : parameters) {
     const at::Tensor& tensor = parameter.tensor;
     num_parameters += tensor.numel();
-    tensors.push_back({parameter.name, tensor::from_scalar_type(tensor.scalar_type()),
+    tensors.push_back({parameter.name,
+                       tensor::from_scalar_type(tensor.scalar_type()),
                        tensor.sizes().vec(),
                        {static_cast<const std::byte*>(tensor.const_data_ptr()),
                         static_cast<size_t>(tensor.nbytes())}});

@@ -85,9 +85,9 @@ class Audit {
     std::vector<std::string> found;
     if (linear.empty()) return found;
     for (const std::string_view suffix :
-         {".qweight", ".qzeros", ".scales", ".weight_packed", ".weight_scale",
-          ".weight_scale_inv", ".weight_zero_point", ".weight_shape", ".weight_g_idx",
-          ".input_scale", ".weight_q4_0", ".weight_q8_0", ".weight_q4_k", ".weight_q6_k"}) {
+         {".qweight", ".qzeros", ".scales", ".weight_packed", ".weight_scale", ".weight_scale_inv",
+          ".weight_zero_point", ".weight_shape", ".weight_g_idx", ".input_scale", ".weight_q4_0",
+          ".weight_q8_0", ".weight_q4_k", ".weight_q6_k"}) {
       std::string tensor = linear + std::string(suffix);
       if (weights_.tensors.contains(tensor)) found.push_back(std::move(tensor));
     }

@@ -23,8 +23,8 @@ double matrix_deviation(const std::string& name, const at::Tensor& tensor, doubl
   if (contains(name, "embed_tokens")) return 0.5;
   if (contains(name, "position_embedding")) return 0.3;
   const double base = 1.0 / std::sqrt(double(tensor.numel()) / double(tensor.size(0)));
-  const bool block_output =
-      contains(name, "visual.blocks") && (contains(name, "attn.proj") || contains(name, "down_proj"));
+  const bool block_output = contains(name, "visual.blocks") &&
+                            (contains(name, "attn.proj") || contains(name, "down_proj"));
   if (block_output) return base / std::sqrt(2.0 * vision_depth);
   if (contains(name, "merger.down_proj")) return 2.0 * base;
   if (name == "lm_head.weight") return 0.5 * base;

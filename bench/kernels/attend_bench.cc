@@ -54,20 +54,20 @@ void measure(int64_t heads, int64_t kv_heads, int64_t width, int64_t length, int
   const at::Tensor q = at::randn({1, heads, width}, at::kBFloat16);
   const double scale = 0.088;
   const glmv::tensor::PagedLayer layer = {kBlock, kv_heads, 0, kv_heads * kBlock * width,
-                                           kBlock * width};
+                                          kBlock * width};
   std::vector<double> ours, aten;
   for (int round = 0; round < kRounds; ++round) {
     ours.push_back(us_per_call(copies, [&](int64_t c) {
       const glmv::tensor::PagedRow row = {blocks[c].data(), length};
       glmv::tensor::attention_paged(q, layer, std::span(&row, 1), scale);
     }));
-    aten.push_back(us_per_call(copies, [&](int64_t c) {
-      glmv::tensor::attention_cached(q, keys[c], values[c], scale);
-    }));
+    aten.push_back(us_per_call(
+        copies, [&](int64_t c) { glmv::tensor::attention_cached(q, keys[c], values[c], scale); }));
   }
   const double a = median(ours), b = median(aten);
-  fmt::print("{:>7} tokens: ours {:9.1f} us {:6.1f} GB/s   ATen {:9.1f} us {:6.1f} GB/s   {:.2f}x\n",
-             length, a, double(bytes) / a / 1e3, b, double(bytes) / b / 1e3, b / a);
+  fmt::print(
+      "{:>7} tokens: ours {:9.1f} us {:6.1f} GB/s   ATen {:9.1f} us {:6.1f} GB/s   {:.2f}x\n",
+      length, a, double(bytes) / a / 1e3, b, double(bytes) / b / 1e3, b / a);
 }
 
 }  // namespace

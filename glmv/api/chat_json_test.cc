@@ -38,16 +38,17 @@ ChatReply full_reply() {
 }
 
 TEST(ChatJson, WholeReply) {
-  EXPECT_EQ(to_json(full_reply()).dump(),
-            R"({"prompt_ids":[5,6],"image_grid_thw":[[1,4,6]],"video_grid_thw":[],"image_sizes":[[640,480]],)"
-            R"("output_ids":[7],"reasoning":"because","answer":"a cat [100,200,300,400]",)"
-            R"("boxed":["[100,200,300,400]"],"boxes":[{"box":[100,200,300,400.5],)"
-            R"("pixels":[64,96,192,192.24],"image":1,"label":"cat",)"
-            R"("flags":["reordered","degenerate"]}],"finish_reason":"stop",)"
-            R"("usage":{"prompt_tokens":2,"cached_tokens":0,"image_tokens":6,"completion_tokens":1,)"
-            R"("reasoning_tokens":1,"total_tokens":3},"timings":{"load_ms":1.235,)"
-            R"("preprocess_ms":0,"queue_ms":0,"vision_ms":7,"prefill_ms":0,"decode_ms":0,)"
-            R"("time_to_first_token_ms":0}})");
+  EXPECT_EQ(
+      to_json(full_reply()).dump(),
+      R"({"prompt_ids":[5,6],"image_grid_thw":[[1,4,6]],"video_grid_thw":[],"image_sizes":[[640,480]],)"
+      R"("output_ids":[7],"reasoning":"because","answer":"a cat [100,200,300,400]",)"
+      R"("boxed":["[100,200,300,400]"],"boxes":[{"box":[100,200,300,400.5],)"
+      R"("pixels":[64,96,192,192.24],"image":1,"label":"cat",)"
+      R"("flags":["reordered","degenerate"]}],"finish_reason":"stop",)"
+      R"("usage":{"prompt_tokens":2,"cached_tokens":0,"image_tokens":6,"completion_tokens":1,)"
+      R"("reasoning_tokens":1,"total_tokens":3},"timings":{"load_ms":1.235,)"
+      R"("preprocess_ms":0,"queue_ms":0,"vision_ms":7,"prefill_ms":0,"decode_ms":0,)"
+      R"("time_to_first_token_ms":0}})");
 }
 
 TEST(ChatJson, EmptyReplyHasEveryKeyButLogprobs) {

@@ -44,7 +44,7 @@ struct Constraint {
 struct ChatRequest {
   std::vector<text::Message> messages;
   std::optional<RawPrompt> raw_prompt;  // goes on from here; messages must be empty
-  std::optional<double> temperature;   // unset fields take the checkpoint's generation_config
+  std::optional<double> temperature;    // unset fields take the checkpoint's generation_config
   std::optional<double> top_p;
   std::optional<int64_t> top_k;
   std::optional<double> min_p;
@@ -54,37 +54,37 @@ struct ChatRequest {
   std::map<int32_t, double> logit_bias;
   std::optional<uint64_t> seed;
   std::optional<int64_t> max_tokens;
-  int64_t min_tokens = 0;              // the end of a turn is not sampled before
+  int64_t min_tokens = 0;  // the end of a turn is not sampled before
   std::vector<std::string> stop;
   std::vector<int32_t> stop_token_ids;
   bool ignore_eos = false;
-  bool include_stop_string = false;    // in the output
+  bool include_stop_string = false;  // in the output
   bool logprobs = false;
   int top_logprobs = 0;
   Thinking thinking = Thinking::kAuto;
-  int64_t thinking_budget = -1;        // tokens; -1: none
+  int64_t thinking_budget = -1;  // tokens; -1: none
   bool detect_repetition = false;
   bool drop_restated = false;
-  bool keep_box_markers = false;       // in the content
-  bool whole = false;                  // pieces are progress only: the reply may divide them anew
+  bool keep_box_markers = false;  // in the content
+  bool whole = false;             // pieces are progress only: the reply may divide them anew
   // A reply that ends by itself inside the thought that the prompt opened: the text is the answer.
   bool reclassify_open_thought = false;
-  bool raw_output = false;             // all of it is content, with its tags
-  int64_t max_pixels = 0;              // per picture; 0: the processor's limit
-  bool read_sources = true;            // media by path or URL; false: only decoded ones are taken
-  bool trust_special_tokens = false;   // user text may form special tokens ("<|user|>")
+  bool raw_output = false;            // all of it is content, with its tags
+  int64_t max_pixels = 0;             // per picture; 0: the processor's limit
+  bool read_sources = true;           // media by path or URL; false: only decoded ones are taken
+  bool trust_special_tokens = false;  // user text may form special tokens ("<|user|>")
   bool add_generation_prompt = true;
-  bool continue_final_message = false; // the reply goes on from the last message, the assistant's
-  Json template_kwargs;                // object or null
-  Json tools;                          // OpenAI's list of functions, or null
+  bool continue_final_message = false;  // the reply goes on from the last message, the assistant's
+  Json template_kwargs;                 // object or null
+  Json tools;                           // OpenAI's list of functions, or null
   ToolChoice tool_choice = ToolChoice::kAuto;
-  std::string tool_name;               // kNamed: the only function that may be called
-  bool parallel_tool_calls = true;     // false: one call at most
-  int64_t priority = 0;                // lower first; of equal ones who came first
+  std::string tool_name;            // kNamed: the only function that may be called
+  bool parallel_tool_calls = true;  // false: one call at most
+  int64_t priority = 0;             // lower first; of equal ones who came first
   // Set to true from any thread: the thought under way ends.
   std::shared_ptr<std::atomic<bool>> end_thinking;
   std::optional<Constraint> constraint;
-  std::string cache_salt;              // prefixes are shared among requests with the same one
+  std::string cache_salt;  // prefixes are shared among requests with the same one
 };
 
 struct LogprobEntry {
@@ -96,9 +96,9 @@ struct LogprobEntry {
 
 // A box of the answer. Coordinates 0-1000 of the picture, and pixels of the original picture.
 struct AnswerBox {
-  double x1 = 0, y1 = 0, x2 = 0, y2 = 0;          // 0-1000
-  double px1 = 0, py1 = 0, px2 = 0, py2 = 0;      // pixels, clamped to the picture
-  int image = 0;                                  // index of the picture; -1: there is none
+  double x1 = 0, y1 = 0, x2 = 0, y2 = 0;      // 0-1000
+  double px1 = 0, py1 = 0, px2 = 0, py2 = 0;  // pixels, clamped to the picture
+  int image = 0;                              // index of the picture; -1: there is none
   std::string label;
   bool reordered = false, clamped = false, degenerate = false;
 };
@@ -123,7 +123,7 @@ struct ChatUsage {
 };
 
 struct ToolCall {
-  std::string id;         // "call_..."
+  std::string id;  // "call_..."
   std::string name;
   std::string arguments;  // JSON text, a valid object
   bool complete = true;   // false: the output ended inside
@@ -141,7 +141,7 @@ struct ChatChunk {
   std::string reasoning;
   std::string content;
   std::vector<ToolCallDelta> tool_calls;
-  std::string progress_phase;     // "" | "vision" | "prefill"
+  std::string progress_phase;  // "" | "vision" | "prefill"
   int64_t progress_done = 0, progress_total = 0;
   std::vector<LogprobEntry> logprobs;
 };
@@ -149,15 +149,16 @@ struct ChatChunk {
 // The whole reply.
 struct ChatReply {
   std::string reasoning;
-  std::string content;            // tags removed, box contents kept
+  std::string content;  // tags removed, box contents kept
   std::vector<ToolCall> tool_calls;
-  std::vector<std::string> boxed; // contents of the final-answer boxes
-  std::vector<AnswerBox> boxes;   // grounding boxes of the content
+  std::vector<std::string> boxed;  // contents of the final-answer boxes
+  std::vector<AnswerBox> boxes;    // grounding boxes of the content
   std::vector<AnswerPoint> points;
-  std::string finish_reason;      // stop | length | tool_calls | cancelled | repetition
-  std::string stop_string;        // the one that ended it, if one did
-  int32_t stop_token_id = -1;     // the token that ended it, not part of the output
-  bool grammar_dead_end = false;  // with stop: the constraint let nothing follow, the answer is not whole
+  std::string finish_reason;   // stop | length | tool_calls | cancelled | repetition
+  std::string stop_string;     // the one that ended it, if one did
+  int32_t stop_token_id = -1;  // the token that ended it, not part of the output
+  bool grammar_dead_end =
+      false;  // with stop: the constraint let nothing follow, the answer is not whole
   // The thought was never closed: its text is given as the content.
   bool reasoning_reclassified = false;
   std::vector<int32_t> prompt_ids;
@@ -168,7 +169,7 @@ struct ChatReply {
   std::vector<LogprobEntry> logprobs;
   ChatUsage usage;
   ChatTimings timings;
-  std::string raw_text;           // output with all tags
+  std::string raw_text;  // output with all tags
 };
 
 }  // namespace glmv::api

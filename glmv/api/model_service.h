@@ -12,9 +12,9 @@
 namespace glmv::api {
 
 struct PromptMedium {
-  std::string kind;  // image | video
-  int64_t width = 0, height = 0;        // of the original, pixels
-  std::vector<int64_t> grid_thw;        // patches
+  std::string kind;               // image | video
+  int64_t width = 0, height = 0;  // of the original, pixels
+  std::vector<int64_t> grid_thw;  // patches
   int64_t num_tokens = 0;
 };
 

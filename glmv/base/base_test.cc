@@ -21,7 +21,10 @@ TEST(Utf8, RepairReplacesMaximalSubparts) {
   EXPECT_EQ(repair_utf8("\xE4\xBD\xA0"), "\xE4\xBD\xA0");
   EXPECT_EQ(repair_utf8("\xE4\xBD"), "\xEF\xBF\xBD");
   EXPECT_EQ(repair_utf8("\xBD\xA0"), "\xEF\xBF\xBD\xEF\xBF\xBD");
-  EXPECT_EQ(repair_utf8("\xF0\x9F\x98" "a"), "\xEF\xBF\xBD" "a");
+  EXPECT_EQ(repair_utf8("\xF0\x9F\x98"
+                        "a"),
+            "\xEF\xBF\xBD"
+            "a");
   EXPECT_EQ(repair_utf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
   EXPECT_EQ(repair_utf8("\xC0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD");
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What Linux control groups (v1 and v2) allow this process and what it uses of that. Limits of parent
-// groups hold too. `root` replaces "/" in tests. Cheap enough to ask every second.
+// What Linux control groups (v1 and v2) allow this process and what it uses of that. Limits of
+// parent groups hold too. `root` replaces "/" in tests. Cheap enough to ask every second.
 
 #include <cstdint>
 #include <filesystem>
@@ -22,7 +22,9 @@ std::optional<int64_t> memory_room_bytes(const std::filesystem::path& root = "/"
 // Cores' worth of time that the groups allow, as 1.5; none: there is no limit.
 std::optional<double> cpu_limit_cores(const std::filesystem::path& root = "/");
 
-// MemTotal and MemAvailable of /proc/meminfo, or the swap's numbers: any field of that file, in bytes.
-std::optional<int64_t> meminfo_bytes(std::string_view name, const std::filesystem::path& root = "/");
+// MemTotal and MemAvailable of /proc/meminfo, or the swap's numbers: any field of that file, in
+// bytes.
+std::optional<int64_t> meminfo_bytes(std::string_view name,
+                                     const std::filesystem::path& root = "/");
 
 }  // namespace glmv

@@ -20,10 +20,10 @@ class InternalError : public std::logic_error {
 }  // namespace glmv
 
 // GLMV_CHECK(cond) or GLMV_CHECK(cond, "fmt {}", args...).
-#define GLMV_CHECK(condition, ...)                                                        \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]] {                                                      \
-      ::glmv::throw_internal_error(__FILE__, __LINE__, #condition,                        \
+#define GLMV_CHECK(condition, ...)                                                       \
+  do {                                                                                   \
+    if (!(condition)) [[unlikely]] {                                                     \
+      ::glmv::throw_internal_error(__FILE__, __LINE__, #condition,                       \
                                    std::string(__VA_OPT__(::fmt::format(__VA_ARGS__)))); \
-    }                                                                                     \
+    }                                                                                    \
   } while (false)

@@ -33,7 +33,7 @@ std::string errno_text(int error) {
 Result<std::string> read_file(const std::filesystem::path& path, size_t max_bytes) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.ok()) return std::unexpected(errno_status("open", path, errno));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return std::unexpected(errno_status("stat", path, errno));
   if (S_ISDIR(info.st_mode)) return invalid_argument("{} is a folder, not a file", path.string());
   std::string data;

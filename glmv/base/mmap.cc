@@ -18,7 +18,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     if (errno == ENOENT) return not_found("{} does not exist", path.string());
     return invalid_argument("cannot open {}: {}", path.string(), errno_text(errno));
   }
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
     ::close(fd);
     return invalid_argument("{} is empty or not a regular file", path.string());
@@ -62,8 +62,6 @@ void advise(const void* data, size_t num_bytes, int advice) {
 
 void advise_huge_pages(void* data, size_t num_bytes) { advise(data, num_bytes, MADV_HUGEPAGE); }
 
-void drop_file_pages(const void* data, size_t num_bytes) {
-  advise(data, num_bytes, MADV_DONTNEED);
-}
+void drop_file_pages(const void* data, size_t num_bytes) { advise(data, num_bytes, MADV_DONTNEED); }
 
 }  // namespace glmv

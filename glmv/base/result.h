@@ -79,8 +79,8 @@ inline std::unexpected<Status> in_context(std::string_view where, const Status& 
 
 // GLMV_ASSIGN(auto x, expr): x = value of expr, or return its error from the enclosing function.
 #define GLMV_ASSIGN(decl, expr) GLMV_ASSIGN_IMPL(GLMV_CONCAT(glmv_result_, __LINE__), decl, expr)
-#define GLMV_ASSIGN_IMPL(tmp, decl, expr)                 \
-  auto tmp = (expr);                                      \
+#define GLMV_ASSIGN_IMPL(tmp, decl, expr)                   \
+  auto tmp = (expr);                                        \
   if (!tmp) return std::unexpected(std::move(tmp).error()); \
   decl = std::move(*tmp)
 

@@ -28,20 +28,61 @@ constexpr uint32_t kArchitecture = AUDIT_ARCH_X86_64;
 constexpr uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #endif
 
-// What computing, memory, threads and open sockets need. Everything else fails with EPERM, so that a
-// library that tries it takes its error path.
+// What computing, memory, threads and open sockets need. Everything else fails with EPERM, so that
+// a library that tries it takes its error path.
 constexpr int kAllowedCalls[] = {
-    SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg,
-    SYS_close, SYS_lseek, SYS_ppoll, SYS_fstat, SYS_newfstatat,
-    SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk,
-    SYS_futex, SYS_set_robust_list, SYS_rseq, SYS_set_tid_address, SYS_sched_yield,
-    SYS_sched_getaffinity, SYS_getcpu, SYS_membarrier,
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
-    SYS_exit, SYS_exit_group, SYS_getpid, SYS_gettid, SYS_getuid, SYS_geteuid,
-    SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_setitimer,
-    SYS_getrusage, SYS_getrandom, SYS_sysinfo, SYS_uname,
+    SYS_read,
+    SYS_write,
+    SYS_readv,
+    SYS_writev,
+    SYS_recvfrom,
+    SYS_sendto,
+    SYS_recvmsg,
+    SYS_sendmsg,
+    SYS_close,
+    SYS_lseek,
+    SYS_ppoll,
+    SYS_fstat,
+    SYS_newfstatat,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mprotect,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_brk,
+    SYS_futex,
+    SYS_set_robust_list,
+    SYS_rseq,
+    SYS_set_tid_address,
+    SYS_sched_yield,
+    SYS_sched_getaffinity,
+    SYS_getcpu,
+    SYS_membarrier,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sigaltstack,
+    SYS_restart_syscall,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_getpid,
+    SYS_gettid,
+    SYS_getuid,
+    SYS_geteuid,
+    SYS_clock_gettime,
+    SYS_clock_nanosleep,
+    SYS_nanosleep,
+    SYS_gettimeofday,
+    SYS_setitimer,
+    SYS_getrusage,
+    SYS_getrandom,
+    SYS_sysinfo,
+    SYS_uname,
 #if defined(__x86_64__)
-    SYS_poll, SYS_time, SYS_getrlimit, SYS_setrlimit,
+    SYS_poll,
+    SYS_time,
+    SYS_getrlimit,
+    SYS_setrlimit,
 #endif
 };
 
@@ -133,7 +174,8 @@ void limit_time(double cpu_seconds, double wall_seconds) {
   }
   itimerval timer{};
   timer.it_value.tv_sec = static_cast<time_t>(wall_seconds);
-  timer.it_value.tv_usec = static_cast<suseconds_t>((wall_seconds - std::floor(wall_seconds)) * 1e6);
+  timer.it_value.tv_usec =
+      static_cast<suseconds_t>((wall_seconds - std::floor(wall_seconds)) * 1e6);
   ::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 

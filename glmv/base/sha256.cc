@@ -72,8 +72,8 @@ __attribute__((target("sha,sse4.1"))) void compress_sha(std::array<uint32_t, 8>&
     const __m128i abef_before = abef, cdgh_before = cdgh;
     __m128i w[4];  // the next 16 words
     for (int i = 0; i < 4; ++i) {
-      w[i] = _mm_shuffle_epi8(
-          _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 16 * i)), swap);
+      w[i] =
+          _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 16 * i)), swap);
     }
     for (int i = 0; i < 16; ++i) {
       const __m128i now = w[i % 4];
@@ -84,8 +84,8 @@ __attribute__((target("sha,sse4.1"))) void compress_sha(std::array<uint32_t, 8>&
       if (i >= 12) continue;
       const __m128i next = w[(i + 1) % 4], last = w[(i + 3) % 4];
       const __m128i seven_back = _mm_alignr_epi8(last, w[(i + 2) % 4], 4);
-      w[i % 4] = _mm_sha256msg2_epu32(
-          _mm_add_epi32(_mm_sha256msg1_epu32(now, next), seven_back), last);
+      w[i % 4] =
+          _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(now, next), seven_back), last);
     }
     abef = _mm_add_epi32(abef, abef_before);
     cdgh = _mm_add_epi32(cdgh, cdgh_before);

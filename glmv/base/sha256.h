@@ -1,6 +1,6 @@
 #pragma once
-// SHA-256 (FIPS 180-4) for names of content: cached prefixes, media, weights. By the SHA instructions
-// of the CPU where it has them (about 2 GB/s), else in plain C++; both give the same.
+// SHA-256 (FIPS 180-4) for names of content: cached prefixes, media, weights. By the SHA
+// instructions of the CPU where it has them (about 2 GB/s), else in plain C++; both give the same.
 
 #include <array>
 #include <cstddef>

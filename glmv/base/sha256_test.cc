@@ -21,7 +21,8 @@ TEST(Sha256, PublishedVectors) {
       {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
       {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
-      {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrs"
+      {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmn"
+       "opqrs"
        "mnopqrstnopqrstu",
        "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
       {million, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"}};
@@ -55,7 +56,8 @@ TEST(Sha256, NumbersAreLittleEndianAndFramesKeepFieldsApart) {
             hash_of(bytes));
   EXPECT_NE(Sha256().add_framed("ab").add_framed("c").digest(),
             Sha256().add_framed("a").add_framed("bc").digest());
-  EXPECT_EQ(Sha256().add_framed("x").digest().hex(), hash_of(std::string("\x01\0\0\0\0\0\0\0x", 9)));
+  EXPECT_EQ(Sha256().add_framed("x").digest().hex(),
+            hash_of(std::string("\x01\0\0\0\0\0\0\0x", 9)));
 }
 
 TEST(Digest, HexAndBack) {

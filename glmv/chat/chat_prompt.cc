@@ -47,7 +47,8 @@ text::RenderOptions render_options(const processing::Processor& processor,
 }
 
 // What closes the thought where the template has no switch for that.
-std::string_view prompt_end(const processing::Processor& processor, const api::ChatRequest& request) {
+std::string_view prompt_end(const processing::Processor& processor,
+                            const api::ChatRequest& request) {
   if (request.thinking != api::Thinking::kOff || request.continue_final_message ||
       has_thinking_switch(processor)) {
     return "";
@@ -84,8 +85,10 @@ Result<processing::ModelInput> raw_input(const processing::Processor& processor,
   for (const std::string_view name : {"<|image|>", "<|video|>"}) {
     const std::optional<int32_t> id = added_token(tokenizer, name);
     if (id && std::ranges::find(input.input_ids, *id) != input.input_ids.end()) {
-      return invalid_argument("prompt: {} stands for a picture, and raw prompts have none; send "
-                              "messages to the chat endpoint", name);
+      return invalid_argument(
+          "prompt: {} stands for a picture, and raw prompts have none; send "
+          "messages to the chat endpoint",
+          name);
     }
   }
   return input;
@@ -102,7 +105,8 @@ Result<processing::ModelInput> build_prompt(const processing::Processor& process
   options.read_sources = request.read_sources;
   options.trust_special_tokens = request.trust_special_tokens;
   options.render = render_options(processor, request);
-  GLMV_ASSIGN(processing::ModelInput input, processor.process(shown_messages(processor, request), options));
+  GLMV_ASSIGN(processing::ModelInput input,
+              processor.process(shown_messages(processor, request), options));
   GLMV_ASSIGN(const std::vector<int32_t> ids,
               processor.tokenizer().encode(prompt_end(processor, request)));
   input.append_text(ids);

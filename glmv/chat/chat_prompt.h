@@ -16,9 +16,9 @@ std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string
 // The tags of a reply as this tokenizer spells them.
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 
-// Renders and tokenises the messages, or takes the raw prompt. Thinking::kOff sets enable_thinking = false; where the
-// template has no such switch (4.1V) a closed think pair, and <answer> if the tokenizer has it, is
-// appended. Errors of media, template and tokenizer pass through.
+// Renders and tokenises the messages, or takes the raw prompt. Thinking::kOff sets enable_thinking
+// = false; where the template has no such switch (4.1V) a closed think pair, and <answer> if the
+// tokenizer has it, is appended. Errors of media, template and tokenizer pass through.
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request);
 

@@ -51,7 +51,8 @@ class FakeEngine : public runtime::Engine {
     if (script.refuse) return std::unexpected(*script.refuse);
     auto cancelled = std::make_shared<std::atomic<bool>>(false);
     cancel_flags_.push_back(cancelled);
-    return std::make_unique<Stream>(std::move(script), cancel_flags_.size() - 1, cancelled, silence_ms);
+    return std::make_unique<Stream>(std::move(script), cancel_flags_.size() - 1, cancelled,
+                                    silence_ms);
   }
 
   void cancel(runtime::RequestId id) override {
@@ -73,7 +74,10 @@ class FakeEngine : public runtime::Engine {
    public:
     Stream(FakeScript script, runtime::RequestId id, std::shared_ptr<std::atomic<bool>> cancelled,
            int silence_ms)
-        : script_(std::move(script)), id_(id), cancelled_(std::move(cancelled)), silence_ms_(silence_ms) {}
+        : script_(std::move(script)),
+          id_(id),
+          cancelled_(std::move(cancelled)),
+          silence_ms_(silence_ms) {}
 
     std::optional<runtime::TokenEvent> next_for(std::chrono::milliseconds wait) override {
       if (silence_ms_ > 0 && !*cancelled_) {

@@ -136,7 +136,8 @@ Result<api::ChatReply> LocalBackend::chat(
   };
   const auto next_event = [&] {
     while (true) {
-      if (std::optional<runtime::TokenEvent> event = stream->next_for(kLookInterval)) return *std::move(event);
+      if (std::optional<runtime::TokenEvent> event = stream->next_for(kLookInterval))
+        return *std::move(event);
       offer({});
     }
   };
@@ -216,7 +217,9 @@ Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& re
   const int64_t merge = processor_->merge_size();
   for (const processing::Medium& medium : input.media) {
     const bool image = medium.kind == processing::MediaKind::kImage;
-    out.media.push_back({image ? "image" : "video", medium.width, medium.height,
+    out.media.push_back({image ? "image" : "video",
+                         medium.width,
+                         medium.height,
                          {medium.grid.t, medium.grid.h, medium.grid.w},
                          medium.grid.num_patches() / (merge * merge)});
   }

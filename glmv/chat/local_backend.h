@@ -49,7 +49,8 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   const checkpoint::GenerationConfig& defaults() const { return defaults_; }
 
  private:
-  // Errors where a text cannot fit in the context whatever its tokens are: said before they are made.
+  // Errors where a text cannot fit in the context whatever its tokens are: said before they are
+  // made.
   Result<void> check_length(size_t num_bytes) const;
   Result<void> check_length(const api::ChatRequest& request) const;
 

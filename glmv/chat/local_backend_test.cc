@@ -309,8 +309,9 @@ TEST(LocalBackend, WhoWaitsIsAskedWhetherHeStillDoes) {
   ASSERT_TRUE(patient);
   EXPECT_EQ(patient->finish_reason, "stop");
   EXPECT_GE(num_looks, 2);
-  const auto gone = bench.backend->chat({.messages = {text::Message::user("x")}},
-                                        [](const api::ChatChunk& chunk) { return !is_empty(chunk); });
+  const auto gone =
+      bench.backend->chat({.messages = {text::Message::user("x")}},
+                          [](const api::ChatChunk& chunk) { return !is_empty(chunk); });
   ASSERT_TRUE(gone);
   EXPECT_EQ(gone->finish_reason, "cancelled");
   EXPECT_TRUE(gone->output_ids.empty());
@@ -449,9 +450,9 @@ constexpr std::string_view kCall =
     "<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Bern</arg_value>\n</tool_call>";
 
 TEST(LocalBackend, ToolCallsByTokenAndByText) {
-  for (const std::vector<std::string>& without :
-       {std::vector<std::string>{},
-        {"<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"}}) {
+  for (const std::vector<std::string>& without : {std::vector<std::string>{},
+                                                  {"<tool_call>", "</tool_call>", "<arg_key>",
+                                                   "</arg_key>", "<arg_value>", "</arg_value>"}}) {
     const std::string output = "<think>w</think>Let me see. " + std::string(kCall);
     Bench bench({FakeScript::tokens(ids_of(output, without))}, {}, without);
     std::vector<api::ToolCall> streamed;
@@ -511,8 +512,8 @@ TEST(LocalBackend, ToolsAreSpelledOutForTemplatesWithoutThem) {
   text::Message call = message("assistant", "Let me see.");
   call.tool_calls = Json::parse(
       R"([{"id": "c", "function": {"name": "weather", "arguments": {"city": "Bern", "days": 2}}}])");
-  const api::ChatRequest request{
-      .messages = {message("user", "?"), call, message("tool", "rain")}, .tools = kTools};
+  const api::ChatRequest request{.messages = {message("user", "?"), call, message("tool", "rain")},
+                                 .tools = kTools};
   const auto text = bench.backend->prompt_text(request);
   ASSERT_TRUE(text) << text.error().message;
   const auto has = [&](std::string_view part) {
@@ -522,7 +523,8 @@ TEST(LocalBackend, ToolsAreSpelledOutForTemplatesWithoutThem) {
   EXPECT_EQ(has(R"({"type": "function", "function": {"name": "weather", "parameters": )"), "");
   EXPECT_EQ(has("<|assistant|>\nLet me see.\n<tool_call>weather\n<arg_key>city</arg_key>\n"
                 "<arg_value>Bern</arg_value>\n<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n"
-                "</tool_call>"), "");
+                "</tool_call>"),
+            "");
   EXPECT_EQ(has("<|user|>\n<tool_response>\nrain\n</tool_response>"), "");
 }
 

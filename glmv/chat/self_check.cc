@@ -118,11 +118,13 @@ Result<SelfTestCase> read_self_test(const std::filesystem::path& model_dir) {
   const auto ids = json.find("output_ids");
   if (!json.is_object() || question == json.end() || !question->is_string() || ids == json.end() ||
       !ids->is_array()) {
-    return invalid_argument("{}: must be {{\"question\": text, \"output_ids\": [ids]}}", path.string());
+    return invalid_argument("{}: must be {{\"question\": text, \"output_ids\": [ids]}}",
+                            path.string());
   }
   test.question = question->get<std::string>();
   for (const Json& id : *ids) {
-    if (!id.is_number_integer()) return invalid_argument("{}: output_ids must hold ids", path.string());
+    if (!id.is_number_integer())
+      return invalid_argument("{}: output_ids must hold ids", path.string());
     test.output_ids.push_back(id.get<int32_t>());
   }
   return test;

@@ -1,6 +1,7 @@
 #pragma once
 // A short question that every model must be able to answer before it is served: what comes back is
-// finite, the same twice, and depends on the picture. Finds broken weights and kernels, not bad answers.
+// finite, the same twice, and depends on the picture. Finds broken weights and kernels, not bad
+// answers.
 
 #include <filesystem>
 #include <string>
@@ -15,8 +16,8 @@ struct SelfTestCase {
   std::string question = "What colour is the circle?";  // with a picture of a red circle
   std::vector<int32_t> output_ids;                      // the greedy answer; empty: not known
 };
-// self_test.json of a checkpoint folder, {"question", "output_ids"}; the default where there is none.
-// invalid_argument where it cannot be read.
+// self_test.json of a checkpoint folder, {"question", "output_ids"}; the default where there is
+// none. invalid_argument where it cannot be read.
 Result<SelfTestCase> read_self_test(const std::filesystem::path& model_dir);
 
 struct SelfTestReport {

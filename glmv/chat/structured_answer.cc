@@ -10,23 +10,31 @@ namespace {
 
 runtime::GrammarKind grammar_kind(api::ConstraintKind kind) {
   switch (kind) {
-    case api::ConstraintKind::kJsonObject: return runtime::GrammarKind::kJsonObject;
-    case api::ConstraintKind::kJsonSchema: return runtime::GrammarKind::kJsonSchema;
-    case api::ConstraintKind::kRegex: return runtime::GrammarKind::kRegex;
-    case api::ConstraintKind::kChoice: return runtime::GrammarKind::kChoice;
-    case api::ConstraintKind::kEbnf: return runtime::GrammarKind::kEbnf;
-    case api::ConstraintKind::kGbnf: return runtime::GrammarKind::kGbnf;
-    case api::ConstraintKind::kStructuralTag: return runtime::GrammarKind::kStructuralTag;
+    case api::ConstraintKind::kJsonObject:
+      return runtime::GrammarKind::kJsonObject;
+    case api::ConstraintKind::kJsonSchema:
+      return runtime::GrammarKind::kJsonSchema;
+    case api::ConstraintKind::kRegex:
+      return runtime::GrammarKind::kRegex;
+    case api::ConstraintKind::kChoice:
+      return runtime::GrammarKind::kChoice;
+    case api::ConstraintKind::kEbnf:
+      return runtime::GrammarKind::kEbnf;
+    case api::ConstraintKind::kGbnf:
+      return runtime::GrammarKind::kGbnf;
+    case api::ConstraintKind::kStructuralTag:
+      return runtime::GrammarKind::kStructuralTag;
   }
   return runtime::GrammarKind::kJsonObject;
 }
 
 runtime::GrammarVocabulary vocabulary(const text::Tokenizer& tokenizer, int64_t num_logits,
                                       std::vector<int32_t> stop_ids) {
-  return {.token_bytes = [&tokenizer](int32_t id) { return std::string(tokenizer.token_bytes(id)); },
-          .vocab_size = std::max(num_logits, tokenizer.vocab_size()),
-          .added_ids = tokenizer.added_token_ids(),
-          .stop_ids = std::move(stop_ids)};
+  return {
+      .token_bytes = [&tokenizer](int32_t id) { return std::string(tokenizer.token_bytes(id)); },
+      .vocab_size = std::max(num_logits, tokenizer.vocab_size()),
+      .added_ids = tokenizer.added_token_ids(),
+      .stop_ids = std::move(stop_ids)};
 }
 
 std::vector<int32_t> answer_ends(const text::Tokenizer& tokenizer,

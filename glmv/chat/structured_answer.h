@@ -1,6 +1,6 @@
 #pragma once
-// Constraints of a chat request -> the grammar of the engine's request: response formats, and the tool
-// calls of tool_choice "required" or a named function.
+// Constraints of a chat request -> the grammar of the engine's request: response formats, and the
+// tool calls of tool_choice "required" or a named function.
 
 #include "glmv/api/chat_types.h"
 #include "glmv/checkpoint/hf_config.h"

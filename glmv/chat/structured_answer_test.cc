@@ -20,8 +20,8 @@ struct Bench {
     std::vector<FakeScript> scripts(num_replies, FakeScript::tokens({}));
     auto fake = std::make_unique<FakeEngine>(std::move(scripts));
     engine = fake.get();
-    backend = std::make_unique<LocalBackend>(std::move(fake), processor,
-                                             checkpoint::GenerationConfig{});
+    backend =
+        std::make_unique<LocalBackend>(std::move(fake), processor, checkpoint::GenerationConfig{});
   }
 
   // The engine's request.
@@ -67,7 +67,8 @@ api::ChatRequest with(api::ConstraintKind kind, std::string text) {
 TEST(StructuredAnswers, EveryKindBecomesAGrammar) {
   Bench bench;
   using Kind = api::ConstraintKind;
-  const auto schema = bench.job(with(Kind::kJsonSchema, R"({"type":"object","properties":{"a":{"type":"integer"}}})"));
+  const auto schema = bench.job(
+      with(Kind::kJsonSchema, R"({"type":"object","properties":{"a":{"type":"integer"}}})"));
   EXPECT_TRUE(bench.takes(schema, R"({"a": 1})"));
   EXPECT_FALSE(bench.takes(schema, R"({"a": "x"})"));
   EXPECT_TRUE(bench.takes(bench.job(with(Kind::kJsonObject, "")), R"({"b": [1, null]})"));
@@ -75,7 +76,9 @@ TEST(StructuredAnswers, EveryKindBecomesAGrammar) {
   EXPECT_TRUE(bench.takes(bench.job(with(Kind::kChoice, R"(["yes","no"])")), "no"));
   EXPECT_TRUE(bench.takes(bench.job(with(Kind::kEbnf, "root ::= \"x\"")), "x"));
   EXPECT_TRUE(bench.takes(bench.job(with(Kind::kGbnf, "root ::= . \"x\"")), "yx"));
-  EXPECT_TRUE(bench.takes(bench.job(with(Kind::kStructuralTag, R"({"format":{"type":"const_string","value":"z"}})")), "z"));
+  EXPECT_TRUE(bench.takes(
+      bench.job(with(Kind::kStructuralTag, R"({"format":{"type":"const_string","value":"z"}})")),
+      "z"));
   EXPECT_EQ(bench.job({}).answer.grammar, nullptr);
 }
 
@@ -83,7 +86,8 @@ TEST(StructuredAnswers, MarkersNeverAppearInAnAnswer) {
   Bench bench;
   const auto job = bench.job(with(api::ConstraintKind::kRegex, "(.|\n)*"));
   runtime::GrammarMatcher matcher(job.answer.grammar);
-  for (const char* name : {"<|begin_of_box|>", "<|end_of_box|>", "<answer>", "<think>", "</think>", "<|image|>", "<|assistant|>"}) {
+  for (const char* name : {"<|begin_of_box|>", "<|end_of_box|>", "<answer>", "<think>", "</think>",
+                           "<|image|>", "<|assistant|>"}) {
     EXPECT_FALSE(matcher.allows(bench.id(name))) << name;
   }
   for (const char* name : {"<|endoftext|>", "<|user|>", "<|observation|>", "</answer>"}) {
@@ -112,7 +116,8 @@ TEST(StructuredAnswers, WhereTheAnswerBegins) {
 TEST(StructuredAnswers, RequiredToolCalls) {
   Bench bench;
   api::ChatRequest request;
-  request.tools = Json::parse(R"([{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}])");
+  request.tools = Json::parse(
+      R"([{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}])");
   request.tool_choice = api::ToolChoice::kRequired;
   const std::string f = "<tool_call>f\n</tool_call>", g = "<tool_call>g\n</tool_call>";
   EXPECT_TRUE(bench.takes(bench.job(request), f + g));
@@ -128,8 +133,9 @@ TEST(StructuredAnswers, RequiredToolCalls) {
 
 TEST(StructuredAnswers, ErrorsComeBeforeAnyCompute) {
   Bench bench;
-  EXPECT_THAT(bench.error(with(api::ConstraintKind::kJsonSchema, R"({"properties":{"a":{"not":{}}}})")),
-              HasSubstr("response_format: #/properties/a/not"));
+  EXPECT_THAT(
+      bench.error(with(api::ConstraintKind::kJsonSchema, R"({"properties":{"a":{"not":{}}}})")),
+      HasSubstr("response_format: #/properties/a/not"));
   EXPECT_THAT(bench.error(with(api::ConstraintKind::kRegex, "(")), HasSubstr("response_format: "));
   api::ChatRequest request;
   request.tool_choice = api::ToolChoice::kNamed;

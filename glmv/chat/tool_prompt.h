@@ -1,6 +1,7 @@
 #pragma once
-// Tools for models whose template knows none (GLM-4.1V, experimental: they were not trained for it):
-// declarations, calls and results as text, in the form that the other models of the family use.
+// Tools for models whose template knows none (GLM-4.1V, experimental: they were not trained for
+// it): declarations, calls and results as text, in the form that the other models of the family
+// use.
 
 #include <span>
 #include <vector>

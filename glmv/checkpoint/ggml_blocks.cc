@@ -117,11 +117,16 @@ Result<GgmlType> parse_ggml_type(uint32_t id) {
 
 std::optional<GgmlGroups> ggml_groups(GgmlType type) {
   switch (type) {
-    case GgmlType::kQ4_0: return GgmlGroups{32, 4, 8};
-    case GgmlType::kQ8_0: return GgmlGroups{32, 8, 128};
-    case GgmlType::kQ6_K: return GgmlGroups{16, 8, 32};
-    case GgmlType::kQ4_K: return GgmlGroups{32, 4, 0, true};
-    default: return std::nullopt;
+    case GgmlType::kQ4_0:
+      return GgmlGroups{32, 4, 8};
+    case GgmlType::kQ8_0:
+      return GgmlGroups{32, 8, 128};
+    case GgmlType::kQ6_K:
+      return GgmlGroups{16, 8, 32};
+    case GgmlType::kQ4_K:
+      return GgmlGroups{32, 4, 0, true};
+    default:
+      return std::nullopt;
   }
 }
 

@@ -42,7 +42,8 @@ double element(GgmlType type, const uint8_t* b, int i) {
       const auto scale = static_cast<int8_t>(b[192 + i / 16]);
       return half_value(b + 208) * scale * (low + 16 * high - 32);
     }
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
@@ -73,8 +74,8 @@ TEST(GgmlBlocks, EqualTheFormula) {
     std::vector<float> got(kBlocks * row.elements);
     dequantise_blocks(type, blocks, kBlocks, got.data());
     for (size_t i = 0; i < got.size(); ++i) {
-      const double want = element(type, &bytes[i / row.elements * row.bytes],
-                                  static_cast<int>(i % row.elements));
+      const double want =
+          element(type, &bytes[i / row.elements * row.bytes], static_cast<int>(i % row.elements));
       ASSERT_NEAR(got[i], want, 1e-5 * std::abs(want) + 1e-9) << row.name << " " << i;
     }
     EXPECT_TRUE(has_finite_scales(type, blocks, kBlocks));
@@ -100,8 +101,7 @@ TEST(GgmlBlocks, ScalesThatAreNoNumbersAreSeen) {
       for (const uint8_t high : {0x7c, 0x7e, 0xfc}) {
         std::vector<uint8_t> bytes = random_blocks(type, 3);
         bytes[ggml_row(type).bytes + scale + 1] = high;
-        EXPECT_FALSE(
-            has_finite_scales(type, reinterpret_cast<const std::byte*>(bytes.data()), 3));
+        EXPECT_FALSE(has_finite_scales(type, reinterpret_cast<const std::byte*>(bytes.data()), 3));
       }
     }
   }

@@ -20,17 +20,41 @@ constexpr uint64_t kMinPairBytes = 8 + 4 + 1;
 constexpr uint64_t kMinTensorBytes = 8 + 4 + 8 + 4 + 8;
 
 enum ValueType : uint32_t {
-  kU8, kI8, kU16, kI16, kU32, kI32, kFloat, kBool, kString, kArray, kU64, kI64, kDouble
+  kU8,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kFloat,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kDouble
 };
 
 // Bytes of a value of fixed size; 0 for the others.
 uint64_t value_bytes(uint32_t type) {
   switch (type) {
-    case kU8: case kI8: case kBool: return 1;
-    case kU16: case kI16: return 2;
-    case kU32: case kI32: case kFloat: return 4;
-    case kU64: case kI64: case kDouble: return 8;
-    default: return 0;
+    case kU8:
+    case kI8:
+    case kBool:
+      return 1;
+    case kU16:
+    case kI16:
+      return 2;
+    case kU32:
+    case kI32:
+    case kFloat:
+      return 4;
+    case kU64:
+    case kI64:
+    case kDouble:
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -69,8 +93,10 @@ class Reader {
   }
 
   std::unexpected<Status> cut_off() const {
-    return invalid_argument("the header does not fit the file of {} bytes: it is cut off at byte "
-                            "{} or damaged, fetch it again", file_.size(), position_);
+    return invalid_argument(
+        "the header does not fit the file of {} bytes: it is cut off at byte "
+        "{} or damaged, fetch it again",
+        file_.size(), position_);
   }
 
  private:
@@ -109,14 +135,23 @@ Result<GgufValue> read_integer(Reader& reader) {
 
 Result<GgufValue> read_value(Reader& reader, uint32_t type) {
   switch (type) {
-    case kU8: case kBool: return read_integer<uint8_t>(reader);
-    case kI8: return read_integer<int8_t>(reader);
-    case kU16: return read_integer<uint16_t>(reader);
-    case kI16: return read_integer<int16_t>(reader);
-    case kU32: return read_integer<uint32_t>(reader);
-    case kI32: return read_integer<int32_t>(reader);
-    case kU64: return read_integer<uint64_t>(reader);
-    case kI64: return read_integer<int64_t>(reader);
+    case kU8:
+    case kBool:
+      return read_integer<uint8_t>(reader);
+    case kI8:
+      return read_integer<int8_t>(reader);
+    case kU16:
+      return read_integer<uint16_t>(reader);
+    case kI16:
+      return read_integer<int16_t>(reader);
+    case kU32:
+      return read_integer<uint32_t>(reader);
+    case kI32:
+      return read_integer<int32_t>(reader);
+    case kU64:
+      return read_integer<uint64_t>(reader);
+    case kI64:
+      return read_integer<int64_t>(reader);
     case kFloat: {
       GLMV_ASSIGN(const float value, reader.number<float>());
       return static_cast<double>(value);
@@ -129,8 +164,10 @@ Result<GgufValue> read_value(Reader& reader, uint32_t type) {
       GLMV_ASSIGN(std::string text, reader.string(reader.left()));
       return text;
     }
-    case kArray: return read_array(reader);
-    default: return unsupported("values of type {} cannot be read", type);
+    case kArray:
+      return read_array(reader);
+    default:
+      return unsupported("values of type {} cannot be read", type);
   }
 }
 
@@ -189,18 +226,18 @@ Result<void> place_tensors(GgufHeader& header, uint64_t data_start, uint64_t fil
                               shown_name(name), tensor.begin, alignment);
     }
     if (data_start > file_bytes || tensor.end > file_bytes - data_start) {
-      return invalid_argument("tensor \"{}\": bytes [{}, {}) do not lie in the {} bytes of data; "
-                              "the file is damaged or cut off, fetch it again", shown_name(name),
-                              tensor.begin, tensor.end,
-                              file_bytes - std::min(data_start, file_bytes));
+      return invalid_argument(
+          "tensor \"{}\": bytes [{}, {}) do not lie in the {} bytes of data; "
+          "the file is damaged or cut off, fetch it again",
+          shown_name(name), tensor.begin, tensor.end,
+          file_bytes - std::min(data_start, file_bytes));
     }
     tensor.begin += data_start;
     tensor.end += data_start;
     order.emplace_back(&tensor, &name);
   }
-  std::ranges::sort(order, [](const auto& a, const auto& b) {
-    return a.first->begin < b.first->begin;
-  });
+  std::ranges::sort(order,
+                    [](const auto& a, const auto& b) { return a.first->begin < b.first->begin; });
   for (size_t i = 1; i < order.size(); ++i) {
     if (order[i].first->begin < order[i - 1].first->end) {
       return invalid_argument("tensor \"{}\" overlaps tensor \"{}\"", shown_name(*order[i].second),

@@ -48,8 +48,8 @@ class GgufBytes {
   }
 
   std::string bytes(uint32_t version = 3) const {
-    std::string file = "GGUF" + number(version) + number(num_tensors_) + number(num_pairs_) +
-                       pairs_ + tensors_;
+    std::string file =
+        "GGUF" + number(version) + number(num_tensors_) + number(num_pairs_) + pairs_ + tensors_;
     file.resize((file.size() + 31) / 32 * 32);
     return file + data_;
   }

@@ -12,8 +12,8 @@ namespace glmv::checkpoint {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::GgufBytes;
+using ::testing::HasSubstr;
 
 Result<GgufHeader> parse(const std::string& file) {
   return parse_gguf({reinterpret_cast<const std::byte*>(file.data()), file.size()});
@@ -27,10 +27,12 @@ std::string error_of(const std::string& file) {
 GgufBytes small() {
   GgufBytes file;
   file.pair("general.architecture", "glm4").pair("split.no", 7u);
-  file.pair("list", 9, GgufBytes::number<uint32_t>(8) + GgufBytes::number<uint64_t>(2) +
-                           GgufBytes::text("a") + GgufBytes::text("bcd"));
-  file.pair("numbers", 9, GgufBytes::number<uint32_t>(4) + GgufBytes::number<uint64_t>(3) +
-                              std::string(12, '\1'));
+  file.pair("list", 9,
+            GgufBytes::number<uint32_t>(8) + GgufBytes::number<uint64_t>(2) + GgufBytes::text("a") +
+                GgufBytes::text("bcd"));
+  file.pair(
+      "numbers", 9,
+      GgufBytes::number<uint32_t>(4) + GgufBytes::number<uint64_t>(3) + std::string(12, '\1'));
   file.pair("real", 6, GgufBytes::number(0.5f));
   file.tensor("a", {4, 3}, 0, std::string(48, '\1'));
   file.tensor("b", {64, 2}, 8, std::string(4 * 34, '\2'));
@@ -91,8 +93,8 @@ TEST(Gguf, LiesAreNamed) {
   EXPECT_THAT(error_of(small().pair("real", 1u).bytes()), HasSubstr("\"real\" is there twice"));
   EXPECT_THAT(error_of(small().pair("odd", 77, "").bytes()), HasSubstr("\"odd\""));
   const auto list = [](uint32_t type, uint64_t length) {
-    return error_of(small().pair("liar", 9, GgufBytes::number(type) + GgufBytes::number(length))
-                        .bytes());
+    return error_of(
+        small().pair("liar", 9, GgufBytes::number(type) + GgufBytes::number(length)).bytes());
   };
   EXPECT_THAT(list(10, kHuge), HasSubstr("\"liar\""));
   EXPECT_THAT(list(8, kHuge), HasSubstr("\"liar\""));

@@ -84,12 +84,16 @@ Result<ModelFiles> open_files(const fs::path& dir, const fs::path& chosen) {
                      chosen.empty() ? "" : " called " + chosen.filename().string());
   }
   if (text.size() > 1) {
-    return invalid_argument("{} holds several GGUF files of text models ({}); name one of them "
-                            "with --model", dir.string(), names_of(text));
+    return invalid_argument(
+        "{} holds several GGUF files of text models ({}); name one of them "
+        "with --model",
+        dir.string(), names_of(text));
   }
   if (vision.empty()) {
-    return not_found("{} holds no GGUF file of the vision tower; fetch the file called "
-                     "\"mmproj...\" of the same model", dir.string());
+    return not_found(
+        "{} holds no GGUF file of the vision tower; fetch the file called "
+        "\"mmproj...\" of the same model",
+        dir.string());
   }
   const auto best = std::ranges::find_if(vision, [](const GgufFile& file) {
     return lower(file.path.filename().string()).find("bf16") != std::string::npos;
@@ -104,9 +108,10 @@ Result<void> check_architecture(const ModelFiles& files, const ModelConfig& conf
   const std::string text = files.text.front().header.text("general.architecture");
   const std::string_view wanted = config.text.moe ? "glm4moe" : "glm4";
   if (text != wanted) {
-    return invalid_argument("{} holds a model of architecture \"{}\", but config.json ({}) implies "
-                            "\"{}\"", files.text.front().path.string(), shown_name(text),
-                            family_name(config.family), wanted);
+    return invalid_argument(
+        "{} holds a model of architecture \"{}\", but config.json ({}) implies "
+        "\"{}\"",
+        files.text.front().path.string(), shown_name(text), family_name(config.family), wanted);
   }
   const std::string projector = files.vision.header.text("clip.projector_type");
   if (projector != "glm4v") {
@@ -149,8 +154,8 @@ Result<TensorView> with_pairs(const TensorView& view, const TextConfig& text) {
   const auto memory = own(moved, view.data.size());
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t in_head = row % text.head_dim;
-    const int64_t from = in_head >= 2 * half ? row
-                                             : row - in_head + in_head / 2 + (in_head % 2) * half;
+    const int64_t from =
+        in_head >= 2 * half ? row : row - in_head + in_head / 2 + (in_head % 2) * half;
     std::memcpy(memory->data() + row * row_bytes, view.data.data() + from * row_bytes, row_bytes);
   }
   return moved;
@@ -194,8 +199,7 @@ class FileReader {
 
  private:
   Result<void> add(const std::string& name, const GgufTensor& tensor) {
-    const std::string canonical =
-        gguf_canonical_name(name, builder_.config().text.moe.has_value());
+    const std::string canonical = gguf_canonical_name(name, builder_.config().text.moe.has_value());
     TensorView view = view_of(file_, tensor);
     if (name == kPatchWeight) {
       const auto second = file_.header.tensors.find(std::string(kSecondPatchWeight));
@@ -255,10 +259,12 @@ Result<void> check_gguf_side_files(const fs::path& dir) {
     if (!fs::exists(dir / name, error)) missing.push_back(name);
   }
   if (missing.empty()) return {};
-  return not_found("{} holds GGUF files, but no {}: put the small files of the model's Hugging "
-                   "Face folder (config.json, generation_config.json, tokenizer.json, "
-                   "tokenizer_config.json, preprocessor_config.json, chat_template.jinja) beside "
-                   "them", dir.string(), fmt::join(missing, " and no "));
+  return not_found(
+      "{} holds GGUF files, but no {}: put the small files of the model's Hugging "
+      "Face folder (config.json, generation_config.json, tokenizer.json, "
+      "tokenizer_config.json, preprocessor_config.json, chat_template.jinja) beside "
+      "them",
+      dir.string(), fmt::join(missing, " and no "));
 }
 
 Result<Weights> open_gguf_weights(const fs::path& dir, const fs::path& chosen,

@@ -14,8 +14,8 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::GgufBytes;
+using ::testing::HasSubstr;
 using testing::TempFolder;
 
 TEST(GgufNames, Cases) {
@@ -189,8 +189,8 @@ TEST(GgufWeights, TensorsThatDoNotFitAreNamed) {
     write_vision(folder);
     return error_of(folder, model);
   };
-  EXPECT_THAT(error("blk.0.attn_q.bias", {7}, 0, 28), AllOf(HasSubstr("attn_q.bias"),
-                                                            HasSubstr("head_dim")));
+  EXPECT_THAT(error("blk.0.attn_q.bias", {7}, 0, 28),
+              AllOf(HasSubstr("attn_q.bias"), HasSubstr("head_dim")));
   EXPECT_THAT(error("blk.0.attn_v.bias", {32}, 8, 34), HasSubstr("attn_v.bias"));
   EXPECT_THAT(error("blk.0.ffn_down.weight", {32}, 8, 34), HasSubstr("ffn_down.weight"));
   EXPECT_THAT(error("blk.1.ffn_up_exps.weight", {32}, 8, 34, "glm4v_moe"),

@@ -49,8 +49,8 @@ struct TextConfig {
   int64_t head_dim = 0;
   int64_t max_position_embeddings = 0;
   double rms_norm_eps = 1e-5;
-  bool attention_bias = true;       // q, k, v
-  bool sandwich_norms = true;       // post_self_attn_layernorm and post_mlp_layernorm exist
+  bool attention_bias = true;  // q, k, v
+  bool sandwich_norms = true;  // post_self_attn_layernorm and post_mlp_layernorm exist
   bool tie_word_embeddings = false;
   int64_t num_nextn_predict_layers = 0;  // MTP layers after the last one; skipped on load
   RopeConfig rope;
@@ -71,20 +71,18 @@ struct VisionConfig {
   int64_t block_intermediate_size = 0;   // inner width of a block's MLP
   int64_t merger_intermediate_size = 0;  // inner width of the merger's MLP
   double rms_norm_eps = 1e-5;
-  bool attention_bias = false;           // qkv, proj and the block MLP have biases
-  bool qk_norm = false;                  // glm_ocr
-  bool absolute_position = true;         // post_conv_layernorm and the position embedding exist
+  bool attention_bias = false;    // qkv, proj and the block MLP have biases
+  bool qk_norm = false;           // glm_ocr
+  bool absolute_position = true;  // post_conv_layernorm and the position embedding exist
 
-  int64_t patch_dim() const {
-    return in_channels * temporal_patch_size * patch_size * patch_size;
-  }
+  int64_t patch_dim() const { return in_channels * temporal_patch_size * patch_size * patch_size; }
 };
 
 struct ModelConfig {
   Family family = Family::kGlm4v;
-  std::string model_type;     // as written in the file ("glm46v" stays visible here)
-  std::string architecture;   // architectures[0], may be empty
-  std::string dtype;          // "bfloat16", "float16", "float32" (dtype or torch_dtype), or ""
+  std::string model_type;    // as written in the file ("glm46v" stays visible here)
+  std::string architecture;  // architectures[0], may be empty
+  std::string dtype;         // "bfloat16", "float16", "float32" (dtype or torch_dtype), or ""
   TextConfig text;
   VisionConfig vision;
   int64_t image_token_id = -1;
@@ -98,7 +96,7 @@ struct ModelConfig {
   Json quantization;                   // quantization_config as written, or null
   // Processor family decides the timestamp text and the frame sampling: 4.6V, 4.6V-Flash and OCR
   // use Glm46V*. Filled from preprocessor_config.json's class names where there are any.
-  Json raw;                            // config.json as read
+  Json raw;  // config.json as read
 };
 
 // Parses config.json. Errors name the key and both values of a mismatch; an unknown model_type
@@ -111,7 +109,7 @@ struct GenerationConfig {
   bool do_sample = false;
   double temperature = 1.0;
   double top_p = 1.0;
-  int64_t top_k = 0;                   // 0: off
+  int64_t top_k = 0;  // 0: off
   double repetition_penalty = 1.0;
   std::vector<int64_t> eos_token_ids;  // union with the model config's
   int64_t pad_token_id = -1;

@@ -13,8 +13,7 @@ namespace fs = std::filesystem;
 class ModelDigest : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::path(testing::TempDir()) /
-           ("glmv_model_digest_" + std::to_string(::getpid()));
+    dir_ = fs::path(testing::TempDir()) / ("glmv_model_digest_" + std::to_string(::getpid()));
     fs::remove_all(dir_);
     fs::create_directories(dir_);
     write("config.json", "{}");

@@ -24,7 +24,8 @@ std::string lower(std::string text) {
 }
 
 Result<QuantConfig> parse_awq(const ConfigFields& fields) {
-  GLMV_ASSIGN(const int64_t bits, fields.integer(fields.find("w_bit") ? "w_bit" : "bits", 1, 64, 4));
+  GLMV_ASSIGN(const int64_t bits,
+              fields.integer(fields.find("w_bit") ? "w_bit" : "bits", 1, 64, 4));
   GLMV_ASSIGN(const std::string version, fields.string("version", "gemm"));
   if (bits != 4) return not_known(fmt::format("awq with {} bits", bits));
   if (lower(version) != "gemm") return not_known("awq version " + version);

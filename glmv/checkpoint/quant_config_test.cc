@@ -12,7 +12,8 @@ Json pack_quantized(int bits) {
   return {{"quant_method", "compressed-tensors"},
           {"format", "pack-quantized"},
           {"config_groups",
-           {{"group_0", {{"targets", {"Linear"}}, {"weights", {{"num_bits", bits}, {"type", "int"}}}}}}}};
+           {{"group_0",
+             {{"targets", {"Linear"}}, {"weights", {{"num_bits", bits}, {"type", "int"}}}}}}}};
 }
 
 TEST(QuantConfig, KnownMethods) {
@@ -37,8 +38,8 @@ Json float_quantized(const Json& weights, const Json& inputs = nullptr) {
 }
 
 TEST(QuantConfig, Fp8) {
-  const auto channel = parse_quant_config(float_quantized({{"strategy", "channel"}},
-                                                          {{"strategy", "token"}}));
+  const auto channel =
+      parse_quant_config(float_quantized({{"strategy", "channel"}}, {{"strategy", "token"}}));
   ASSERT_TRUE(channel) << channel.error().message;
   EXPECT_EQ(*channel, (QuantConfig{QuantMethod::kFp8, 8}));
   const auto blocks =
@@ -64,8 +65,7 @@ TEST(QuantConfig, BrokenFp8) {
   EXPECT_THAT(message(float_quantized({{"num_bits", 4}})), HasSubstr("4 bits"));
   EXPECT_THAT(message({{"quant_method", "fp8"}, {"fmt", "e5m2"}}), HasSubstr("e5m2"));
   Json two = float_quantized(Json::object());
-  two["config_groups"]["group_1"] = {
-      {"weights", {{"num_bits", 8}, {"block_structure", {16, 16}}}}};
+  two["config_groups"]["group_1"] = {{"weights", {{"num_bits", 8}, {"block_structure", {16, 16}}}}};
   EXPECT_THAT(message(two), HasSubstr("different blocks"));
   two["config_groups"] = Json::object();
   EXPECT_THAT(message(two), HasSubstr("no group"));
@@ -73,12 +73,13 @@ TEST(QuantConfig, BrokenFp8) {
 
 TEST(QuantConfig, OthersAreNamed) {
   const auto error = [](const Json& json) { return parse_quant_config(json).error(); };
-  for (const Json& json : std::vector<Json>{
-           {{"quant_method", "magic"}},
-           {{"quant_method", "awq"}, {"version", "marlin"}},
-           {{"quant_method", "awq"}, {"bits", 3}},
-           {{"quant_method", "compressed-tensors"}, {"format", "sparse"}},
-           pack_quantized(2), Json::object()}) {
+  for (const Json& json :
+       std::vector<Json>{{{"quant_method", "magic"}},
+                         {{"quant_method", "awq"}, {"version", "marlin"}},
+                         {{"quant_method", "awq"}, {"bits", 3}},
+                         {{"quant_method", "compressed-tensors"}, {"format", "sparse"}},
+                         pack_quantized(2),
+                         Json::object()}) {
     EXPECT_EQ(error(json).code, Code::kUnsupported) << json;
     EXPECT_THAT(error(json).message, HasSubstr("known: awq"));
   }

@@ -106,8 +106,10 @@ Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig
   }
   if (std::filesystem::exists(dir / kIndexFile, error)) return open_sharded(dir, config);
   if (has_only_gguf(dir)) return open_gguf_weights(dir, {}, config);
-  return not_found("{} holds neither {} nor {} nor GGUF files; name the folder of a downloaded "
-                   "checkpoint", dir.string(), kSingleFile, kIndexFile);
+  return not_found(
+      "{} holds neither {} nor {} nor GGUF files; name the folder of a downloaded "
+      "checkpoint",
+      dir.string(), kSingleFile, kIndexFile);
 }
 
 }  // namespace glmv::checkpoint

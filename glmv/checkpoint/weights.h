@@ -25,7 +25,7 @@ namespace glmv::checkpoint {
 //   vision attention         ".attn.qkv.weight|bias" or ".attn.{q,k,v}.weight|bias"
 struct Weights {
   std::map<std::string, TensorView> tensors;
-  std::vector<std::string> ignored;   // known and skipped (MTP, inv_freq)
+  std::vector<std::string> ignored;  // known and skipped (MTP, inv_freq)
   std::vector<std::filesystem::path> files;
   int64_t total_bytes = 0;
   bool is_gguf = false;  // quantised tensors are there as blocks (ggml_blocks.h)

@@ -239,8 +239,8 @@ Result<void> copy_side_files(const fs::path& from, const fs::path& to, std::stri
     const bool is_side_file = name.ends_with(".json") || name.ends_with(".jinja") ||
                               name.ends_with(".txt") || name.ends_with(".model") ||
                               name == "LICENSE";
-    if (name.starts_with('.') || name == except || !is_side_file || name.ends_with(".safetensors.index.json") ||
-        !entry.is_regular_file(error)) {
+    if (name.starts_with('.') || name == except || !is_side_file ||
+        name.ends_with(".safetensors.index.json") || !entry.is_regular_file(error)) {
       continue;
     }
     GLMV_ASSIGN(const std::string data, read_file(entry.path()));

@@ -22,16 +22,15 @@ void set(uint16_t& to, double value) {
 }
 void set(float& to, double value) { to = static_cast<float>(value); }
 void set(int8_t& to, double value) {  // in units of a row's scale
-  to = static_cast<int8_t>(std::isnan(value) ? -128 : std::clamp(std::nearbyint(value * 40), -127., 127.));
+  to = static_cast<int8_t>(std::isnan(value) ? -128
+                                             : std::clamp(std::nearbyint(value * 40), -127., 127.));
 }
 
 // What rounding the weights to bf16 adds, of values up to 4.5 times their spread.
-double weight_error(const KernelTable& table) {
-  return table.isa == "avx512_bf16" ? 4.5 / 256 : 0;
-}
+double weight_error(const KernelTable& table) { return table.isa == "avx512_bf16" ? 4.5 / 256 : 0; }
 
-// A context of `length` tokens in blocks that lie apart, two heads to a block; the tokens behind the
-// end hold NaN, as memory of an earlier owner may. Rows of int8 have scales of their own.
+// A context of `length` tokens in blocks that lie apart, two heads to a block; the tokens behind
+// the end hold NaN, as memory of an earlier owner may. Rows of int8 have scales of their own.
 template <class T>
 struct Context {
   static constexpr bool kInt8 = std::is_same_v<T, int8_t>;
@@ -105,8 +104,8 @@ TEST(Attend, EqualsTheReferenceOnEverySet) {
     for (const int64_t group : {1, 2, 3, 4, 8, 12, 16, 21}) {
       for (const int64_t head_dim : {16, 32, 48, 128}) {
         for (const int64_t end : {1, 2, 15, 63, 64, 65, 200}) {
-          expect_equal<uint16_t>(table, table.attend_bf16, reference.attend_bf16, group, head_dim, 0,
-                                 end, 1);
+          expect_equal<uint16_t>(table, table.attend_bf16, reference.attend_bf16, group, head_dim,
+                                 0, end, 1);
           expect_equal<float>(table, table.attend_float, reference.attend_float, group, head_dim, 0,
                               end, 1);
           expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, group,
@@ -115,11 +114,13 @@ TEST(Attend, EqualsTheReferenceOnEverySet) {
       }
     }
     expect_equal<uint16_t>(table, table.attend_bf16, reference.attend_bf16, 16, 256, 128, 300, 1);
-    expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, 12, 256, 64, 700, 1);
+    expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, 12, 256, 64,
+                                   700, 1);
     // Scores far apart: most weights vanish, and the running maximum jumps.
     expect_equal<uint16_t>(table, table.attend_bf16, reference.attend_bf16, 16, 128, 0, 1000, 20);
     expect_equal<float>(table, table.attend_float, reference.attend_float, 5, 64, 64, 777, 20);
-    expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, 16, 128, 0, 1000, 20);
+    expect_equal<uint16_t, int8_t>(table, table.attend_int8, reference.attend_int8, 16, 128, 0,
+                                   1000, 20);
   }
 }
 

@@ -40,13 +40,25 @@ struct Case {
 // One query, whole and broken tiles of queries and keys, a prefix and none, widths of whole tiles,
 // of whole vectors, of half a vector, and of neither; probabilities that underflow.
 constexpr Case kCases[] = {
-    {1, 1, 32, false},        {32, 32, 64, true},        {7, 45, 128, true},
-    {32, 300, 128, false},    {20, 129, 96, true, 8},    {32, 1000, 128, true, 4},
-    {3, 128, 256, false, 20}, {32, 257, 128, false, 40}, {29, 260, 72, true},
-    {11, 140, 80, false},     {13, 17, 8, true},         {32, 131, 88, true},
-    {5, 383, 62, false},      {2, 2, 2, true},           {25, 129, 112, true, 100},
+    {1, 1, 32, false},
+    {32, 32, 64, true},
+    {7, 45, 128, true},
+    {32, 300, 128, false},
+    {20, 129, 96, true, 8},
+    {32, 1000, 128, true, 4},
+    {3, 128, 256, false, 20},
+    {32, 257, 128, false, 40},
+    {29, 260, 72, true},
+    {11, 140, 80, false},
+    {13, 17, 8, true},
+    {32, 131, 88, true},
+    {5, 383, 62, false},
+    {2, 2, 2, true},
+    {25, 129, 112, true, 100},
     // As many queries as one call takes.
-    {128, 300, 128, true, 2}, {100, 260, 64, false},     {45, 45, 96, true},
+    {128, 300, 128, true, 2},
+    {100, 260, 64, false},
+    {45, 45, 96, true},
 };
 
 template <class T>

@@ -24,9 +24,9 @@ inline constexpr int kMaxGemvBatch = 8;
 using GemvBf16 = void (*)(const uint16_t* w, int64_t row_begin, int64_t row_end, int64_t in,
                           const uint16_t* x, int batch, float* y, int64_t ldy);
 
-// y[b, o] = sum_i w[o, i] * x[b, i] for the rows of the blocks [block_begin, block_end) of 32 output
-// rows each; y: fp32 [x.num_rows, out], rows `ldy` apart. Integer sums per group, then fp32. Any
-// number of rows; each y depends on its own row of x only.
+// y[b, o] = sum_i w[o, i] * x[b, i] for the rows of the blocks [block_begin, block_end) of 32
+// output rows each; y: fp32 [x.num_rows, out], rows `ldy` apart. Integer sums per group, then fp32.
+// Any number of rows; each y depends on its own row of x only.
 using PackedInt8Product = void (*)(const PackedShape& shape, const std::byte* w,
                                    int64_t block_begin, int64_t block_end, const Int8Rows& x,
                                    float* y, int64_t ldy);
@@ -42,10 +42,10 @@ using BlockToPairs = void (*)(const PackedShape& shape, const std::byte* block, 
 using QuantizeRow = void (*)(const PackedShape& shape, const float* x, int8_t* q, float* scales,
                              int32_t* sums);
 
-// Keys and values of one sequence and one key/value head, in blocks of block_tokens tokens: token t is
-// in the block that starts at blocks[t / block_tokens]; the block's keys [block_tokens, head_dim] lie
-// key_offset elements behind that, its values value_offset. Behind the last row of int8 lie the scales of
-// the block's rows, fp32 [block_tokens].
+// Keys and values of one sequence and one key/value head, in blocks of block_tokens tokens: token t
+// is in the block that starts at blocks[t / block_tokens]; the block's keys [block_tokens,
+// head_dim] lie key_offset elements behind that, its values value_offset. Behind the last row of
+// int8 lie the scales of the block's rows, fp32 [block_tokens].
 struct PagedHead {
   const void* const* blocks = nullptr;
   int64_t key_offset = 0;
@@ -55,11 +55,11 @@ struct PagedHead {
 };
 inline constexpr int64_t kMaxBlockTokens = 64;
 
-// Attention of one token's query heads q [group, head_dim], which share one key/value head, over the
-// tokens [begin, end); begin is the first of a block and below end. With s_t = scale * q . k_t:
+// Attention of one token's query heads q [group, head_dim], which share one key/value head, over
+// the tokens [begin, end); begin is the first of a block and below end. With s_t = scale * q . k_t:
 // max [group] = max s_t, sum [group] = sum exp(s_t - max), out [group, head_dim] = sum
-// exp(s_t - max) v_t. Sums in fp32; by pairs of bf16 (Zen 4) the weights exp(s_t - max) of the values
-// are rounded to bf16. Parts of a context are joined by their max and sum.
+// exp(s_t - max) v_t. Sums in fp32; by pairs of bf16 (Zen 4) the weights exp(s_t - max) of the
+// values are rounded to bf16. Parts of a context are joined by their max and sum.
 using AttendPaged = void (*)(const PagedHead& kv, int64_t begin, int64_t end, const void* q,
                              int64_t group, float scale, float* out, float* max, float* sum);
 
@@ -74,7 +74,7 @@ using Fp8ToBf16 = void (*)(const uint8_t* codes, int64_t n, float scale, uint16_
 // Where a product of many rows goes: y [num_rows, out], rows `ldy` apart.
 struct TileOutput {
   void* y = nullptr;
-  bool is_bf16 = false;         // else fp32
+  bool is_bf16 = false;  // else fp32
   int64_t ldy = 0;
   const float* bias = nullptr;  // [out], added before rounding; null: none
 };
@@ -82,8 +82,8 @@ struct TileOutput {
 // Products of many rows: as packed_int8, for padded groups of a multiple of `int8_step` inputs,
 using TileInt8Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
                                  int64_t block_end, const Int8Tiles& x, const TileOutput& out);
-// and of bf16 activations, for a multiple of `bf16_step`: fp32 sums; the weights are rounded to bf16
-// where that is the operand (AMX).
+// and of bf16 activations, for a multiple of `bf16_step`: fp32 sums; the weights are rounded to
+// bf16 where that is the operand (AMX).
 using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, int64_t block_begin,
                                  int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
 
@@ -102,8 +102,8 @@ using QuantizeTiles = void (*)(const PackedShape& shape, const void* x, bool is_
                                int64_t num_rows, int64_t tile_begin, int64_t tile_end, int8_t* q,
                                float* scales, int32_t* sums);
 
-// y = silu(x w_gate^T) * (x w_up^T) of two weights of one shape, as `int8` multiplies them; in fp32 up
-// to y, whose bias is not used.
+// y = silu(x w_gate^T) * (x w_up^T) of two weights of one shape, as `int8` multiplies them; in fp32
+// up to y, whose bias is not used.
 using TileGatedProduct = void (*)(const PackedShape& shape, const std::byte* w_gate,
                                   const std::byte* w_up, int64_t block_begin, int64_t block_end,
                                   const Int8Tiles& x, const TileOutput& out);
@@ -139,14 +139,14 @@ struct KernelTable {
   QuantizeRow quantize_row;
   Fp8Product fp8_product;
   Fp8ToBf16 fp8_to_bf16;
-  AttendPaged attend_bf16;   // q, keys and values bf16
-  AttendPaged attend_float;  // and fp32
-  AttendPaged attend_int8;   // q bf16, keys and values int8
-  const TileProducts* tiles = nullptr;       // null: none
-  const FlashAttention* flash_bf16 = nullptr;   // null: none
+  AttendPaged attend_bf16;                     // q, keys and values bf16
+  AttendPaged attend_float;                    // and fp32
+  AttendPaged attend_int8;                     // q bf16, keys and values int8
+  const TileProducts* tiles = nullptr;         // null: none
+  const FlashAttention* flash_bf16 = nullptr;  // null: none
   const FlashAttention* flash_float = nullptr;
-  const FewRowProducts* few_rows = nullptr;     // null: none
-  TileRowsBf16 tile_rows_bf16 = nullptr;        // null: none
+  const FewRowProducts* few_rows = nullptr;  // null: none
+  TileRowsBf16 tile_rows_bf16 = nullptr;     // null: none
 };
 
 // All sets built into this program, best first; `supported` tells whether this CPU can run it.

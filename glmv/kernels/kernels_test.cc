@@ -286,7 +286,8 @@ TEST(Kernels, TileProductsEqualTheReference) {
           }
           const float want = got_int8[i] + bias[o];
           ASSERT_NEAR(std::bit_cast<float>(uint32_t{got_half[i]} << 16), want,
-                      std::abs(want) / 256 + 1e-30) << row.table->isa << " " << i;
+                      std::abs(want) / 256 + 1e-30)
+              << row.table->isa << " " << i;
         }
       }
       if (tiles->quantize != nullptr && shape.group % 64 == 0) {
@@ -370,11 +371,8 @@ TEST(Kernels, TileRowsMatchFp64) {
   struct Case {
     int64_t in, out, rows;
   };
-  for (const auto& [in, out, n] : {Case{32, 32, 1},
-                                   {96, 52, 16},
-                                   {288, 47, 33},
-                                   {2720, 64, 530},
-                                   {1088, 5, 1040}}) {
+  for (const auto& [in, out, n] :
+       {Case{32, 32, 1}, {96, 52, 16}, {288, 47, 33}, {2720, 64, 530}, {1088, 5, 1040}}) {
     const auto w = random_bf16(random, out * in);
     const auto x = random_bf16(random, n * in);
     std::vector<uint16_t> tiles((n + 15) / 16 * 16 * in);
@@ -457,10 +455,12 @@ TEST(Kernels, PackedProductsOfExtremes) {
 // Few rows: int8 to the bit as by vectors, bf16 near fp64; a row does not see the others.
 TEST(Kernels, ProductsOfFewRowsEqualTheOthers) {
   Random random(12);
-  const PackedShape shapes[] = {
-      {.out = 45, .in = 256, .group = 128, .bits = 4},  {.out = 32, .in = 64, .group = 64, .bits = 4},
-      {.out = 70, .in = 1344, .group = 192, .bits = 4}, {.out = 64, .in = 2240, .group = 2240, .bits = 8},
-      {.out = 7, .in = 640, .group = 128, .bits = 8},   {.out = 33, .in = 640, .group = 640, .bits = 4}};
+  const PackedShape shapes[] = {{.out = 45, .in = 256, .group = 128, .bits = 4},
+                                {.out = 32, .in = 64, .group = 64, .bits = 4},
+                                {.out = 70, .in = 1344, .group = 192, .bits = 4},
+                                {.out = 64, .in = 2240, .group = 2240, .bits = 8},
+                                {.out = 7, .in = 640, .group = 128, .bits = 8},
+                                {.out = 33, .in = 640, .group = 640, .bits = 4}};
   for (const PackedShape& shape : shapes) {
     const PackedCase c = random_packed(random, shape);
     const int64_t groups = shape.num_groups(), blocks = shape.num_row_blocks(), ldy = shape.out + 3;
@@ -489,7 +489,8 @@ TEST(Kernels, ProductsOfFewRowsEqualTheOthers) {
       }
       std::vector<float> want_bf16(n * ldy, -1.0f);
       reference_kernels().packed_float(shape, c.w.data(), 0, blocks,
-                                       {floats.data(), float_sums.data(), n}, want_bf16.data(), ldy);
+                                       {floats.data(), float_sums.data(), n}, want_bf16.data(),
+                                       ldy);
       const auto q_tiles = to_tiles(q, shape.in);
       const auto bf16_tiles = to_tiles(halves, shape.in);
       for (const IsaRow& row : isa_rows()) {
@@ -551,8 +552,8 @@ TEST(Kernels, Fp8ProductsEqualTheReference) {
   struct Case {
     int64_t in, block;
   };
-  for (const auto& [in, block] : {Case{256, 256}, Case{200, 128}, Case{37, 37}, Case{96, 10},
-                                  Case{1, 1}, Case{130, 128}}) {
+  for (const auto& [in, block] :
+       {Case{256, 256}, Case{200, 128}, Case{37, 37}, Case{96, 10}, Case{1, 1}, Case{130, 128}}) {
     const int64_t out = 11;
     const Fp8Matrix shape{.in = in, .block = block};
     std::vector<uint8_t> codes(out * in);

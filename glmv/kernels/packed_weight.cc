@@ -23,8 +23,8 @@ template <int kBits>
 void pack_lanes(const uint8_t* q, int64_t padded_group, uint8_t* lane) {
   constexpr int64_t kInputs = 32 / kBits;
   for (int64_t k = 0; k < padded_group; k += kInputs, lane += 128) {
-    const uint32_t word = kBits == 8 ? four_bytes(q + k) ^ kSignBits
-                                     : four_bytes(q + k) | four_bytes(q + k + 4) << 4;
+    const uint32_t word =
+        kBits == 8 ? four_bytes(q + k) ^ kSignBits : four_bytes(q + k) | four_bytes(q + k + 4) << 4;
     std::memcpy(lane, &word, sizeof word);
   }
 }

@@ -160,9 +160,16 @@ void attend(const PagedHead& kv, int64_t begin, int64_t end, const void* q_in, i
   }
 }
 
-constexpr KernelTable kReference = {"reference", gemv_bf16, packed_int8, packed_float,
-                                    block_to_pairs, quantize_row, fp8_product, fp8_to_bf16,
-                                    attend<uint16_t>, attend<float>,
+constexpr KernelTable kReference = {"reference",
+                                    gemv_bf16,
+                                    packed_int8,
+                                    packed_float,
+                                    block_to_pairs,
+                                    quantize_row,
+                                    fp8_product,
+                                    fp8_to_bf16,
+                                    attend<uint16_t>,
+                                    attend<float>,
                                     attend<uint16_t, int8_t>};
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace glmv::media {
 // of the first bad character. Source: RFC 4648.
 Result<std::string> decode_base64(std::string_view text);
 
-// Standard alphabet, padding as it must be, nothing else: what one encoder writes, others read alike.
+// Standard alphabet, padding as it must be, nothing else: what one encoder writes, others read
+// alike.
 Result<std::string> decode_strict_base64(std::string_view text);
 
 // Standard alphabet with padding, no line breaks.

@@ -29,8 +29,8 @@ Color color_from_hsv(double hue, double saturation, double value) {
 }
 
 Color contrast_color(Color background) {
-  const double luminance = 0.2126 * linear(background.r) + 0.7152 * linear(background.g) +
-                           0.0722 * linear(background.b);
+  const double luminance =
+      0.2126 * linear(background.r) + 0.7152 * linear(background.g) + 0.0722 * linear(background.b);
   const double with_white = 1.05 / (luminance + 0.05);
   const double with_black = (luminance + 0.05) / 0.05;
   return with_white > with_black ? Color{1.0, 1.0, 1.0} : Color{0.0, 0.0, 0.0};

@@ -89,7 +89,8 @@ Result<Image> ChildDecoder::ask(Child& child, std::string_view bytes, int64_t ma
   }
   // A child that a picture has taken over may say anything.
   if (reply.width < 1 || reply.height < 1 || reply.height > max_pixels / reply.width) {
-    return unavailable("the decoding process gives a picture of {} x {}", reply.width, reply.height);
+    return unavailable("the decoding process gives a picture of {} x {}", reply.width,
+                       reply.height);
   }
   Image image;
   image.width = reply.width;

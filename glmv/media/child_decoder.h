@@ -1,6 +1,6 @@
 #pragma once
-// Decodes in child processes that may do nothing but compute (decode_child.h): a picture that breaks a
-// decoder ends a child, which is started again, and nothing else.
+// Decodes in child processes that may do nothing but compute (decode_child.h): a picture that
+// breaks a decoder ends a child, which is started again, and nothing else.
 
 #include <chrono>
 #include <condition_variable>

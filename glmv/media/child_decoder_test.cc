@@ -61,7 +61,8 @@ int run_child(const std::string& kind) {
     if (::socket(AF_INET, SOCK_STREAM, 0) >= 0) found |= 1;
     if (std::ifstream("/etc/passwd").good()) found |= 2;
     if (::fork() >= 0) found |= 4;
-    if (::mmap(nullptr, size_t{256} << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+    if (::mmap(nullptr, size_t{256} << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+               0) != MAP_FAILED) {
       found |= 8;
     }
     if (::kill(::getppid(), 0) == 0) found |= 16;
@@ -114,7 +115,8 @@ TEST(ChildDecoder, GivesTheSamePixelsAndErrorsAsThisProcess) {
     begin = end + 1;
     SCOPED_TRACE(name);
     const std::string whole = golden_bytes(name);
-    for (const std::string& bytes : {whole, whole.substr(0, whole.size() / 2), whole.substr(0, 12)}) {
+    for (const std::string& bytes :
+         {whole, whole.substr(0, whole.size() / 2), whole.substr(0, 12)}) {
       const auto want = inlined.decode(bytes, 1'000'000);
       const auto got = child->decode(bytes, 1'000'000);
       ASSERT_EQ(got.has_value(), want.has_value());
@@ -236,7 +238,8 @@ TEST(ChildDecoder, ChildrenAreReplacedAfterSoManyPictures) {
 }
 
 TEST(ChildDecoder, AProgramThatIsNotThereIsAnError) {
-  EXPECT_EQ(ChildDecoder::start({.command = {"/no/such/program"}}).error().code, Code::kUnavailable);
+  EXPECT_EQ(ChildDecoder::start({.command = {"/no/such/program"}}).error().code,
+            Code::kUnavailable);
   EXPECT_EQ(ChildDecoder::start({.command = {"/bin/true"}}).error().code, Code::kUnavailable);
 }
 
@@ -267,7 +270,8 @@ TEST(ChildProcess, InheritsNoFileAndNoVariable) {
   int leaked[2];
   ASSERT_EQ(::pipe(leaked), 0);  // not closed on exec
   auto child = ChildProcess::start(
-      {"/bin/sh", "-c", "{ ls /proc/self/fd; echo \"secret:$GLMV_SECRET_FOR_TEST\"; } | tr '\\n' ' ' >&3"});
+      {"/bin/sh", "-c",
+       "{ ls /proc/self/fd; echo \"secret:$GLMV_SECRET_FOR_TEST\"; } | tr '\\n' ' ' >&3"});
   ASSERT_TRUE(child);
   std::string text;
   char c = 0;

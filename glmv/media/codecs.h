@@ -30,7 +30,8 @@ struct RawImage {
 // invalid_argument for a side of 0, resource_exhausted above the limit.
 Result<void> check_size(int64_t width, int64_t height, int64_t max_pixels);
 
-// options.reader gets the rows of a colour picture while they are decoded, unless it must be turned.
+// options.reader gets the rows of a colour picture while they are decoded, unless it must be
+// turned.
 Result<RawImage> decode_jpeg(std::string_view bytes, const DecodeOptions& options);
 Result<RawImage> decode_png(std::string_view bytes, int64_t max_pixels);
 Result<RawImage> decode_bmp(std::string_view bytes, int64_t max_pixels);

@@ -11,9 +11,9 @@
 namespace glmv::media {
 
 struct DataUrl {
-  std::string_view media_type;  // as written; a hint
+  std::string_view media_type;                                            // as written; a hint
   std::vector<std::pair<std::string_view, std::string_view>> parameters;  // without base64
-  std::string_view payload;     // base64, or several with commas between them
+  std::string_view payload;  // base64, or several with commas between them
 
   // "" where there is none of that name.
   std::string_view parameter(std::string_view name) const;

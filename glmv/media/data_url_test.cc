@@ -43,8 +43,8 @@ TEST(StrictBase64, TakesOneSpellingOnly) {
     ASSERT_TRUE(bytes) << good;
     EXPECT_EQ(encode_base64(*bytes), good);
   }
-  for (const char* bad : {"QQ", "QQ=", "QUJ", "Q", "QQ==\n", " QQ==", "QQ= =", "--__", "QUJD=", "====",
-                          "QQ==QUJD", "Q===", "QU%4", "\x80\x80\x80\x80"}) {
+  for (const char* bad : {"QQ", "QQ=", "QUJ", "Q", "QQ==\n", " QQ==", "QQ= =", "--__",
+                          "QUJD=", "====", "QQ==QUJD", "Q===", "QU%4", "\x80\x80\x80\x80"}) {
     EXPECT_FALSE(decode_strict_base64(bad)) << bad;
   }
 }

@@ -22,10 +22,14 @@ Result<RawImage> decode_raw(std::string_view bytes, ImageFormat format,
                             const DecodeOptions& options) {
   const int64_t max_pixels = options.max_pixels;
   switch (format) {
-    case ImageFormat::kJpeg: return decode_jpeg(bytes, options);
-    case ImageFormat::kPng: return decode_png(bytes, max_pixels);
-    case ImageFormat::kBmp: return decode_bmp(bytes, max_pixels);
-    default: return decode_vips(bytes, format, max_pixels);
+    case ImageFormat::kJpeg:
+      return decode_jpeg(bytes, options);
+    case ImageFormat::kPng:
+      return decode_png(bytes, max_pixels);
+    case ImageFormat::kBmp:
+      return decode_bmp(bytes, max_pixels);
+    default:
+      return decode_vips(bytes, format, max_pixels);
   }
 }
 
@@ -43,7 +47,8 @@ Result<DecodedImage> decode_image(std::string_view bytes, std::string_view name,
         "picture {}: not a picture but {}; give a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file",
         name, describe_content(bytes));
   }
-  if (options.web_formats_only && (*format == ImageFormat::kTiff || *format == ImageFormat::kAvif)) {
+  if (options.web_formats_only &&
+      (*format == ImageFormat::kTiff || *format == ImageFormat::kAvif)) {
     return unsupported("picture {}: {} is not taken here; give JPEG, PNG, WebP, GIF or BMP", name,
                        format_name(*format));
   }

@@ -74,7 +74,8 @@ Result<Header> read_header(std::string_view bytes) {
   }
 
   if (header.compression == kBitFields || header.compression == kAlphaFields) {
-    if (header.bits != 16 && header.bits != 32) return invalid_argument("masks with {} bits", header.bits);
+    if (header.bits != 16 && header.bits != 32)
+      return invalid_argument("masks with {} bits", header.bits);
     // A 40-byte header is followed by the masks; later headers contain them.
     const int num_masks = size >= 56 || header.compression == kAlphaFields ? 4 : 3;
     for (int i = 0; i < num_masks; ++i) header.masks[i] = read_le(bytes, 54 + 4 * i, 4);

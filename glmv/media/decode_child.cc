@@ -69,7 +69,8 @@ Result<bool> serve_one(int socket) {
   DecodeRequest request;
   GLMV_ASSIGN(bool more, read_all(socket, &request, sizeof request));
   if (!more) return false;
-  if (request.num_bytes > kMaxFileBytes) return unavailable("a file of {} bytes", request.num_bytes);
+  if (request.num_bytes > kMaxFileBytes)
+    return unavailable("a file of {} bytes", request.num_bytes);
   std::string file(request.num_bytes, '\0');
   GLMV_ASSIGN(more, read_all(socket, file.data(), file.size()));
   if (!more) return false;
@@ -99,8 +100,8 @@ Result<void> serve_decode_requests(int socket, int64_t max_pixels) {
   const std::string_view gif(kSmallestGif, sizeof kSmallestGif - 1);
   GLMV_RETURN_IF_ERROR(InlineDecoder().decode(gif, 1));
   // Without a filter of system calls the other limits still hold.
-  (void)enter_sandbox({.max_memory_bytes =
-                           kMemoryBeside + kMemoryPerPixel * static_cast<size_t>(max_pixels)});
+  (void)enter_sandbox(
+      {.max_memory_bytes = kMemoryBeside + kMemoryPerPixel * static_cast<size_t>(max_pixels)});
   while (true) {
     GLMV_ASSIGN(const bool more, serve_one(socket));
     release_kept_memory();

@@ -12,8 +12,8 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:libdav1d\nle
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   glmv::media::DecodeOptions options;
   options.max_pixels = 1 << 20;
-  const auto decoded = glmv::media::decode_image(
-      {reinterpret_cast<const char*>(data), size}, "fuzz", options);
+  const auto decoded =
+      glmv::media::decode_image({reinterpret_cast<const char*>(data), size}, "fuzz", options);
   if (!decoded) {
     GLMV_CHECK(!decoded.error().message.empty());
     return 0;

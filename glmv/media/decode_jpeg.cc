@@ -54,7 +54,8 @@ struct ScanLimit {
 void on_progress(j_common_ptr info) {
   if (!info->is_decompressor) return;
   const auto* decoder = reinterpret_cast<j_decompress_ptr>(info);
-  if (decoder->input_scan_number > kMaxScans) ERREXITS(info, JERR_BAD_PROGRESSION, "too many scans");
+  if (decoder->input_scan_number > kMaxScans)
+    ERREXITS(info, JERR_BAD_PROGRESSION, "too many scans");
 }
 
 // Objects that outlive a longjmp live here, not on the stack of the jumping function.
@@ -144,8 +145,7 @@ class Decoder {
 
   int orientation() const {
     for (const jpeg_marker_struct* marker = info_.marker_list; marker; marker = marker->next) {
-      const std::string_view data(reinterpret_cast<const char*>(marker->data),
-                                  marker->data_length);
+      const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
       if (marker->marker == JPEG_APP0 + 1 && data.starts_with("Exif")) {
         return exif_orientation(data);
       }

@@ -147,10 +147,12 @@ TEST(Decode, EveryTruncationIsAnErrorOrTheWholePicture) {
 }
 
 TEST(Decode, NotAPicture) {
-  const std::pair<std::string, const char*> cases[] = {
-      {"", "nothing (0 bytes)"},       {"hello, world\n", "text"},
-      {"%PDF-1.7 ...", "PDF"},         {"<!DOCTYPE html><html>", "HTML"},
-      {std::string("\0\1\2", 3), "unknown"}, {"<svg xmlns=''/>", "SVG"}};
+  const std::pair<std::string, const char*> cases[] = {{"", "nothing (0 bytes)"},
+                                                       {"hello, world\n", "text"},
+                                                       {"%PDF-1.7 ...", "PDF"},
+                                                       {"<!DOCTYPE html><html>", "HTML"},
+                                                       {std::string("\0\1\2", 3), "unknown"},
+                                                       {"<svg xmlns=''/>", "SVG"}};
   for (const auto& [bytes, what] : cases) {
     const auto decoded = decode_image(bytes, "some/file.jpg");
     ASSERT_FALSE(decoded);

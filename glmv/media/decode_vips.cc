@@ -22,8 +22,8 @@ bool start_vips() {
   static const bool started = [] {
     if (VIPS_INIT("glmv") != 0) return false;
     // libvips prints warnings about odd tags; what matters comes back as an error.
-    g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, [](const char*, GLogLevelFlags, const char*, void*) {
-    }, nullptr);
+    g_log_set_handler(
+        "VIPS", G_LOG_LEVEL_MASK, [](const char*, GLogLevelFlags, const char*, void*) {}, nullptr);
     vips_block_untrusted_set(TRUE);
     // Sources are read once: caching operations would only keep memory.
     vips_cache_set_max(0);
@@ -45,10 +45,14 @@ Status vips_status(std::string_view what) {
 
 const char* loader_name(ImageFormat format) {
   switch (format) {
-    case ImageFormat::kWebp: return "webpload_buffer";
-    case ImageFormat::kGif: return "gifload_buffer";
-    case ImageFormat::kTiff: return "tiffload_buffer";
-    default: return "heifload_buffer";
+    case ImageFormat::kWebp:
+      return "webpload_buffer";
+    case ImageFormat::kGif:
+      return "gifload_buffer";
+    case ImageFormat::kTiff:
+      return "tiffload_buffer";
+    default:
+      return "heifload_buffer";
   }
 }
 
@@ -58,7 +62,8 @@ Result<ImagePtr> open(std::string_view bytes, ImageFormat format) {
       vips_blob_new(nullptr, data, bytes.size()),
       [](VipsBlob* b) { vips_area_unref(VIPS_AREA(b)); });
   VipsImage* image = nullptr;
-  // Read once from top to bottom, or via memory: libvips would put large pictures into a temporary file.
+  // Read once from top to bottom, or via memory: libvips would put large pictures into a temporary
+  // file.
   if (vips_call(loader_name(format), blob.get(), &image, "fail_on", VIPS_FAIL_ON_ERROR, "access",
                 VIPS_ACCESS_SEQUENTIAL, "memory", TRUE, nullptr)) {
     return std::unexpected(vips_status("truncated or damaged"));
@@ -121,8 +126,7 @@ Result<RawImage> decode_vips(std::string_view bytes, ImageFormat format, int64_t
   std::unique_ptr<void, void (*)(void*)> memory(vips_image_write_to_memory(image.get(), &size),
                                                 g_free);
   if (!memory) return std::unexpected(vips_status("truncated or damaged"));
-  const size_t num_values =
-      static_cast<size_t>(raw.width) * raw.height * num_channels(raw.layout);
+  const size_t num_values = static_cast<size_t>(raw.width) * raw.height * num_channels(raw.layout);
   if (band_format == VIPS_FORMAT_UCHAR) {
     const auto* values = static_cast<const uint8_t*>(memory.get());
     raw.data.assign(values, values + num_values);

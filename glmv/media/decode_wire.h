@@ -1,7 +1,7 @@
 #pragma once
 // What a decoding child and its parent say to each other over a stream socket, in this order: a
-// DecodeRequest and the file, kDecodeStarted, a DecodeReply and the pixels. Both run on one machine and
-// are one program.
+// DecodeRequest and the file, kDecodeStarted, a DecodeReply and the pixels. Both run on one machine
+// and are one program.
 
 #include <cstdint>
 

@@ -19,8 +19,9 @@ struct Rect {
 
 Rect clipped(const LabeledBox& box, const Image& image) {
   const double w = image.width, h = image.height;
-  return {std::clamp(std::min(box.x1, box.x2), 0.0, w), std::clamp(std::min(box.y1, box.y2), 0.0, h),
-          std::clamp(std::max(box.x1, box.x2), 0.0, w), std::clamp(std::max(box.y1, box.y2), 0.0, h)};
+  return {
+      std::clamp(std::min(box.x1, box.x2), 0.0, w), std::clamp(std::min(box.y1, box.y2), 0.0, h),
+      std::clamp(std::max(box.x1, box.x2), 0.0, w), std::clamp(std::max(box.y1, box.y2), 0.0, h)};
 }
 
 bool is_outside(const LabeledBox& box, const Image& image) {
@@ -37,8 +38,7 @@ void draw_outline(Canvas& canvas, const Rect& rect, Color color, double line) {
   const double inset = line / 2;
   canvas.set_color(color);
   cairo_set_line_width(cairo, line);
-  cairo_rectangle(cairo, rect.x1 + inset, rect.y1 + inset,
-                  std::max(0.0, rect.x2 - rect.x1 - line),
+  cairo_rectangle(cairo, rect.x1 + inset, rect.y1 + inset, std::max(0.0, rect.x2 - rect.x1 - line),
                   std::max(0.0, rect.y2 - rect.y1 - line));
   cairo_stroke(cairo);
 }
@@ -98,7 +98,8 @@ Result<Image> draw_boxes(const Image& image, std::span<const LabeledBox> boxes) 
   }
   for (size_t i = 0; i < boxes.size(); ++i) {
     for (double v : {boxes[i].x1, boxes[i].y1, boxes[i].x2, boxes[i].y2}) {
-      if (!std::isfinite(v)) return invalid_argument("box {} has a coordinate that is no number", i);
+      if (!std::isfinite(v))
+        return invalid_argument("box {} has a coordinate that is no number", i);
     }
   }
   Canvas canvas(image);

@@ -73,7 +73,8 @@ int open_beneath(int folder, const std::string& path) {
     if (file >= 0) return file;
     if (errno == EINTR || errno == EAGAIN) continue;  // a rename nearby
     // No such call, or one that a container forbids.
-    if (errno == ENOSYS || errno == EPERM || errno == EINVAL) return open_beneath_by_parts(folder, path);
+    if (errno == ENOSYS || errno == EPERM || errno == EINVAL)
+      return open_beneath_by_parts(folder, path);
     return -1;
   }
 }
@@ -88,8 +89,10 @@ Result<LocalFolder> LocalFolder::open(const std::filesystem::path& folder, bool 
     return invalid_argument("{} is not a folder", folder.string());
   }
   if (resolved == resolved.root_path() && !allow_root) {
-    return invalid_argument("{} would let clients read every file of this machine; name a folder that"
-                            " holds nothing but media", folder.string());
+    return invalid_argument(
+        "{} would let clients read every file of this machine; name a folder that"
+        " holds nothing but media",
+        folder.string());
   }
   const int descriptor = ::open(resolved.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) {
@@ -123,7 +126,7 @@ Result<std::string> LocalFolder::read(std::string_view path, size_t max_bytes) c
   }
   const Fd file(internal::open_beneath(folder_, std::string(rest)));
   if (file.get() < 0) return not_found("the file cannot be opened: {}", errno_text(errno));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return not_found("not a regular file");
   }

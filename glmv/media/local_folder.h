@@ -11,7 +11,8 @@
 namespace glmv::media {
 
 // Reads regular files below one folder. Links are not followed, neither in the path nor at its end;
-// the folder stays the one that was opened, whatever its name comes to mean. Immutable, thread-safe.
+// the folder stays the one that was opened, whatever its name comes to mean. Immutable,
+// thread-safe.
 class LocalFolder {
  public:
   // The root of all files is refused unless `allow_root`. Errors: not_found, invalid_argument.
@@ -22,8 +23,8 @@ class LocalFolder {
   ~LocalFolder();
 
   // `path`: absolute, below the folder as it was named or as its links resolve. Errors: unsupported
-  // (outside, "..", not absolute), not_found (no such file, no regular one, a link, no right to read),
-  // resource_exhausted (larger than max_bytes).
+  // (outside, "..", not absolute), not_found (no such file, no regular one, a link, no right to
+  // read), resource_exhausted (larger than max_bytes).
   Result<std::string> read(std::string_view path, size_t max_bytes) const;
 
  private:

@@ -129,8 +129,8 @@ TEST_F(LocalFolderTest, MayBeNamedThroughALink) {
 
 TEST_F(LocalFolderTest, TheRootMustBeMeant) {
   fs::create_directory_symlink("/", top_ / "root");
-  for (const std::string& name : {std::string("/"), std::string("//"), std::string("/tmp/.."),
-                                  (top_ / "root").string()}) {
+  for (const std::string& name :
+       {std::string("/"), std::string("//"), std::string("/tmp/.."), (top_ / "root").string()}) {
     EXPECT_EQ(LocalFolder::open(name).error().code, Code::kInvalidArgument) << name;
   }
   const auto all = LocalFolder::open("/", true);

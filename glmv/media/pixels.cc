@@ -65,13 +65,32 @@ Image apply_orientation(Image&& image, int orientation) {
     for (int x = 0; x < out.width; ++x, to += 3) {
       int from_x = x, from_y = y;
       switch (orientation) {
-        case 2: from_x = w - 1 - x; break;
-        case 3: from_x = w - 1 - x; from_y = h - 1 - y; break;
-        case 4: from_y = h - 1 - y; break;
-        case 5: from_x = y; from_y = x; break;
-        case 6: from_x = y; from_y = h - 1 - x; break;
-        case 7: from_x = w - 1 - y; from_y = h - 1 - x; break;
-        case 8: from_x = w - 1 - y; from_y = x; break;
+        case 2:
+          from_x = w - 1 - x;
+          break;
+        case 3:
+          from_x = w - 1 - x;
+          from_y = h - 1 - y;
+          break;
+        case 4:
+          from_y = h - 1 - y;
+          break;
+        case 5:
+          from_x = y;
+          from_y = x;
+          break;
+        case 6:
+          from_x = y;
+          from_y = h - 1 - x;
+          break;
+        case 7:
+          from_x = w - 1 - y;
+          from_y = h - 1 - x;
+          break;
+        case 8:
+          from_x = w - 1 - y;
+          from_y = x;
+          break;
       }
       const uint8_t* from = image.pixel(from_x, from_y);
       to[0] = from[0];

@@ -16,8 +16,9 @@ constexpr int kMinSide = 200;
 constexpr int kMaxSide = 8192;
 
 // Distinguishable also without colour vision (Okabe and Ito's palette).
-constexpr Color kSeriesColors[] = {{0.0, 0.447, 0.698}, {0.835, 0.369, 0.0}, {0.0, 0.620, 0.451},
-                                   {0.800, 0.475, 0.655}, {0.902, 0.624, 0.0}, {0.337, 0.706, 0.914}};
+constexpr Color kSeriesColors[] = {{0.0, 0.447, 0.698}, {0.835, 0.369, 0.0},
+                                   {0.0, 0.620, 0.451}, {0.800, 0.475, 0.655},
+                                   {0.902, 0.624, 0.0}, {0.337, 0.706, 0.914}};
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -46,7 +47,9 @@ struct Frame {
   double left, top, right, bottom;  // pixels
   Range x, y;
 
-  double px(double value) const { return left + (value - x.low) / (x.high - x.low) * (right - left); }
+  double px(double value) const {
+    return left + (value - x.low) / (x.high - x.low) * (right - left);
+  }
   double py(double value) const {
     return bottom - (value - y.low) / (y.high - y.low) * (bottom - top);
   }

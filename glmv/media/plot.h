@@ -12,8 +12,8 @@ namespace glmv::media {
 struct PlotSeries {
   std::string name;
   std::vector<double> x;
-  std::vector<double> y;      // as long as x; values that are not finite leave a gap
-  bool smooth = true;         // raw line at alpha 0.4 and its moving average over it
+  std::vector<double> y;  // as long as x; values that are not finite leave a gap
+  bool smooth = true;     // raw line at alpha 0.4 and its moving average over it
 };
 
 struct Plot {
@@ -21,7 +21,7 @@ struct Plot {
   std::string x_label;
   std::string y_label;
   std::vector<PlotSeries> series;
-  int width = 960;   // pixels, at least 200
+  int width = 960;  // pixels, at least 200
   int height = 600;
 };
 
@@ -32,7 +32,8 @@ std::vector<double> smoothed(const std::vector<double>& values);
 // Round tick positions covering [low, high]: 1, 2 or 5 times a power of ten, about `count` steps.
 std::vector<double> tick_positions(double low, double high, int count);
 
-// invalid_argument when a series has x and y of different lengths or the plot is too small or large.
+// invalid_argument when a series has x and y of different lengths or the plot is too small or
+// large.
 Result<Image> draw_plot(const Plot& plot);
 
 }  // namespace glmv::media

@@ -70,8 +70,8 @@ AxisWeights bicubic_weights(int input, int output, int multiple) {
   for (int i = 0; i < output; ++i) {
     // The window moves left where it would pass the end; its first weights are then zero.
     axis.starts[i] = std::min(all[i].start, input - axis.num_taps);
-    int16_t* out = &axis.weights[static_cast<size_t>(i) * axis.num_taps] +
-                   (all[i].start - axis.starts[i]);
+    int16_t* out =
+        &axis.weights[static_cast<size_t>(i) * axis.num_taps] + (all[i].start - axis.starts[i]);
     for (double weight : all[i].weights) {
       const double scaled = weight * (1 << axis.precision);
       *out++ = static_cast<int16_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);

@@ -13,10 +13,10 @@ namespace glmv::media {
 
 // Weights of one axis: output i sums `num_taps` inputs from starts[i] on.
 struct AxisWeights {
-  int num_taps = 0;               // the same for all outputs, padded with zero weights
-  int precision = 0;              // sums are shifted right by it
-  std::vector<int32_t> starts;    // [output size]; starts[i] + num_taps <= input size
-  std::vector<int16_t> weights;   // [output size, num_taps]
+  int num_taps = 0;              // the same for all outputs, padded with zero weights
+  int precision = 0;             // sums are shifted right by it
+  std::vector<int32_t> starts;   // [output size]; starts[i] + num_taps <= input size
+  std::vector<int16_t> weights;  // [output size, num_taps]
 };
 
 // input, output >= 1. `multiple`: num_taps is rounded up to it where the input is long enough.

@@ -98,8 +98,8 @@ void blend_rows(const uint8_t* const* rows, const int16_t* weights, int num_taps
       sums[3] = _mm_add_epi32(sums[3], _mm_madd_epi16(_mm_unpackhi_epi8(high, zero), both));
     }
     for (auto& sum : sums) sum = _mm_sra_epi32(sum, shift);
-    const __m128i bytes = _mm_packus_epi16(_mm_packs_epi32(sums[0], sums[1]),
-                                           _mm_packs_epi32(sums[2], sums[3]));
+    const __m128i bytes =
+        _mm_packus_epi16(_mm_packs_epi32(sums[0], sums[1]), _mm_packs_epi32(sums[2], sums[3]));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), bytes);
   }
   blend_bytes(rows, weights, num_taps, precision, i, num_bytes, out);

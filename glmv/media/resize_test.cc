@@ -42,8 +42,8 @@ std::vector<int> channel_run(const Image& image, int x, int y, int count, int ch
 // The rules written down plainly, without padding, rings or vector code.
 Image plain_resize(const Image& image, int width, int height) {
   const auto pass = [](const Image& in, int out_w, int out_h, bool horizontal) {
-    const AxisWeights axis = horizontal ? bicubic_weights(in.width, out_w, 1)
-                                        : bicubic_weights(in.height, out_h, 1);
+    const AxisWeights axis =
+        horizontal ? bicubic_weights(in.width, out_w, 1) : bicubic_weights(in.height, out_h, 1);
     Image out{out_w, out_h, PixelBytes(static_cast<size_t>(out_w) * out_h * 3)};
     for (int y = 0; y < out_h; ++y) {
       for (int x = 0; x < out_w; ++x) {
@@ -55,8 +55,8 @@ Image plain_resize(const Image& image, int width, int height) {
             sum += int64_t{axis.weights[static_cast<size_t>(i) * axis.num_taps + k]} *
                    (horizontal ? in.pixel(j, y) : in.pixel(x, j))[c];
           }
-          out.pixel(x, y)[c] = static_cast<uint8_t>(
-              std::clamp<int64_t>(sum >> axis.precision, 0, 255));
+          out.pixel(x, y)[c] =
+              static_cast<uint8_t>(std::clamp<int64_t>(sum >> axis.precision, 0, 255));
         }
       }
     }
@@ -74,8 +74,7 @@ TEST(Resize, UpscaleVector) {
   EXPECT_EQ(channel_run(out, 0, 0, 6, 0), (std::vector{0, 3, 9, 14, 19, 25}));
   EXPECT_EQ(channel_run(out, 0, 0, 6, 1), (std::vector{30, 34, 40, 45, 50, 56}));
   EXPECT_EQ(channel_run(out, 0, 0, 6, 2), (std::vector{61, 65, 71, 76, 81, 87}));
-  EXPECT_EQ(channel_run(out, 50, 40, 8, 0),
-            (std::vector{135, 135, 139, 149, 157, 157, 162, 170}));
+  EXPECT_EQ(channel_run(out, 50, 40, 8, 0), (std::vector{135, 135, 139, 149, 157, 157, 162, 170}));
   EXPECT_EQ(sha256_hex(out.data),
             "a2fe8a045be112e164b2ad56e54209cb8aa6dd881d85287f0a9c76d950c765f2");
 }
@@ -90,10 +89,11 @@ TEST(Resize, DownscaleVector) {
 }
 
 TEST(Resize, VectorCodeEqualsThePlainRules) {
-  const int sizes[][4] = {{1, 1, 28, 28},   {2, 3, 28, 56},    {3, 2, 1, 1},     {5, 7, 28, 28},
-                          {6, 50, 28, 28},  {50, 6, 28, 28},   {64, 48, 64, 28}, {64, 48, 28, 48},
-                          {101, 33, 56, 84}, {17, 400, 28, 28}, {400, 17, 28, 28}, {33, 21, 33, 21},
-                          {1, 300, 28, 56}, {90, 70, 89, 71},  {4, 4, 3, 5},     {255, 3, 28, 28}};
+  const int sizes[][4] = {
+      {1, 1, 28, 28},    {2, 3, 28, 56},    {3, 2, 1, 1},      {5, 7, 28, 28},
+      {6, 50, 28, 28},   {50, 6, 28, 28},   {64, 48, 64, 28},  {64, 48, 28, 48},
+      {101, 33, 56, 84}, {17, 400, 28, 28}, {400, 17, 28, 28}, {33, 21, 33, 21},
+      {1, 300, 28, 56},  {90, 70, 89, 71},  {4, 4, 3, 5},      {255, 3, 28, 28}};
   uint64_t seed = 1;
   for (const auto& [w, h, out_w, out_h] : sizes) {
     SCOPED_TRACE(testing::Message() << w << "x" << h << " -> " << out_w << "x" << out_h);
@@ -113,7 +113,8 @@ TEST(Resize, RowsCanBeSharedOut) {
   }
   // One after the other, with and without gaps, from no more rows than are said to be needed.
   RowResizer in_turn(resizer, in);
-  for (const auto& [begin, end] : {std::pair{0, 7}, std::pair{7, 8}, std::pair{20, 40}, std::pair{41, 56}}) {
+  for (const auto& [begin, end] :
+       {std::pair{0, 7}, std::pair{7, 8}, std::pair{20, 40}, std::pair{41, 56}}) {
     const int needed = resizer.input_rows(end);
     EXPECT_EQ(needed == 90, end == 56);
     Image part = in;

@@ -38,8 +38,8 @@ class RowReader {
  public:
   virtual ~RowReader() = default;
 
-  // The size is known, and the rows will come as progress() says. The pixels stay where they are until
-  // stop() or, of a picture that is decoded to its end, as long as the decoded picture.
+  // The size is known, and the rows will come as progress() says. The pixels stay where they are
+  // until stop() or, of a picture that is decoded to its end, as long as the decoded picture.
   virtual void start(const ImageView& picture) = 0;
   // The picture is broken (progress() says so already): it may not be read after stop() returns.
   virtual void stop() = 0;

@@ -86,9 +86,10 @@ Result<SourceBytes> load_file(const std::string& path, const SourceOptions& opti
     // The reason is behind the path, which may be long.
     const std::string& text = bytes.error().message;
     const size_t reason = text.rfind(": ");
-    return in_context(fmt::format("picture {}: cannot be read", name),
-                      Status{bytes.error().code,
-                             reason == text.npos ? std::string("larger than the limit") : text.substr(reason + 2)});
+    return in_context(
+        fmt::format("picture {}: cannot be read", name),
+        Status{bytes.error().code, reason == text.npos ? std::string("larger than the limit")
+                                                       : text.substr(reason + 2)});
   }
   return SourceBytes{std::move(*bytes), name};
 }

@@ -20,9 +20,13 @@ using ::testing::Not;
 const std::string kPng = std::string(GLMV_SOURCE_DIR) + "/tests/golden/media/rgb.png";
 
 TEST(Base64, KnownValues) {
-  const std::pair<std::string, std::string> cases[] = {
-      {"", ""},          {"f", "Zg=="},      {"fo", "Zm8="},         {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<std::string, std::string> cases[] = {{"", ""},
+                                                       {"f", "Zg=="},
+                                                       {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"},
+                                                       {"foob", "Zm9vYg=="},
+                                                       {"fooba", "Zm9vYmE="},
+                                                       {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : cases) {
     EXPECT_EQ(encode_base64(bytes), text);
     EXPECT_EQ(decode_base64(text).value(), bytes);
@@ -32,7 +36,8 @@ TEST(Base64, KnownValues) {
 }
 
 TEST(Base64, Malformed) {
-  for (const char* text : {"Z", "Zm9vZ", "Zg=", "Zm9v=", "Zg==Zg==", "Zm9*", "Zg===", "=", "\xff"}) {
+  for (const char* text :
+       {"Z", "Zm9vZ", "Zg=", "Zm9v=", "Zg==Zg==", "Zm9*", "Zg===", "=", "\xff"}) {
     const auto decoded = decode_base64(text);
     EXPECT_FALSE(decoded) << text;
   }

@@ -88,9 +88,12 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
   GLMV_RETURN_IF_ERROR(check_quantized_use(options, *quantization, device));
   tensor::WeightSource source(dummy ? nullptr : &weights,
-                              {.dtype = dtype, .device = device,
-                               .own_memory = options.for_training, .dummy = dummy,
-                               .dummy_seed = options.dummy_seed, .quantization = *quantization,
+                              {.dtype = dtype,
+                               .device = device,
+                               .own_memory = options.for_training,
+                               .dummy = dummy,
+                               .dummy_seed = options.dummy_seed,
+                               .quantization = *quantization,
                                .quantize_bits = options.quantize_bits,
                                .quantize_vision_bits = options.quantize_vision_bits,
                                .activations = options.activations});
@@ -112,9 +115,10 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
   if (!leftovers.empty()) {
     const size_t total = leftovers.size();
     leftovers.resize(std::min<size_t>(total, 20));
-    loaded.warnings.push_back(fmt::format("{} tensors of {} are not part of the model and were "
-                                          "ignored: {}{}", total, dir, fmt::join(leftovers, ", "),
-                                          total > 20 ? ", ..." : ""));
+    loaded.warnings.push_back(
+        fmt::format("{} tensors of {} are not part of the model and were "
+                    "ignored: {}{}",
+                    total, dir, fmt::join(leftovers, ", "), total > 20 ? ", ..." : ""));
   }
   loaded.weight_bytes = source.num_bytes();
   return loaded;

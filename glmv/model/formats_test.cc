@@ -50,7 +50,9 @@ void write_folder(const TempFolder& folder, const std::string& model, const Tens
   for (const auto& [name, tensor] : tensors) {
     held.push_back(tensor.contiguous());
     const at::Tensor& t = held.back();
-    rows.push_back({name, tensor::from_scalar_type(t.scalar_type()), t.sizes().vec(),
+    rows.push_back({name,
+                    tensor::from_scalar_type(t.scalar_type()),
+                    t.sizes().vec(),
                     {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()}});
   }
   ASSERT_TRUE(checkpoint::write_weights(folder.path(), rows));
@@ -68,10 +70,10 @@ at::Tensor logits(const std::filesystem::path& dir, const std::string& model, Lo
   }
   EXPECT_TRUE(loaded->warnings.empty()) << loaded->warnings.front();
   const Golden golden(model, "text");
-  const at::Tensor hidden = loaded->model->forward_text(
-      {.hidden_ND = loaded->model->embed(golden["input_ids"].cpu()),
-       .position_ids_3N = golden["position_ids"].cpu(),
-       .sequences = {{.num_tokens = golden["input_ids"].numel()}}});
+  const at::Tensor hidden =
+      loaded->model->forward_text({.hidden_ND = loaded->model->embed(golden["input_ids"].cpu()),
+                                   .position_ids_3N = golden["position_ids"].cpu(),
+                                   .sequences = {{.num_tokens = golden["input_ids"].numel()}}});
   return loaded->model->logits(hidden).to(at::kFloat);
 }
 
@@ -95,10 +97,11 @@ TEST_P(Fp8Models, LogitsEqualTheDequantisedWeights) {
       stored[name + "_scale"] = scale;
       plain[name] = stored[name].to(at::kFloat) * spread;
     }
-    const Json weights = {{"num_bits", 8}, {"type", "float"},
-                          {"block_structure", blocks ? Json{16, 8} : Json()}};
+    const Json weights = {
+        {"num_bits", 8}, {"type", "float"}, {"block_structure", blocks ? Json{16, 8} : Json()}};
     const Json config = {{"quantization_config",
-                          {{"quant_method", "compressed-tensors"}, {"format", "float-quantized"},
+                          {{"quant_method", "compressed-tensors"},
+                           {"format", "float-quantized"},
                            {"config_groups", {{"group_0", {{"weights", weights}}}}}}}};
     const TempFolder quantised, dequantised;
     write_folder(quantised, model, stored, config);
@@ -167,7 +170,8 @@ at::Tensor with_halves(const at::Tensor& rows, const checkpoint::TextConfig& tex
   const at::Tensor pairs = heads.narrow(1, 0, rotary);
   const at::Tensor rest = heads.narrow(1, rotary, text.head_dim - rotary);
   return at::cat({pairs.slice(1, 0, std::nullopt, 2), pairs.slice(1, 1, std::nullopt, 2), rest}, 1)
-      .reshape(rows.sizes()).contiguous();
+      .reshape(rows.sizes())
+      .contiguous();
 }
 
 // Q8_0 with scales of max / 127, and what it stands for.
@@ -252,23 +256,25 @@ TEST_P(GgufModels, AreTheCheckpointThatTheyComeFrom) {
     ASSERT_TRUE(want.contains(parameter.name)) << parameter.name;
     const at::Tensor& expected = want.at(parameter.name);
     // Packed weights are shown in bf16.
-    EXPECT_TRUE(parameter.tensor.to(at::kFloat).equal(
-        expected.to(parameter.tensor.scalar_type()).to(at::kFloat))) << parameter.name;
+    EXPECT_TRUE(parameter.tensor.to(at::kFloat)
+                    .equal(expected.to(parameter.tensor.scalar_type()).to(at::kFloat)))
+        << parameter.name;
     ++compared;
   }
   EXPECT_EQ(compared, want.size());
   if (!quantise) {
     EXPECT_EQ(max_abs(logits(folder.path(), model, {.dtype = "float32"}),
-                      logits(golden_dir(model), model, {.dtype = "float32"})), 0);
+                      logits(golden_dir(model), model, {.dtype = "float32"})),
+              0);
     return;
   }
   const at::Tensor exact = logits(golden_dir(model), model, {.dtype = "float32"});
   EXPECT_LT(relative_l2(logits(folder.path(), model, {.dtype = "float32"}), exact), 0.1);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, GgufModels,
-    testing::Combine(testing::Values("glm4v", "glm4v_moe", "glm_ocr"), testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(All, GgufModels,
+                         testing::Combine(testing::Values("glm4v", "glm4v_moe", "glm_ocr"),
+                                          testing::Bool()));
 
 }  // namespace
 }  // namespace glmv::model

@@ -36,9 +36,9 @@ Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
   if (config.text.tie_word_embeddings) {
     vlm->lm_head_ = quant::make_linear(source, "lm_head", vlm->decoder_.embed_tokens);
   } else {
-    GLMV_ASSIGN(vlm->lm_head_,
-                quant::load_linear(source, {.name = "lm_head", .in = config.text.hidden_size,
-                                            .out = config.text.vocab_size}));
+    GLMV_ASSIGN(vlm->lm_head_, quant::load_linear(source, {.name = "lm_head",
+                                                           .in = config.text.hidden_size,
+                                                           .out = config.text.vocab_size}));
   }
   // Of the embeddings a token reads a row, of most experts nothing.
   vlm->bytes_per_token_ = source.num_bytes() - before;

@@ -38,8 +38,8 @@ class Golden {
     const at::Tensor rows = (*this)["grid_thw"];
     std::vector<Grid> result;
     for (int64_t i = 0; i < rows.size(0); ++i) {
-      result.push_back({rows[i][0].item<int64_t>(), rows[i][1].item<int64_t>(),
-                        rows[i][2].item<int64_t>()});
+      result.push_back(
+          {rows[i][0].item<int64_t>(), rows[i][1].item<int64_t>(), rows[i][2].item<int64_t>()});
     }
     return result;
   }

@@ -29,7 +29,8 @@ constexpr const char* kCases[] = {"text", "2img", "video"};
 class GoldenTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    auto loaded = load_model(golden_dir(GetParam()), {.dtype = "float32", .device = tensor::test_device()});
+    auto loaded =
+        load_model(golden_dir(GetParam()), {.dtype = "float32", .device = tensor::test_device()});
     ASSERT_TRUE(loaded) << loaded.error().message;
     EXPECT_TRUE(loaded->warnings.empty()) << loaded->warnings.front();
     model_ = std::move(loaded->model);
@@ -57,8 +58,7 @@ TEST_P(GoldenTest, VisionStages) {
     const Golden golden(GetParam(), name);
     int stages = 0;
     vlm_->vision().forward(
-        golden["pixel_values"], golden.grids(),
-        [&](const std::string& stage, const at::Tensor& x) {
+        golden["pixel_values"], golden.grids(), [&](const std::string& stage, const at::Tensor& x) {
           const std::string key = "vision." + (stage == "merger" ? std::string("rows") : stage);
           ASSERT_TRUE(golden.has(key)) << key;
           EXPECT_LE(relative_max(x, golden[key]), kInnerGate) << name << " " << key;
@@ -80,15 +80,14 @@ TEST_P(GoldenTest, DecoderStagesAndLogits) {
     const at::Tensor hidden = merged(golden, rows(golden));
     EXPECT_LE(max_abs(hidden, golden["inputs_embeds"]), kVisionGate) << name;
     const at::Tensor position_ids = golden["position_ids"];
-    const RopeTable rope =
-        text_rope(model_->config().text.rope, position_ids, at::kFloat);
+    const RopeTable rope = text_rope(model_->config().text.rope, position_ids, at::kFloat);
     const int64_t half = rope.cos.size(1);
     EXPECT_LE(max_abs(rope.cos, golden["rope_cos"].narrow(-1, 0, half)), 1e-6) << name;
     const TextBatch batch{hidden, position_ids, {{hidden.size(0), nullptr}}};
-    const at::Tensor final_norm = vlm_->decoder().forward(
-        batch, [&](int64_t layer, const char* stage, const at::Tensor& x) {
-          const std::string key = "layer." + std::to_string(layer) +
-                                  (std::string(stage) == "attn" ? ".attn" : ".out");
+    const at::Tensor final_norm =
+        vlm_->decoder().forward(batch, [&](int64_t layer, const char* stage, const at::Tensor& x) {
+          const std::string key =
+              "layer." + std::to_string(layer) + (std::string(stage) == "attn" ? ".attn" : ".out");
           EXPECT_LE(relative_max(x, golden[key]), kInnerGate) << name << " " << key;
         });
     EXPECT_LE(relative_max(final_norm, golden["final_norm"]), kInnerGate) << name;
@@ -106,9 +105,9 @@ TEST_P(GoldenTest, RouterChoosesTheReferenceExperts) {
       const std::string key = "layer." + std::to_string(i);
       if (!golden.has(key + ".router_indices")) continue;
       const Moe& moe = std::get<Moe>(layers[i].mlp);
-      const at::Tensor x = tensor::rms_norm(golden[key + ".attn"],
-                                            layers[i].post_attention_layernorm,
-                                            model_->config().text.rms_norm_eps);
+      const at::Tensor x =
+          tensor::rms_norm(golden[key + ".attn"], layers[i].post_attention_layernorm,
+                           model_->config().text.rms_norm_eps);
       const Routing routing = route(moe.config, x, moe.gate, moe.correction_bias);
       const auto [sorted, order] = routing.indices.sort(-1);
       EXPECT_TRUE(at::equal(sorted, golden[key + ".router_indices"])) << name << " " << key;
@@ -125,7 +124,9 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
     const at::Tensor want = golden["greedy"];
     const int64_t length = prompt.size(0);
     const int64_t delta = golden.has("rope_delta") ? golden["rope_delta"].item<int64_t>() : 0;
-    const auto position_of = [&](int64_t index) { return at::full({3, 1}, index + delta, positions.options()); };
+    const auto position_of = [&](int64_t index) {
+      return at::full({3, 1}, index + delta, positions.options());
+    };
     const auto next_token = [&](const at::Tensor& hidden) {
       return model_->logits(hidden.narrow(0, hidden.size(0) - 1, 1)).argmax(-1);
     };
@@ -144,8 +145,8 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
           hidden = at::cat({hidden, model_->embed(token)}, 0);
         }
       } else {
-        KvCache cache(std::make_shared<KvPool>(model_->config().text, at::kFloat,
-                                               model_->device(), 2 * kBlockTokens));
+        KvCache cache(std::make_shared<KvPool>(model_->config().text, at::kFloat, model_->device(),
+                                               2 * kBlockTokens));
         at::Tensor out;
         for (int64_t begin = 0; begin < length; begin += chunk) {
           const int64_t n = std::min(chunk, length - begin);
@@ -155,7 +156,8 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
         for (int64_t k = 0; k < want.size(0); ++k) {
           const at::Tensor token = next_token(out);
           got.push_back(token.item<int64_t>());
-          out = model_->forward_text({model_->embed(token), position_of(cache.length()), {{1, &cache}}});
+          out = model_->forward_text(
+              {model_->embed(token), position_of(cache.length()), {{1, &cache}}});
         }
       }
       EXPECT_TRUE(at::equal(at::tensor(at::ArrayRef<int64_t>(got), at::kLong), want.cpu()))
@@ -165,7 +167,8 @@ TEST_P(GoldenTest, GreedyIsTheSameWithAndWithoutCacheAndInChunks) {
 }
 
 TEST_P(GoldenTest, Bf16StaysInsideTheGates) {
-  auto loaded = load_model(golden_dir(GetParam()), {.dtype = "bfloat16", .device = tensor::test_device()});
+  auto loaded =
+      load_model(golden_dir(GetParam()), {.dtype = "bfloat16", .device = tensor::test_device()});
   ASSERT_TRUE(loaded);
   const Vlm& model = *loaded->model;
   const bool moe = model.config().text.moe.has_value();

@@ -25,7 +25,8 @@ class HalfPrecision : public testing::Test {
   void TearDown() override { fs::remove_all(dir_); }
 
   // The golden checkpoint with every weight rounded to FP16 and stored as `stored`.
-  std::string rounded_copy(const std::string& name, at::ScalarType stored, checkpoint::DType dtype) {
+  std::string rounded_copy(const std::string& name, at::ScalarType stored,
+                           checkpoint::DType dtype) {
     const fs::path folder = dir_ / name;
     fs::create_directories(folder);
     EXPECT_TRUE(checkpoint::copy_side_files(golden_dir("glm4v"), folder));
@@ -35,7 +36,9 @@ class HalfPrecision : public testing::Test {
     for (const std::string& key : weights.names()) {
       tensors.push_back(weights[key].to(at::kHalf).to(stored).contiguous());
       const at::Tensor& t = tensors.back();
-      rows.push_back({key, dtype, t.sizes().vec(),
+      rows.push_back({key,
+                      dtype,
+                      t.sizes().vec(),
                       {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()}});
     }
     EXPECT_TRUE(checkpoint::write_weights(folder, rows));
@@ -51,8 +54,8 @@ class HalfPrecision : public testing::Test {
     const at::Tensor rows = model.encode_images(golden["pixel_values"], golden.grids());
     const at::Tensor at_pictures = at::nonzero(golden["mm_token_type_ids"]).flatten();
     const at::Tensor hidden = model.embed(golden["input_ids"], rows, at_pictures);
-    return model.logits(model.forward_text(
-        {hidden, golden["position_ids"], {{hidden.size(0), nullptr}}}));
+    return model.logits(
+        model.forward_text({hidden, golden["position_ids"], {{hidden.size(0), nullptr}}}));
   }
 
   fs::path dir_;

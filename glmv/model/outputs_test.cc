@@ -1,5 +1,5 @@
-// The last layer computes only the outputs that a batch asks for: they equal the same rows of a batch
-// that asks for all, and the keys and values of the others are there for what follows.
+// The last layer computes only the outputs that a batch asks for: they equal the same rows of a
+// batch that asks for all, and the keys and values of the others are there for what follows.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -18,8 +18,9 @@ constexpr int64_t kTokens[] = {33, 40, 18, 9};
 
 struct Batch {
   Batch(const Vlm& model, bool int8)
-      : vlm(model), pool(std::make_shared<KvPool>(model.config().text, model.dtype(), model.device(),
-                                                  1024, int8)) {
+      : vlm(model),
+        pool(std::make_shared<KvPool>(model.config().text, model.dtype(), model.device(), 1024,
+                                      int8)) {
     for (const int64_t held : kHeld) {
       KvCache& cache = caches.emplace_back(pool);
       if (held > 0) feed({held}, {held}, {&cache});
@@ -77,7 +78,8 @@ TEST_P(OutputsTest, EqualTheSameRowsOfABatchOfAllOutputs) {
   for (const char* model : {"glm4v", "glm4v_moe", "glm_ocr"}) {
     const auto loaded = load_model(golden_dir(model), {.dtype = GetParam().dtype});
     ASSERT_TRUE(loaded) << loaded.error().message;
-    const auto [every, next] = Batch(*loaded->model, GetParam().int8).run({std::begin(kTokens), std::end(kTokens)});
+    const auto [every, next] =
+        Batch(*loaded->model, GetParam().int8).run({std::begin(kTokens), std::end(kTokens)});
     // Other numbers of rows take other products, which round apart.
     const double atol = every.scalar_type() == at::kFloat ? 1e-5 : 5e-2;
 
@@ -116,13 +118,15 @@ TEST(Int8Cache, ChangesLittle) {
     EXPECT_LT(relative_l2(got, want), 0.03) << model;
     EXPECT_LT(relative_l2(got_next, want_next), 0.03) << model;
     // The sequence without a cache is as it was; the others are not, or nothing was rounded.
-    EXPECT_TRUE(at::allclose(got.narrow(0, 0, kTokens[0]), want.narrow(0, 0, kTokens[0]), 2e-2, 5e-2));
+    EXPECT_TRUE(
+        at::allclose(got.narrow(0, 0, kTokens[0]), want.narrow(0, 0, kTokens[0]), 2e-2, 5e-2));
     EXPECT_GT(relative_l2(got_next, want_next), 1e-5) << model;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, OutputsTest,
-                         testing::Values(Types{"fp32", "float32", false}, Types{"bf16", "bfloat16", false},
+                         testing::Values(Types{"fp32", "float32", false},
+                                         Types{"bf16", "bfloat16", false},
                                          Types{"fp32_int8", "float32", true},
                                          Types{"bf16_int8", "bfloat16", true}),
                          [](const auto& info) { return std::string(info.param.name); });

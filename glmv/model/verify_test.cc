@@ -12,14 +12,15 @@ namespace {
 
 struct Decoding {
   explicit Decoding(const Vlm& model)
-      : vlm(model), cache(std::make_shared<KvPool>(model.config().text, model.dtype(),
-                                                   model.device(), 1024)) {}
+      : vlm(model),
+        cache(std::make_shared<KvPool>(model.config().text, model.dtype(), model.device(), 1024)) {}
   // Hidden rows of `ids` behind what the cache holds.
   at::Tensor feed(const std::vector<int64_t>& ids) {
     const auto n = static_cast<int64_t>(ids.size());
     const at::Tensor positions = at::arange(cache.length(), cache.length() + n).expand({3, n});
     return vlm.forward_text({vlm.embed(at::tensor(at::ArrayRef<int64_t>(ids), at::kLong)),
-                             positions.contiguous(), {{n, &cache}}});
+                             positions.contiguous(),
+                             {{n, &cache}}});
   }
   const Vlm& vlm;
   KvCache cache;
@@ -40,7 +41,8 @@ TEST_P(VerifyTest, ManyAtOnceEqualOneByOneAndRejectedOnesLeaveNoTrace) {
       // The Linears of bf16 rows and the attention are the same in every batch, to the bit; fp32
       // Linears and experts are products of a library.
       const bool exact = std::string(GetParam()) == "bfloat16" && std::string(model) != "glm4v_moe";
-      return exact ? at::equal(a, b) : at::allclose(a, b, 2e-2, a.scalar_type() == at::kFloat ? 1e-5 : 5e-2);
+      return exact ? at::equal(a, b)
+                   : at::allclose(a, b, 2e-2, a.scalar_type() == at::kFloat ? 1e-5 : 5e-2);
     };
 
     Decoding one(*loaded->model);

@@ -32,8 +32,8 @@ struct SequenceSlice {
 };
 
 struct TextBatch {
-  at::Tensor hidden_ND;           // input embeddings (embed(), merged with vision rows)
-  at::Tensor position_ids_3N;     // int64
+  at::Tensor hidden_ND;        // input embeddings (embed(), merged with vision rows)
+  at::Tensor position_ids_3N;  // int64
   std::vector<SequenceSlice> sequences;
 };
 
@@ -42,8 +42,8 @@ struct NamedParameter {
   at::Tensor tensor;
 };
 
-// The vision tower on some pictures, step by step, so that other work fits in between. The model must
-// outlive it; one thread at a time.
+// The vision tower on some pictures, step by step, so that other work fits in between. The model
+// must outlive it; one thread at a time.
 class VisionPass {
  public:
   virtual ~VisionPass() = default;
@@ -80,9 +80,9 @@ class Vlm {
                            const at::Tensor& image_positions = {}) const = 0;
 
   // -> final-norm hidden states of every slice's outputs, [N, D] if all are wanted. Caches are
-  // appended to; a slice of several tokens behind a cache verifies them at once, and truncate() then
-  // drops the rejected ones. Who runs near the limit of the pool calls KvCache::reserve() before;
-  // without room this throws.
+  // appended to; a slice of several tokens behind a cache verifies them at once, and truncate()
+  // then drops the rejected ones. Who runs near the limit of the pool calls KvCache::reserve()
+  // before; without room this throws.
   virtual at::Tensor forward_text(const TextBatch& batch) const = 0;
 
   // Hidden rows [K, D] -> logits [K, V] in the model dtype.
@@ -97,13 +97,14 @@ class Vlm {
 };
 
 struct LoadOptions {
-  std::string dtype = "auto";        // auto | float32 | bfloat16 | float16
+  std::string dtype = "auto";  // auto | float32 | bfloat16 | float16
   std::string device = "cpu";
   std::string load_format = "auto";  // auto | dummy
   std::string gguf;                  // name of the GGUF file of the folder to take, if several
   uint64_t dummy_seed = 0;
-  int quantize_bits = 0;          // 4, 8: float Linears of the decoder are rounded so while loading
-  // 8: those of the vision tower and its merger too, multiplied by int8 activations (one scale a row).
+  int quantize_bits = 0;  // 4, 8: float Linears of the decoder are rounded so while loading
+  // 8: those of the vision tower and its merger too, multiplied by int8 activations (one scale a
+  // row).
   int quantize_vision_bits = 0;
   // kFp8 needs weights in float8, kInt8 is not for them.
   checkpoint::Activations activations = checkpoint::Activations::kFloat;

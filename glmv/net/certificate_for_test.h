@@ -57,7 +57,8 @@ class TlsTestConnection : public TestConnection {
  public:
   // `max_version` 0: the newest.
   explicit TlsTestConnection(uint16_t port, int max_version = 0)
-      : TestConnection(port), context_(SSL_CTX_new(TLS_client_method()), SSL_CTX_free),
+      : TestConnection(port),
+        context_(SSL_CTX_new(TLS_client_method()), SSL_CTX_free),
         ssl_(nullptr, SSL_free) {
     if (max_version != 0) {
       ::SSL_CTX_set_security_level(context_.get(), 0);

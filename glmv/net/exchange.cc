@@ -53,8 +53,9 @@ void Exchange::append(std::string bytes, bool ended) {
 void Exchange::send(int status, const HttpHeaders& headers, std::string body) {
   GLMV_CHECK(!std::exchange(started_, true), "a reply was sent twice");
   const bool has_body = status != 204;
-  std::string bytes = head(
-      status, headers, has_body ? fmt::format("Content-Length: {}\r\n", body.size()) : std::string());
+  std::string bytes =
+      head(status, headers,
+           has_body ? fmt::format("Content-Length: {}\r\n", body.size()) : std::string());
   if (!head_only_ && has_body) bytes += body;
   append(std::move(bytes), true);
 }
@@ -76,9 +77,8 @@ bool Exchange::write(std::string piece) {
   if (piece.empty() || head_only_) return !client_gone();
   {
     std::unique_lock lock(mutex_);
-    const bool room = taken_.wait_for(lock, write_timeout_, [this] {
-      return gone_ || pending_.size() < max_pending_bytes_;
-    });
+    const bool room = taken_.wait_for(
+        lock, write_timeout_, [this] { return gone_ || pending_.size() < max_pending_bytes_; });
     gone_ = gone_ || !room;
     if (gone_) return false;
     pending_ += as_chunk(piece);

@@ -34,8 +34,8 @@ class Exchange final : public HttpReply {
   // The connection's side.
   struct Taken {
     std::string bytes;
-    bool ended = false;    // nothing follows
-    bool aborted = false;  // the connection must be cut
+    bool ended = false;     // nothing follows
+    bool aborted = false;   // the connection must be cut
     std::string heartbeat;  // to be sent when nothing else is, as it goes over the wire
     double heartbeat_seconds = 0;
   };

@@ -16,10 +16,10 @@
 namespace glmv::net {
 
 struct HttpAnswer {
-  int status = 0;  // 0: the connection ended before one came
+  int status = 0;                              // 0: the connection ended before one came
   std::map<std::string, std::string> headers;  // names in lower case
-  std::string body;       // chunks joined
-  bool complete = false;  // the body came to its end
+  std::string body;                            // chunks joined
+  bool complete = false;                       // the body came to its end
 };
 
 class TestConnection {
@@ -53,9 +53,14 @@ class TestConnection {
   void request(std::string_view method, std::string_view path, std::string_view body = {},
                std::string_view headers = {}) {
     std::string text;
-    text.append(method).append(" ").append(path).append(" HTTP/1.1\r\nHost: localhost\r\n").append(headers);
+    text.append(method)
+        .append(" ")
+        .append(path)
+        .append(" HTTP/1.1\r\nHost: localhost\r\n")
+        .append(headers);
     if (!body.empty()) {
-      text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+      text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+              "\r\n";
     }
     send(text.append("\r\n").append(body));
   }

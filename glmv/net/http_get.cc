@@ -63,7 +63,8 @@ std::string_view trimmed(std::string_view text) {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+    return std::tolower(static_cast<unsigned char>(x)) ==
+           std::tolower(static_cast<unsigned char>(y));
   });
 }
 
@@ -111,7 +112,8 @@ std::string resolve_entry(const Url& url, const std::vector<IpAddress>& addresse
   return entry;
 }
 
-// While it lives, SIGPIPE does not end the process: OpenSSL writes to sockets that the peer has closed.
+// While it lives, SIGPIPE does not end the process: OpenSSL writes to sockets that the peer has
+// closed.
 class WithoutSigpipe {
  public:
   WithoutSigpipe() {

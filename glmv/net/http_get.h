@@ -20,8 +20,8 @@ struct HttpGet {
   std::string body;      // of a 200
 };
 
-// Connects to one of `addresses` and to nothing else; Host and, with https, the certificate's name are
-// the URL's. A body that comes compressed is a failure. `wanted` may be empty.
+// Connects to one of `addresses` and to nothing else; Host and, with https, the certificate's name
+// are the URL's. A body that comes compressed is a failure. `wanted` may be empty.
 HttpGet http_get(const Url& url, const std::vector<IpAddress>& addresses, size_t max_bytes,
                  std::chrono::milliseconds connect_timeout, std::chrono::milliseconds timeout,
                  const std::function<bool()>& wanted);

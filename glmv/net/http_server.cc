@@ -70,7 +70,8 @@ Stream& lowest(S& stream) {
 // words are still there).
 bool has_left(Stream& stream) {
   pollfd look{stream.socket().native_handle(), POLLRDHUP, 0};
-  return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+  return ::poll(&look, 1, 0) > 0 &&
+         (look.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
 // Null: plain HTTP.
@@ -170,8 +171,9 @@ class Server final : public HttpServer {
       Local::socket probe(io_);
       probe.connect(Local::endpoint(path), error);
       if (!S_ISSOCK(info.st_mode) || !error) {
-        return unavailable("{}: {}; choose another path", path,
-                           S_ISSOCK(info.st_mode) ? "another server listens there" : "a file is there");
+        return unavailable(
+            "{}: {}; choose another path", path,
+            S_ISSOCK(info.st_mode) ? "another server listens there" : "a file is there");
       }
       ::unlink(path.c_str());
       error.clear();
@@ -239,7 +241,8 @@ class Server final : public HttpServer {
     lowest(secured).expires_after(options_.handshake_timeout);
     co_await secured.async_handshake(asio::ssl::stream_base::server, into(error));
     if (is_plain_http(error)) {
-      co_return co_await refuse(lowest(secured), 400, "this port speaks HTTPS: use https:// in the address");
+      co_return co_await refuse(lowest(secured), 400,
+                                "this port speaks HTTPS: use https:// in the address");
     }
     if (error) co_return;
     co_await converse(secured, std::move(peer));
@@ -300,12 +303,12 @@ class Server final : public HttpServer {
                                             options_.max_header_bytes, kMaxHeaders));
     }
     if (error == http::error::body_limit) {
-      co_return co_await refuse(stream, 413,
-                                fmt::format("the body is larger than {} bytes",
-                                            options_.max_body_bytes));
+      co_return co_await refuse(
+          stream, 413, fmt::format("the body is larger than {} bytes", options_.max_body_bytes));
     }
-    const bool malformed = error.category() == http::make_error_code(http::error::bad_method).category() &&
-                           error != http::error::end_of_stream && error != http::error::partial_message;
+    const bool malformed =
+        error.category() == http::make_error_code(http::error::bad_method).category() &&
+        error != http::error::end_of_stream && error != http::error::partial_message;
     // Gone, or too slow: there is nobody to tell. (Clients repeat a request that ends with 408.)
     if (!malformed) co_return;
     co_return co_await refuse(stream, 400, "not an HTTP/1.1 request: " + error.message());

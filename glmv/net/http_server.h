@@ -1,7 +1,7 @@
 #pragma once
-// An HTTP/1.1 server: connections are coroutines on one or two threads (Boost.Asio and Beast), handlers
-// run on threads of their own and may block. Chunked and whole bodies, keep-alive, limits of size and
-// time; a client that goes away or does not read is noticed while its handler runs.
+// An HTTP/1.1 server: connections are coroutines on one or two threads (Boost.Asio and Beast),
+// handlers run on threads of their own and may block. Chunked and whole bodies, keep-alive, limits
+// of size and time; a client that goes away or does not read is noticed while its handler runs.
 
 #include <chrono>
 #include <cstdint>
@@ -15,9 +15,9 @@
 namespace glmv::net {
 
 struct HttpServerOptions {
-  std::string host = "127.0.0.1";  // an address, or a name that resolves to one
-  uint16_t port = 0;               // 0: any free one
-  std::string unix_socket;         // path of a socket to listen on instead of host and port
+  std::string host = "127.0.0.1";        // an address, or a name that resolves to one
+  uint16_t port = 0;                     // 0: any free one
+  std::string unix_socket;               // path of a socket to listen on instead of host and port
   std::string tls_certificate, tls_key;  // PEM files: HTTPS instead of HTTP; both or none
   int num_io_threads = 1;
   int max_handlers = 256;      // at once; what comes beyond waits for a free one
@@ -46,14 +46,15 @@ class HttpServer {
   virtual ~HttpServer() = default;
 
   virtual uint16_t port() const = 0;
-  // No new connections, and replies say that theirs ends. False if handlers still run after `timeout`.
+  // No new connections, and replies say that theirs ends. False if handlers still run after
+  // `timeout`.
   virtual bool drain(std::chrono::milliseconds timeout) = 0;
   virtual int num_connections() const = 0;
   virtual int num_handlers() const = 0;
 };
 
-// What start() would say of the certificate and its key, for those who find out before they do what takes
-// long.
+// What start() would say of the certificate and its key, for those who find out before they do what
+// takes long.
 Result<void> check_tls_files(const HttpServerOptions& options);
 
 // Reason phrase of a status: "Not Found".

@@ -16,9 +16,10 @@ namespace {
 using namespace std::chrono_literals;
 
 std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options = {}) {
-  auto server = HttpServer::start(options, std::move(handler), [](int status, const std::string& message) {
-    return std::to_string(status) + " " + message;
-  });
+  auto server =
+      HttpServer::start(options, std::move(handler), [](int status, const std::string& message) {
+        return std::to_string(status) + " " + message;
+      });
   EXPECT_TRUE(server) << server.error().message;
   return std::move(*server);
 }
@@ -43,11 +44,15 @@ TEST(HttpServer, AnswersSeveralRequestsOnOneConnection) {
   EXPECT_EQ(client.answer().body, "POST 1");
   EXPECT_EQ(client.answer().body, "POST 2");
   // A body that comes as chunks.
-  client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  client.send(
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
   EXPECT_EQ(client.answer().body, "POST abcde");
   // A head has no body, though the length of one.
   const std::string before = client.received();
-  client.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  client.send(
+      "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\nConnection: "
+      "close\r\n\r\n");
   while (client.more()) {
   }
   EXPECT_EQ(client.received().find("HTTP/1.1 200 OK"), 0u);
@@ -107,12 +112,14 @@ TEST(HttpServer, AReaderThatDoesNotReadIsGivenUp) {
   std::atomic<size_t> written = 0;
   HttpServerOptions options;
   options.write_timeout = std::chrono::seconds(1);
-  const auto server = serve([&](const HttpRequest&, HttpReply& reply) {
-    reply.start(200, {}, {}, 10);
-    const std::string piece(10'000, 'x');
-    while (reply.write(piece)) written += piece.size();
-    ended.release();
-  }, options);
+  const auto server = serve(
+      [&](const HttpRequest&, HttpReply& reply) {
+        reply.start(200, {}, {}, 10);
+        const std::string piece(10'000, 'x');
+        while (reply.write(piece)) written += piece.size();
+        ended.release();
+      },
+      options);
   TestConnection client(server->port());
   client.request("GET", "/");
   EXPECT_TRUE(ended.try_acquire_for(15s));
@@ -147,19 +154,26 @@ TEST(HttpServer, RefusesWhatIsTooLargeOrMalformed) {
     return client.answer().status;
   };
   EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n"), 413);
-  EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"), 400);
+  EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"),
+            400);
   EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"), 400);
   EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
-                      std::string("7d0\r\n") + std::string(2000, 'x') + "\r\n0\r\n\r\n"), 413);
-  EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), 400);
-  EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(3000, 'x') + "\r\n\r\n"), 431);
+                      std::string("7d0\r\n") + std::string(2000, 'x') + "\r\n0\r\n\r\n"),
+            413);
+  EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+            400);
+  EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(3000, 'x') + "\r\n\r\n"),
+            431);
   std::string many = "GET / HTTP/1.1\r\n";
   for (int i = 0; i < 150; ++i) many += "a: b\r\n";
   EXPECT_EQ(status_of(many + "\r\n"), 431);
   EXPECT_EQ(status_of("rubbish\r\n\r\n"), 400);
   EXPECT_EQ(status_of("GET / HTTP/9.9\r\n\r\n"), 400);
   EXPECT_EQ(status_of(std::string("GET /\0 HTTP/1.1\r\n\r\n", 20)), 400);
-  EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"), 415);
+  EXPECT_EQ(
+      status_of(
+          "POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"),
+      415);
   // A body that never comes: nothing is answered, and the server goes on.
   TestConnection half(server->port());
   half.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
@@ -183,39 +197,49 @@ TEST(HttpServer, RefusesTwoWaysToReadOneRequest) {
   const std::string head = "POST / HTTP/1.1\r\nHost: x\r\n";
   const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
   for (const char* fields :
-       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-        "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5, 6\r\n", "Content-Length: +5\r\n",
-        "Content-Length: 0x5\r\n", "Content-Length: 5 5\r\n", "Transfer-Encoding: chunked, identity\r\n",
-        "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: gzip, chunked\r\n",
+       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5, 6\r\n",
+        "Content-Length: +5\r\n", "Content-Length: 0x5\r\n", "Content-Length: 5 5\r\n",
+        "Transfer-Encoding: chunked, identity\r\n", "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: identity\r\nContent-Length: 5\r\n", "Transfer-Encoding : chunked\r\n",
-        "Content-Length : 5\r\n", "Transfer-Encoding:\x0b chunked\r\n", "Host: y\r\nContent-Length: 5\r\n",
-        "X: a\rContent-Length: 5\r\n", "X\r\n"}) {
+        "Content-Length : 5\r\n", "Transfer-Encoding:\x0b chunked\r\n",
+        "Host: y\r\nContent-Length: 5\r\n", "X: a\rContent-Length: 5\r\n", "X\r\n"}) {
     const std::vector<int> found = statuses(head + fields + "\r\n0\r\n\r\n" + smuggled);
-    EXPECT_TRUE(found == std::vector<int>{400} || found == std::vector<int>{501}) << fields << found.size()
-        << (found.empty() ? 0 : found[0]);
+    EXPECT_TRUE(found == std::vector<int>{400} || found == std::vector<int>{501})
+        << fields << found.size() << (found.empty() ? 0 : found[0]);
   }
   EXPECT_EQ(statuses("GET / HTTP/1.1\r\n\r\n"), std::vector<int>{400});  // without a host
   EXPECT_EQ(statuses("GET / HTTP/1.0\r\n\r\n"), std::vector<int>{200});
   EXPECT_EQ(statuses("GET  / HTTP/1.1\r\nHost: x\r\n\r\n"), std::vector<int>{400});
   EXPECT_EQ(statuses("GET /\t HTTP/1.1\r\nHost: x\r\n\r\n"), std::vector<int>{400});
   // The same length twice is one length; spaces around it are none.
-  EXPECT_EQ(statuses(head + "Content-Length:  5  \r\nConnection: close\r\n\r\nhello"), std::vector<int>{200});
+  EXPECT_EQ(statuses(head + "Content-Length:  5  \r\nConnection: close\r\n\r\nhello"),
+            std::vector<int>{200});
 }
 
 TEST(HttpServer, OutlivesRubbish) {
   const auto server = serve(echo);
   std::mt19937 random(5);
   const std::string valid =
-      "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+      "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nA: "
+      "b\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
   for (int round = 0; round < 300; ++round) {
     std::string bytes = valid + valid;
     for (int change = static_cast<int>(random() % 4); change >= 0; --change) {
       const size_t at = random() % bytes.size();
       switch (random() % 3) {
-        case 0: bytes[at] = static_cast<char>(random()); break;
-        case 1: bytes.erase(at, random() % 8); break;
-        default: bytes.insert(at, std::string(random() % 5, static_cast<char>(random()))); break;
+        case 0:
+          bytes[at] = static_cast<char>(random());
+          break;
+        case 1:
+          bytes.erase(at, random() % 8);
+          break;
+        default:
+          bytes.insert(at, std::string(random() % 5, static_cast<char>(random())));
+          break;
       }
     }
     TestConnection client(server->port());

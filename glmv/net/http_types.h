@@ -23,8 +23,8 @@ struct HttpRequest {
   std::string_view header(std::string_view name) const;
 };
 
-// The answer to one request: either send(), or start(), write()..., and finish() or abort(). Used by
-// one thread, the handler's.
+// The answer to one request: either send(), or start(), write()..., and finish() or abort(). Used
+// by one thread, the handler's.
 class HttpReply {
  public:
   virtual ~HttpReply() = default;
@@ -34,7 +34,8 @@ class HttpReply {
   // A body in pieces. While nothing is written for `heartbeat_seconds`, `heartbeat` goes out.
   virtual void start(int status, const HttpHeaders& headers, std::string heartbeat = {},
                      double heartbeat_seconds = 10) = 0;
-  // Waits while the client is behind by more than a buffer. False once it is gone, or does not read.
+  // Waits while the client is behind by more than a buffer. False once it is gone, or does not
+  // read.
   virtual bool write(std::string piece) = 0;
   virtual void finish() = 0;
   // Closes the connection without the end of the body: the client sees an error.

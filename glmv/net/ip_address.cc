@@ -66,8 +66,8 @@ bool is_global_v6(const std::array<uint8_t, 16>& bytes) {
     if (has_prefix(bytes.data(), range.first.data(), range.prefix_bits)) return false;
   }
   // ISATAP: an IPv4 address behind 0:5efe or 200:5efe, under any prefix.
-  const bool isatap = (bytes[8] == 0 || bytes[8] == 2) && bytes[9] == 0 && bytes[10] == 0x5e &&
-                      bytes[11] == 0xfe;
+  const bool isatap =
+      (bytes[8] == 0 || bytes[8] == 2) && bytes[9] == 0 && bytes[10] == 0x5e && bytes[11] == 0xfe;
   return !isatap;
 }
 

@@ -64,7 +64,8 @@ Result<MediaFetcher> MediaFetcher::create(MediaFetchOptions options) {
   std::call_once(once, [] { started = curl_global_init(CURL_GLOBAL_DEFAULT); });
   if (started != CURLE_OK) return internal_error("libcurl does not start");
   if (options.max_redirects < 0 || options.max_redirects > kMaxRedirects) {
-    return invalid_argument("{} redirects: 0 to {} are possible", options.max_redirects, kMaxRedirects);
+    return invalid_argument("{} redirects: 0 to {} are possible", options.max_redirects,
+                            kMaxRedirects);
   }
   if (!options.resolver) options.resolver = resolve_by_system;
   MediaFetcher fetcher(std::move(options));
@@ -87,7 +88,8 @@ bool MediaFetcher::is_allowed(const Url& url) const {
   });
 }
 
-std::vector<IpAddress> MediaFetcher::checked_addresses(const Url& url, Clock::time_point end) const {
+std::vector<IpAddress> MediaFetcher::checked_addresses(const Url& url,
+                                                       Clock::time_point end) const {
   std::vector<IpAddress> addresses;
   if (url.address) {
     addresses = {*url.address};
@@ -109,8 +111,8 @@ std::expected<std::string, FetchFault> MediaFetcher::fetch(
   std::vector<IpAddress> addresses = checked_addresses(*url, end);
   while (true) {
     const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now());
-    HttpGet got = http_get(*url, addresses, limits.max_bytes, std::min(left, limits.deadline * 2 / 5),
-                           left, wanted);
+    HttpGet got = http_get(*url, addresses, limits.max_bytes,
+                           std::min(left, limits.deadline * 2 / 5), left, wanted);
     if (got.outcome == HttpGet::Outcome::kTooLarge) return std::unexpected(FetchFault::kTooLarge);
     const bool answered = got.outcome == HttpGet::Outcome::kAnswered;
     if (answered && got.status == 200) return std::move(got.body);

@@ -1,6 +1,6 @@
 #pragma once
-// Downloads of pictures that a request names: the only code that opens connections to addresses chosen
-// by clients. What may be reached is decided here and nowhere else.
+// Downloads of pictures that a request names: the only code that opens connections to addresses
+// chosen by clients. What may be reached is decided here and nowhere else.
 
 #include <chrono>
 #include <cstddef>
@@ -47,9 +47,10 @@ class MediaFetcher {
   // Errors: invalid_argument names the entry of the list.
   static Result<MediaFetcher> create(MediaFetchOptions options);
 
-  // GET. A name is resolved once, all of its addresses are checked, and the connection goes to one of
-  // them. No proxies, cookies, credentials or compression. One more try after a connection that takes
-  // too long or an answer of 5xx. `wanted` is asked now and then; false ends the download (kFailed).
+  // GET. A name is resolved once, all of its addresses are checked, and the connection goes to one
+  // of them. No proxies, cookies, credentials or compression. One more try after a connection that
+  // takes too long or an answer of 5xx. `wanted` is asked now and then; false ends the download
+  // (kFailed).
   std::expected<std::string, FetchFault> fetch(std::string_view url, const FetchLimits& limits,
                                                const std::function<bool()>& wanted = {}) const;
 

@@ -63,7 +63,8 @@ class RawServer {
       const int socket = ::accept(listener_, nullptr, nullptr);
       std::string head;
       char c = 0;
-      while (!head.ends_with("\r\n\r\n") && !is_hello(head) && ::recv(socket, &c, 1, 0) == 1) head += c;
+      while (!head.ends_with("\r\n\r\n") && !is_hello(head) && ::recv(socket, &c, 1, 0) == 1)
+        head += c;
       {
         const std::lock_guard lock(mutex_);
         head_ = head;
@@ -84,7 +85,8 @@ class RawServer {
 };
 
 bool send_text(int socket, std::string_view text) {
-  return ::send(socket, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+  return ::send(socket, text.data(), text.size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(text.size());
 }
 
 RawServer::Answer fixed(std::string text) {
@@ -92,7 +94,8 @@ RawServer::Answer fixed(std::string text) {
 }
 
 std::string ok(const std::string& body, const std::string& headers = {}) {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers +
+         "\r\n" + body;
 }
 std::string redirect(const std::string& location) {
   return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + "\r\n\r\n";
@@ -133,7 +136,8 @@ TEST(MediaFetcher, FetchesFromAListedHost) {
   ::setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
   const MediaFetcher fetch = fetcher(options({"PICS.test:" + server.port()}));
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(fetch.fetch("http://pics.TEST:" + server.port() + "/a/../b?c#d", {}), Fetched("picture"));
+    EXPECT_EQ(fetch.fetch("http://pics.TEST:" + server.port() + "/a/../b?c#d", {}),
+              Fetched("picture"));
   }
   ::unsetenv("http_proxy");
   ::unsetenv("ALL_PROXY");
@@ -158,14 +162,19 @@ TEST(MediaFetcher, NothingIsFetchedThatIsNotListed) {
     return fetcher(std::move(given));
   };
   const std::string url = "http://pics.test:" + server.port() + "/";
-  for (const auto& domains : std::vector<std::vector<std::string>>{
-           {}, {"pics.test"}, {"*"}, {"test:" + server.port()}, {"other.test:" + server.port()},
-           {"a.pics.test:" + server.port()}, {"pics.test:1"}, {"*:1"}}) {
+  for (const auto& domains : std::vector<std::vector<std::string>>{{},
+                                                                   {"pics.test"},
+                                                                   {"*"},
+                                                                   {"test:" + server.port()},
+                                                                   {"other.test:" + server.port()},
+                                                                   {"a.pics.test:" + server.port()},
+                                                                   {"pics.test:1"},
+                                                                   {"*:1"}}) {
     EXPECT_EQ(with(domains).fetch(url, {}), fault(FetchFault::kNotAllowed));
   }
   const MediaFetcher all = with({"*:" + server.port()});
-  for (const std::string& bad : {std::string("file:///etc/passwd"), std::string("ftp://pics.test/"), url + " ",
-                                 "http://user@pics.test:" + server.port() + "/",
+  for (const std::string& bad : {std::string("file:///etc/passwd"), std::string("ftp://pics.test/"),
+                                 url + " ", "http://user@pics.test:" + server.port() + "/",
                                  "http://pics.test:" + server.port() + "\\@evil.test/"}) {
     EXPECT_EQ(all.fetch(bad, {}), fault(FetchFault::kNotAllowed)) << bad;
   }
@@ -184,14 +193,20 @@ TEST(MediaFetcher, ForbiddenAddressesAreNeverConnectedTo) {
   };
   const std::string port = server.port();
   // By a name, alone and among good ones; by an address. All end like a closed port.
-  for (const auto& answer : std::vector<std::vector<std::string>>{
-           {"127.0.0.1"}, {"8.8.8.8", "127.0.0.1"}, {"127.0.0.1", "8.8.8.8"}, {"::ffff:127.0.0.1"}, {"::1"},
-           {"169.254.169.254"}, {"2606:4700::1", "fd00::1"}, {}}) {
+  for (const auto& answer : std::vector<std::vector<std::string>>{{"127.0.0.1"},
+                                                                  {"8.8.8.8", "127.0.0.1"},
+                                                                  {"127.0.0.1", "8.8.8.8"},
+                                                                  {"::ffff:127.0.0.1"},
+                                                                  {"::1"},
+                                                                  {"169.254.169.254"},
+                                                                  {"2606:4700::1", "fd00::1"},
+                                                                  {}}) {
     EXPECT_EQ(with(answer).fetch("http://pics.test:" + port + "/", {}), kFailed);
   }
-  for (const char* host : {"127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0", "[::]",
-                           "10.0.0.1", "169.254.169.254"}) {
-    EXPECT_EQ(with({"8.8.8.8"}).fetch(fmt::format("http://{}:{}/", host, port), {}), kFailed) << host;
+  for (const char* host : {"127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0",
+                           "[::]", "10.0.0.1", "169.254.169.254"}) {
+    EXPECT_EQ(with({"8.8.8.8"}).fetch(fmt::format("http://{}:{}/", host, port), {}), kFailed)
+        << host;
   }
   EXPECT_EQ(server.num_requests(), 0);
   EXPECT_EQ(fetcher(options({"pics.test:1"})).fetch("http://pics.test:1/", {}), kFailed);  // closed
@@ -207,7 +222,8 @@ TEST(MediaFetcher, ANameIsAskedForOnce) {
   given.resolver = [&num_resolved](const std::string&) {
     return addresses({num_resolved++ == 0 ? "127.0.0.1" : "127.0.0.2"});
   };
-  EXPECT_EQ(fetcher(std::move(given)).fetch("http://pics.test:" + server.port() + "/", {}), kFailed);
+  EXPECT_EQ(fetcher(std::move(given)).fetch("http://pics.test:" + server.port() + "/", {}),
+            kFailed);
   EXPECT_EQ(num_resolved, 1);
   EXPECT_EQ(server.num_requests(), 2);  // the retry went to the checked address
 }
@@ -218,7 +234,8 @@ TEST(MediaFetcher, OneRetryAfterAServerError) {
     if (head.starts_with("GET /missing")) {
       send_text(socket, "HTTP/1.1 404 No\r\nContent-Length: 3\r\n\r\nno.");
     } else {
-      send_text(socket, ++count == 1 ? "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy" : ok("picture"));
+      send_text(socket, ++count == 1 ? "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+                                     : ok("picture"));
     }
   });
   const MediaFetcher fetch = fetcher(options({"pics.test:" + server.port()}));
@@ -235,14 +252,16 @@ TEST(MediaFetcher, RedirectsAreOffOrCheckedEachTime) {
     const std::string path = head.substr(4, head.find(' ', 4) - 4);
     if (path == "/end") return void(send_text(socket, ok("picture")));
     if (path == "/one") return void(send_text(socket, redirect("/end")));
-    if (path == "/two") return void(send_text(socket, redirect("http://other.test:" + port + "/one")));
+    if (path == "/two")
+      return void(send_text(socket, redirect("http://other.test:" + port + "/one")));
     if (path == "/loop") return void(send_text(socket, redirect("/loop")));
     send_text(socket, redirect(path.substr(4)));  // /to:URL
   });
   port = server.port();
   const auto with = [&](int max_redirects) {
-    MediaFetchOptions given = options({"pics.test:" + port, "other.test:" + port, "inside.test:" + inside.port(),
-                                       "127.0.0.2:" + inside.port()});
+    MediaFetchOptions given =
+        options({"pics.test:" + port, "other.test:" + port, "inside.test:" + inside.port(),
+                 "127.0.0.2:" + inside.port()});
     given.max_redirects = max_redirects;
     given.resolver = [](const std::string& host) {
       return addresses({host == "inside.test" ? "127.0.0.2" : "127.0.0.1"});
@@ -259,8 +278,9 @@ TEST(MediaFetcher, RedirectsAreOffOrCheckedEachTime) {
   EXPECT_EQ(server.num_requests(), before + 4);
   for (const std::string& target :
        {"http://inside.test:" + inside.port() + "/", "http://127.0.0.2:" + inside.port() + "/",
-        "http://127.0.0.1:" + inside.port() + "/", std::string("file:///etc/passwd"), std::string("//x@pics.test/"),
-        std::string("http://elsewhere.test/"), std::string("gopher://pics.test/")}) {
+        "http://127.0.0.1:" + inside.port() + "/", std::string("file:///etc/passwd"),
+        std::string("//x@pics.test/"), std::string("http://elsewhere.test/"),
+        std::string("gopher://pics.test/")}) {
     EXPECT_EQ(with(3).fetch(base + "/to:" + target, {}), kFailed) << target;
   }
   EXPECT_EQ(inside.num_requests(), 0);
@@ -269,12 +289,17 @@ TEST(MediaFetcher, RedirectsAreOffOrCheckedEachTime) {
 
 TEST(MediaFetcher, BodiesAreBounded) {
   const RawServer server([](int socket, const std::string& head) {
-    const auto path = [&](const char* name) { return head.starts_with(std::string("GET ") + name + " "); };
+    const auto path = [&](const char* name) {
+      return head.starts_with(std::string("GET ") + name + " ");
+    };
     if (path("/exact")) send_text(socket, ok(std::string(1000, 'x')));
     if (path("/more")) send_text(socket, ok(std::string(1001, 'x')));
-    if (path("/short")) send_text(socket, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nonly this");
-    if (path("/long")) send_text(socket, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfour and more");
-    if (path("/claims")) send_text(socket, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx");
+    if (path("/short"))
+      send_text(socket, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nonly this");
+    if (path("/long"))
+      send_text(socket, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfour and more");
+    if (path("/claims"))
+      send_text(socket, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx");
     if (path("/minus")) send_text(socket, "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nx");
     if (path("/endless")) {
       send_text(socket, "HTTP/1.1 200 OK\r\n\r\n");
@@ -293,20 +318,23 @@ TEST(MediaFetcher, BodiesAreBounded) {
     }
     if (path("/gzip")) send_text(socket, ok("\x1f\x8b", "Content-Encoding: gzip\r\n"));
     if (path("/br")) send_text(socket, ok("x", "content-encoding:  BR \r\n"));
-    if (path("/te")) send_text(socket, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n");
+    if (path("/te"))
+      send_text(socket, "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n");
     if (path("/identity")) send_text(socket, ok("x", "Content-Encoding: identity\r\n"));
     if (path("/old")) send_text(socket, "no headers at all");
     if (path("/empty")) send_text(socket, ok(""));
   });
   const MediaFetcher fetch = fetcher(options({"pics.test:" + server.port()}));
   const auto get = [&](const std::string& path) {
-    return fetch.fetch("http://pics.test:" + server.port() + path, {.max_bytes = 1000, .deadline = 5s});
+    return fetch.fetch("http://pics.test:" + server.port() + path,
+                       {.max_bytes = 1000, .deadline = 5s});
   };
   EXPECT_EQ(get("/exact"), Fetched(std::string(1000, 'x')));
   for (const char* path : {"/more", "/claims", "/endless", "/chunks"}) {
     EXPECT_EQ(get(path), fault(FetchFault::kTooLarge)) << path;
   }
-  for (const char* path : {"/short", "/minus", "/headers", "/gzip", "/br", "/te", "/old", "/none"}) {
+  for (const char* path :
+       {"/short", "/minus", "/headers", "/gzip", "/br", "/te", "/old", "/none"}) {
     EXPECT_EQ(get(path), kFailed) << path;
   }
   EXPECT_EQ(get("/long"), Fetched("four"));
@@ -335,7 +363,8 @@ TEST(MediaFetcher, TheDeadlineIsForAllOfIt) {
     std::this_thread::sleep_for(2s);
     return addresses({"127.0.0.1"});
   };
-  EXPECT_EQ(fetcher(std::move(slow)).fetch("http://pics.test:" + server.port() + "/", limits), kFailed);
+  EXPECT_EQ(fetcher(std::move(slow)).fetch("http://pics.test:" + server.port() + "/", limits),
+            kFailed);
   EXPECT_LT(Clock::now() - begin, 4s);
 }
 
@@ -346,13 +375,14 @@ TEST(MediaFetcher, EndsWhenNobodyWantsIt) {
   });
   const auto begin = Clock::now();
   const MediaFetcher fetch = fetcher(options({"pics.test:" + server.port()}));
-  EXPECT_EQ(fetch.fetch("http://pics.test:" + server.port() + "/", {}, [&] { return Clock::now() < begin + 100ms; }),
+  EXPECT_EQ(fetch.fetch("http://pics.test:" + server.port() + "/", {},
+                        [&] { return Clock::now() < begin + 100ms; }),
             kFailed);
   EXPECT_LT(Clock::now() - begin, 5s);
 }
 
-// The name in the handshake is the URL's, though the connection goes to an address; and what cannot prove
-// to be that name gets no request.
+// The name in the handshake is the URL's, though the connection goes to an address; and what cannot
+// prove to be that name gets no request.
 TEST(MediaFetcher, HttpsAsksForTheNameOfTheUrl) {
   const RawServer server(fixed(std::string("\x15\x03\x03\0\x02\x02\x28", 7)));  // an alert: no
   const MediaFetcher fetch = fetcher(options({"pics.test:" + server.port()}));
@@ -365,14 +395,16 @@ TEST(MediaFetcher, HttpsAsksForTheNameOfTheUrl) {
 }
 
 TEST(MediaFetcher, EntriesOfTheListAreChecked) {
-  for (const char* good : {"example.com", "example.com:8080", "*", "*:8080", "[2001:db8::1]", "8.8.8.8:81"}) {
+  for (const char* good :
+       {"example.com", "example.com:8080", "*", "*:8080", "[2001:db8::1]", "8.8.8.8:81"}) {
     EXPECT_TRUE(MediaFetcher::create({.allowed_domains = {good}})) << good;
   }
-  for (const char* bad : {"", "http://example.com", "example.com/path", "*.example.com", "example.com:", "a b",
-                          "user@example.com", "example.com?x", "**"}) {
+  for (const char* bad : {"", "http://example.com", "example.com/path", "*.example.com",
+                          "example.com:", "a b", "user@example.com", "example.com?x", "**"}) {
     const auto created = MediaFetcher::create({.allowed_domains = {bad}});
     ASSERT_FALSE(created) << bad;
-    EXPECT_NE(created.error().message.find("is no host"), std::string::npos) << created.error().message;
+    EXPECT_NE(created.error().message.find("is no host"), std::string::npos)
+        << created.error().message;
   }
 }
 
@@ -389,8 +421,9 @@ TEST(MediaFetcher, NoOtherSourceConnects) {
       std::ifstream file(entry.path());
       std::stringstream text;
       text << file.rdbuf();
-      for (const char* word : {"curl_easy", "curl_multi", "::connect(", " connect(", "async_connect", "getaddrinfo",
-                               "gethostbyname", "beast::tcp_stream(", "AF_INET, SOCK_STREAM", "popen(", "wget "}) {
+      for (const char* word :
+           {"curl_easy", "curl_multi", "::connect(", " connect(", "async_connect", "getaddrinfo",
+            "gethostbyname", "beast::tcp_stream(", "AF_INET, SOCK_STREAM", "popen(", "wget "}) {
         if (text.str().find(word) == std::string::npos) continue;
         const bool expected = name == "http_get.cc" || name == "media_fetcher.cc";
         EXPECT_TRUE(expected) << entry.path() << " uses " << word;

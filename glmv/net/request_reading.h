@@ -15,8 +15,8 @@ struct HeadProblem {
   int status = 0;  // 0: none
   std::string message;
 };
-// What a head gets wrong that the parser lets pass: a framing that a proxy in front could read in another
-// way, no host or several, an encoding of the body.
+// What a head gets wrong that the parser lets pass: a framing that a proxy in front could read in
+// another way, no host or several, an encoding of the body.
 HeadProblem head_problem(const RequestHead& head);
 
 HttpRequest to_request(boost::beast::http::request<boost::beast::http::string_body> from,

@@ -28,8 +28,8 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned in_size, void*) {
   static constexpr unsigned char kHttp11[] = "\x08http/1.1";
   unsigned char* chosen = nullptr;
-  const int found = ::SSL_select_next_proto(&chosen, out_size, kHttp11, sizeof kHttp11 - 1, in,
-                                            in_size);
+  const int found =
+      ::SSL_select_next_proto(&chosen, out_size, kHttp11, sizeof kHttp11 - 1, in, in_size);
   *out = chosen;
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }

@@ -138,8 +138,10 @@ TEST_F(Https, WrongFilesAreNamed) {
   };
   EXPECT_EQ(error("missing.pem", "key.pem").code, Code::kNotFound);
   EXPECT_EQ(error("cert.pem", "missing.pem").code, Code::kNotFound);
-  EXPECT_NE(error("rubbish.pem", "key.pem").message.find("holds no certificate"), std::string::npos);
-  EXPECT_NE(error("cert.pem", "rubbish.pem").message.find("holds no private key"), std::string::npos);
+  EXPECT_NE(error("rubbish.pem", "key.pem").message.find("holds no certificate"),
+            std::string::npos);
+  EXPECT_NE(error("cert.pem", "rubbish.pem").message.find("holds no private key"),
+            std::string::npos);
   EXPECT_NE(error("cert.pem", "encrypted.pem").message.find("pass phrase"), std::string::npos);
   EXPECT_NE(error("cert.pem", "other.pem").message.find("is not the key of"), std::string::npos);
   HttpServerOptions half;

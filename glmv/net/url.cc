@@ -16,7 +16,9 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alphanumeric(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_unreserved(char c) { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
+bool is_unreserved(char c) {
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
 // RFC 3986 pchar, and what a query may hold besides.
 bool is_target_char(char c) {
   return is_unreserved(c) || std::string_view("!$&'()*+,;=:@/?").find(c) != std::string_view::npos;
@@ -38,10 +40,12 @@ std::string lower(std::string_view text) {
 
 Result<void> check_label(std::string_view label) {
   if (label.empty()) return invalid_argument("URL: the host has an empty label");
-  if (label.size() > kMaxLabelBytes) return invalid_argument("URL: a label of the host is too long");
+  if (label.size() > kMaxLabelBytes)
+    return invalid_argument("URL: a label of the host is too long");
   for (const char c : label) {
     if (!is_alphanumeric(c) && c != '-') {
-      return invalid_argument("URL: the host holds a character other than letters, digits, '-' and '.'");
+      return invalid_argument(
+          "URL: the host holds a character other than letters, digits, '-' and '.'");
     }
   }
   if (label.starts_with('-') || label.ends_with('-')) {
@@ -168,8 +172,10 @@ Result<void> check_characters(std::string_view text) {
   }
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x80) return invalid_argument("URL: characters outside ASCII; write %XX, and hosts as xn--");
-    if (byte <= 0x20 || byte == 0x7f) return invalid_argument("URL: white space or control characters");
+    if (byte >= 0x80)
+      return invalid_argument("URL: characters outside ASCII; write %XX, and hosts as xn--");
+    if (byte <= 0x20 || byte == 0x7f)
+      return invalid_argument("URL: white space or control characters");
     if (c == '\\') return invalid_argument("URL: backslash");
   }
   return {};
@@ -177,9 +183,7 @@ Result<void> check_characters(std::string_view text) {
 
 }  // namespace
 
-std::string Url::host_text() const {
-  return address && address->is_v6 ? "[" + host + "]" : host;
-}
+std::string Url::host_text() const { return address && address->is_v6 ? "[" + host + "]" : host; }
 
 std::string Url::text() const {
   const bool usual = port == (scheme == "https" ? 443 : 80);

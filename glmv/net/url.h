@@ -26,8 +26,8 @@ struct Url {
 
 // Refused with invalid_argument: other schemes, user names, backslashes, control characters, white
 // space, characters outside ASCII (hosts: "xn--" labels are taken as written), bad percent-escapes,
-// escapes in hosts, a dot at the end of a host, addresses in octal, hexadecimal or short form, zones,
-// ports outside 1-65535, more than 8 KiB. Messages do not repeat the URL.
+// escapes in hosts, a dot at the end of a host, addresses in octal, hexadecimal or short form,
+// zones, ports outside 1-65535, more than 8 KiB. Messages do not repeat the URL.
 Result<Url> parse_url(std::string_view text);
 
 // A Location header seen from `base`: absolute, //host/path, /path, ?query or relative.

@@ -21,12 +21,12 @@ enum class TagKind {
   kBoxEnd,       // <|end_of_box|>
   kToolCall,     // <tool_call>: ends a thought
   kToolCallClose,
-  kArgKey,       // <arg_key>; this and the next only inside a call
+  kArgKey,  // <arg_key>; this and the next only inside a call
   kArgKeyClose,
   kArgValue,
   kArgValueClose,
-  kRole,         // <|user|>, <|assistant|>, ...: the start of a turn; never shown
-  kWrapper,      // other control tokens, never shown
+  kRole,     // <|user|>, <|assistant|>, ...: the start of a turn; never shown
+  kWrapper,  // other control tokens, never shown
 };
 
 struct OutputTag {

@@ -133,15 +133,15 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
       return;
     }
     case State::kReasoning: {
-      const size_t skipped =
-          reasoning_begun_ || !options_.rules.trims ? 0 : skip_newlines(text);
+      const size_t skipped = reasoning_begun_ || !options_.rules.trims ? 0 : skip_newlines(text);
       emit(SegmentKind::kRemoved, text.substr(0, skipped), delta);
       if (skipped == text.size()) return;
       text.remove_prefix(skipped);
       if (!reasoning_begun_ && !options_.rules.trims && !think_opened_) {
         // Goes with a <think> that may follow.
         const size_t blank = skip_white_space(text);
-        if (blank > 0) held_.push_back({SegmentKind::kReasoning, std::string(text.substr(0, blank))});
+        if (blank > 0)
+          held_.push_back({SegmentKind::kReasoning, std::string(text.substr(0, blank))});
         text.remove_prefix(blank);
         if (text.empty()) return;
       }

@@ -107,7 +107,7 @@ class ReasoningParser {
   bool at_content_start_ = false;  // newlines here belong to the tag before
   bool think_opened_ = false;
   bool open_seen_ = false, close_seen_ = false;  // the tags, in the output
-  bool content_ends_in_newline_ = true;  // also true while there is no content
+  bool content_ends_in_newline_ = true;          // also true while there is no content
   Tail tail_ = Tail::kLeading;
   std::string answer_;        // folded text of the answer, for the comparison
   std::string answer_shown_;  // content since the answer began
@@ -116,7 +116,7 @@ class ReasoningParser {
   ToolCallParser calls_;
   State before_call_ = State::kContent;  // where a text goes that was no call
   bool after_call_ = false;              // white space here belongs to the calls around it
-  size_t num_unopened_ = 0;   // segments in front of a </think> that was never opened
+  size_t num_unopened_ = 0;              // segments in front of a </think> that was never opened
   int64_t num_reasoning_tokens_ = 0;
 };
 

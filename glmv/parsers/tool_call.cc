@@ -152,8 +152,8 @@ bool ToolCallParser::end_name(bool call_ends, std::vector<ToolCallDelta>& deltas
 }
 
 std::string ToolCallParser::key_json() const {
-  return std::string(has_arguments_ ? ", " : "{") + '"' +
-         json_escaped(trim_white_space(key_)) + "\": ";
+  return std::string(has_arguments_ ? ", " : "{") + '"' + json_escaped(trim_white_space(key_)) +
+         "\": ";
 }
 
 void ToolCallParser::begin_value(std::vector<ToolCallDelta>& deltas) {

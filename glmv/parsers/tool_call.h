@@ -1,7 +1,8 @@
 #pragma once
 // Reads tool calls of a GLM-V reply while it streams:
 //   <tool_call>name\n<arg_key>k</arg_key>\n<arg_value>v</arg_value>...</tool_call>
-// (line breaks optional), and the JSON forms that models without this training write inside the tags:
+// (line breaks optional), and the JSON forms that models without this training write inside the
+// tags:
 // {"name": ..., "arguments": {...}} and name\n{...}. Fed by ReasoningParser, which finds the tags.
 // The result does not depend on how the text was cut into pieces.
 
@@ -66,7 +67,7 @@ class ToolCallParser {
   bool declared_only_ = false;
   std::string name_;
   std::string key_;
-  std::string value_;             // of an argument that is not streamed
+  std::string value_;                  // of an argument that is not streamed
   ArgumentTypes types_ = kUndeclared;  // of the present key
   bool has_arguments_ = false;
   std::vector<ParsedCall> calls_;

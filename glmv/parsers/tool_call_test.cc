@@ -85,11 +85,14 @@ TEST(ToolCall, WholeCalls) {
             R"({"city": "Dallas", "days": 3})");
   EXPECT_EQ(arguments("<tool_call>noop</tool_call>"), "{}");
   EXPECT_EQ(arguments("  \n  <tool_call>noop\n</tool_call>"), "{}");
-  EXPECT_EQ(arguments("<tool_call>unknown\n<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>"),
-            R"({"a": 1})");
+  EXPECT_EQ(
+      arguments("<tool_call>unknown\n<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>"),
+      R"({"a": 1})");
   // Without an end, the end of the call ends the value; of equal keys the last counts for readers.
-  EXPECT_EQ(arguments("<tool_call>noop\n<arg_key>a</arg_key><arg_value>x</tool_call>"), R"({"a": "x"})");
-  EXPECT_EQ(arguments("<tool_call>noop<arg_key>a<arg_value>1</arg_value></tool_call>"), R"({"a": 1})");
+  EXPECT_EQ(arguments("<tool_call>noop\n<arg_key>a</arg_key><arg_value>x</tool_call>"),
+            R"({"a": "x"})");
+  EXPECT_EQ(arguments("<tool_call>noop<arg_key>a<arg_value>1</arg_value></tool_call>"),
+            R"({"a": 1})");
 }
 
 TEST(ToolCall, ValuesByTheirSchema) {
@@ -120,12 +123,17 @@ TEST(ToolCall, ValuesByTheirSchema) {
   EXPECT_EQ(value("city", "123"), "\"123\"");
   EXPECT_EQ(value("city", "    indented code    "), "\"    indented code    \"");
   EXPECT_EQ(value("city", "你好世界🎉"), "\"你好世界🎉\"");
-  EXPECT_EQ(value("city", "C:\\Users\\test\t\"q\"\n\x01"), "\"C:\\\\Users\\\\test\\t\\\"q\\\"\\n\\u0001\"");
+  EXPECT_EQ(value("city", "C:\\Users\\test\t\"q\"\n\x01"),
+            "\"C:\\\\Users\\\\test\\t\\\"q\\\"\\n\\u0001\"");
   EXPECT_EQ(value("city", "a < b and c > d. done"), "\"a < b and c > d. done\"");
   EXPECT_EQ(value("city", "</think> <arg_key>"), "\"</think> <arg_key>\"");
-  for (const auto& [text, json] : std::vector<std::array<std::string, 2>>{
-           {"-123", "-123"}, {"1.5", "1.5"}, {"123abc", "\"123abc\""}, {"", "\"\""},
-           {"[1]", "[1]"}, {"true", "true"}, {"True", "\"True\""}}) {
+  for (const auto& [text, json] : std::vector<std::array<std::string, 2>>{{"-123", "-123"},
+                                                                          {"1.5", "1.5"},
+                                                                          {"123abc", "\"123abc\""},
+                                                                          {"", "\"\""},
+                                                                          {"[1]", "[1]"},
+                                                                          {"true", "true"},
+                                                                          {"True", "\"True\""}}) {
     EXPECT_EQ(value("undeclared", text), json);
   }
 }
@@ -145,15 +153,16 @@ TEST(ToolCall, TextAroundCalls) {
 }
 
 TEST(ToolCall, WhatIsNoCallStaysText) {
-  for (const std::string text : {"<tool_call>   ", "text <tool_call>", "<tool_call>get_w",
-                                 "<tool_call></tool_call>", "<tool_call>{\"a\": 1}</tool_call>",
-                                 "<tool_call>f {broken</tool_call> x"}) {
+  for (const std::string text :
+       {"<tool_call>   ", "text <tool_call>", "<tool_call>get_w", "<tool_call></tool_call>",
+        "<tool_call>{\"a\": 1}</tool_call>", "<tool_call>f {broken</tool_call> x"}) {
     const Reply reply = read({text});
     EXPECT_EQ(reply.content, text);
     EXPECT_TRUE(reply.calls.empty());
   }
   // Nothing is a call where no function may be called.
-  EXPECT_EQ(read({"a" + weather("city", "b")}, StartState::kStart, nullptr).content, "a" + weather("city", "b"));
+  EXPECT_EQ(read({"a" + weather("city", "b")}, StartState::kStart, nullptr).content,
+            "a" + weather("city", "b"));
 }
 
 TEST(ToolCall, JsonInsideTheTags) {
@@ -182,8 +191,9 @@ TEST(ToolCall, EndsAThoughtWhenTheFunctionIsDeclared) {
 }
 
 TEST(ToolCall, AnEndInsideLeavesValidJson) {
-  const std::string output = "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>New \"Y\" "
-                             "</arg_value>\n<arg_key>days</arg_key><arg_value>12";
+  const std::string output =
+      "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>New \"Y\" "
+      "</arg_value>\n<arg_key>days</arg_key><arg_value>12";
   for (size_t end = 0; end <= output.size(); ++end) {
     const Reply reply = read({output.substr(0, end)});
     for (const ParsedCall& call : reply.calls) EXPECT_FALSE(call.complete);
@@ -197,7 +207,8 @@ TEST(ToolCall, AnEndInsideLeavesValidJson) {
 }
 
 TEST(ToolCall, LongStringsStream) {
-  std::vector<std::string> pieces = {"<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>"};
+  std::vector<std::string> pieces = {
+      "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>"};
   for (int i = 0; i < 100; ++i) pieces.push_back("0123456789");
   pieces.push_back("</arg_value></tool_call>");
   const Reply reply = read(pieces);
@@ -208,14 +219,17 @@ TEST(ToolCall, LongStringsStream) {
 
 TEST(ToolCall, EveryCutGivesTheSame) {
   const std::vector<std::string> soup = {
-      "<think>", "</think>", "<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>",
-      "<arg_value>", "</arg_value>", "get_weather", "noop\n", "city", "days", "42", "a \"b\"", "\n",
-      " ", "<", "</arg", "{\"a\": 1}", "\xE4\xBD", "<|user|>", "<answer>", "</answer>", "<|begin_of_box|>"};
+      "<think>",    "</think>",    "<tool_call>",  "</tool_call>",    "<arg_key>",
+      "</arg_key>", "<arg_value>", "</arg_value>", "get_weather",     "noop\n",
+      "city",       "days",        "42",           "a \"b\"",         "\n",
+      " ",          "<",           "</arg",        "{\"a\": 1}",      "\xE4\xBD",
+      "<|user|>",   "<answer>",    "</answer>",    "<|begin_of_box|>"};
   Random random(3);
   for (int round = 0; round < 4000; ++round) {
     std::string output;
     for (uint64_t n = random.below(16); n > 0; --n) {
-      output += random.below(4) == 0 ? weather(soup[random.below(soup.size())], "v") : soup[random.below(soup.size())];
+      output += random.below(4) == 0 ? weather(soup[random.below(soup.size())], "v")
+                                     : soup[random.below(soup.size())];
     }
     const StartState start = static_cast<StartState>(random.below(3));
     SCOPED_TRACE(output);

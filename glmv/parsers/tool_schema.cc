@@ -21,18 +21,18 @@ struct TypeName {
 
 // JSON schema's names first, then what people write instead.
 constexpr TypeName kTypeNames[] = {
-    {"null", true, kNullType},        {"integer", true, kIntegerType},
-    {"number", true, kNumberType},    {"boolean", true, kBooleanType},
-    {"object", true, kObjectType},    {"array", true, kArrayType},
-    {"string", true, kStringType},    {"str", true, kStringType},
-    {"text", true, kStringType},      {"varchar", true, kStringType},
-    {"char", true, kStringType},      {"enum", true, kStringType},
-    {"int", false, kIntegerType},     {"uint", false, kIntegerType},
-    {"long", false, kIntegerType},    {"short", false, kIntegerType},
+    {"null", true, kNullType},         {"integer", true, kIntegerType},
+    {"number", true, kNumberType},     {"boolean", true, kBooleanType},
+    {"object", true, kObjectType},     {"array", true, kArrayType},
+    {"string", true, kStringType},     {"str", true, kStringType},
+    {"text", true, kStringType},       {"varchar", true, kStringType},
+    {"char", true, kStringType},       {"enum", true, kStringType},
+    {"int", false, kIntegerType},      {"uint", false, kIntegerType},
+    {"long", false, kIntegerType},     {"short", false, kIntegerType},
     {"unsigned", false, kIntegerType}, {"float", false, kNumberType},
-    {"double", true, kNumberType},    {"bool", true, kBooleanType},
-    {"dict", false, kObjectType},     {"list", false, kArrayType},
-    {"arr", false, kArrayType},       {"sequence", true, kArrayType},
+    {"double", true, kNumberType},     {"bool", true, kBooleanType},
+    {"dict", false, kObjectType},      {"list", false, kArrayType},
+    {"arr", false, kArrayType},        {"sequence", true, kArrayType},
 };
 
 ArgumentTypes named_type(const Json& name) {
@@ -161,8 +161,8 @@ std::string argument_json(std::string_view text, ArgumentTypes types) {
   if (has(kStringType) && !has(kObjectType) && !has(kArrayType)) return json_string(text);
   const Result<Json> json = parse_json(text, "argument");
   const bool any = !has(kStringType);  // nothing but JSON fits, or no type does
-  if (json && (any || (has(kObjectType) && json->is_object()) ||
-               (has(kArrayType) && json->is_array()))) {
+  if (json &&
+      (any || (has(kObjectType) && json->is_object()) || (has(kArrayType) && json->is_array()))) {
     return spaced_json(*json);
   }
   return json_string(text);

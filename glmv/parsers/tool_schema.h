@@ -1,6 +1,6 @@
 #pragma once
-// The declared functions of a request, as far as reading their calls needs them: names, and the JSON
-// types that each argument may have.
+// The declared functions of a request, as far as reading their calls needs them: names, and the
+// JSON types that each argument may have.
 
 #include <cstdint>
 #include <map>
@@ -45,8 +45,9 @@ class ToolSchemas {
 // names none.
 ArgumentTypes schema_types(const Json& schema);
 
-// The text of an argument as JSON text, read as the first of null, integer, number, boolean, object,
-// array, string that the types have and the text fits; else as JSON if it is any, else as a string.
+// The text of an argument as JSON text, read as the first of null, integer, number, boolean,
+// object, array, string that the types have and the text fits; else as JSON if it is any, else as a
+// string.
 std::string argument_json(std::string_view text, ArgumentTypes types);
 
 // Inside of a JSON string, without the quotes. Bytes that need no escape pass, whatever they are.

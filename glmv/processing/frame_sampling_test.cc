@@ -55,12 +55,13 @@ TEST(FrameSampling, GoldensOfTheReference) {
   for (const Json& row : golden_lines("frame_sampling.jsonl")) {
     if (!row.contains("fps")) continue;
     const VideoInfo video{row["n"], row["fps"], row["duration"].get<double>()};
-    for (const auto& [style, key] : {std::pair{VideoStyle::kGlm4v, "glm4v"},
-                                     std::pair{VideoStyle::kGlm46v, "glm46v"}}) {
+    for (const auto& [style, key] :
+         {std::pair{VideoStyle::kGlm4v, "glm4v"}, std::pair{VideoStyle::kGlm46v, "glm46v"}}) {
       const auto indices = sample_frames(video, style);
       ASSERT_TRUE(indices);
       int64_t sum = 0;
-      for (size_t i = 0; i < indices->size(); ++i) sum += (*indices)[i] * static_cast<int64_t>(i + 1);
+      for (size_t i = 0; i < indices->size(); ++i)
+        sum += (*indices)[i] * static_cast<int64_t>(i + 1);
       EXPECT_EQ(indices->size(), row[key]["count"].get<size_t>()) << row.dump();
       EXPECT_EQ(sum, row[key]["weighted_sum"].get<int64_t>()) << row.dump();
     }

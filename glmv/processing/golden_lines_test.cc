@@ -23,6 +23,8 @@ std::vector<Json> golden_lines(const std::string& name) {
   return rows;
 }
 
-TEST(GoldenLines, MissingFilesAreNoticed) { EXPECT_THROW(golden_lines("no.jsonl"), std::runtime_error); }
+TEST(GoldenLines, MissingFilesAreNoticed) {
+  EXPECT_THROW(golden_lines("no.jsonl"), std::runtime_error);
+}
 
 }  // namespace glmv::processing

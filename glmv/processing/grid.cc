@@ -32,12 +32,13 @@ Result<FrameSize> smart_resize(int64_t num_frames, int64_t height, int64_t width
     height = static_cast<int64_t>(static_cast<double>(height) * scale);
     width = static_cast<int64_t>(static_cast<double>(width) * scale);
   }
-  const double ratio = static_cast<double>(std::max(height, width)) /
-                       static_cast<double>(std::min(height, width));
+  const double ratio =
+      static_cast<double>(std::max(height, width)) / static_cast<double>(std::min(height, width));
   if (ratio > kMaxAspectRatio) {
-    return invalid_argument("{} x {} pixels: one side is {:.0f} times the other, the limit is {:.0f};"
-                            " cut the picture into parts",
-                            original_width, original_height, ratio, kMaxAspectRatio);
+    return invalid_argument(
+        "{} x {} pixels: one side is {:.0f} times the other, the limit is {:.0f};"
+        " cut the picture into parts",
+        original_width, original_height, ratio, kMaxAspectRatio);
   }
   FrameSize size{round_to(height, factor), round_to(width, factor)};
   const int64_t rounded_frames = round_to(num_frames, limits.temporal_factor);

@@ -29,8 +29,10 @@ TEST(SmartResize, Pictures) {
 
 TEST(SmartResize, Videos) {
   // frames, width, height -> width, height.
-  const int64_t cases[][5] = {{20, 1920, 1080, 1932, 1092}, {600, 1920, 1080, 364, 196},
-                              {600, 640, 360, 364, 196},    {2, 640, 360, 644, 364},
+  const int64_t cases[][5] = {{20, 1920, 1080, 1932, 1092},
+                              {600, 1920, 1080, 364, 196},
+                              {600, 640, 360, 364, 196},
+                              {2, 640, 360, 644, 364},
                               {640, 1280, 720, 336, 196}};
   for (const auto& [n, w, h, out_w, out_h] : cases) {
     const auto size = smart_resize(n, h, w, kVideoLimits);

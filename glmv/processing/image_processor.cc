@@ -19,7 +19,8 @@ constexpr int64_t kMaxThreads = 8;
 int64_t num_helpers(int64_t pixels, int64_t block_rows) {
   const auto cores = std::max<int64_t>(1, std::ssize(allowed_cpus()));
   return std::clamp<int64_t>(std::min({pixels / kPixelsPerThread, cores, kMaxThreads, block_rows}),
-                             1, kMaxThreads) - 1;
+                             1, kMaxThreads) -
+         1;
 }
 
 std::vector<std::jthread> start_helpers(FramePatches& patches, int64_t num,
@@ -34,10 +35,7 @@ std::vector<std::jthread> start_helpers(FramePatches& patches, int64_t num,
 }  // namespace
 
 PatchBuilder::PatchBuilder(const MediaConfig& config, int64_t num_frames, FrameSize size)
-    : config_(config),
-      normalizer_(config),
-      num_frames_(num_frames),
-      size_(size) {}
+    : config_(config), normalizer_(config), num_frames_(num_frames), size_(size) {}
 
 Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind kind,
                                           int64_t num_frames, int64_t width, int64_t height,
@@ -78,19 +76,21 @@ Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind k
 Result<std::unique_ptr<FramePatches>> PatchBuilder::next_frame(const media::ImageView& frame) {
   GLMV_CHECK(num_added_ < num_frames_);
   if (frame.width != medium_.width || frame.height != medium_.height) {
-    return invalid_argument("frame {} has {} x {} pixels, the first one {} x {}; give frames of one"
-                            " size", num_added_, frame.width, frame.height, medium_.width,
-                            medium_.height);
+    return invalid_argument(
+        "frame {} has {} x {} pixels, the first one {} x {}; give frames of one"
+        " size",
+        num_added_, frame.width, frame.height, medium_.width, medium_.height);
   }
   const int64_t temporal = config_.temporal_patch_size;
   const int64_t tau = num_added_ % temporal;
   // The last frame also fills what is missing of its slice.
   const bool last = num_added_ + 1 == num_frames_;
   const Grid& grid = medium_.grid;
-  const PatchLayout layout{config_.patch_size, config_.merge_size, temporal, grid.h, grid.w, tau,
-                           last ? temporal : tau + 1};
-  float* slice = medium_.patches.data() + num_added_ / temporal * grid.h * grid.w *
-                 layout.patch_dim();
+  const PatchLayout layout{
+      config_.patch_size,       config_.merge_size, temporal, grid.h, grid.w, tau,
+      last ? temporal : tau + 1};
+  float* slice =
+      medium_.patches.data() + num_added_ / temporal * grid.h * grid.w * layout.patch_dim();
   ++num_added_;
   return std::make_unique<FramePatches>(frame, normalizer_, layout, slice);
 }

@@ -28,8 +28,8 @@ class PatchBuilder {
   // Frames in order; invalid_argument when the size differs from the first one's.
   Result<void> add(const media::ImageView& frame);
 
-  // The next frame for threads of the caller's, who runs FramePatches::work() to its end; the builder
-  // may be moved meanwhile, not destroyed. Errors as add().
+  // The next frame for threads of the caller's, who runs FramePatches::work() to its end; the
+  // builder may be moved meanwhile, not destroyed. Errors as add().
   Result<std::unique_ptr<FramePatches>> next_frame(const media::ImageView& frame);
 
   // After num_frames calls of add or next_frame. Timestamps are left empty.

@@ -63,11 +63,11 @@ TEST(PatchBuilder, SpecifiedVector) {
   ASSERT_EQ(medium.patches.size(), 48u * 1176);
   const auto at = [&](size_t row, size_t column) { return medium.patches[row * 1176 + column]; };
   const std::tuple<size_t, size_t, double> expected[] = {
-      {0, 0, -1.792263},  {0, 1, -1.748467},   {0, 2, -1.660877},   {0, 3, -1.587885},
-      {0, 196, -1.792263}, {0, 199, -1.587885}, {0, 392, -1.301864}, {0, 393, -1.241833},
-      {1, 0, -0.726577},  {1, 1, -0.653585},   {1, 2, -0.580593},   {2, 0, 0.061738},
-      {2, 1, 0.236919},   {2, 2, 0.324509},    {4, 0, 0.353706},    {4, 1, 0.426698},
-      {4, 2, 0.514289},   {47, 1173, 0.396829}, {47, 1174, 0.467929}, {47, 1175, 0.624350}};
+      {0, 0, -1.792263},   {0, 1, -1.748467},    {0, 2, -1.660877},    {0, 3, -1.587885},
+      {0, 196, -1.792263}, {0, 199, -1.587885},  {0, 392, -1.301864},  {0, 393, -1.241833},
+      {1, 0, -0.726577},   {1, 1, -0.653585},    {1, 2, -0.580593},    {2, 0, 0.061738},
+      {2, 1, 0.236919},    {2, 2, 0.324509},     {4, 0, 0.353706},     {4, 1, 0.426698},
+      {4, 2, 0.514289},    {47, 1173, 0.396829}, {47, 1174, 0.467929}, {47, 1175, 0.624350}};
   for (const auto& [row, column, value] : expected) {
     EXPECT_NEAR(at(row, column), value, 1e-6) << row << "," << column;
   }
@@ -89,8 +89,7 @@ TEST(PatchBuilder, GoldensOfTheReference) {
     for (int f = 0; f < std::max(num_frames, 1); ++f) {
       frames.push_back(test_picture(row["width"], row["height"], f));
     }
-    const Medium medium =
-        build(config, num_frames ? MediaKind::kVideo : MediaKind::kImage, frames);
+    const Medium medium = build(config, num_frames ? MediaKind::kVideo : MediaKind::kImage, frames);
     EXPECT_EQ(medium.grid, (Grid{row["grid"][0], row["grid"][1], row["grid"][2]}));
     double sum = 0, squares = 0, ordered = 0;
     for (size_t i = 0; i < medium.patches.size(); ++i) {
@@ -135,7 +134,8 @@ TEST(PatchBuilder, LargeFramesOnThreadsEqualTheSmallPath) {
 // A decoder in small: the rows come in pieces, on another thread or before finish() at the latest.
 TEST(PictureReader, PatchesOfAPictureThatIsBeingDecoded) {
   const MediaConfig config;
-  for (const auto& [width, height] : {std::pair{1400, 1000}, std::pair{850, 3000}, std::pair{90, 60}}) {
+  for (const auto& [width, height] :
+       {std::pair{1400, 1000}, std::pair{850, 3000}, std::pair{90, 60}}) {
     const media::Image picture = test_picture(width, height);
     const Medium want = build(config, MediaKind::kImage, {picture});
     media::Image arriving{width, height, media::PixelBytes(picture.data.size(), 0)};
@@ -143,7 +143,8 @@ TEST(PictureReader, PatchesOfAPictureThatIsBeingDecoded) {
     reader.start(arriving);
     for (int y = 0; y < height; y += 16) {
       const int end = std::min(y + 16, height);
-      std::copy(picture.pixel(0, y), picture.pixel(0, y) + (end - y) * width * 3, arriving.pixel(0, y));
+      std::copy(picture.pixel(0, y), picture.pixel(0, y) + (end - y) * width * 3,
+                arriving.pixel(0, y));
       reader.progress().set(end);
     }
     const auto got = reader.finish(arriving);
@@ -179,7 +180,8 @@ TEST(PatchBuilder, OtherPatchSizesAndSteps) {
       config.patch_size = side;
       config.do_normalize = normalizes;
       config.do_resize = false;
-      const media::Image picture = test_picture(static_cast<int>(side) * 4, static_cast<int>(side) * 2);
+      const media::Image picture =
+          test_picture(static_cast<int>(side) * 4, static_cast<int>(side) * 2);
       const Medium medium = build(config, MediaKind::kImage, {picture});
       const NormalizeTable table = make_normalize_table(config);
       const auto at = [&](int64_t patch, int c, int tau, int64_t y, int64_t x) {
@@ -210,8 +212,7 @@ TEST(PatchBuilder, MaxPixelsLowersTheBudgetPerFrame) {
   EXPECT_EQ(build({}, MediaKind::kImage, {picture}, 1'000'000'000).grid,
             build({}, MediaKind::kImage, {picture}).grid);
   EXPECT_EQ(build({}, MediaKind::kImage, {picture}, 1).grid, (Grid{1, 2, 2}));
-  const Medium video =
-      build({}, MediaKind::kVideo, {picture, picture, picture, picture}, 100'000);
+  const Medium video = build({}, MediaKind::kVideo, {picture, picture, picture, picture}, 100'000);
   EXPECT_EQ(video.grid, (Grid{2, small.grid.h, small.grid.w}));
 }
 

@@ -49,7 +49,8 @@ TEST(MediaDigest, EveryPartCounts) {
 // Published for routers and other processes: it must never change.
 TEST(MediaDigest, AFixedValue) {
   Medium medium = medium_of({1, 2, 2}, 4);
-  EXPECT_EQ(media_digest(medium).hex(), "313856bfe5cf941eb45fb8822fb59dd5790826433fdab04f41e431bd1b5857ac");
+  EXPECT_EQ(media_digest(medium).hex(),
+            "313856bfe5cf941eb45fb8822fb59dd5790826433fdab04f41e431bd1b5857ac");
 }
 
 }  // namespace

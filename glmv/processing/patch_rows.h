@@ -49,8 +49,8 @@ class FramePatches {
                const PatchLayout& layout, float* slice);
 
   // Resizes, normalises and cuts rows of blocks until none is left; called by any number of threads
-  // at once. With `progress` each waits for the pixels that it needs, and returns when they will never
-  // come; the patches are whole when all threads have returned.
+  // at once. With `progress` each waits for the pixels that it needs, and returns when they will
+  // never come; the patches are whole when all threads have returned.
   void work(const media::RowProgress* progress = nullptr);
 
  private:

@@ -46,17 +46,16 @@ TEST(SliceTimes, FirstFrameOfEachPair) {
 
 TEST(ExpandPlaceholders, PicturesAndVideosInTextOrder) {
   const std::vector<Medium> media{video(2, 2, 4, {0.0, 0.5}), picture(4, 6), picture(2, 2)};
-  const auto out = expand_placeholders("a<|image|>b<|video|>c<|image|>", media, {},
-                                       VideoStyle::kGlm46v, 2);
+  const auto out =
+      expand_placeholders("a<|image|>b<|video|>c<|image|>", media, {}, VideoStyle::kGlm46v, 2);
   ASSERT_TRUE(out) << out.error().message;
-  const std::string frame =
-      "<|begin_of_image|>" + repeat("<|image|>", 2) + "<|end_of_image|>";
+  const std::string frame = "<|begin_of_image|>" + repeat("<|image|>", 2) + "<|end_of_image|>";
   EXPECT_EQ(out->text, "a" + repeat("<|image|>", 6) + "b" + frame + "0.0 seconds" + frame +
                            "0.5 seconds" + "c" + repeat("<|image|>", 1));
   EXPECT_THAT(out->order, ElementsAre(1, 0, 2));
   EXPECT_EQ(out->num_image_tokens, 6 + 4 + 1);
-  const auto integers = expand_placeholders("<|video|>", std::span(media).first(1), {},
-                                            VideoStyle::kGlm4v, 2);
+  const auto integers =
+      expand_placeholders("<|video|>", std::span(media).first(1), {}, VideoStyle::kGlm4v, 2);
   EXPECT_EQ(integers->text, frame + "0" + frame + "0");
 }
 

@@ -53,8 +53,10 @@ Result<Positions> compute_positions(std::span<const uint8_t> types, std::span<co
     const Grid* grid = (video ? video_slices : image_slices).next();
     const char* kind = video ? "video" : "picture";
     if (!grid) {
-      return invalid_argument("media tokens at {} belong to no {}: there are more runs of media"
-                              " tokens than media", begin, kind);
+      return invalid_argument(
+          "media tokens at {} belong to no {}: there are more runs of media"
+          " tokens than media",
+          begin, kind);
     }
     const int64_t h = grid->h / merge, w = grid->w / merge;
     if (length != h * w) {
@@ -85,8 +87,7 @@ Result<void> set_position_ids(ModelInput& input, int64_t merge) {
   for (const Medium& medium : input.media) {
     (medium.kind == MediaKind::kImage ? images : videos).push_back(medium.grid);
   }
-  GLMV_ASSIGN(Positions positions,
-              compute_positions(input.mm_token_types, images, videos, merge));
+  GLMV_ASSIGN(Positions positions, compute_positions(input.mm_token_types, images, videos, merge));
   input.position_ids = std::move(positions.ids);
   input.rope_delta = positions.delta;
   return {};

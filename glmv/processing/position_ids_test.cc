@@ -18,7 +18,8 @@ std::vector<uint8_t> types(std::initializer_list<std::pair<int, int>> runs) {
 }
 
 TEST(PositionIds, TextAndPicture) {
-  const auto p = compute_positions(types({{0, 4}, {1, 6}, {0, 3}}), std::vector{Grid{1, 4, 6}}, {}, 2);
+  const auto p =
+      compute_positions(types({{0, 4}, {1, 6}, {0, 3}}), std::vector{Grid{1, 4, 6}}, {}, 2);
   ASSERT_TRUE(p);
   EXPECT_THAT(p->ids[0], ElementsAre(0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 7, 8, 9));
   EXPECT_THAT(p->ids[1], ElementsAre(0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 7, 8, 9));
@@ -37,7 +38,8 @@ TEST(PositionIds, Video) {
 }
 
 TEST(PositionIds, SingleColumnHasNoDelta) {
-  const auto p = compute_positions(types({{0, 2}, {1, 4}, {0, 2}}), std::vector{Grid{1, 8, 2}}, {}, 2);
+  const auto p =
+      compute_positions(types({{0, 2}, {1, 4}, {0, 2}}), std::vector{Grid{1, 8, 2}}, {}, 2);
   EXPECT_THAT(p->ids[1], ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
   EXPECT_THAT(p->ids[0], ElementsAre(0, 1, 2, 2, 2, 2, 6, 7));
   EXPECT_EQ(p->delta, 0);
@@ -52,8 +54,9 @@ TEST(PositionIds, TextOnlyAndEmpty) {
 
 TEST(PositionIds, MismatchesAreErrors) {
   const std::vector grid{Grid{1, 4, 4}};
-  EXPECT_THAT(compute_positions(types({{1, 8}}), std::vector{grid[0], grid[0]}, {}, 2).error().message,
-              HasSubstr("adjacent_media"));
+  EXPECT_THAT(
+      compute_positions(types({{1, 8}}), std::vector{grid[0], grid[0]}, {}, 2).error().message,
+      HasSubstr("adjacent_media"));
   EXPECT_THAT(compute_positions(types({{1, 3}}), grid, {}, 2).error().message,
               HasSubstr("placeholder_mismatch"));
   EXPECT_THAT(compute_positions(types({{0, 3}}), grid, {}, 2).error().message,
@@ -80,7 +83,8 @@ TEST(PositionIds, GoldensOfTheReference) {
     EXPECT_EQ(p->delta, row["delta"].get<int>());
     for (size_t axis = 0; axis < 3; ++axis) {
       uint64_t hash = 0;
-      for (int32_t id : p->ids[axis]) hash = (hash * 1000003 + static_cast<uint64_t>(id)) % 2147483647;
+      for (int32_t id : p->ids[axis])
+        hash = (hash * 1000003 + static_cast<uint64_t>(id)) % 2147483647;
       EXPECT_EQ(hash, row["hash"][axis].get<uint64_t>()) << row.dump();
     }
     ++checked;

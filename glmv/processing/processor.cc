@@ -113,13 +113,13 @@ struct Processor::Impl {
     const int64_t max_pixels = max_pixels_of(part, options, media);
     if (part.detail == text::Detail::kOriginal) {
       const int64_t factor = media.patch_size * media.merge_size;
-      media.max_pixels = std::max(
-          media.max_pixels, kOriginalTokens * factor * factor * media.temporal_patch_size);
+      media.max_pixels =
+          std::max(media.max_pixels, kOriginalTokens * factor * factor * media.temporal_patch_size);
     }
     if (!part.pixels.empty()) {
       const media::ImageView view = view_of(part.pixels[0]);
-      GLMV_ASSIGN(PatchBuilder builder, PatchBuilder::create(media, MediaKind::kImage, 1, view.width,
-                                                             view.height, max_pixels));
+      GLMV_ASSIGN(PatchBuilder builder, PatchBuilder::create(media, MediaKind::kImage, 1,
+                                                             view.width, view.height, max_pixels));
       GLMV_RETURN_IF_ERROR(builder.add(view));
       return std::move(builder).finish();
     }
@@ -172,9 +172,9 @@ Result<Processor> Processor::load(const std::filesystem::path& dir) {
   const int32_t image_token = tokenizer.token_id(kImageToken).value_or(-1);
   const int32_t video_start = tokenizer.token_id(kVideoStart).value_or(-1);
   const int32_t video_end = tokenizer.token_id(kVideoEnd).value_or(-1);
-  return Processor(std::make_unique<const Impl>(Impl{std::move(tokenizer), std::move(chat_template),
-                                                     std::move(config), image_token, video_start,
-                                                     video_end}));
+  return Processor(
+      std::make_unique<const Impl>(Impl{std::move(tokenizer), std::move(chat_template),
+                                        std::move(config), image_token, video_start, video_end}));
 }
 
 Result<Medium> Processor::prepare(const DecodedMedium& medium, int64_t max_pixels) const {
@@ -194,16 +194,14 @@ Result<Medium> Processor::prepare(const DecodedMedium& medium, int64_t max_pixel
 
 Result<ModelInput> Processor::process(std::span<const text::Message> messages,
                                       const PromptOptions& options) const {
-  GLMV_ASSIGN(const text::Rendered rendered,
-              impl_->chat_template.render(messages, options.render));
+  GLMV_ASSIGN(const text::Rendered rendered, impl_->chat_template.render(messages, options.render));
   std::vector<Medium> media;
   for (size_t m = 0; m < messages.size(); ++m) {
     for (size_t p = 0; p < messages[m].content.size(); ++p) {
       const text::ContentPart& part = messages[m].content[p];
       if (part.kind == text::PartKind::kText) continue;
-      auto medium = part.kind == text::PartKind::kImage
-                        ? impl_->load_image(part, options)
-                        : impl_->load_video(part, options);
+      auto medium = part.kind == text::PartKind::kImage ? impl_->load_image(part, options)
+                                                        : impl_->load_video(part, options);
       if (!medium) return in_context(fmt::format("messages[{}].content[{}]", m, p), medium.error());
       media.push_back(std::move(*medium));
     }
@@ -214,8 +212,7 @@ Result<ModelInput> Processor::process(std::span<const text::Message> messages,
 Result<ModelInput> Processor::process_decoded(std::span<const text::Message> messages,
                                               std::span<const DecodedMedium> media,
                                               const PromptOptions& options) const {
-  GLMV_ASSIGN(const text::Rendered rendered,
-              impl_->chat_template.render(messages, options.render));
+  GLMV_ASSIGN(const text::Rendered rendered, impl_->chat_template.render(messages, options.render));
   std::vector<Medium> prepared;
   for (size_t i = 0; i < media.size(); ++i) {
     auto medium = prepare(media[i], options.max_pixels);
@@ -228,8 +225,8 @@ Result<ModelInput> Processor::process_decoded(std::span<const text::Message> mes
 Result<ModelInput> Processor::assemble(const std::string& text, std::vector<Medium> media,
                                        std::span<const text::ByteRange> untrusted) const {
   const int64_t merge = merge_size();
-  GLMV_ASSIGN(const Expanded expanded, expand_placeholders(text, media, untrusted,
-                                                           impl_->config.timestamps, merge));
+  GLMV_ASSIGN(const Expanded expanded,
+              expand_placeholders(text, media, untrusted, impl_->config.timestamps, merge));
   ModelInput input;
   GLMV_ASSIGN(input.input_ids,
               impl_->tokenizer.encode(expanded.text, {.untrusted = expanded.untrusted}));

@@ -33,8 +33,8 @@ struct PromptOptions {
 // A picture or the frames of a video, decoded.
 struct DecodedMedium {
   MediaKind kind = MediaKind::kImage;
-  std::vector<media::Image> frames;      // one for an image
-  std::vector<double> frame_times_s;     // videos: per frame (empty: i / 24)
+  std::vector<media::Image> frames;   // one for an image
+  std::vector<double> frame_times_s;  // videos: per frame (empty: i / 24)
 };
 
 class Processor {

@@ -194,8 +194,7 @@ Result<ProcessorConfig> read_processor_config(const std::filesystem::path& dir) 
   }
   if (video) {
     GLMV_ASSIGN(config.video, parse_media_config(*video, config.video, config.video_origin));
-    GLMV_RETURN_IF_ERROR(
-        Reader(*video, config.video_origin).number("fps", config.sampling_fps));
+    GLMV_RETURN_IF_ERROR(Reader(*video, config.video_origin).number("fps", config.sampling_fps));
   }
   if (config.video.patch_dim() != config.image.patch_dim() ||
       config.video.merge_size != config.image.merge_size) {
@@ -207,8 +206,8 @@ Result<ProcessorConfig> read_processor_config(const std::filesystem::path& dir) 
                         pointer(files.video)};
   config.timestamps = find_style(
       {"processor_class", "image_processor_type", "video_processor_type"}, objects, files);
-  config.sampling = find_style(
-      {"video_processor_type", "processor_class", "image_processor_type"}, objects, files);
+  config.sampling = find_style({"video_processor_type", "processor_class", "image_processor_type"},
+                               objects, files);
   return config;
 }
 

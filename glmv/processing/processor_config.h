@@ -14,8 +14,8 @@ namespace glmv::processing {
 
 // One media processor; defaults are those of transformers' classes.
 struct MediaConfig {
-  int64_t min_pixels = 112 * 112;                    // size.shortest_edge, an area times frames
-  int64_t max_pixels = int64_t{28} * 28 * 15000;     // size.longest_edge
+  int64_t min_pixels = 112 * 112;                 // size.shortest_edge, an area times frames
+  int64_t max_pixels = int64_t{28} * 28 * 15000;  // size.longest_edge
   int64_t patch_size = 14;
   int64_t temporal_patch_size = 2;
   int64_t merge_size = 2;

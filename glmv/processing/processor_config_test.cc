@@ -92,7 +92,8 @@ TEST_F(ProcessorConfigTest, StyleFallsBackToTheModelType) {
 }
 
 TEST_F(ProcessorConfigTest, FlagsAndScalars) {
-  write("preprocessor_config.json", R"({"do_resize": false, "do_normalize": false, "image_mean": 0.5,
+  write("preprocessor_config.json",
+        R"({"do_resize": false, "do_normalize": false, "image_mean": 0.5,
     "image_std": null, "merge_size": 1, "patch_size": 16, "resample": 3})");
   const MediaConfig image = read().image;
   EXPECT_FALSE(image.do_resize);

@@ -73,8 +73,8 @@ int64_t count(const ModelInput& input, int type) {
 
 TEST_F(ProcessorTest, PicturesInAPrompt) {
   const Processor processor = load("glm45v", "glm4v_moe");
-  const auto input =
-      processor.process(user({picture_part(), text_part("and"), picture_part(), text_part("?")}), {});
+  const auto input = processor.process(
+      user({picture_part(), text_part("and"), picture_part(), text_part("?")}), {});
   ASSERT_TRUE(input) << input.error().message;
   ASSERT_EQ(input->media.size(), 2u);
   const Grid grid = input->media[0].grid;
@@ -91,8 +91,9 @@ TEST_F(ProcessorTest, PicturesInAPrompt) {
 }
 
 TEST_F(ProcessorTest, VideosOfFrames) {
-  for (const auto& [model, second] : {std::pair{"glm4v", "<|end_of_image|>0<|begin_of_image|>"},
-                                      std::pair{"glm_ocr", "<|end_of_image|>0.5 seconds<|end_of_"}}) {
+  for (const auto& [model, second] :
+       {std::pair{"glm4v", "<|end_of_image|>0<|begin_of_image|>"},
+        std::pair{"glm_ocr", "<|end_of_image|>0.5 seconds<|end_of_"}}) {
     const Processor processor = load("glm45v", model);
     const auto input = processor.process(user({video_part(3), text_part("?")}), {});
     ASSERT_TRUE(input) << input.error().message;
@@ -141,12 +142,13 @@ RgbPixels pixels_of(const std::string& source) {
   return {owner->image.width, owner->image.height, {owner, owner->image.data.data()}};
 }
 
-// What a server decodes elsewhere and hands in gives what reading the source gives: with and without
-// the threads that read a JPEG while it is decoded.
+// What a server decodes elsewhere and hands in gives what reading the source gives: with and
+// without the threads that read a JPEG while it is decoded.
 TEST_F(ProcessorTest, PixelsOfAPartGiveTheSamePatchesAsItsSource) {
   const Processor processor = load("glm45v", "glm4v_moe");
   for (const char* name : {"rgb_420.jpg", "rgb.png", "exif_6.jpg", "cmyk.jpg", "lossy.webp"}) {
-    const text::ContentPart from_source = picture_part((kRoot / "tests/golden/media" / name).string());
+    const text::ContentPart from_source =
+        picture_part((kRoot / "tests/golden/media" / name).string());
     text::ContentPart from_pixels = from_source;
     from_pixels.pixels = {pixels_of(from_source.source)};
     from_pixels.source = "/no/such.png";

@@ -14,7 +14,9 @@ constexpr int kNibbleOfColumn[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 class AwqWeight final : public QuantizedWeight {
  public:
   AwqWeight(kernels::PackedShape shape, at::Tensor qweight, at::Tensor qzeros, at::Tensor scales)
-      : QuantizedWeight(shape), qweight_(std::move(qweight)), qzeros_(std::move(qzeros)),
+      : QuantizedWeight(shape),
+        qweight_(std::move(qweight)),
+        qzeros_(std::move(qzeros)),
         scales_(std::move(scales)) {}
 
   void read(int64_t begin, int64_t n, QuantizedRows& rows) const override {
@@ -34,8 +36,7 @@ class AwqWeight final : public QuantizedWeight {
 
  private:
   // Columns [begin, begin + n) of a packed matrix [num, out/8], as out[r, k].
-  void unpack(const at::Tensor& packed, int64_t num, int64_t begin, int64_t n,
-              uint8_t* out) const {
+  void unpack(const at::Tensor& packed, int64_t num, int64_t begin, int64_t n, uint8_t* out) const {
     const auto* words = reinterpret_cast<const uint32_t*>(packed.const_data_ptr<int32_t>());
     const int64_t width = shape_.out / 8;
     int64_t k = 0;
@@ -55,8 +56,7 @@ class AwqWeight final : public QuantizedWeight {
     for (; k < num; ++k) {
       for (int64_t r = 0; r < n; ++r) {
         const int64_t column = begin + r;
-        out[r * num + k] =
-            words[k * width + column / 8] >> (4 * kNibbleOfColumn[column % 8]) & 15;
+        out[r * num + k] = words[k * width + column / 8] >> (4 * kNibbleOfColumn[column % 8]) & 15;
       }
     }
   }
@@ -70,19 +70,22 @@ class AwqWeight final : public QuantizedWeight {
 Result<QuantizedWeightPtr> read_awq(tensor::WeightSource& source, const std::string& name) {
   GLMV_ASSIGN(const at::Tensor qweight, source.take_stored(name + ".qweight", {at::kInt}, 2));
   GLMV_ASSIGN(const at::Tensor qzeros, source.take_stored(name + ".qzeros", {at::kInt}, 2));
-  GLMV_ASSIGN(const at::Tensor scales, source.take_stored(
-      name + ".scales", {at::kHalf, at::kBFloat16, at::kFloat}, 2));
+  GLMV_ASSIGN(const at::Tensor scales,
+              source.take_stored(name + ".scales", {at::kHalf, at::kBFloat16, at::kFloat}, 2));
   const int64_t in = qweight.size(0);
   const int64_t out = qweight.size(1) * 8;
   const int64_t groups = qzeros.size(0);
   if (groups == 0 || in % groups != 0 || qzeros.size(1) != qweight.size(1)) {
-    return invalid_argument("tensor \"{}.qzeros\" [{}, {}] does not fit qweight [{}, {}]: the "
-                            "groups must divide the inputs and the columns be the same", name,
-                            groups, qzeros.size(1), in, qweight.size(1));
+    return invalid_argument(
+        "tensor \"{}.qzeros\" [{}, {}] does not fit qweight [{}, {}]: the "
+        "groups must divide the inputs and the columns be the same",
+        name, groups, qzeros.size(1), in, qweight.size(1));
   }
   if (scales.size(0) != groups || scales.size(1) != out) {
-    return invalid_argument("tensor \"{}.scales\" has shape [{}, {}], qweight and qzeros imply "
-                            "[{}, {}]", name, scales.size(0), scales.size(1), groups, out);
+    return invalid_argument(
+        "tensor \"{}.scales\" has shape [{}, {}], qweight and qzeros imply "
+        "[{}, {}]",
+        name, scales.size(0), scales.size(1), groups, out);
   }
   GLMV_RETURN_IF_ERROR(check_finite(scales, name + ".scales"));
   return std::make_unique<AwqWeight>(

@@ -19,7 +19,9 @@ class PackQuantized final : public QuantizedWeight {
  public:
   PackQuantized(kernels::PackedShape shape, at::Tensor packed, at::Tensor scales, at::Tensor zeros,
                 std::vector<int64_t> input_order)
-      : QuantizedWeight(shape), packed_(std::move(packed)), scales_(std::move(scales)),
+      : QuantizedWeight(shape),
+        packed_(std::move(packed)),
+        scales_(std::move(scales)),
         zeros_(std::move(zeros)) {
     input_order_ = std::move(input_order);
   }
@@ -102,30 +104,32 @@ Result<QuantizedWeightPtr> read_pack_quantized(tensor::WeightSource& source,
   const int64_t per_word = 32 / bits;
   const int64_t groups = scales.size(1);
   if (packed.size(0) != out || in <= 0 || packed.size(1) != (in + per_word - 1) / per_word) {
-    return invalid_argument("tensor \"{}.weight_packed\" has shape [{}, {}], but weight_shape is "
-                            "[{}, {}] with {} bits each", name, packed.size(0), packed.size(1), out,
-                            in, bits);
+    return invalid_argument(
+        "tensor \"{}.weight_packed\" has shape [{}, {}], but weight_shape is "
+        "[{}, {}] with {} bits each",
+        name, packed.size(0), packed.size(1), out, in, bits);
   }
   if (scales.size(0) != out || groups == 0 || in % groups != 0) {
-    return invalid_argument("tensor \"{}.weight_scale\" has shape [{}, {}]: expected {} rows and a "
-                            "number of groups that divides {}", name, scales.size(0), groups, out,
-                            in);
+    return invalid_argument(
+        "tensor \"{}.weight_scale\" has shape [{}, {}]: expected {} rows and a "
+        "number of groups that divides {}",
+        name, scales.size(0), groups, out, in);
   }
   GLMV_RETURN_IF_ERROR(check_finite(scales, name + ".weight_scale"));
   at::Tensor zeros;
   if (source.has(name + ".weight_zero_point")) {
     GLMV_ASSIGN(zeros, source.take_stored(name + ".weight_zero_point", {at::kInt}, 2));
     if (zeros.size(0) != (out + per_word - 1) / per_word || zeros.size(1) != groups) {
-      return invalid_argument("tensor \"{}.weight_zero_point\" has shape [{}, {}], expected "
-                              "[{}, {}]", name, zeros.size(0), zeros.size(1),
-                              (out + per_word - 1) / per_word, groups);
+      return invalid_argument(
+          "tensor \"{}.weight_zero_point\" has shape [{}, {}], expected "
+          "[{}, {}]",
+          name, zeros.size(0), zeros.size(1), (out + per_word - 1) / per_word, groups);
     }
     zeros = zeros.contiguous();
   }
   std::vector<int64_t> order;
   if (source.has(name + ".weight_g_idx")) {
-    GLMV_ASSIGN(const at::Tensor g_idx,
-                source.take_stored(name + ".weight_g_idx", {at::kInt}, 1));
+    GLMV_ASSIGN(const at::Tensor g_idx, source.take_stored(name + ".weight_g_idx", {at::kInt}, 1));
     if (g_idx.size(0) != in) {
       return invalid_argument("tensor \"{}.weight_g_idx\" has {} entries for {} inputs", name,
                               g_idx.size(0), in);

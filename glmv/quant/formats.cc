@@ -75,8 +75,10 @@ std::pair<int64_t, int64_t> shape_of(const StoredWeight& weight) {
 
 Result<void> check_finite(const at::Tensor& values, const std::string& name) {
   if (values.isfinite().all().item<bool>()) return {};
-  return invalid_argument("tensor \"{}\" holds values that are no numbers; the file is damaged or "
-                          "was written by a failed quantiser", name);
+  return invalid_argument(
+      "tensor \"{}\" holds values that are no numbers; the file is damaged or "
+      "was written by a failed quantiser",
+      name);
 }
 
 Result<StoredWeight> read_quantized(WeightSource& source, const LinearSpec& spec) {

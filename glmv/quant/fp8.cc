@@ -57,8 +57,10 @@ Result<void> spread_scales(const at::Tensor& stored, const checkpoint::QuantConf
     weight.scales = stored;
     return {};
   }
-  return invalid_argument("tensor \"{}\" has shape [{}], which does not fit the weight [{}, {}]: "
-                          "expected {}", name, fmt::join(stored.sizes(), ", "), out, in, expected);
+  return invalid_argument(
+      "tensor \"{}\" has shape [{}], which does not fit the weight [{}, {}]: "
+      "expected {}",
+      name, fmt::join(stored.sizes(), ", "), out, in, expected);
 }
 
 }  // namespace
@@ -94,9 +96,10 @@ Result<Fp8WeightPtr> join_rows(std::vector<Fp8WeightPtr> parts, const std::strin
   std::vector<at::Tensor> codes, scales;
   for (const Fp8WeightPtr& part : parts) {
     if (part->in() != joined->in() || part->block != joined->block) {
-      return unsupported("\"{}\": its parts are quantised in different ways ([{}, {}] in blocks of "
-                         "{} inputs, [{}, {}] in blocks of {})", name, joined->out(), joined->in(),
-                         joined->block, part->out(), part->in(), part->block);
+      return unsupported(
+          "\"{}\": its parts are quantised in different ways ([{}, {}] in blocks of "
+          "{} inputs, [{}, {}] in blocks of {})",
+          name, joined->out(), joined->in(), joined->block, part->out(), part->in(), part->block);
     }
     // No value of any part's activations may be cut.
     joined->input_scale = std::max(joined->input_scale, part->input_scale);

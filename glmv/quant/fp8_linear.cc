@@ -131,8 +131,8 @@ class Fp8Linear final : public LinearMethod, public RangeProduct {
 }  // namespace
 
 Linear make_fp8(std::string name, Fp8Weight weight, at::Tensor bias, Activations activations) {
-  return Linear(std::move(name), std::make_shared<Fp8Linear>(std::move(weight), std::move(bias),
-                                                             activations));
+  return Linear(std::move(name),
+                std::make_shared<Fp8Linear>(std::move(weight), std::move(bias), activations));
 }
 
 }  // namespace glmv::quant

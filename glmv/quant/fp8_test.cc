@@ -26,8 +26,8 @@ at::Tensor random_codes(at::IntArrayRef shape) {
 
 Result<Linear> load(const Tensors& tensors, const LinearSpec& spec, const QuantConfig& config,
                     Activations activations = Activations::kFloat) {
-  auto source = tensors.source({.dtype = at::kFloat, .quantization = config,
-                                .activations = activations});
+  auto source =
+      tensors.source({.dtype = at::kFloat, .quantization = config, .activations = activations});
   auto linear = load_linear(source, spec);
   if (linear) {
     EXPECT_TRUE(source.leftovers().empty()) << source.leftovers().front();
@@ -38,13 +38,15 @@ Result<Linear> load(const Tensors& tensors, const LinearSpec& spec, const QuantC
 TEST(Fp8, PublishedVectors) {
   Tensors tensors;
   tensors.add("l.weight", at::tensor({100, 246, 126, 59, 121, 254, 97, 109}, at::kByte)
-                              .view({2, 4}).view(at::kFloat8_e4m3fn));
-  tensors.add("l.weight_scale", at::tensor({0.002227783203125, 0.006683349609375})
-                                    .view({2, 1}).to(at::kBFloat16));
+                              .view({2, 4})
+                              .view(at::kFloat8_e4m3fn));
+  tensors.add("l.weight_scale",
+              at::tensor({0.002227783203125, 0.006683349609375}).view({2, 1}).to(at::kBFloat16));
   const auto linear = load(tensors, {.name = "l", .in = 4, .out = 2}, kChannel);
   ASSERT_TRUE(linear) << linear.error().message;
-  const at::Tensor want = at::tensor({0.10693359375, -0.5, 1.0, 0.0030670166015625,
-                                      1.921875, -3.0, 0.240234375, 0.6953125}).view({2, 4});
+  const at::Tensor want = at::tensor({0.10693359375, -0.5, 1.0, 0.0030670166015625, 1.921875, -3.0,
+                                      0.240234375, 0.6953125})
+                              .view({2, 4});
   EXPECT_TRUE(dequantised(*linear).equal(want)) << dequantised(*linear);
 }
 
@@ -71,8 +73,7 @@ TEST_P(Fp8Scales, ProductsEqualTheDequantisedWeight) {
   tensors.add("l.weight", codes);
   tensors.add("l.weight_scale", scales);
   tensors.add("l.bias", bias);
-  const auto linear =
-      load(tensors, {.name = "l", .in = kIn, .out = kOut, .bias = true}, c.config);
+  const auto linear = load(tensors, {.name = "l", .in = kIn, .out = kOut, .bias = true}, c.config);
   ASSERT_TRUE(linear) << linear.error().message;
   EXPECT_TRUE(dequantised(*linear).equal(held.to(at::kBFloat16).to(at::kFloat)));
   for (const int64_t n : {1, 2, 5, 20, 40}) {
@@ -127,10 +128,11 @@ TEST(Fp8, PartsAreJoinedFusedWeightsCutAndOthersStay) {
   auto source = tensors.source({.dtype = at::kFloat, .quantization = kChannel});
   const auto gate = load_linear(source, {.name = "gate", .in = 32, .out = 40});
   const auto up = load_linear(source, {.name = "up", .in = 32, .out = 40});
-  const auto both = load_linear(source, {.name = "gate_up", .in = 32, .out = 80,
-                                         .pieces = {"gate", "up"}, .piece_rows = {40, 40}});
-  const auto cut = load_linear(source, {.name = "x", .in = 32, .out = 33, .sliced_from = "up",
-                                        .slice_begin = 7});
+  const auto both = load_linear(
+      source,
+      {.name = "gate_up", .in = 32, .out = 80, .pieces = {"gate", "up"}, .piece_rows = {40, 40}});
+  const auto cut = load_linear(
+      source, {.name = "x", .in = 32, .out = 33, .sliced_from = "up", .slice_begin = 7});
   const auto plain = load_linear(source, {.name = "plain", .in = 32, .out = 8});
   ASSERT_TRUE(gate && up && both && cut && plain);
   EXPECT_TRUE(dequantised(*both).equal(at::cat({dequantised(*gate), dequantised(*up)})));
@@ -144,8 +146,11 @@ TEST(Fp8, PartsAreJoinedFusedWeightsCutAndOthersStay) {
   tensors.add("down.weight", random_codes({40, 32}));
   tensors.add("down.weight_scale", at::rand({40, 2}));
   auto mixed = tensors.source({.dtype = at::kFloat, .quantization = kChannel});
-  const auto error = load_linear(mixed, {.name = "gate_down", .in = 32, .out = 80,
-                                         .pieces = {"gate", "down"}, .piece_rows = {40, 40}});
+  const auto error = load_linear(mixed, {.name = "gate_down",
+                                         .in = 32,
+                                         .out = 80,
+                                         .pieces = {"gate", "down"},
+                                         .piece_rows = {40, 40}});
   ASSERT_FALSE(error);
   EXPECT_THAT(error.error().message, HasSubstr("gate_down"));
 }
@@ -214,8 +219,8 @@ TEST(Fp8, BrokenTensorsAreNamed) {
   EXPECT_THAT(scale(at::ones({1, 64})), HasSubstr("l.weight_scale"));
   EXPECT_THAT(scale(at::ones({2, 2, 2})), HasSubstr("l.weight_scale"));
   EXPECT_THAT(scale(at::ones({64, 1}, at::kInt)), HasSubstr("l.weight_scale"));
-  for (const double bad : {std::numeric_limits<double>::quiet_NaN(),
-                           std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     EXPECT_THAT(scale(at::full({64, 1}, bad)), HasSubstr("l.weight_scale"));
   }
   const QuantConfig blocks{QuantMethod::kFp8, 8, 32, 16};
@@ -229,9 +234,8 @@ TEST(Fp8, BrokenTensorsAreNamed) {
               HasSubstr("l.weight"));
   EXPECT_THAT(edited([](Tensors& t) { t.add("l.weight", random_codes({0, 32})); }),
               HasSubstr("l.weight"));
-  EXPECT_THAT(edited([](Tensors& t) {
-                t.add("l.weight", random_codes({64, 16}));
-              }), HasSubstr("config.json implies [64, 32]"));
+  EXPECT_THAT(edited([](Tensors& t) { t.add("l.weight", random_codes({64, 16})); }),
+              HasSubstr("config.json implies [64, 32]"));
   for (const double bad : {0.0, -1.0, std::numeric_limits<double>::infinity()}) {
     EXPECT_THAT(edited([&](Tensors& t) { t.add("l.input_scale", at::full({1}, bad)); }),
                 HasSubstr("l.input_scale"));

@@ -13,11 +13,11 @@
 namespace glmv::quant {
 
 struct Fp8Weight {
-  at::Tensor codes;        // float8_e4m3fn [out, in], contiguous
-  at::Tensor scales;       // fp32 [out, ceil(in / block)], contiguous
-  int64_t block = 0;       // inputs per scale
-  float input_scale = 0;   // static scale of the activations; 0: none, they get one per token
-  int64_t input_group = 0; // inputs that share a scale of the activations; 0: all
+  at::Tensor codes;         // float8_e4m3fn [out, in], contiguous
+  at::Tensor scales;        // fp32 [out, ceil(in / block)], contiguous
+  int64_t block = 0;        // inputs per scale
+  float input_scale = 0;    // static scale of the activations; 0: none, they get one per token
+  int64_t input_group = 0;  // inputs that share a scale of the activations; 0: all
 
   int64_t out() const { return codes.size(0); }
   int64_t in() const { return codes.size(1); }

@@ -38,8 +38,8 @@ class GgufWeight final : public QuantizedWeight {
   }
 
  private:
-  // The nearest integer zero point takes most of an offset: what rounds activations then meets weights
-  // around 0.
+  // The nearest integer zero point takes most of an offset: what rounds activations then meets
+  // weights around 0.
   static void centre(QuantizedRows& rows, size_t i) {
     const float scale = rows.scales[i];
     if (scale == 0) return;
@@ -74,8 +74,10 @@ Result<QuantizedWeightPtr> read_blocks(tensor::WeightSource& source, const std::
     }
   });
   if (!finite) {
-    return invalid_argument("tensor \"{}\" holds scales that are no numbers; the file is damaged "
-                            "or was written by a failed quantiser", name);
+    return invalid_argument(
+        "tensor \"{}\" holds scales that are no numbers; the file is damaged "
+        "or was written by a failed quantiser",
+        name);
   }
   return std::make_unique<GgufWeight>(
       kernels::PackedShape{.out = out, .in = in, .group = groups.group, .bits = groups.bits}, type,

@@ -57,7 +57,8 @@ TEST(GgufBlocks, LinearsEqualTheDequantisedWeight) {
     // The offsets of Q4_K are held in two parts.
     const bool exact = row.type != GgmlType::kQ4_K;
     EXPECT_LE((held - want.to(at::kBFloat16)).abs().max().item<float>(),
-              exact ? 0.0f : want.abs().max().item<float>() / 128) << row.name;
+              exact ? 0.0f : want.abs().max().item<float>() / 128)
+        << row.name;
     EXPECT_LT(relative_error(held, want), 3e-3) << row.name;
     const at::Tensor x = at::randn({3, kIn});
     EXPECT_LT(relative_error((*linear)(x), at::linear(x, want)), 1e-5) << row.name;
@@ -80,11 +81,12 @@ TEST(GgufBlocks, FusedWeightsAreCut) {
   const at::Tensor blocks = random_blocks(row);
   const Tensors tensors = with("gate_up.weight_q8_0", blocks);
   auto source = tensors.source(QuantMethod::kGguf);
-  const auto up = load_linear(source, {.name = "up", .in = kIn, .out = 20,
-                                       .sliced_from = "gate_up", .slice_begin = 20});
+  const auto up = load_linear(
+      source, {.name = "up", .in = kIn, .out = 20, .sliced_from = "gate_up", .slice_begin = 20});
   ASSERT_TRUE(up) << up.error().message;
-  EXPECT_TRUE(dequantised(*up).to(at::kBFloat16).equal(
-      values_of(row, blocks).narrow(0, 20, 20).to(at::kBFloat16)));
+  EXPECT_TRUE(dequantised(*up)
+                  .to(at::kBFloat16)
+                  .equal(values_of(row, blocks).narrow(0, 20, 20).to(at::kBFloat16)));
 }
 
 TEST(GgufBlocks, BrokenBlocksAreNamed) {
@@ -105,8 +107,9 @@ TEST(GgufBlocks, BrokenBlocksAreNamed) {
     EXPECT_THAT(error(name, no_numbers), HasSubstr("l.weight")) << row.name;
     EXPECT_THAT(error(name, blocks.narrow(1, 0, row.bytes)), HasSubstr("config.json")) << row.name;
   }
-  EXPECT_THAT(error("l.weight_q8_0", random_blocks(checkpoint::ggml_row(GgmlType::kQ8_0))
-                                         .narrow(1, 0, 35)), HasSubstr("blocks of 34"));
+  EXPECT_THAT(
+      error("l.weight_q8_0", random_blocks(checkpoint::ggml_row(GgmlType::kQ8_0)).narrow(1, 0, 35)),
+      HasSubstr("blocks of 34"));
   EXPECT_THAT(error("l.weight_q8_0", at::zeros({kOut, 34}, at::kInt)), HasSubstr("l.weight_q8_0"));
 }
 

@@ -34,7 +34,7 @@ class LinearMethod {
 
 // What a Linear looks like in the checkpoint.
 struct LinearSpec {
-  std::string name;                     // "model.language_model.layers.0.mlp.gate_up_proj"
+  std::string name;  // "model.language_model.layers.0.mlp.gate_up_proj"
   int64_t in = 0;
   int64_t out = 0;
   bool bias = false;

@@ -44,8 +44,9 @@ int bits_at_load(const tensor::WeightSource& source, const std::string& name, in
   return bits == 4 && in % kRoundedGroup != 0 ? 8 : bits;
 }
 
-// Inputs per group of a weight of `in` inputs. What a down projection reads is a product of two values
-// and has far outliers: one step for a whole row would be too coarse (bench/results/2026-11-26-vision.md).
+// Inputs per group of a weight of `in` inputs. What a down projection reads is a product of two
+// values and has far outliers: one step for a whole row would be too coarse
+// (bench/results/2026-11-26-vision.md).
 int64_t group_at_load(const std::string& name, int64_t in, int bits) {
   if (bits == 4) return kRoundedGroup;
   if (!in_tower(name) || !name.ends_with(".down_proj")) return in;
@@ -103,9 +104,9 @@ Result<Linear> load_linear(tensor::WeightSource& source, const LinearSpec& spec)
     return make_unquantized(spec.name, std::move(weight), std::move(bias));
   }
   const bool is_copy = !std::holds_alternative<Fp8WeightPtr>(stored);
-  const Linear linear =
-      is_float ? make_linear(source, spec.name, std::move(weight), std::move(bias))
-               : make_stored(source, spec.name, std::move(stored), std::move(bias));
+  const Linear linear = is_float
+                            ? make_linear(source, spec.name, std::move(weight), std::move(bias))
+                            : make_stored(source, spec.name, std::move(stored), std::move(bias));
   if (!is_copy) return linear;
   // Packed is a copy: the file's pages are not read again.
   source.drop_pages(spec.name);

@@ -17,7 +17,8 @@ at::Tensor pack_words(const at::Tensor& values, int bits) {
   const at::Tensor words = grouped.bitwise_left_shift(shifts).sum(-1);
   // As the two's complement of 32 bits.
   return at::where(words >= (int64_t{1} << 31), words - (int64_t{1} << 32), words)
-      .to(at::kInt).contiguous();
+      .to(at::kInt)
+      .contiguous();
 }
 
 // [n, out] -> int32 [n, out / 8].
@@ -41,8 +42,9 @@ Result<void> check_format(const std::string& format, const QuantGrid& grid) {
     return invalid_argument("unknown format \"{}\"; known: awq, compressed-tensors", format);
   }
   if (grid.bits != 4 || grid.symmetric) {
-    return invalid_argument("the format awq has 4 bits with zero points; use compressed-tensors for "
-                            "8 bits or symmetric weights");
+    return invalid_argument(
+        "the format awq has 4 bits with zero points; use compressed-tensors for "
+        "8 bits or symmetric weights");
   }
   return {};
 }
@@ -58,9 +60,10 @@ StoredTensors stored_tensors(const std::string& format, const QuantizedMatrix& m
             {"qzeros", awq_words(m.zeros_OG.t())},
             {"scales", m.scales_OG.t().to(grid.scale_dtype).contiguous()}};
   }
-  StoredTensors tensors = {{"weight_packed", pack_words(m.q_OI, grid.bits)},
-                           {"weight_scale", m.scales_OG.to(grid.scale_dtype).contiguous()},
-                           {"weight_shape", at::tensor({m.q_OI.size(0), m.q_OI.size(1)}, at::kLong)}};
+  StoredTensors tensors = {
+      {"weight_packed", pack_words(m.q_OI, grid.bits)},
+      {"weight_scale", m.scales_OG.to(grid.scale_dtype).contiguous()},
+      {"weight_shape", at::tensor({m.q_OI.size(0), m.q_OI.size(1)}, at::kLong)}};
   if (!grid.symmetric) {
     tensors.emplace_back("weight_zero_point",
                          pack_words(m.zeros_OG.t(), grid.bits).t().contiguous());

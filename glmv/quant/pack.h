@@ -13,8 +13,8 @@ namespace glmv::quant {
 // (suffix, tensor) pairs behind the name of a Linear.
 using StoredTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// The formats that are written: "awq" (AutoAWQ gemm: 4 bits with zero points, outputs in eights) and
-// "compressed-tensors" (pack-quantized).
+// The formats that are written: "awq" (AutoAWQ gemm: 4 bits with zero points, outputs in eights)
+// and "compressed-tensors" (pack-quantized).
 Result<void> check_format(const std::string& format, const QuantGrid& grid);
 // Whether a Linear [out, in] can be stored so.
 bool fits_format(const std::string& format, const QuantGrid& grid, int64_t out, int64_t in);

@@ -55,8 +55,7 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
  public:
   PackedLinear(const QuantizedWeight& weight, at::Tensor bias, Activations activations,
                at::Tensor memory)
-      : shape_(weight.shape()),
-        activations_(activations) {
+      : shape_(weight.shape()), activations_(activations) {
     Packed packed = pack(weight, std::move(memory));
     packed_ = std::move(packed.weight);
     offsets_ = std::move(packed.offsets);
@@ -163,8 +162,8 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
                : takes_bf16_tiles(shape_, num_rows) && half;
   }
 
-  // Rows [n, in] in one pass: what comes out has their dtype already, or fp32 where offsets are still to
-  // be taken away.
+  // Rows [n, in] in one pass: what comes out has their dtype already, or fp32 where offsets are
+  // still to be taken away.
   at::Tensor multiply_tiles(const at::Tensor& rows) const {
     const auto dtype = offsets_.defined() ? at::kFloat : rows.scalar_type();
     at::Tensor y = at::empty({rows.size(0), shape_.out}, rows.options().dtype(dtype));
@@ -191,15 +190,13 @@ class PackedLinear final : public LinearMethod, public RangeProduct {
     return bias_.defined() ? y + bias_ : y;
   }
 
-  const std::byte* data() const {
-    return static_cast<const std::byte*>(packed_.const_data_ptr());
-  }
+  const std::byte* data() const { return static_cast<const std::byte*>(packed_.const_data_ptr()); }
 
   PackedShape shape_;
   at::Tensor packed_;   // uint8 [num_bytes]
   at::Tensor offsets_;  // fp32 [out, groups], or undefined
-  at::Tensor order_;   // int64 [in], or undefined
-  at::Tensor bias_;    // fp32 [out], or undefined
+  at::Tensor order_;    // int64 [in], or undefined
+  at::Tensor bias_;     // fp32 [out], or undefined
   Activations activations_;
 };
 

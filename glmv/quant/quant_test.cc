@@ -21,7 +21,8 @@ using testing::HasSubstr;
 
 at::Tensor ints(std::initializer_list<int64_t> words, at::IntArrayRef shape) {
   return at::tensor(at::ArrayRef<int64_t>(words.begin(), words.size()), at::kLong)
-      .to(at::kInt).view(shape);
+      .to(at::kInt)
+      .view(shape);
 }
 
 TEST(Awq, WordsHoldTheirColumnsInTheKnownOrder) {
@@ -107,7 +108,8 @@ TEST(Formats, WhatIsWrittenReadsTheSame) {
            {"awq", {.bits = 4, .group = 0}, QuantMethod::kAwq},
            {ct, {.bits = 4, .group = 16}, QuantMethod::kPackQuantized},
            {ct, {.bits = 4, .group = 32, .symmetric = true}, QuantMethod::kPackQuantized},
-           {ct, {.bits = 8, .group = 0, .symmetric = true, .scale_dtype = at::kBFloat16},
+           {ct,
+            {.bits = 8, .group = 0, .symmetric = true, .scale_dtype = at::kBFloat16},
             QuantMethod::kPackQuantized},
            {ct, {.bits = 8, .group = 24}, QuantMethod::kPackQuantized}}) {
     ASSERT_TRUE(check_format(c.format, c.grid));
@@ -123,8 +125,8 @@ TEST(Formats, WhatIsWrittenReadsTheSame) {
     auto source = tensors.source(parsed->method, parsed->bits);
     const auto linear = load_linear(source, {.name = "l", .in = 96, .out = 40});
     ASSERT_TRUE(linear) << linear.error().message;
-    EXPECT_TRUE(dequantised(*linear).equal(
-        dequantise(matrix).to(at::kBFloat16).to(at::kFloat))) << c.format << c.grid.bits;
+    EXPECT_TRUE(dequantised(*linear).equal(dequantise(matrix).to(at::kBFloat16).to(at::kFloat)))
+        << c.format << c.grid.bits;
     EXPECT_TRUE(source.leftovers().empty());
   }
   EXPECT_FALSE(check_format("awq", {.bits = 8}));
@@ -173,10 +175,11 @@ TEST(Formats, PartsAreJoinedAndFusedWeightsCut) {
   auto source = tensors.source(QuantMethod::kAwq, 4);
   const auto gate = load_linear(source, {.name = "gate", .in = 32, .out = 40});
   const auto up = load_linear(source, {.name = "up", .in = 32, .out = 40});
-  const auto both = load_linear(source, {.name = "gate_up", .in = 32, .out = 80,
-                                         .pieces = {"gate", "up"}, .piece_rows = {40, 40}});
-  const auto cut = load_linear(source, {.name = "x", .in = 32, .out = 33, .sliced_from = "up",
-                                        .slice_begin = 7});
+  const auto both = load_linear(
+      source,
+      {.name = "gate_up", .in = 32, .out = 80, .pieces = {"gate", "up"}, .piece_rows = {40, 40}});
+  const auto cut = load_linear(
+      source, {.name = "x", .in = 32, .out = 33, .sliced_from = "up", .slice_begin = 7});
   ASSERT_TRUE(gate && up && both && cut);
   EXPECT_TRUE(dequantised(*both).equal(at::cat({dequantised(*gate), dequantised(*up)})));
   EXPECT_TRUE(dequantised(*cut).equal(dequantised(*up).narrow(0, 7, 33)));
@@ -199,8 +202,7 @@ TEST(PackedLinear, ProductsOfRoundedWeights) {
     const at::Tensor q = at::from_blob(rows.q.data(), {70, groups, 256 / groups}, options);
     const at::Tensor zeros = at::from_blob(rows.zeros.data(), {70, groups, 1}, options);
     const at::Tensor scales = at::from_blob(rows.scales.data(), {70, groups, 1}, at::kFloat);
-    const at::Tensor held =
-        ((q.to(at::kFloat) - zeros.to(at::kFloat)) * scales).view({70, 256});
+    const at::Tensor held = ((q.to(at::kFloat) - zeros.to(at::kFloat)) * scales).view({70, 256});
     for (const int64_t n : {1, 2, 7, 20, 40}) {
       const at::Tensor x = at::randn({n, 256});
       const at::Tensor want = at::linear(x, held, bias);
@@ -239,8 +241,8 @@ TEST(LoadLinear, TheTowerIsRoundedOnRequest) {
   tensors.add("model.visual.blocks.0.attn.qkv.bias", bias);
   tensors.add("lm_head.weight", weight);
   auto source = tensors.source({.dtype = at::kBFloat16, .quantize_vision_bits = 8});
-  const auto qkv = load_linear(source, {.name = "model.visual.blocks.0.attn.qkv", .in = 256,
-                                        .out = 40, .bias = true});
+  const auto qkv = load_linear(
+      source, {.name = "model.visual.blocks.0.attn.qkv", .in = 256, .out = 40, .bias = true});
   ASSERT_TRUE(qkv);
   EXPECT_EQ(source.num_bytes(), 2 * (192 + 256 * 32) + 40 * 2);
   for (const int64_t n : {1, 15, 40}) {

@@ -137,9 +137,10 @@ Result<QuantizedWeightPtr> join_rows(std::vector<QuantizedWeightPtr> parts,
     if (other.in != shape.in || other.group != shape.group || other.bits != shape.bits ||
         part->input_order() != parts.front()->input_order() ||
         part->has_offsets() != parts.front()->has_offsets()) {
-      return unsupported("\"{}\": its parts are quantised in different ways ({} bits in groups of "
-                         "{}, {} bits in groups of {})", name, shape.bits, shape.group, other.bits,
-                         other.group);
+      return unsupported(
+          "\"{}\": its parts are quantised in different ways ({} bits in groups of "
+          "{}, {} bits in groups of {})",
+          name, shape.bits, shape.group, other.bits, other.group);
     }
     shape.out += other.out;
   }

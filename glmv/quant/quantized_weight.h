@@ -48,12 +48,13 @@ class QuantizedWeight {
 using QuantizedWeightPtr = std::unique_ptr<QuantizedWeight>;
 
 // Weights of one input end to end along `out`. invalid_argument when their groups differ.
-Result<QuantizedWeightPtr> join_rows(std::vector<QuantizedWeightPtr> parts, const std::string& name);
+Result<QuantizedWeightPtr> join_rows(std::vector<QuantizedWeightPtr> parts,
+                                     const std::string& name);
 // Rows [begin, begin + out) of a weight.
 QuantizedWeightPtr slice_rows(QuantizedWeightPtr whole, int64_t begin, int64_t out);
 
-// Round to nearest of a float weight [out, in], per group of `group` inputs. 8 bits: symmetric; 4 bits:
-// with zero points.
+// Round to nearest of a float weight [out, in], per group of `group` inputs. 8 bits: symmetric; 4
+// bits: with zero points.
 QuantizedWeightPtr round_to_nearest(at::Tensor weight, int bits, int64_t group);
 
 }  // namespace glmv::quant

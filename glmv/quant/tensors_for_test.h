@@ -17,16 +17,16 @@ class Tensors {
   void add(const std::string& name, const at::Tensor& tensor) {
     kept_.push_back(tensor.contiguous());
     const at::Tensor& t = kept_.back();
-    weights_.tensors[name] = {tensor::from_scalar_type(t.scalar_type()), t.sizes().vec(),
+    weights_.tensors[name] = {tensor::from_scalar_type(t.scalar_type()),
+                              t.sizes().vec(),
                               {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()},
                               nullptr};
   }
   void mark_gguf() { weights_.is_gguf = true; }
-  tensor::WeightSource source(
-      checkpoint::QuantMethod method = checkpoint::QuantMethod::kNone, int bits = 0,
-      int quantize_bits = 0) const {
-    return {&weights_, {.dtype = at::kFloat, .quantization = {method, bits},
-                        .quantize_bits = quantize_bits}};
+  tensor::WeightSource source(checkpoint::QuantMethod method = checkpoint::QuantMethod::kNone,
+                              int bits = 0, int quantize_bits = 0) const {
+    return {&weights_,
+            {.dtype = at::kFloat, .quantization = {method, bits}, .quantize_bits = quantize_bits}};
   }
   tensor::WeightSource source(tensor::WeightSource::Options options) const {
     return {&weights_, options};

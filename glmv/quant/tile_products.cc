@@ -72,7 +72,8 @@ bool has_tiles(const PackedShape& shape, int64_t step, int64_t element_bytes) {
 
 // Whether `product`, of the table's few_rows, is the one for so many rows or fewer.
 template <class Product>
-bool is_few(const PackedShape& shape, int64_t num_rows, Product kernels::FewRowProducts::*product) {
+bool is_few(const PackedShape& shape, int64_t num_rows,
+            Product kernels::FewRowProducts::* product) {
   const kernels::FewRowProducts* few = kernels::kernels().few_rows;
   return num_rows <= kernels::kFewRows && few != nullptr && few->*product != nullptr &&
          shape.group % kTileBytes == 0 &&
@@ -209,11 +210,11 @@ void decode_rows(const kernels::Fp8Matrix& w, int64_t first, int64_t num_rows, i
   }
 }
 
-// Calls multiply(block, outputs, y) for the rows [begin, end) of w, 32 at a time as bf16, and scales
-// what it writes to the num_rows rows of y where a row of w has one scale.
+// Calls multiply(block, outputs, y) for the rows [begin, end) of w, 32 at a time as bf16, and
+// scales what it writes to the num_rows rows of y where a row of w has one scale.
 template <class Multiply>
-void for_decoded(const kernels::Fp8Matrix& w, int64_t begin, int64_t end, int64_t num_rows, float* y,
-                 int64_t ldy, const Multiply& multiply) {
+void for_decoded(const kernels::Fp8Matrix& w, int64_t begin, int64_t end, int64_t num_rows,
+                 float* y, int64_t ldy, const Multiply& multiply) {
   std::vector<uint16_t> block(kPackRows * w.in);
   for (int64_t first = begin; first < end; first += kPackRows, y += kPackRows) {
     const int64_t outputs = std::min<int64_t>(kPackRows, end - first);

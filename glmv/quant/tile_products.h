@@ -1,6 +1,6 @@
 #pragma once
-// Packed weights times rows: our own kernels by AMX tiles or vectors; bf16 on CPUs with bf16 vectors
-// but no tiles by ATen's brgemm (oneDNN's kernels).
+// Packed weights times rows: our own kernels by AMX tiles or vectors; bf16 on CPUs with bf16
+// vectors but no tiles by ATen's brgemm (oneDNN's kernels).
 
 #include <ATen/core/Tensor.h>
 
@@ -16,9 +16,9 @@ bool has_bf16_products();
 bool takes_int8_tiles(const kernels::PackedShape& shape, int64_t num_rows);
 bool takes_bf16_tiles(const kernels::PackedShape& shape, int64_t num_rows);
 
-// y [rows, out], fp32 or bf16, = x w^T + bias. `x`: bf16 [rows, in]; `bias`: fp32 [out], or undefined.
-// By tiles, up to kFewRows rows: exact products, the same bits for a row whatever the others; more:
-// the weights are rounded to bf16 where that is the operand. fp32 sums.
+// y [rows, out], fp32 or bf16, = x w^T + bias. `x`: bf16 [rows, in]; `bias`: fp32 [out], or
+// undefined. By tiles, up to kFewRows rows: exact products, the same bits for a row whatever the
+// others; more: the weights are rounded to bf16 where that is the operand. fp32 sums.
 void multiply_bf16_tiles(const kernels::PackedShape& shape, const std::byte* w, const at::Tensor& x,
                          const at::Tensor& bias, const at::Tensor& y);
 

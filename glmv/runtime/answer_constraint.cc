@@ -48,7 +48,8 @@ bool AnswerConstraint::is_line_break(int32_t token_id) const {
 }
 
 std::optional<int32_t> AnswerConstraint::forced() const {
-  if (!active() || state_ != State::kOpening || num_opened_ == open_ids_.size()) return std::nullopt;
+  if (!active() || state_ != State::kOpening || num_opened_ == open_ids_.size())
+    return std::nullopt;
   return open_ids_[num_opened_];
 }
 
@@ -119,7 +120,8 @@ Result<void> AnswerConstraint::observe(int32_t token_id) {
         return {};
       }
       break;
-    case State::kAnswer: break;
+    case State::kAnswer:
+      break;
   }
   if (state_ != State::kAnswer && may_break_line() && !matcher_->allows(token_id) &&
       is_line_break(token_id)) {
@@ -129,8 +131,9 @@ Result<void> AnswerConstraint::observe(int32_t token_id) {
   accept(token_id);
   matcher_->allowed();
   if (std::chrono::steady_clock::now() - start > kMaxStepTime) {
-    return invalid_argument("the grammar of the answer is too ambiguous: one token of it took more than a "
-                            "second to check; simplify it");
+    return invalid_argument(
+        "the grammar of the answer is too ambiguous: one token of it took more than a "
+        "second to check; simplify it");
   }
   return {};
 }

@@ -51,10 +51,10 @@ class AnswerConstraint {
   std::vector<int32_t> not_in_thought_;
   bool ignore_eos_ = false;
   State state_ = State::kAnswer;
-  size_t num_opened_ = 0;       // of open_ids_
-  int num_line_breaks_ = 0;     // in front of the answer
-  bool rejected_ = false;       // a forced token, or a bug, left the grammar
-  std::vector<uint32_t> extra_; // allowed beside the grammar
+  size_t num_opened_ = 0;        // of open_ids_
+  int num_line_breaks_ = 0;      // in front of the answer
+  bool rejected_ = false;        // a forced token, or a bug, left the grammar
+  std::vector<uint32_t> extra_;  // allowed beside the grammar
 };
 
 }  // namespace glmv::runtime

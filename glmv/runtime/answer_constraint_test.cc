@@ -139,7 +139,8 @@ TEST(AnswerConstraint, NowhereToGo) {
 struct TestEngine {
   explicit TestEngine(EngineOptions options = {}, int64_t cache_tokens = 1 << 20) {
     shared->cache_tokens = cache_tokens;
-    EngineSetup setup{.options = options, .token_bytes = token_text, .eos_ids = {kEos}, .check_integrity = true};
+    EngineSetup setup{
+        .options = options, .token_bytes = token_text, .eos_ids = {kEos}, .check_integrity = true};
     setup.config.text.vocab_size = kVocab;
     setup.config.text.max_position_embeddings = 400;
     engine = std::move(*make_engine(std::make_unique<ScriptedRunner>(shared), setup));
@@ -203,8 +204,11 @@ TEST(ConstrainedEngine, DeadEndsSaySo) {
 TEST(ConstrainedEngine, AThoughtEndsByItsBudgetAndTheAnswerFollows) {
   TestEngine engine;
   Request request = constrained(GrammarKind::kChoice, R"(["<10><11>"])");
-  request.thinking = {.max_tokens = 5, .think_start_id = kThink, .think_end_id = kThinkEnd,
-                      .starts_open = true, .force_ids = {kThinkEnd, kAnswer}};
+  request.thinking = {.max_tokens = 5,
+                      .think_start_id = kThink,
+                      .think_end_id = kThinkEnd,
+                      .starts_open = true,
+                      .force_ids = {kThinkEnd, kAnswer}};
   request.answer.open_ids = {kAnswer};
   const auto out = engine.run(request);
   ASSERT_EQ(out.ids.size(), 9);

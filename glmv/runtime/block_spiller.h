@@ -18,8 +18,8 @@ namespace glmv::runtime {
 struct SpillItem {
   Digest key, parent;
   std::span<const std::byte> block;  // stays as it is until the item is given back
-  std::vector<std::byte> copy;       // or what `block` shows, where the memory itself cannot be read
-  int64_t tag = 0;                   // the caller's
+  std::vector<std::byte> copy;  // or what `block` shows, where the memory itself cannot be read
+  int64_t tag = 0;              // the caller's
 };
 
 // All functions are the owner's, from one thread.
@@ -37,7 +37,8 @@ class BlockSpiller {
 
   // Tags of items that are done with, in any way.
   std::vector<int64_t> take_done();
-  // Forgets what waits, ends what is being written, and returns the tags of all: the memory is needed.
+  // Forgets what waits, ends what is being written, and returns the tags of all: the memory is
+  // needed.
   std::vector<int64_t> take_all();
   // Until nothing waits.
   void drain();

@@ -92,9 +92,10 @@ Result<std::unique_ptr<BlockStore>> BlockStore::open(const fs::path& dir, int64_
                                                      const BlockFormat& format) {
   const int64_t file_bytes = format.block_bytes + static_cast<int64_t>(kHeaderBytes);
   if (max_bytes < file_bytes) {
-    return invalid_argument("the prefix cache in {} may take {} bytes and a block of this model takes "
-                            "{}: raise --prefix-cache-disk-gb",
-                            dir.string(), max_bytes, file_bytes);
+    return invalid_argument(
+        "the prefix cache in {} may take {} bytes and a block of this model takes "
+        "{}: raise --prefix-cache-disk-gb",
+        dir.string(), max_bytes, file_bytes);
   }
   std::error_code error;
   fs::create_directories(dir, error);

@@ -1,13 +1,13 @@
 #pragma once
-// Blocks of the key/value cache in files, so that a prefix outlives its memory and the process. Knows
-// bytes and names only. Several processes may share a folder.
+// Blocks of the key/value cache in files, so that a prefix outlives its memory and the process.
+// Knows bytes and names only. Several processes may share a folder.
 //
 // One file a block, DIR/ab/ab...ef.kvb, named by its key in hex: a header of 4096 bytes, then the
-// block as it lies in memory. The header, little-endian: "GLMVKVB1", version (u32), layers, key/value
-// heads, head dim, block tokens (u32 each), bytes of the block (u64), model digest, key, key of the block
-// before it (32 bytes each), numerics ("bfloat16/int8", 64 bytes), CRC-32C of the block, CRC-32C of
-// the header up to here (u32 each); the rest is zero. A file takes its name when it is whole; one that is
-// not what its name promises is removed.
+// block as it lies in memory. The header, little-endian: "GLMVKVB1", version (u32), layers,
+// key/value heads, head dim, block tokens (u32 each), bytes of the block (u64), model digest, key,
+// key of the block before it (32 bytes each), numerics ("bfloat16/int8", 64 bytes), CRC-32C of the
+// block, CRC-32C of the header up to here (u32 each); the rest is zero. A file takes its name when
+// it is whole; one that is not what its name promises is removed.
 
 #include <cstdint>
 #include <filesystem>
@@ -47,10 +47,12 @@ class BlockStore {
   // Fills `out` [block_bytes]. False, and `out` holds anything, when there is no good file.
   bool load(const Digest& key, const Digest& parent, std::span<std::byte> out);
 
-  // Writes a block, if contains() does not say that it is there. Errors: what the system says, a full disk among them.
+  // Writes a block, if contains() does not say that it is there. Errors: what the system says, a
+  // full disk among them.
   Result<void> save(const Digest& key, const Digest& parent, std::span<const std::byte> block);
 
-  // Whether this store has written or read its file. What others left is known only once it was read.
+  // Whether this store has written or read its file. What others left is known only once it was
+  // read.
   bool contains(const Digest& key) const;
   int64_t num_bytes() const;
   const std::filesystem::path& dir() const { return dir_; }

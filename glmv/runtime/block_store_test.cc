@@ -41,8 +41,13 @@ class BlockStoreTest : public testing::Test {
   void TearDown() override { fs::remove_all(dir_); }
 
   static BlockFormat format() {
-    return {.model = key_of(77), .numerics = "float32/float32", .num_layers = 2, .kv_heads = 3,
-            .head_dim = 4, .block_tokens = 8, .block_bytes = kBytes};
+    return {.model = key_of(77),
+            .numerics = "float32/float32",
+            .num_layers = 2,
+            .kv_heads = 3,
+            .head_dim = 4,
+            .block_tokens = 8,
+            .block_bytes = kBytes};
   }
   std::unique_ptr<BlockStore> open(int64_t max_files = 100, const BlockFormat& f = format()) {
     auto store = BlockStore::open(dir_, max_files * (f.block_bytes + 4096), f);
@@ -138,7 +143,8 @@ TEST_F(BlockStoreTest, OfAnotherModelOrLayoutNothingIsTaken) {
 TEST_F(BlockStoreTest, FilesUsedLongestAgoGoWhenTheFolderIsFull) {
   auto store = open(3);
   const auto set_time = [&](uint64_t n, int64_t seconds) {
-    const timespec times[2] = {{.tv_sec = seconds, .tv_nsec = 0}, {.tv_sec = seconds, .tv_nsec = 0}};
+    const timespec times[2] = {{.tv_sec = seconds, .tv_nsec = 0},
+                               {.tv_sec = seconds, .tv_nsec = 0}};
     ASSERT_EQ(::utimensat(AT_FDCWD, file(n).c_str(), times, 0), 0);
   };
   for (uint64_t n = 0; n < 3; ++n) save(*store, n);
@@ -159,7 +165,9 @@ TEST_F(BlockStoreTest, FilesUsedLongestAgoGoWhenTheFolderIsFull) {
 }
 
 TEST_F(BlockStoreTest, WhatDeadWritersLeftIsRemovedAndNothingElse) {
-  { save(*open(), 1); }
+  {
+    save(*open(), 1);
+  }
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
   ::waitpid(child, nullptr, 0);
@@ -180,7 +188,9 @@ TEST_F(BlockStoreTest, WhatDeadWritersLeftIsRemovedAndNothingElse) {
 // A child that does nothing but write is killed at any moment; what is left is good or not there.
 TEST_F(BlockStoreTest, AKilledWriterLeavesNothingTorn) {
   for (int round = 0; round < 5; ++round) {
-    { open(); }
+    {
+      open();
+    }
     const pid_t child = ::fork();
     if (child == 0) {
       auto store = BlockStore::open(dir_, int64_t{1} << 30, format());
@@ -208,7 +218,8 @@ TEST_F(BlockStoreTest, AFullDiskTurnsWritingOffWithOneWarning) {
   });
   const auto block = block_of(1);
   const auto put = [&](uint64_t n, int64_t tag) {
-    spiller.put({.key = key_of(n), .parent = key_of(n + 1000), .block = block, .copy = {}, .tag = tag});
+    spiller.put(
+        {.key = key_of(n), .parent = key_of(n + 1000), .block = block, .copy = {}, .tag = tag});
   };
   put(1, 10);
   spiller.drain();
@@ -241,7 +252,10 @@ TEST_F(BlockStoreTest, MemoryThatIsNeededIsGivenBackAtOnce) {
   std::vector<std::vector<std::byte>> blocks;
   for (uint64_t n = 0; n < 200; ++n) blocks.push_back(block_of(n));
   for (uint64_t n = 0; n < 200; ++n) {
-    spiller.put({.key = key_of(n), .parent = key_of(n + 1000), .block = blocks[n], .copy = {},
+    spiller.put({.key = key_of(n),
+                 .parent = key_of(n + 1000),
+                 .block = blocks[n],
+                 .copy = {},
                  .tag = static_cast<int64_t>(n)});
   }
   std::vector<int64_t> tags = spiller.take_all();
@@ -253,8 +267,8 @@ TEST_F(BlockStoreTest, MemoryThatIsNeededIsGivenBackAtOnce) {
 }
 
 TEST(BlockStoreErrors, AFolderThatCannotBe) {
-  const auto store = BlockStore::open("/dev/null/x", int64_t{1} << 30,
-                                      {.numerics = "x", .block_bytes = kBytes});
+  const auto store =
+      BlockStore::open("/dev/null/x", int64_t{1} << 30, {.numerics = "x", .block_bytes = kBytes});
   ASSERT_FALSE(store);
   EXPECT_THAT(store.error().message, testing::HasSubstr("/dev/null/x"));
 }

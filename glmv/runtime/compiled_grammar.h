@@ -19,8 +19,8 @@ struct GrammarTokens {
   explicit GrammarTokens(const GrammarVocabulary& vocabulary);
   bool is_added(int32_t id) const { return std::ranges::binary_search(added_ids, id); }
 
-  std::vector<std::string> texts;   // as the tokenizer has them
-  std::vector<int32_t> added_ids;   // ascending, in range, stop tokens among them
+  std::vector<std::string> texts;  // as the tokenizer has them
+  std::vector<int32_t> added_ids;  // ascending, in range, stop tokens among them
   xgrammar::TokenizerInfo info;
   std::vector<int32_t> line_break_ids;
   std::vector<int32_t> stop_ids;

@@ -1,5 +1,5 @@
-// The same seed and prompt give the same tokens, whatever else the engine does: a table of ways to run
-// the tiny reference checkpoints against the plainest one.
+// The same seed and prompt give the same tokens, whatever else the engine does: a table of ways to
+// run the tiny reference checkpoints against the plainest one.
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@ namespace {
 
 struct Way {
   std::string name;
-  EngineOptions options;      // of what differs from the plain way
-  bool twice = false;         // the second time: its prefix, or its pictures, are known
-  int num_neighbours = 0;     // other requests at the same time
+  EngineOptions options;   // of what differs from the plain way
+  bool twice = false;      // the second time: its prefix, or its pictures, are known
+  int num_neighbours = 0;  // other requests at the same time
 };
 
 std::vector<Way> ways() {
@@ -23,26 +23,35 @@ std::vector<Way> ways() {
       {.name = "prefix found", .options = {.prefix_cache = true}, .twice = true},
       {.name = "pictures found", .options = {.encoder_cache_mb = 16}, .twice = true},
       {.name = "prefix found, odd chunks",
-       .options = {.prefill_chunk_tokens = 50, .prefix_cache = true}, .twice = true},
+       .options = {.prefill_chunk_tokens = 50, .prefix_cache = true},
+       .twice = true},
       {.name = "neighbours", .options = {.max_running_requests = 4}, .num_neighbours = 3},
       {.name = "neighbours, shortest steps",
-       .options = {.max_step_ms = 1e-6, .max_running_requests = 4}, .num_neighbours = 3},
+       .options = {.max_step_ms = 1e-6, .max_running_requests = 4},
+       .num_neighbours = 3},
       {.name = "neighbours, shared prefix",
-       .options = {.max_running_requests = 4, .prefix_cache = true}, .num_neighbours = 3},
-      {.name = "preempted", .options = {.max_running_requests = 4, .kv_cache_tokens = 7 * 64},
+       .options = {.max_running_requests = 4, .prefix_cache = true},
+       .num_neighbours = 3},
+      {.name = "preempted",
+       .options = {.max_running_requests = 4, .kv_cache_tokens = 7 * 64},
        .num_neighbours = 3},
       {.name = "preempted, prefix found",
        .options = {.max_running_requests = 4, .kv_cache_tokens = 7 * 64, .prefix_cache = true},
        .num_neighbours = 3},
       {.name = "speculation", .options = {.draft_tokens = 4}},
-      {.name = "speculation, neighbours", .options = {.max_running_requests = 4, .draft_tokens = 4},
+      {.name = "speculation, neighbours",
+       .options = {.max_running_requests = 4, .draft_tokens = 4},
        .num_neighbours = 1},
   };
 }
 
 EngineOptions plain(const std::string& model) {
-  return {.model_dir = golden_dir(model), .device = tensor::test_device(), .num_threads = 1,
-          .max_running_requests = 1, .prefix_cache = false, .encoder_cache_mb = 0};
+  return {.model_dir = golden_dir(model),
+          .device = tensor::test_device(),
+          .num_threads = 1,
+          .max_running_requests = 1,
+          .prefix_cache = false,
+          .encoder_cache_mb = 0};
 }
 
 Request sampled(const std::string& model, int64_t num_text, uint64_t seed) {

@@ -53,8 +53,7 @@ class Stream final : public TokenStream {
 
 class ThreadedEngine final : public Engine {
  public:
-  ThreadedEngine(std::unique_ptr<ModelRunner> runner, EngineSetup setup,
-                 int64_t max_context_tokens)
+  ThreadedEngine(std::unique_ptr<ModelRunner> runner, EngineSetup setup, int64_t max_context_tokens)
       : setup_(std::move(setup)),
         max_context_tokens_(max_context_tokens),
         inbox_(std::make_shared<Inbox>()) {
@@ -84,14 +83,15 @@ class ThreadedEngine final : public Engine {
     const int64_t cache_tokens = setup_.options.kv_cache_tokens;
     if (cache_tokens > 0 && num_prompt + 1 > cache_tokens) {
       return resource_exhausted(
-          "the prompt is too long: it has {} tokens and the maximum context length is {} tokens, the "
-          "answer included, as many as the key/value cache holds: shorten the prompt, send fewer or "
+          "the prompt is too long: it has {} tokens and the maximum context length is {} tokens, "
+          "the "
+          "answer included, as many as the key/value cache holds: shorten the prompt, send fewer "
+          "or "
           "smaller pictures, free memory, or raise --kv-cache-tokens",
           num_prompt, cache_tokens);
     }
-    GLMV_ASSIGN(const int64_t max_tokens,
-                check_request(request, setup_.config, max_context_tokens_,
-                              static_cast<bool>(context_.token_bytes)));
+    GLMV_ASSIGN(const int64_t max_tokens, check_request(request, setup_.config, max_context_tokens_,
+                                                        static_cast<bool>(context_.token_bytes)));
     GLMV_RETURN_IF_ERROR(check_media_memory(request.input));
     // Not on the engine thread: a large picture takes some milliseconds.
     for (processing::Medium& medium : request.input.media) {
@@ -99,8 +99,7 @@ class ThreadedEngine final : public Engine {
     }
     auto handle = std::make_shared<RequestHandle>();
     auto sequence = std::make_unique<Sequence>(handle, std::move(request));
-    sequence->generation =
-        std::make_unique<Generation>(sequence->request, max_tokens, context_);
+    sequence->generation = std::make_unique<Generation>(sequence->request, max_tokens, context_);
     handle->queue.push({.progress = Progress{}});
     GLMV_RETURN_IF_ERROR(inbox_->put(std::move(sequence)));
     return std::make_unique<Stream>(std::move(handle));
@@ -158,9 +157,10 @@ Result<void> check_cache_dtype(const EngineOptions& options) {
 Result<void> check_limits(const EngineOptions& options) {
   GLMV_RETURN_IF_ERROR(check_cache_dtype(options));
   if (options.max_running_requests <= 0 || options.prefill_chunk_tokens <= 0) {
-    return invalid_argument("max_running_requests is {} and prefill_chunk_tokens {}: both must be "
-                            "positive",
-                            options.max_running_requests, options.prefill_chunk_tokens);
+    return invalid_argument(
+        "max_running_requests is {} and prefill_chunk_tokens {}: both must be "
+        "positive",
+        options.max_running_requests, options.prefill_chunk_tokens);
   }
   if (options.draft_tokens < 0 || options.draft_tokens > kMaxDraftTokens) {
     return invalid_argument("draft_tokens is {}: 0 to {} can be guessed at once",
@@ -171,22 +171,27 @@ Result<void> check_limits(const EngineOptions& options) {
                             options.prefix_cache_disk_gb);
   }
   if (!options.prefix_cache_dir.empty() && !options.prefix_cache) {
-    return invalid_argument("a folder for prefixes was given ({}) and no prefixes are to be kept: "
-                            "leave one of the two out",
-                            options.prefix_cache_dir.string());
+    return invalid_argument(
+        "a folder for prefixes was given ({}) and no prefixes are to be kept: "
+        "leave one of the two out",
+        options.prefix_cache_dir.string());
   }
   if (!(options.max_step_ms >= 0)) {
-    return invalid_argument("max_step_ms is {}: give milliseconds, or 0 for the device's usual ones",
-                            options.max_step_ms);
+    return invalid_argument(
+        "max_step_ms is {}: give milliseconds, or 0 for the device's usual ones",
+        options.max_step_ms);
   }
   if (options.encoder_cache_mb < 0) {
-    return invalid_argument("encoder_cache_mb is {}: give a number of megabytes, 0 for no cache of "
-                            "encoded pictures",
-                            options.encoder_cache_mb);
+    return invalid_argument(
+        "encoder_cache_mb is {}: give a number of megabytes, 0 for no cache of "
+        "encoded pictures",
+        options.encoder_cache_mb);
   }
   if (options.kv_cache_tokens < 0) {
-    return invalid_argument("a key/value cache of {} tokens was asked for; 0 is for as many as the "
-                            "memory allows", options.kv_cache_tokens);
+    return invalid_argument(
+        "a key/value cache of {} tokens was asked for; 0 is for as many as the "
+        "memory allows",
+        options.kv_cache_tokens);
   }
   return {};
 }
@@ -200,15 +205,19 @@ Result<int> quantize_bits(const EngineOptions& options) {
   if (options.quantize == "none") return 0;
   if (options.quantize == "int8") return 8;
   if (options.quantize == "int4") return 4;
-  return invalid_argument("weights can be quantised to int8 or int4, not \"{}\"; none leaves them "
-                          "as they are", options.quantize);
+  return invalid_argument(
+      "weights can be quantised to int8 or int4, not \"{}\"; none leaves them "
+      "as they are",
+      options.quantize);
 }
 
 Result<int> quantize_vision_bits(const EngineOptions& options) {
   if (options.quantize_vision == "none") return 0;
   if (options.quantize_vision == "int8") return 8;
-  return invalid_argument("the vision tower can be quantised to int8, not \"{}\"; none leaves it as "
-                          "it is", options.quantize_vision);
+  return invalid_argument(
+      "the vision tower can be quantised to int8, not \"{}\"; none leaves it as "
+      "it is",
+      options.quantize_vision);
 }
 
 Result<checkpoint::Activations> activations(const EngineOptions& options) {
@@ -232,16 +241,15 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
   GLMV_RETURN_IF_ERROR(check_limits(options));
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
   const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
-  MemoryNeed need = memory_need(model.config(), element_bytes,
-                                std::max<int64_t>(1, options.kv_cache_tokens), 0,
-                                uses_int8_cache(options));
+  MemoryNeed need =
+      memory_need(model.config(), element_bytes, std::max<int64_t>(1, options.kv_cache_tokens), 0,
+                  uses_int8_cache(options));
   need.weights_bytes = weight_bytes;
-  setup.encoder_cache_bytes =
-      encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
+  setup.encoder_cache_bytes = encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
   need.encoder_cache_bytes = setup.encoder_cache_bytes;
   if (options.kv_cache_tokens == 0) {
-    options.kv_cache_tokens = default_cache_tokens(need, available, max_context_tokens,
-                                                   options.max_running_requests);
+    options.kv_cache_tokens =
+        default_cache_tokens(need, available, max_context_tokens, options.max_running_requests);
   }
   setup.available_bytes = [device = model.device()]() -> std::optional<int64_t> {
     const std::optional<int64_t> free = available_bytes(device);
@@ -255,7 +263,7 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
 }
 
 Result<std::unique_ptr<ModelRunner>> make_runner(std::shared_ptr<const model::Vlm> model,
-                                         const EngineSetup& setup) {
+                                                 const EngineSetup& setup) {
   const EngineOptions& options = setup.options;
   if (!options.prefix_cache_dir.empty() && setup.model_digest == Digest{}) {
     return invalid_argument("prefixes can be kept in {} only of a model that has a digest",
@@ -279,8 +287,8 @@ Result<Digest> digest_of(const EngineOptions& options) {
   GLMV_ASSIGN(const Digest files, checkpoint::model_digest(options.model_dir, options.gguf));
   Sha256 hash;
   hash.add_framed("glmv-weights-1").add(files);
-  for (const std::string& option : {options.load_format, options.quantize, options.quantize_vision,
-                                    options.activations}) {
+  for (const std::string& option :
+       {options.load_format, options.quantize, options.quantize_vision, options.activations}) {
     hash.add_framed(option);
   }
   return hash.digest();
@@ -291,10 +299,11 @@ Result<Digest> digest_of(const EngineOptions& options) {
 // between two operations, a tenth of the time of a token.
 Result<model::LoadedModel> load_apart(const EngineOptions& options,
                                       const model::LoadOptions& load) {
-  return std::async(std::launch::async, [&] {
-           tensor::use_threads(options.num_threads, options.cpus);
-           return model::load_model(options.model_dir.string(), load);
-         })
+  return std::async(std::launch::async,
+                    [&] {
+                      tensor::use_threads(options.num_threads, options.cpus);
+                      return model::load_model(options.model_dir.string(), load);
+                    })
       .get();
 }
 
@@ -305,8 +314,8 @@ Result<void> check_fits(const EngineOptions& options, const checkpoint::ModelCon
   const int64_t cache_tokens = options.kv_cache_tokens > 0
                                    ? options.kv_cache_tokens
                                    : std::min(max_context_tokens, kMinimumCacheTokens);
-  const MemoryNeed need = memory_need(config, fp32 ? 4 : 2, cache_tokens, bits,
-                                      uses_int8_cache(options));
+  const MemoryNeed need =
+      memory_need(config, fp32 ? 4 : 2, cache_tokens, bits, uses_int8_cache(options));
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
   const std::optional<int64_t> available = available_bytes(device);
   if (!available) return {};
@@ -323,8 +332,7 @@ Result<std::unique_ptr<Engine>> make_engine(std::unique_ptr<ModelRunner> runner,
   if (const int64_t limit = setup.options.kv_cache_tokens; limit > 0) {
     max_context_tokens = std::min(max_context_tokens, limit);
   }
-  return std::make_unique<ThreadedEngine>(std::move(runner), std::move(setup),
-                                          max_context_tokens);
+  return std::make_unique<ThreadedEngine>(std::move(runner), std::move(setup), max_context_tokens);
 }
 
 Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> model,
@@ -337,8 +345,7 @@ Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> mo
   return make_engine(std::move(runner), std::move(setup));
 }
 
-Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
-                                             TokenBytes token_bytes) {
+Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options, TokenBytes token_bytes) {
   const auto start = std::chrono::steady_clock::now();
   GLMV_ASSIGN(const checkpoint::ModelConfig config,
               checkpoint::read_model_config(options.model_dir));
@@ -362,14 +369,13 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
   GLMV_ASSIGN(const checkpoint::GenerationConfig generation,
               checkpoint::read_generation_config(options.model_dir, config));
   GLMV_ASSIGN(const Digest digest, digest_of(options));
-  GLMV_ASSIGN(model::LoadedModel loaded,
-              load_apart(options, {.dtype = options.dtype,
-                                   .device = options.device,
-                                   .load_format = options.load_format,
-                                   .gguf = options.gguf,
-                                   .quantize_bits = bits,
-                                   .quantize_vision_bits = vision_bits,
-                                   .activations = rounding}));
+  GLMV_ASSIGN(model::LoadedModel loaded, load_apart(options, {.dtype = options.dtype,
+                                                              .device = options.device,
+                                                              .load_format = options.load_format,
+                                                              .gguf = options.gguf,
+                                                              .quantize_bits = bits,
+                                                              .quantize_vision_bits = vision_bits,
+                                                              .activations = rounding}));
   EngineSetup setup{.options = options,
                     .token_bytes = std::move(token_bytes),
                     .eos_ids = to_ids(generation.eos_token_ids),
@@ -378,7 +384,8 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options,
                     .warnings = std::move(loaded.warnings),
                     .model_digest = digest};
   if (config.raw.contains("auto_map")) {
-    setup.warnings.push_back("config.json names code of the checkpoint (auto_map); none of it is run");
+    setup.warnings.push_back(
+        "config.json names code of the checkpoint (auto_map); none of it is run");
   }
   const std::shared_ptr<const model::Vlm> model = std::move(loaded.model);
   setup.config = model->config();

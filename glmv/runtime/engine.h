@@ -20,17 +20,17 @@ namespace glmv::runtime {
 
 struct EngineOptions {
   std::filesystem::path model_dir;
-  std::string gguf;                  // name of the GGUF file of model_dir to take, if several
-  std::string dtype = "auto";        // auto (as in the checkpoint) | float32 | bfloat16
-  std::string device = "cpu";        // cpu | cuda[:i] | npu[:i]
-  std::string load_format = "auto";  // auto | dummy (random weights of the config's shapes)
-  std::string quantize = "none";     // none | int8 | int4: round float weights while loading
+  std::string gguf;                      // name of the GGUF file of model_dir to take, if several
+  std::string dtype = "auto";            // auto (as in the checkpoint) | float32 | bfloat16
+  std::string device = "cpu";            // cpu | cuda[:i] | npu[:i]
+  std::string load_format = "auto";      // auto | dummy (random weights of the config's shapes)
+  std::string quantize = "none";         // none | int8 | int4: round float weights while loading
   std::string quantize_vision = "none";  // none | int8, with int8 activations: of the vision tower
   // Of quantised Linears: bf16 (exact) | int8 (faster) | fp8 (float8 weights, as on GPUs).
   std::string activations = "bf16";
-  int num_threads = 0;               // 0: all cores, or as many as `cpus`
-  std::vector<int> cpus;             // that the threads stay on, ascending; empty: any
-  int64_t max_context_tokens = 0;    // 0: the model's max_position_embeddings
+  int num_threads = 0;             // 0: all cores, or as many as `cpus`
+  std::vector<int> cpus;           // that the threads stay on, ascending; empty: any
+  int64_t max_context_tokens = 0;  // 0: the model's max_position_embeddings
   int64_t prefill_chunk_tokens = 512;
   // While others answer, prompts and pictures are read in steps meant to take no longer.
   // 0: 500 on a CPU, 50 else.
@@ -41,21 +41,21 @@ struct EngineOptions {
   int64_t kv_cache_tokens = 0;
   // Of keys and values: auto (the model's) | int8 (CPU; half the memory, slightly other answers).
   std::string kv_cache_dtype = "auto";
-  // Speculation: so many tokens at most are guessed from what stands in the context already and checked
-  // in one pass with the next one, while one request alone decodes. Samples are those without it,
-  // but for the rounding of products of several rows. 0: none.
+  // Speculation: so many tokens at most are guessed from what stands in the context already and
+  // checked in one pass with the next one, while one request alone decodes. Samples are those
+  // without it, but for the rounding of products of several rows. 0: none.
   int64_t draft_tokens = 0;
-  bool prefix_cache = true;          // requests that begin alike share what was computed
+  bool prefix_cache = true;  // requests that begin alike share what was computed
   // Where finished requests leave their full blocks in files, for later requests, also of later
-  // processes with the same model; empty: nowhere. At most so many GB (1e9 bytes), those used longest
-  // ago go first.
+  // processes with the same model; empty: nowhere. At most so many GB (1e9 bytes), those used
+  // longest ago go first.
   std::filesystem::path prefix_cache_dir;
   double prefix_cache_disk_gb = 16;
   // Encoded media kept for later requests with the same ones, in MB; less where memory is short.
   int64_t encoder_cache_mb = 1024;
   // Told of what goes wrong and fails no request (a full disk). From any thread.
   std::function<void(const std::string&)> on_warning;
-  bool check_memory = true;          // refuse to load when the model cannot fit in memory
+  bool check_memory = true;  // refuse to load when the model cannot fit in memory
 };
 
 // The receiving end of one request. next() blocks; the last event has finish != kNone, after it

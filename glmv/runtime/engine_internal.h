@@ -19,28 +19,27 @@ class Vlm;
 namespace glmv::runtime {
 
 struct EngineSetup {
-  EngineOptions options;           // model_dir, dtype and device are not looked at
+  EngineOptions options;  // model_dir, dtype and device are not looked at
   checkpoint::ModelConfig config;
-  TokenBytes token_bytes;          // may be empty: no stop strings, no masking
+  TokenBytes token_bytes;  // may be empty: no stop strings, no masking
   std::vector<int32_t> eos_ids;
   double load_ms = 0;
   int64_t weight_bytes = 0;
   int64_t weight_bytes_per_token = 0;
   std::vector<std::string> warnings;
-  Digest model_digest;             // of weights and options; anything where nothing outlives the engine
+  Digest model_digest;  // of weights and options; anything where nothing outlives the engine
   int64_t encoder_cache_bytes = 0;
   // Bytes that a request's pictures may still take, and what they take; empty: not looked at.
   std::function<std::optional<int64_t>()> available_bytes;
   std::function<int64_t(int64_t num_patches)> vision_work_bytes;
-  bool check_integrity = false;    // of scheduler and cache after every step: for tests
+  bool check_integrity = false;  // of scheduler and cache after every step: for tests
 };
 
 // Errors: invalid_argument for limits that contradict the model.
-Result<std::unique_ptr<Engine>> make_engine(std::unique_ptr<ModelRunner> runner,
-                                            EngineSetup setup);
+Result<std::unique_ptr<Engine>> make_engine(std::unique_ptr<ModelRunner> runner, EngineSetup setup);
 
-// The config is taken from the model; eos_ids, when empty, from its config.json. What the engine has
-// cached is worth nothing once the weights change: make another, or leave prefix_cache off.
+// The config is taken from the model; eos_ids, when empty, from its config.json. What the engine
+// has cached is worth nothing once the weights change: make another, or leave prefix_cache off.
 Result<std::unique_ptr<Engine>> make_engine(std::shared_ptr<const model::Vlm> model,
                                             EngineSetup setup);
 

@@ -44,7 +44,8 @@ TEST(EngineLife, AStepThatTakesLongIsSeen) {
   }
   EXPECT_GT(longest, 0.2);
   EXPECT_LT(longest, 5);
-  for (int i = 0; i < 200 && engine->metrics().step_seconds > 0; ++i) std::this_thread::sleep_for(5ms);
+  for (int i = 0; i < 200 && engine->metrics().step_seconds > 0; ++i)
+    std::this_thread::sleep_for(5ms);
   EXPECT_EQ(engine->metrics().step_seconds, 0);  // idle is no step
   EXPECT_GE(engine->metrics().num_steps, 4);     // start, prompt, two more tokens
 }

@@ -189,10 +189,14 @@ void EngineLoop::end_cancelled() {
 
 void EngineLoop::do_step(Step& step) {
   switch (step.kind) {
-    case Step::Kind::kIdle: return;
-    case Step::Kind::kStart: return start(*step.sequences[0]);
-    case Step::Kind::kEncodeMedium: return encode_medium(*step.sequences[0]);
-    case Step::Kind::kPrefill: return prefill(*step.sequences[0], step.num_tokens);
+    case Step::Kind::kIdle:
+      return;
+    case Step::Kind::kStart:
+      return start(*step.sequences[0]);
+    case Step::Kind::kEncodeMedium:
+      return encode_medium(*step.sequences[0]);
+    case Step::Kind::kPrefill:
+      return prefill(*step.sequences[0], step.num_tokens);
     case Step::Kind::kDecode:
       make_room(step);
       return decode(step.sequences);
@@ -228,8 +232,7 @@ void EngineLoop::make_room(Step& step) {
 void EngineLoop::start(Sequence& sequence) {
   // A little is left for those that run already: else they would put this one back at their next
   // block.
-  std::optional<ModelRunner::Start> start =
-      runner_->start(sequence, scheduler_.num_started());
+  std::optional<ModelRunner::Start> start = runner_->start(sequence, scheduler_.num_started());
   if (!start) {
     // Others hold the cache: this one waits, and those behind it with it.
     if (scheduler_.num_started() > 0) return scheduler_.put_back_starting();

@@ -42,7 +42,8 @@ checkpoint::ModelConfig test_config() {
 
 struct TestEngine {
   explicit TestEngine(EngineOptions options = {.prefill_chunk_tokens = 5}) {
-    EngineSetup setup{.options = options, .config = test_config(), .eos_ids = {kEos}, .check_integrity = true};
+    EngineSetup setup{
+        .options = options, .config = test_config(), .eos_ids = {kEos}, .check_integrity = true};
     setup.token_bytes = [](int32_t id) {
       return id < 90 ? "<" + std::to_string(id) + ">" : std::string();
     };
@@ -137,8 +138,7 @@ TEST(Engine, ManyRequestsInFlightGiveWhatEachGivesAlone) {
   std::vector<std::unique_ptr<TokenStream>> streams;
   for (int i = 0; i < 12; ++i) streams.push_back(test.submit(greedy(prompt_of(i, 5 + i), 10 + i)));
   for (int i = 0; i < 12; ++i) {
-    EXPECT_EQ(receive(*streams[i]).tokens,
-              ScriptedRunner::expected(prompt_of(i, 5 + i), 10 + i))
+    EXPECT_EQ(receive(*streams[i]).tokens, ScriptedRunner::expected(prompt_of(i, 5 + i), 10 + i))
         << i;
   }
   EXPECT_EQ(test.shared->largest_batch, 3);
@@ -250,8 +250,11 @@ TEST(Engine, ThinkingBudgetForcesTokensIntoTheCache) {
   TestEngine test;
   const auto prompt = prompt_of(1, 6);
   Request request = greedy(prompt, 10);
-  request.thinking = {.max_tokens = 2, .min_answer_tokens = 0, .think_end_id = 81,
-                      .starts_open = true, .force_ids = {81, 82}};
+  request.thinking = {.max_tokens = 2,
+                      .min_answer_tokens = 0,
+                      .think_end_id = 81,
+                      .starts_open = true,
+                      .force_ids = {81, 82}};
   const Received received = receive(*test.submit(std::move(request)));
   auto expected = ScriptedRunner::expected(prompt, 2);
   expected.insert(expected.end(), {81, 82});
@@ -288,8 +291,7 @@ TEST(Engine, LoopsAreStoppedWhenAsked) {
     request.sampling.logit_bias = {{7, 100.0}};
     request.loop.enabled = enabled;
     const Received received = receive(*test.submit(std::move(request)));
-    EXPECT_EQ(received.last.finish,
-              enabled ? FinishReason::kRepetition : FinishReason::kLength);
+    EXPECT_EQ(received.last.finish, enabled ? FinishReason::kRepetition : FinishReason::kLength);
     EXPECT_EQ(received.tokens.size() < 150, enabled);
   }
 }
@@ -311,8 +313,7 @@ TEST(Engine, AFailedStepEndsItsBatchOnlyAndTheEngineGoesOn) {
 
   // During decode: a logit bias makes the fatal token come out of the first step.
   Request request = greedy({1, 2}, 5);
-  request.thinking = {.max_tokens = 0, .starts_open = true,
-                      .force_ids = {ScriptedRunner::kThrows}};
+  request.thinking = {.max_tokens = 0, .starts_open = true, .force_ids = {ScriptedRunner::kThrows}};
   const Received late = receive(*test.submit(std::move(request)));
   EXPECT_EQ(late.last.finish, FinishReason::kError);
   EXPECT_EQ(late.tokens.size(), 1u);
@@ -381,7 +382,8 @@ TEST(Engine, APromptLargerThanTheCacheIsRefused) {
   const auto refused = test.engine->submit(greedy(prompt_of(1, 64), 5));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
-  EXPECT_THAT(refused.error().message, HasSubstr("64 tokens and the maximum context length is 64 tokens"));
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("64 tokens and the maximum context length is 64 tokens"));
   // What fits is answered up to the last token that does.
   const Received received = receive(*test.submit(greedy(prompt_of(1, 60), 50)));
   EXPECT_EQ(received.tokens.size(), 4u);
@@ -454,8 +456,8 @@ TEST(Engine, TwoEnginesInOneProcess) {
 std::vector<int32_t> guessable(int right) {
   for (int32_t filler = 0;; ++filler) {
     for (int32_t x = 0; x < 80 * 80; ++x) {
-      const std::vector<int32_t> prompt = {11, 12, 13, x % 80, x / 80, filler % 80, filler / 80,
-                                           11, 12, 13};
+      const std::vector<int32_t> prompt = {11,          12,          13, x % 80, x / 80,
+                                           filler % 80, filler / 80, 11, 12,     13};
       const auto next = ScriptedRunner::expected(prompt, 3);
       int same = 0;
       while (same < 3 && next[same] == prompt[3 + same]) ++same;

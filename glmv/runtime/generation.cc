@@ -14,8 +14,7 @@ uint64_t seed_of(const SamplingParams& params) {
 
 }  // namespace
 
-Generation::Generation(const Request& request, int64_t max_tokens,
-                       const GenerationContext& context)
+Generation::Generation(const Request& request, int64_t max_tokens, const GenerationContext& context)
     : context_(context),
       num_logprobs_(request.sampling.num_logprobs),
       penalties_(request.sampling, request.input.input_ids),

@@ -39,8 +39,8 @@ class Generation {
     std::string stop_string;
     bool grammar_dead_end = false;
   };
-  // Takes the raw logits of the last position (changed in place). Error: broken logits, or a grammar
-  // that takes too long to follow.
+  // Takes the raw logits of the last position (changed in place). Error: broken logits, or a
+  // grammar that takes too long to follow.
   Result<Outcome> step(std::span<float> logits);
 
   // Tokens still held back, when the output ends from outside (cancel, error).

@@ -1,5 +1,6 @@
 #pragma once
-// Requests of the tiny reference checkpoints (tests/golden/models) and an engine over them, for tests.
+// Requests of the tiny reference checkpoints (tests/golden/models) and an engine over them, for
+// tests.
 
 #include <gtest/gtest.h>
 
@@ -28,7 +29,8 @@ struct GoldenCase {
   std::vector<int32_t> greedy;
 };
 
-inline std::vector<int32_t> ids_of(const checkpoint::SafetensorsFile& file, const std::string& name) {
+inline std::vector<int32_t> ids_of(const checkpoint::SafetensorsFile& file,
+                                   const std::string& name) {
   const at::Tensor tensor = tensor::as_tensor(file.tensors.at(name)).to(at::kLong).contiguous();
   const int64_t* data = tensor.const_data_ptr<int64_t>();
   return std::vector<int32_t>(data, data + tensor.numel());
@@ -69,7 +71,7 @@ inline GoldenCase read_case(const std::string& model, const std::string& name) {
 }
 
 inline std::unique_ptr<Engine> load(const std::string& model, int64_t chunk = 512,
-                             int64_t max_running = 8, int64_t draft_tokens = 0) {
+                                    int64_t max_running = 8, int64_t draft_tokens = 0) {
   auto engine = Engine::load({.model_dir = golden_dir(model),
                               .device = tensor::test_device(),
                               .num_threads = 1,
@@ -100,7 +102,7 @@ inline std::vector<int32_t> tokens_of(TokenStream& stream, TokenEvent* last = nu
 }
 
 inline const std::vector<std::string> kModels = {"glm4v", "glm46v", "glm4v_moe", "glm4v_moe_grp",
-                                          "glm_ocr"};
+                                                 "glm_ocr"};
 inline const std::vector<std::string> kCases = {"text", "2img", "video"};
 
 // The golden prompt with pictures, and text behind it so that it fills several blocks.

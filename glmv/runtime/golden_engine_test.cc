@@ -183,7 +183,8 @@ TEST(GoldenEngine, ACachedPrefixGivesTheSameTokensAndEncodesNoPicture) {
 TEST(GoldenEngine, PreemptedRequestsEndAsTheyWouldAlone) {
   for (const bool prefix_cache : {false, true}) {
     for (const std::string& model : kModels) {
-      auto loaded = model::load_model(golden_dir(model).string(), {.device = tensor::test_device()});
+      auto loaded =
+          model::load_model(golden_dir(model).string(), {.device = tensor::test_device()});
       ASSERT_TRUE(loaded) << loaded.error().message;
       const auto engine = *make_engine(std::shared_ptr<const model::Vlm>(std::move(loaded->model)),
                                        EngineSetup{.options = {.num_threads = 1,

@@ -80,8 +80,8 @@ std::vector<int32_t> masked_ids(const GrammarSource& source, const GrammarTokens
 }
 
 // The right side of a rule as XGrammar prints it, and what stands there instead. Its strings of
-// limited length hold raw control characters, its escapes halves of surrogate pairs, its numbers more
-// digits than any number type: none is JSON that every reader takes.
+// limited length hold raw control characters, its escapes halves of surrogate pairs, its numbers
+// more digits than any number type: none is JSON that every reader takes.
 struct RuleFix {
   std::string_view printed;
   std::string_view fixed;
@@ -92,7 +92,8 @@ constexpr RuleFix kRuleFixes[] = {
      R"( | ("u" [Dd] [0-7] [A-Fa-f0-9] [A-Fa-f0-9]))"
      R"( | ("u" [Dd] [89ABab] [A-Fa-f0-9] [A-Fa-f0-9] "\\u" [Dd] [C-Fc-f] [A-Fa-f0-9] [A-Fa-f0-9]))"},
     {R"((([^\"\\\r\n])))", R"(([^\"\\\0-\x1f]) | ("\\" [\"\\/bfnrt]))"},
-    {R"((("0") | (basic_integer_1 [1-9] [0-9]*)))", R"(("0") | (basic_integer_1 [1-9] [0-9]{0,17}))"},
+    {R"((("0") | (basic_integer_1 [1-9] [0-9]*)))",
+     R"(("0") | (basic_integer_1 [1-9] [0-9]{0,17}))"},
     {R"((("0") | ([1-9] [0-9]*)))", R"(("0") | ([1-9] [0-9]{0,17}))"},
     {R"(("" | ("." basic_number_digits{1, -1})))", R"("" | ("." [0-9]{1,17}))"},
     {R"(("" | ([eE] basic_number_4 basic_number_digits{1, -1})))",
@@ -129,7 +130,8 @@ xgrammar::Grammar from_schema(const std::string& schema) {
 
 // Every schema inside, as prepare_json_schema() has it.
 Result<void> prepare_schemas(Json& tag, const std::string& pointer) {
-  if (tag.is_object() && tag.value("type", Json()) == "json_schema" && tag.contains("json_schema")) {
+  if (tag.is_object() && tag.value("type", Json()) == "json_schema" &&
+      tag.contains("json_schema")) {
     auto prepared = prepare_json_schema(tag["json_schema"]);
     if (!prepared) return in_context(pointer + "/json_schema", prepared.error());
     tag["json_schema"] = std::move(*prepared);
@@ -157,11 +159,11 @@ Json from_structures(const Json& old) {
   Json tags = Json::array();
   for (const Json& item : old.value("structures", Json::array())) {
     if (!item.is_object()) continue;
-    tags.push_back({{"type", "tag"},
-                    {"begin", item.value("begin", Json())},
-                    {"content",
-                     {{"type", "json_schema"}, {"json_schema", item.value("schema", Json(true))}}},
-                    {"end", item.value("end", Json())}});
+    tags.push_back(
+        {{"type", "tag"},
+         {"begin", item.value("begin", Json())},
+         {"content", {{"type", "json_schema"}, {"json_schema", item.value("schema", Json(true))}}},
+         {"end", item.value("end", Json())}});
   }
   return {{"type", "structural_tag"},
           {"format",
@@ -188,13 +190,15 @@ Result<xgrammar::Grammar> from_structural_tag(const std::string& text,
 
 Result<xgrammar::Grammar> parse(const GrammarSource& source, const xgrammar::TokenizerInfo& info) {
   switch (source.kind) {
-    case GrammarKind::kJsonObject: return from_schema(R"({"type": "object"})");
+    case GrammarKind::kJsonObject:
+      return from_schema(R"({"type": "object"})");
     case GrammarKind::kJsonSchema: {
       GLMV_ASSIGN(const Json schema, parse_json(source.text, "schema"));
       GLMV_ASSIGN(const Json prepared, prepare_json_schema(schema));
       return from_schema(prepared.dump());
     }
-    case GrammarKind::kRegex: return xgrammar::Grammar::FromRegex(source.text);
+    case GrammarKind::kRegex:
+      return xgrammar::Grammar::FromRegex(source.text);
     case GrammarKind::kChoice: {
       GLMV_ASSIGN(const std::vector<std::string> choices, parse_choices(source.text));
       std::string rule = "root ::= ";
@@ -203,10 +207,14 @@ Result<xgrammar::Grammar> parse(const GrammarSource& source, const xgrammar::Tok
       }
       return xgrammar::Grammar::FromEBNF(rule);
     }
-    case GrammarKind::kEbnf: return xgrammar::Grammar::FromEBNF(source.text);
-    case GrammarKind::kGbnf: return xgrammar::Grammar::FromEBNF(gbnf_to_ebnf(source.text));
-    case GrammarKind::kStructuralTag: return from_structural_tag(source.text, info, false);
-    case GrammarKind::kToolCalls: return from_structural_tag(source.text, info, true);
+    case GrammarKind::kEbnf:
+      return xgrammar::Grammar::FromEBNF(source.text);
+    case GrammarKind::kGbnf:
+      return xgrammar::Grammar::FromEBNF(gbnf_to_ebnf(source.text));
+    case GrammarKind::kStructuralTag:
+      return from_structural_tag(source.text, info, false);
+    case GrammarKind::kToolCalls:
+      return from_structural_tag(source.text, info, true);
   }
   return invalid_argument("this kind of grammar is not known");
 }
@@ -242,8 +250,8 @@ Result<xgrammar::CompiledGrammar> compile_now(const GrammarSource& source,
 GrammarTokens::GrammarTokens(const GrammarVocabulary& vocabulary)
     : texts(texts_of(vocabulary)),
       added_ids(added_of(vocabulary)),
-      info(without_added(texts, added_ids), xgrammar::VocabType::RAW, static_cast<int>(texts.size()),
-           vocabulary.stop_ids),
+      info(without_added(texts, added_ids), xgrammar::VocabType::RAW,
+           static_cast<int>(texts.size()), vocabulary.stop_ids),
       stop_ids(vocabulary.stop_ids),
       utf8(std::vector<std::string_view>(texts.begin(), texts.end()), added_ids) {
   for (size_t id = 0; id < texts.size(); ++id) {
@@ -297,9 +305,8 @@ struct GrammarCompiler::Impl {
 GrammarCompiler::GrammarCompiler(GrammarVocabulary vocabulary, GrammarLimits limits)
     : impl_(std::make_unique<Impl>()) {
   impl_->vocabulary = std::move(vocabulary);
-  std::erase_if(impl_->vocabulary.stop_ids, [&](int32_t id) {
-    return id < 0 || id >= impl_->vocabulary.vocab_size;
-  });
+  std::erase_if(impl_->vocabulary.stop_ids,
+                [&](int32_t id) { return id < 0 || id >= impl_->vocabulary.vocab_size; });
   impl_->limits = limits;
 }
 GrammarCompiler::~GrammarCompiler() = default;
@@ -318,18 +325,16 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCompiler::compile(
       GLMV_RETURN_IF_ERROR(compile_now(source, info));
       return {};
     };
-    const Result<void> tried =
-        run_in_child(work, {.cpu_seconds = impl_->limits.compile_seconds,
-                            .memory_bytes = impl_->limits.compile_bytes});
+    const Result<void> tried = run_in_child(work, {.cpu_seconds = impl_->limits.compile_seconds,
+                                                   .memory_bytes = impl_->limits.compile_bytes});
     if (!tried) {
       // Whatever the source did to the child, it is the source that has to change.
       return invalid_argument("{}", tried.error().message);
     }
   }
   GLMV_ASSIGN(xgrammar::CompiledGrammar compiled, compile_now(source, info));
-  auto grammar = std::make_shared<const CompiledGrammar>(
-      std::make_unique<CompiledGrammar::Impl>(std::move(compiled), masked_ids(source, *impl_->tokens),
-                                              impl_->tokens));
+  auto grammar = std::make_shared<const CompiledGrammar>(std::make_unique<CompiledGrammar::Impl>(
+      std::move(compiled), masked_ids(source, *impl_->tokens), impl_->tokens));
   impl_->keep(key, grammar);
   return grammar;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Grammars of answers: what a request may ask for (a JSON schema, a regular expression, ...) compiled
-// for one tokenizer, and a matcher that says which tokens may come next. The automata are XGrammar's.
+// Grammars of answers: what a request may ask for (a JSON schema, a regular expression, ...)
+// compiled for one tokenizer, and a matcher that says which tokens may come next. The automata are
+// XGrammar's.
 
 #include <cstdint>
 #include <functional>
@@ -32,10 +33,10 @@ struct GrammarSource {
 // What a grammar must know of a tokenizer.
 struct GrammarVocabulary {
   std::function<std::string(int32_t)> token_bytes;  // empty: the id has no text
-  int64_t vocab_size = 0;           // rows of logits
+  int64_t vocab_size = 0;                           // rows of logits
   // "<think>", "<|user|>": never part of free text; a grammar can name them by id only.
   std::vector<int32_t> added_ids;
-  std::vector<int32_t> stop_ids;    // may come where the grammar is complete, nowhere else
+  std::vector<int32_t> stop_ids;  // may come where the grammar is complete, nowhere else
 };
 
 // Immutable, thread-safe, shared by all requests that use it.
@@ -82,15 +83,15 @@ class GrammarMatcher {
 
 struct GrammarLimits {
   size_t source_bytes = size_t{1} << 20;
-  int nesting_depth = 64;          // of brackets and of JSON
-  int64_t repetitions = 10000;     // largest number in {m,n}
-  int compile_seconds = 5;         // of processor time
+  int nesting_depth = 64;       // of brackets and of JSON
+  int64_t repetitions = 10000;  // largest number in {m,n}
+  int compile_seconds = 5;      // of processor time
   int64_t compile_bytes = int64_t{2} << 30;
   int64_t cache_bytes = int64_t{256} << 20;
 };
 
-// Compiles grammars for one tokenizer and keeps the last used. Thread-safe; never called on the engine
-// thread. Every new source is tried first in a child process with limits on time and memory.
+// Compiles grammars for one tokenizer and keeps the last used. Thread-safe; never called on the
+// engine thread. Every new source is tried first in a child process with limits on time and memory.
 class GrammarCompiler {
  public:
   explicit GrammarCompiler(GrammarVocabulary vocabulary, GrammarLimits limits = {});

@@ -30,7 +30,8 @@ GrammarMatcher::GrammarMatcher(std::shared_ptr<const CompiledGrammar> grammar) {
   impl_ = std::make_unique<Impl>(Impl{
       .grammar = grammar,
       .matcher = xgrammar::GrammarMatcher(impl.compiled),
-      .words = std::vector<int32_t>(xgrammar::GetBitmaskSize(static_cast<int>(impl.tokens->texts.size()))),
+      .words = std::vector<int32_t>(
+          xgrammar::GetBitmaskSize(static_cast<int>(impl.tokens->texts.size()))),
   });
 }
 GrammarMatcher::~GrammarMatcher() = default;

@@ -1,6 +1,6 @@
 #pragma once
-// What XGrammar has to say while it compiles. It prints warnings where a keyword is left out; here they
-// are collected, so that they become errors. Private to the grammar compiler.
+// What XGrammar has to say while it compiles. It prints warnings where a keyword is left out; here
+// they are collected, so that they become errors. Private to the grammar compiler.
 
 #include <string>
 #include <vector>

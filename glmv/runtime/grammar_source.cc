@@ -69,7 +69,8 @@ int json_depth(const Json& json, int limit) {
 Result<void> check_grammar_source(const GrammarSource& source, const GrammarLimits& limits) {
   const std::string& text = source.text;
   if (text.size() > limits.source_bytes) {
-    return invalid_argument("has {} bytes, at most {} are accepted", text.size(), limits.source_bytes);
+    return invalid_argument("has {} bytes, at most {} are accepted", text.size(),
+                            limits.source_bytes);
   }
   if (find_invalid_utf8(text)) return invalid_argument("is no valid UTF-8");
   if (text.find('\0') != std::string::npos) return invalid_argument("holds a NUL character");

@@ -1,6 +1,6 @@
 #pragma once
-// Sources of grammars, checked for size, nesting and repetitions before anything parses them. Private
-// to the grammar compiler.
+// Sources of grammars, checked for size, nesting and repetitions before anything parses them.
+// Private to the grammar compiler.
 
 #include <string>
 
@@ -17,8 +17,8 @@ Result<std::vector<std::string>> parse_choices(const std::string& text);
 // llama.cpp's grammar as EBNF for XGrammar: "." is any character; the rest is the same.
 std::string gbnf_to_ebnf(const std::string& text);
 
-// The same expression with "(...)?" written as "(|(...))": XGrammar's automata take a group that ends in
-// a loop for optional in the wrong way, "x(a[0-9]+)?" would match "x1".
+// The same expression with "(...)?" written as "(|(...))": XGrammar's automata take a group that
+// ends in a loop for optional in the wrong way, "x(a[0-9]+)?" would match "x1".
 std::string unfold_optional_groups(const std::string& regex);
 
 // `text` as a literal of XGrammar's EBNF. The text must be UTF-8.

@@ -85,7 +85,8 @@ TEST_F(Grammars, RandomAnswersSatisfyTheirSchemas) {
 
 TEST_F(Grammars, TheMaskIsWhatBruteForceFinds) {
   const std::pair<Kind, std::string> sources[] = {
-      {Kind::kJsonSchema, R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}}})"},
+      {Kind::kJsonSchema,
+       R"({"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"}}})"},
       {Kind::kRegex, "(ab|abc|é)+[0-9]{1,3}"},
       {Kind::kChoice, R"(["a","ab","abc","\n\n"])"},
       {Kind::kEbnf, "root ::= \"[\" (root | \"1\")* \"]\""}};
@@ -115,7 +116,8 @@ TEST_F(Grammars, TheMaskIsWhatBruteForceFinds) {
           if (taken && id != toy_.eos) allowed.push_back(id);
         }
         if (allowed.empty()) break;
-        const int32_t next = allowed[static_cast<size_t>(random.uniform() * 0.999 * static_cast<double>(allowed.size()))];
+        const int32_t next = allowed[static_cast<size_t>(random.uniform() * 0.999 *
+                                                         static_cast<double>(allowed.size()))];
         ASSERT_TRUE(matcher.accept(next));
         prefix.push_back(next);
       }
@@ -130,7 +132,8 @@ TEST_F(Grammars, IntegersHaveNoLeadingZeroAndNoFraction) {
   EXPECT_FALSE(takes(grammar, "01"));
   EXPECT_FALSE(takes(grammar, "1.0"));
   GrammarMatcher matcher(grammar);
-  EXPECT_FALSE(matcher.allows(static_cast<int32_t>(std::ranges::find(toy_.texts, "01") - toy_.texts.begin())));
+  EXPECT_FALSE(matcher.allows(
+      static_cast<int32_t>(std::ranges::find(toy_.texts, "01") - toy_.texts.begin())));
 }
 
 TEST_F(Grammars, AChoiceMayEndWhereAnotherGoesOn) {
@@ -169,37 +172,41 @@ TEST_F(Grammars, AnyTextOfATagIsCharacters) {
     }
   }
   GrammarMatcher matcher(grammar);
-  for (const int32_t id : toy_.added) EXPECT_EQ(matcher.allows(id), id == toy_.eos) << toy_.texts[id];
+  for (const int32_t id : toy_.added)
+    EXPECT_EQ(matcher.allows(id), id == toy_.eos) << toy_.texts[id];
 }
 
 TEST_F(Grammars, AddedTokensAreNoText) {
   const auto grammar = compile(Kind::kRegex, "(.|\\n)*");
   GrammarMatcher matcher(grammar);
-  for (const int32_t id : toy_.added) EXPECT_EQ(matcher.allows(id), id == toy_.eos) << toy_.texts[id];
+  for (const int32_t id : toy_.added)
+    EXPECT_EQ(matcher.allows(id), id == toy_.eos) << toy_.texts[id];
   EXPECT_TRUE(takes(compile(Kind::kEbnf, fmt::format("root ::= Token({}) \"x\"", toy_.added[0])),
                     "<tool_call>x"));
 }
 
 TEST_F(Grammars, OfLlamaCpp) {
-  const auto grammar = compile(Kind::kGbnf,
-                               "# a list\nroot ::= item-1+\nitem-1 ::= \"- \" [a-z.]{1,3} . \"\\n\"\n");
+  const auto grammar =
+      compile(Kind::kGbnf, "# a list\nroot ::= item-1+\nitem-1 ::= \"- \" [a-z.]{1,3} . \"\\n\"\n");
   EXPECT_TRUE(takes(grammar, "- a.!\n- zé\n"));
   EXPECT_FALSE(takes(grammar, "- \n"));
 }
 
 TEST_F(Grammars, StructuralTags) {
-  const std::string old = R"({"structures":[{"begin":"<f>","schema":{"type":"integer"},"end":"</f>"}],
+  const std::string old =
+      R"({"structures":[{"begin":"<f>","schema":{"type":"integer"},"end":"</f>"}],
                               "triggers":["<f>"]})";
   for (const std::string& text :
-       {old, std::string(R"({"format":{"type":"triggered_tags","triggers":["<f>"],"tags":[{"type":"tag",
+       {old,
+        std::string(R"({"format":{"type":"triggered_tags","triggers":["<f>"],"tags":[{"type":"tag",
           "begin":"<f>","content":{"type":"json_schema","json_schema":{"type":"integer"}},"end":"</f>"}]}})")}) {
     const auto grammar = compile(Kind::kStructuralTag, text);
     EXPECT_TRUE(takes(grammar, "so <f>12</f> it is"));
     EXPECT_FALSE(takes(grammar, "so <f>x</f>"));
   }
-  EXPECT_THAT(error(Kind::kStructuralTag,
-                    R"({"format":{"type":"json_schema","json_schema":{"not":{}}}})"),
-              HasSubstr("#/not"));
+  EXPECT_THAT(
+      error(Kind::kStructuralTag, R"({"format":{"type":"json_schema","json_schema":{"not":{}}}})"),
+      HasSubstr("#/not"));
   EXPECT_NE(error(Kind::kStructuralTag, R"({"format":{"type":"nonsense"}})"), "");
 }
 
@@ -248,7 +255,8 @@ TEST_F(Grammars, HostileSourcesAreErrorsInTime) {
            {Kind::kEbnf, "root ::= root root | \"a\" | \"\""},
            {Kind::kEbnf, "root ::= root"},
            {Kind::kJsonSchema, R"({"type":"string","maxLength":1000000000,"minLength":999999999})"},
-           {Kind::kJsonSchema, R"({"type":"array","items":{"type":"integer"},"minItems":1000000})"}}) {
+           {Kind::kJsonSchema,
+            R"({"type":"array","items":{"type":"integer"},"minItems":1000000})"}}) {
     const auto start = std::chrono::steady_clock::now();
     (void)compiler_.compile({kind, text});
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(40)) << text;
@@ -274,7 +282,8 @@ TEST_F(Grammars, CompileFromSeveralThreads) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       for (int j = 0; j < 3; ++j) {
-        const auto grammar = compiler_.compile({Kind::kRegex, fmt::format("x{{{}}}", 1 + (i + j) % 3)});
+        const auto grammar =
+            compiler_.compile({Kind::kRegex, fmt::format("x{{{}}}", 1 + (i + j) % 3)});
         if (!grammar || !takes(*grammar, std::string(1 + (i + j) % 3, 'x'))) ++failures;
       }
     });

@@ -22,11 +22,25 @@ constexpr size_t kMaxReferences = 1000;
 // Of a whole number with bounds: beyond it doubles have gaps.
 constexpr double kMaxInteger = 9e15;
 
-constexpr std::string_view kAnnotations[] = {
-    "title",    "description", "default",  "examples", "example",          "deprecated",
-    "readOnly", "writeOnly",   "$schema",  "$id",      "id",               "$comment",
-    "$anchor",  "$defs",       "definitions", "contentEncoding", "contentMediaType",
-    "discriminator", "strict"};
+constexpr std::string_view kAnnotations[] = {"title",
+                                             "description",
+                                             "default",
+                                             "examples",
+                                             "example",
+                                             "deprecated",
+                                             "readOnly",
+                                             "writeOnly",
+                                             "$schema",
+                                             "$id",
+                                             "id",
+                                             "$comment",
+                                             "$anchor",
+                                             "$defs",
+                                             "definitions",
+                                             "contentEncoding",
+                                             "contentMediaType",
+                                             "discriminator",
+                                             "strict"};
 
 // Keywords that say something of values of one type only.
 struct TypeRow {
@@ -39,10 +53,8 @@ const std::vector<TypeRow>& type_rows() {
        {"properties", "required", "additionalProperties", "minProperties", "maxProperties"}},
       {"array", {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "additionalItems"}},
       {"string", {"minLength", "maxLength", "pattern", "format"}},
-      {"integer",
-       {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
-      {"number",
-       {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
+      {"integer", {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
+      {"number", {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}},
       {"boolean", {}},
       {"null", {}}};
   return rows;
@@ -54,7 +66,7 @@ struct FormatRow {
   std::string_view format;
   std::string_view pattern;
 };
-#define GLMV_DATE                                                                       \
+#define GLMV_DATE                                                                         \
   "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)" \
   "|02-(0[1-9]|1[0-9]|2[0-8]))"
 #define GLMV_TIME \
@@ -65,11 +77,13 @@ constexpr FormatRow kFormats[] = {
     {"time", GLMV_TIME},
     {"date-time", GLMV_DATE "T" GLMV_TIME},
     {"duration",
-     "P([0-9]+W|[0-9]+D(T[0-9]+H([0-9]+M([0-9]+S)?)?)?|[0-9]+Y([0-9]+M([0-9]+D)?)?|T([0-9]+H([0-9]+M"
+     "P([0-9]+W|[0-9]+D(T[0-9]+H([0-9]+M([0-9]+S)?)?)?|[0-9]+Y([0-9]+M([0-9]+D)?)?|T([0-9]+H([0-9]+"
+     "M"
      "([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))"},
     {"uuid", "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"},
-    {"ipv4", "((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]"
-             "|[1-9]?[0-9])"},
+    {"ipv4",
+     "((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]"
+     "|[1-9]?[0-9])"},
     {"ipv6", "([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|::|::1"},
     {"hostname", GLMV_HOST "(\\." GLMV_HOST "){0,3}"},
     {"email", "[A-Za-z0-9_+-]+(\\.[A-Za-z0-9_+-]+){0,8}@(" GLMV_HOST "\\.){1,4}[A-Za-z]{2,24}"},
@@ -128,8 +142,8 @@ class Preparer {
 
   Result<Json> target_of(const std::string& ref, const std::string& pointer) const {
     if (ref != "#" && !ref.starts_with("#/")) {
-      return invalid_argument("{}/$ref: \"{}\" is not inside this document; only \"#/...\" is supported",
-                              pointer, ref);
+      return invalid_argument(
+          "{}/$ref: \"{}\" is not inside this document; only \"#/...\" is supported", pointer, ref);
     }
     try {
       return root_.at(Json::json_pointer(ref.substr(1)));
@@ -140,7 +154,8 @@ class Preparer {
 
   Result<Json> prepare(const Json& schema, const std::string& pointer, int depth) {
     if (depth > kMaxDepth) {
-      return invalid_argument("{}: schemas are nested more than {} levels deep", pointer, kMaxDepth);
+      return invalid_argument("{}: schemas are nested more than {} levels deep", pointer,
+                              kMaxDepth);
     }
     if (++num_schemas_ > kMaxSchemas) {
       return invalid_argument("{}: the schema has more than {} parts", pointer, kMaxSchemas);
@@ -186,7 +201,8 @@ class Preparer {
     const auto [found, added] = reference_index_.try_emplace(ref, references_.size());
     if (added) references_.push_back(ref);
     if (references_.size() > kMaxReferences) {
-      return invalid_argument("{}/$ref: more than {} parts are referred to", pointer, kMaxReferences);
+      return invalid_argument("{}/$ref: more than {} parts are referred to", pointer,
+                              kMaxReferences);
     }
     return Json{{"$ref", "#/$defs/" + reference_name(found->second)}};
   }
@@ -245,8 +261,8 @@ class Preparer {
   Result<Json> typed(const Json& schema, const std::string& pointer, int depth) {
     for (const auto& [key, value] : schema.items()) {
       const bool known = key == "type" || std::ranges::any_of(type_rows(), [&](const TypeRow& row) {
-        return std::ranges::find(row.keywords, key) != row.keywords.end();
-      });
+                           return std::ranges::find(row.keywords, key) != row.keywords.end();
+                         });
       if (!known) return invalid_argument("{}/{}: this keyword is not supported", pointer, key);
     }
     Json types = Json::array();
@@ -271,14 +287,17 @@ class Preparer {
     return Json{{"anyOf", std::move(options)}};
   }
 
-  Result<Json> of_type(const Json& type, const Json& schema, const std::string& pointer, int depth) {
+  Result<Json> of_type(const Json& type, const Json& schema, const std::string& pointer,
+                       int depth) {
     if (type == "string") return string(schema, pointer);
     if (type == "integer" || type == "number") return number(type, schema, pointer);
     if (type == "array") return array(schema, pointer, depth);
     if (type == "object") return object(schema, pointer, depth);
     if (type == "boolean" || type == "null") return Json{{"type", type}};
-    return invalid_argument("{}/type: {} is no type; use object, array, string, number, integer, "
-                            "boolean or null", pointer, type.dump());
+    return invalid_argument(
+        "{}/type: {} is no type; use object, array, string, number, integer, "
+        "boolean or null",
+        pointer, type.dump());
   }
 
   // A count that is not negative; none where the keyword is missing.
@@ -288,8 +307,8 @@ class Preparer {
     const Json& value = schema[key];
     const double number = value.is_number() ? value.get<double>() : -1;
     if (number < 0 || number != std::floor(number) || number > 1e9) {
-      return invalid_argument("{}/{}: must be a whole number in [0, 1000000000], not {}", pointer, key,
-                              value.dump());
+      return invalid_argument("{}/{}: must be a whole number in [0, 1000000000], not {}", pointer,
+                              key, value.dump());
     }
     return static_cast<int64_t>(number);
   }
@@ -315,13 +334,16 @@ class Preparer {
           schema["format"].is_string() ? schema["format"].get<std::string>() : std::string();
       const auto row = std::ranges::find(kFormats, format, &FormatRow::format);
       if (row == std::end(kFormats)) {
-        return invalid_argument("{}/format: {} is not supported; known: date, time, date-time, duration, "
-                                "uuid, ipv4, ipv6, hostname, email, uri",
-                                pointer, schema["format"].dump());
+        return invalid_argument(
+            "{}/format: {} is not supported; known: date, time, date-time, duration, "
+            "uuid, ipv4, ipv6, hostname, email, uri",
+            pointer, schema["format"].dump());
       }
       if (bounded || schema.contains("pattern")) {
-        return invalid_argument("{}/format: is not supported together with pattern, minLength or "
-                                "maxLength", pointer);
+        return invalid_argument(
+            "{}/format: is not supported together with pattern, minLength or "
+            "maxLength",
+            pointer);
       }
       out["pattern"] = unfold_optional_groups(std::string(row->pattern));
       return out;
@@ -337,8 +359,10 @@ class Preparer {
       const std::string pattern = schema["pattern"];
       // They would have to be escaped in a JSON string, which the automaton does not know.
       if (pattern.find('"') != std::string::npos || pattern.find("\\\\") != std::string::npos) {
-        return invalid_argument("{}/pattern: quotation marks and backslashes inside of strings are not "
-                                "supported", pointer);
+        return invalid_argument(
+            "{}/pattern: quotation marks and backslashes inside of strings are not "
+            "supported",
+            pointer);
       }
       out["pattern"] = unfold_optional_groups(whole_pattern(pattern));
       return out;
@@ -347,8 +371,8 @@ class Preparer {
     return out;
   }
 
-  // JSON schemas search the pattern, grammars match the whole string: what one anchor leaves open is
-  // filled up.
+  // JSON schemas search the pattern, grammars match the whole string: what one anchor leaves open
+  // is filled up.
   static std::string whole_pattern(const std::string& pattern) {
     const bool starts = pattern.starts_with('^');
     const bool ends = pattern.ends_with('$') && !pattern.ends_with("\\$");
@@ -363,8 +387,8 @@ class Preparer {
       if (!schema.contains(key)) continue;
       const Json& value = schema[key];
       const bool lower = std::string_view(key).ends_with("inimum");
-      // "As far as exact whole numbers go", which generators of schemas write: no limit here, since no
-      // number of a reply has so many digits.
+      // "As far as exact whole numbers go", which generators of schemas write: no limit here, since
+      // no number of a reply has so many digits.
       if (value.is_number() && (lower ? -1 : 1) * value.get<double>() >= kMaxInteger) continue;
       if (!value.is_number() || std::abs(value.get<double>()) > kMaxInteger) {
         return invalid_argument("{}/{}: must be a number of at most {:.0f}, not {}", pointer, key,
@@ -388,8 +412,8 @@ class Preparer {
     }
     close_range(out, whole);
     if (out.contains("minimum") && out.contains("maximum") && out["minimum"] > out["maximum"]) {
-      return invalid_argument("{}: no number lies between {} and {}", pointer, out["minimum"].dump(),
-                              out["maximum"].dump());
+      return invalid_argument("{}: no number lies between {} and {}", pointer,
+                              out["minimum"].dump(), out["maximum"].dump());
     }
     if (schema.contains("multipleOf")) {
       if (!whole) {
@@ -425,8 +449,8 @@ class Preparer {
       if (!prefix.is_array()) return invalid_argument("{}/{}: must be a list", pointer, prefix_key);
       out["prefixItems"] = Json::array();
       for (size_t i = 0; i < prefix.size(); ++i) {
-        GLMV_ASSIGN(Json item, prepare(prefix[i], fmt::format("{}/{}/{}", pointer, prefix_key, i),
-                                       depth + 1));
+        GLMV_ASSIGN(Json item,
+                    prepare(prefix[i], fmt::format("{}/{}/{}", pointer, prefix_key, i), depth + 1));
         // Booleans are not taken here.
         out["prefixItems"].push_back(item.is_boolean() ? Json::object() : std::move(item));
       }
@@ -450,7 +474,8 @@ class Preparer {
       return invalid_argument("{}/required: must be a list of names", pointer);
     }
     const Json properties = schema.value("properties", Json::object());
-    if (!properties.is_object()) return invalid_argument("{}/properties: must be an object", pointer);
+    if (!properties.is_object())
+      return invalid_argument("{}/properties: must be an object", pointer);
     const Json others =
         schema.value("additionalProperties", Json(properties.empty() && required.empty()));
     Json prepared = Json::object();
@@ -467,8 +492,10 @@ class Preparer {
     for (const Json& name : required) {
       if (prepared.contains(name)) continue;
       if (rest == Json(false) && schema.contains("additionalProperties")) {
-        return invalid_argument("{}/required: \"{}\" is not among the properties, and others are not "
-                                "allowed", pointer, name.get<std::string>());
+        return invalid_argument(
+            "{}/required: \"{}\" is not among the properties, and others are not "
+            "allowed",
+            pointer, name.get<std::string>());
       }
       prepared[name.get<std::string>()] = rest == Json(false) ? Json(true) : rest;
     }
@@ -503,7 +530,8 @@ class Preparer {
         const std::string at = open.back();
         open.pop_back();
         if (at == start) {
-          const size_t index = at == "#" ? 0 : std::stoul(at.substr(std::string("#/$defs/r").size()));
+          const size_t index =
+              at == "#" ? 0 : std::stoul(at.substr(std::string("#/$defs/r").size()));
           return invalid_argument("{}: refers to itself with nothing in between",
                                   at == "#" ? at : references_[index]);
         }

@@ -1,4 +1,5 @@
-// Any JSON is a schema that can be compiled, or an error; sources of grammars are checked in bounded time.
+// Any JSON is a schema that can be compiled, or an error; sources of grammars are checked in
+// bounded time.
 
 #include <cstdint>
 #include <cstdlib>

@@ -76,7 +76,8 @@ class Merger {
     return merge_schemas(a, b, pointer_, context_, depth_ + 1);
   }
 
-  // `a` has `key`, one of $ref, allOf, anyOf and oneOf: that part and the rest hold together with b.
+  // `a` has `key`, one of $ref, allOf, anyOf and oneOf: that part and the rest hold together with
+  // b.
   Result<Json> expand(const std::string& key, const Json& a, const Json& b) {
     Json rest = a;
     rest.erase(key);
@@ -109,14 +110,16 @@ class Merger {
     if (key == "type") {
       Json types = common_types(a, b);
       if (types.empty()) {
-        return invalid_argument("{}/type: {} and {} must hold together, which nothing does", pointer_,
-                                a.dump(), b.dump());
+        return invalid_argument("{}/type: {} and {} must hold together, which nothing does",
+                                pointer_, a.dump(), b.dump());
       }
       return types;
     }
     const bool numbers = a.is_number() && b.is_number();
-    if (numbers && (is_one_of(key, kLowerBounds) || key == "exclusiveMinimum")) return std::max(a, b);
-    if (numbers && (is_one_of(key, kUpperBounds) || key == "exclusiveMaximum")) return std::min(a, b);
+    if (numbers && (is_one_of(key, kLowerBounds) || key == "exclusiveMinimum"))
+      return std::max(a, b);
+    if (numbers && (is_one_of(key, kUpperBounds) || key == "exclusiveMaximum"))
+      return std::min(a, b);
     if (key == "required" && a.is_array() && b.is_array()) {
       Json names = a;
       for (const Json& name : b) {
@@ -165,9 +168,8 @@ class Merger {
     }
     if (!properties.empty()) out["properties"] = std::move(properties);
     if (a.contains("additionalProperties") || b.contains("additionalProperties")) {
-      GLMV_ASSIGN(out["additionalProperties"],
-                  again(a.value("additionalProperties", Json(true)),
-                        b.value("additionalProperties", Json(true))));
+      GLMV_ASSIGN(out["additionalProperties"], again(a.value("additionalProperties", Json(true)),
+                                                     b.value("additionalProperties", Json(true))));
     }
     return out;
   }

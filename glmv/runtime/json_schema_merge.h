@@ -14,8 +14,8 @@ struct MergeContext {
   int num_left = 20000;  // merges; alternatives of alternatives multiply
 };
 
-// The schema of what both `a` and `b` allow. References inside are resolved one level, as far as the
-// merge needs; a chain of more than 64 is an error. `pointer` is for errors.
+// The schema of what both `a` and `b` allow. References inside are resolved one level, as far as
+// the merge needs; a chain of more than 64 is an error. `pointer` is for errors.
 Result<Json> merge_schemas(const Json& a, const Json& b, const std::string& pointer,
                            MergeContext& context, int depth = 0);
 

@@ -33,7 +33,8 @@ TEST(JsonSchema, WhatIsNotEnforcedIsNamedByItsPointer) {
       {R"({"type":"string","pattern":"a\\\\b"})", "#/pattern"},
       {R"({"type":"number","multipleOf":0.1})", "#/multipleOf"},
       {R"({"anyOf":[{"type":"string"},{"dependentRequired":{}}]})", "#/anyOf/1/dependentRequired"},
-      {R"({"$ref":"#/$defs/A","$defs":{"A":{"type":"array","items":{"not":{}}}}})", "#/$defs/A/items/not"},
+      {R"({"$ref":"#/$defs/A","$defs":{"A":{"type":"array","items":{"not":{}}}}})",
+       "#/$defs/A/items/not"},
       {R"({"enum":[1,2],"minimum":2})", "#/minimum"},
       {R"({"type":"thing"})", "#/type"},
       {R"({"type":"object","properties":[]})", "#/properties"},
@@ -49,27 +50,36 @@ TEST(JsonSchema, WhatIsNotEnforcedIsNamedByItsPointer) {
       {R"({"allOf":[{"type":"string"},{"type":"integer"}]})", "nothing"},
       {R"({"allOf":[{"pattern":"a"},{"pattern":"b"}]})", "#/pattern"},
       {R"(3)", "#"}};
-  for (const auto& [schema, pointer] : rows) EXPECT_THAT(error(schema), HasSubstr(pointer)) << schema;
+  for (const auto& [schema, pointer] : rows)
+    EXPECT_THAT(error(schema), HasSubstr(pointer)) << schema;
 }
 
 TEST(JsonSchema, AnnotationsAreDropped) {
-  EXPECT_EQ(prepared(R"({"title":"T","description":"d","default":1,"examples":[1],"$schema":"s","$id":"i",
+  EXPECT_EQ(
+      prepared(R"({"title":"T","description":"d","default":1,"examples":[1],"$schema":"s","$id":"i",
                          "$comment":"c","x-order":2,"type":"boolean"})"),
-            nlohmann::json::parse(R"({"type":"boolean"})"));
+      nlohmann::json::parse(R"({"type":"boolean"})"));
   EXPECT_EQ(prepared(R"({"description":"anything"})"), nlohmann::json(true));
 }
 
 TEST(JsonSchema, PartsThatHoldTogetherAreMerged) {
-  EXPECT_EQ(prepared(R"({"allOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},
+  EXPECT_EQ(
+      prepared(
+          R"({"allOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},
                                   {"properties":{"b":{"type":"null"},"a":{"minimum":3}}}]})"),
-            nlohmann::json::parse(R"({"type":"object","properties":{"a":{"type":"integer","minimum":3,"maximum":9000000000000000},"b":{"type":"null"}},
+      nlohmann::json::parse(
+          R"({"type":"object","properties":{"a":{"type":"integer","minimum":3,"maximum":9000000000000000},"b":{"type":"null"}},
                             "required":["a"],"additionalProperties":false})"));
-  EXPECT_EQ(prepared(R"({"type":"integer","minimum":1,"anyOf":[{"maximum":3},{"minimum":7}]})"),
-            nlohmann::json::parse(R"({"anyOf":[{"type":"integer","minimum":1,"maximum":3},{"type":"integer","minimum":7,"maximum":9000000000000000}]})"));
+  EXPECT_EQ(
+      prepared(R"({"type":"integer","minimum":1,"anyOf":[{"maximum":3},{"minimum":7}]})"),
+      nlohmann::json::parse(
+          R"({"anyOf":[{"type":"integer","minimum":1,"maximum":3},{"type":"integer","minimum":7,"maximum":9000000000000000}]})"));
   EXPECT_EQ(prepared(R"({"type":["number","string"],"allOf":[{"type":"integer"}]})"),
             nlohmann::json::parse(R"({"type":"integer"})"));
-  EXPECT_EQ(prepared(R"({"$ref":"#/$defs/A","maxLength":4,"$defs":{"A":{"type":"string","maxLength":9}}})"),
-            nlohmann::json::parse(R"({"type":"string","maxLength":4})"));
+  EXPECT_EQ(
+      prepared(
+          R"({"$ref":"#/$defs/A","maxLength":4,"$defs":{"A":{"type":"string","maxLength":9}}})"),
+      nlohmann::json::parse(R"({"type":"string","maxLength":4})"));
 }
 
 TEST(JsonSchema, WholeNumbersHaveWholeBounds) {
@@ -78,26 +88,33 @@ TEST(JsonSchema, WholeNumbersHaveWholeBounds) {
   EXPECT_EQ(prepared(R"({"type":"integer","minimum":2,"exclusiveMinimum":0.5})"),
             nlohmann::json::parse(R"({"type":"integer","minimum":2,"maximum":9000000000000000})"));
   // What zod writes for every integer.
-  EXPECT_EQ(prepared(R"({"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991})"),
-            nlohmann::json::parse(R"({"type":"integer"})"));
+  EXPECT_EQ(
+      prepared(R"({"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991})"),
+      nlohmann::json::parse(R"({"type":"integer"})"));
 }
 
 TEST(JsonSchema, EnumsAndConstantsOfAType) {
-  EXPECT_EQ(prepared(R"({"type":"string","enum":["a",1,null]})"), nlohmann::json::parse(R"({"enum":["a"]})"));
+  EXPECT_EQ(prepared(R"({"type":"string","enum":["a",1,null]})"),
+            nlohmann::json::parse(R"({"enum":["a"]})"));
   EXPECT_THAT(error(R"({"type":"string","enum":[1]})"), HasSubstr("#/enum"));
   EXPECT_THAT(error(R"({"type":"string","const":1})"), HasSubstr("#/const"));
 }
 
 TEST(JsonSchema, ReferencesThatLeadBack) {
-  const nlohmann::json tree = prepared(R"({"$ref":"#/definitions/T","definitions":{"T":{"type":"array",
+  const nlohmann::json tree =
+      prepared(R"({"$ref":"#/definitions/T","definitions":{"T":{"type":"array",
                                  "items":{"$ref":"#/definitions/T"}}}})");
   EXPECT_EQ(tree["$defs"].size(), 1);
   EXPECT_THAT(error(R"({"$ref":"#"})"), HasSubstr("itself"));
   EXPECT_THAT(error(R"({"anyOf":[{"$ref":"#"},{"type":"null"}]})"), HasSubstr("itself"));
-  EXPECT_THAT(error(R"({"$ref":"#/$defs/A","$defs":{"A":{"$ref":"#/$defs/B"},"B":{"anyOf":[{"$ref":"#/$defs/A"}]}}})"),
-              HasSubstr("itself"));
-  EXPECT_THAT(error(R"({"$ref":"#/$defs/A","$defs":{"A":{"type":"object","allOf":[{"$ref":"#/$defs/A"}]}}})"),
-              HasSubstr("#"));
+  EXPECT_THAT(
+      error(
+          R"({"$ref":"#/$defs/A","$defs":{"A":{"$ref":"#/$defs/B"},"B":{"anyOf":[{"$ref":"#/$defs/A"}]}}})"),
+      HasSubstr("itself"));
+  EXPECT_THAT(
+      error(
+          R"({"$ref":"#/$defs/A","$defs":{"A":{"type":"object","allOf":[{"$ref":"#/$defs/A"}]}}})"),
+      HasSubstr("#"));
 }
 
 TEST(JsonSchema, AlternativesOfAlternativesAreLimited) {

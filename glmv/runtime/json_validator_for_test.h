@@ -37,7 +37,8 @@ class JsonValidator {
     static const std::map<std::string, std::string> patterns = {
         {"date", R"(\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))"},
         {"time", R"([0-2]\d:[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-][0-2]\d:[0-5]\d))"},
-        {"date-time", R"(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-][0-2]\d:[0-5]\d))"},
+        {"date-time",
+         R"(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-][0-2]\d:[0-5]\d))"},
         {"uuid", "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"},
         {"ipv4", R"(((25[0-5]|2[0-4]\d|1?\d?\d)(\.|$)){4})"},
         {"email", R"([^@\s"]+@[A-Za-z0-9.-]+\.[A-Za-z]+)"}};
@@ -76,8 +77,10 @@ class JsonValidator {
       for (const Json& type : types) found = found || is_type(value, type);
       if (!found) return false;
     }
-    return (!value.is_number() || number(value, schema)) && (!value.is_string() || text(value, schema)) &&
-           (!value.is_array() || array(value, schema)) && (!value.is_object() || object(value, schema));
+    return (!value.is_number() || number(value, schema)) &&
+           (!value.is_string() || text(value, schema)) &&
+           (!value.is_array() || array(value, schema)) &&
+           (!value.is_object() || object(value, schema));
   }
 
   static bool same(const Json& a, const Json& b) {
@@ -122,8 +125,9 @@ class JsonValidator {
     }
     const Json properties = schema.value("properties", Json::object());
     for (const auto& [name, part] : value.items()) {
-      const Json rule = properties.contains(name) ? properties[name]
-                                                  : schema.value("additionalProperties", Json(true));
+      const Json rule = properties.contains(name)
+                            ? properties[name]
+                            : schema.value("additionalProperties", Json(true));
       if (!valid(part, rule)) return false;
     }
     const auto size = static_cast<double>(value.size());

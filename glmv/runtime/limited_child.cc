@@ -47,8 +47,9 @@ void limit(__rlimit_resource resource, int64_t value) {
   std::string answer;
   try {
     const Result<void> result = work();
-    answer = result ? "0" : static_cast<char>('1' + static_cast<int>(result.error().code)) +
-                                result.error().message.substr(0, kMaxMessageBytes);
+    answer = result ? "0"
+                    : static_cast<char>('1' + static_cast<int>(result.error().code)) +
+                          result.error().message.substr(0, kMaxMessageBytes);
   } catch (const std::bad_alloc&) {
     answer = static_cast<char>('1' + static_cast<int>(Code::kResourceExhausted)) +
              std::string("takes too much memory");
@@ -132,7 +133,8 @@ Result<void> run_in_child(const std::function<Result<void>()>& work, const Child
   const bool in_time = read_answer(ends[0], child, deadline, answer, status);
   close(ends[0]);
   const bool out_of_time =
-      !in_time || (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL));
+      !in_time ||
+      (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL));
   if (out_of_time) {
     return resource_exhausted("takes more than {} seconds of processor time", limits.cpu_seconds);
   }

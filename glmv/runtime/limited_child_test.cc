@@ -19,7 +19,8 @@ TEST(LimitedChild, ResultsComeBack) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Code::kNotFound);
   EXPECT_EQ(failed.error().message, "no \"x\" here");
-  const auto thrown = run_in_child([]() -> Result<void> { throw std::runtime_error("thrown"); }, {});
+  const auto thrown =
+      run_in_child([]() -> Result<void> { throw std::runtime_error("thrown"); }, {});
   ASSERT_FALSE(thrown);
   EXPECT_EQ(thrown.error().message, "thrown");
 }

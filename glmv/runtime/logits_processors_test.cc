@@ -13,8 +13,8 @@ using testing::FloatEq;
 
 TEST(VocabularyMask, MasksIdsWithoutTextButNeverEos) {
   const std::vector<int32_t> eos = {4};
-  const VocabularyMask mask([](int32_t id) { return id < 3 ? std::string("x") : std::string(); },
-                            6, eos);
+  const VocabularyMask mask([](int32_t id) { return id < 3 ? std::string("x") : std::string(); }, 6,
+                            eos);
   EXPECT_EQ(mask.num_masked(), 2);
   std::vector<float> logits(6, 1.0f);
   mask.apply(logits);

@@ -8,8 +8,8 @@ namespace glmv::runtime {
 namespace {
 
 // In the order of removal. U+FF0D fullwidth hyphen, U+2588 full block, U+2500 box drawing line.
-constexpr std::array<char32_t, 13> kFillers = {U'=', U'|', U'-', U'~', U'_', U'#', U'*', U'.',
-                                               U'%', U'\uFF0D', U'\u2588', U' ', U'\u2500'};
+constexpr std::array<char32_t, 13> kFillers = {
+    U'=', U'|', U'-', U'~', U'_', U'#', U'*', U'.', U'%', U'\uFF0D', U'\u2588', U' ', U'\u2500'};
 constexpr uint64_t kBase = 0x9e3779b97f4a7c15u;
 
 // Spreads code points over 64 bits; equal windows have equal hashes, others practically never.

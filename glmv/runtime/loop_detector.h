@@ -30,8 +30,8 @@ class LoopTracker {
  private:
   // The removal rules as a chain of stages, each of which may hold a few characters back.
   struct Filter {
-    bool bar = false;              // stage 0: a "|" is held ...
-    size_t num_dashes = 0;         // ... followed by so many "-"
+    bool bar = false;               // stage 0: a "|" is held ...
+    size_t num_dashes = 0;          // ... followed by so many "-"
     std::array<uint8_t, 13> run{};  // stage i + 1: held characters of a run; 3 means "deleting"
 
     void put(char32_t c, std::u32string& out);
@@ -43,9 +43,9 @@ class LoopTracker {
   void append(char32_t c);
 
   Filter filter_;
-  std::string partial_;                          // an incomplete UTF-8 character
-  std::deque<char32_t> last_;                    // the last kLoopWindow - 1 settled characters
-  uint64_t hash_ = 0;                            // of last_
+  std::string partial_;                            // an incomplete UTF-8 character
+  std::deque<char32_t> last_;                      // the last kLoopWindow - 1 settled characters
+  uint64_t hash_ = 0;                              // of last_
   std::unordered_map<uint64_t, int> num_windows_;  // by hash
   bool found_ = false;
 };

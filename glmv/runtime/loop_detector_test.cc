@@ -54,8 +54,8 @@ TEST(LoopTracker, EqualsTheDefinitionOnEveryPrefix) {
     LoopTracker tracker;
     bool found = false;
     while (text.size() < 500 && !found) {
-      std::u32string piece = random.below(6) == 0 ? period.substr(random.below(period.size()))
-                                                  : period;
+      std::u32string piece =
+          random.below(6) == 0 ? period.substr(random.below(period.size())) : period;
       if (random.below(30) == 0) piece.push_back(kAlphabet[random.below(kAlphabet.size())]);
       for (size_t i = 0; i < piece.size() && !found; ++i) {
         text.push_back(piece[i]);

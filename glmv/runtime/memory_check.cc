@@ -54,8 +54,9 @@ MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_by
 int64_t vision_work_bytes(const checkpoint::ModelConfig& config, int64_t element_bytes,
                           int64_t num_patches) {
   const checkpoint::VisionConfig& v = config.vision;
-  // The patches themselves (fp32, and in the model's dtype); the stream, its norm and their sum; and
-  // the larger of attention (q, k, v, rotated q and k, output) and MLP (both halves, their product).
+  // The patches themselves (fp32, and in the model's dtype); the stream, its norm and their sum;
+  // and the larger of attention (q, k, v, rotated q and k, output) and MLP (both halves, their
+  // product).
   const int64_t inner = std::max(6 * v.hidden_size, 3 * v.block_intermediate_size);
   return num_patches *
          (v.patch_dim() * (4 + element_bytes) + (3 * v.hidden_size + inner) * element_bytes);
@@ -65,7 +66,8 @@ Result<void> check_medium(size_t index, int64_t num_patches, int64_t work_bytes,
                           int64_t available_bytes) {
   if (work_bytes <= available_bytes) return {};
   return resource_exhausted(
-      "media[{}] has {} patches, for which the vision tower needs {:.2f} GiB of memory, and {:.2f} GiB "
+      "media[{}] has {} patches, for which the vision tower needs {:.2f} GiB of memory, and {:.2f} "
+      "GiB "
       "are free: send it smaller (--max-pixels, detail \"low\"), or free memory",
       index, num_patches, gib(work_bytes), gib(available_bytes));
 }
@@ -73,8 +75,7 @@ Result<void> check_medium(size_t index, int64_t num_patches, int64_t work_bytes,
 int64_t encoder_cache_bytes(const MemoryNeed& need, std::optional<int64_t> available_bytes,
                             int64_t wanted_bytes) {
   if (!available_bytes) return wanted_bytes;
-  const int64_t room =
-      *available_bytes - need.weights_bytes - need.work_bytes - need.cache_bytes;
+  const int64_t room = *available_bytes - need.weights_bytes - need.work_bytes - need.cache_bytes;
   return std::clamp<int64_t>(room / 8, 0, wanted_bytes);
 }
 
@@ -83,9 +84,8 @@ int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> avai
   const int64_t most = max_context_tokens * max_running;
   if (!available_bytes) return most;
   const int64_t token_bytes = need.cache_bytes / need.cache_tokens;
-  const int64_t room =
-      std::max<int64_t>(0, *available_bytes - need.weights_bytes - need.work_bytes -
-                               need.encoder_cache_bytes);
+  const int64_t room = std::max<int64_t>(
+      0, *available_bytes - need.weights_bytes - need.work_bytes - need.encoder_cache_bytes);
   const int64_t bytes =
       std::max(room / 2, std::min(room / 10 * 9, token_bytes * max_context_tokens));
   return std::clamp(bytes / token_bytes, std::min(max_context_tokens, kShortCacheTokens), most);

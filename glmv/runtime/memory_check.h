@@ -1,6 +1,6 @@
 #pragma once
-// What an engine may take of the memory: weights + work + encoded media + keys and values stay below
-// what the system and the control group leave. Decided once, before anything grows.
+// What an engine may take of the memory: weights + work + encoded media + keys and values stay
+// below what the system and the control group leave. Decided once, before anything grows.
 
 #include <cstdint>
 #include <filesystem>
@@ -23,8 +23,8 @@ struct MemoryNeed {
 };
 
 // For weights and caches of `element_bytes` each (2: 16 bit, 4: fp32). `linear_bits`: 4 or 8 where
-// the Linears of the decoder are quantised, else 0. `int8_cache`: keys and values of one byte, rows with a
-// scale each.
+// the Linears of the decoder are quantised, else 0. `int8_cache`: keys and values of one byte, rows
+// with a scale each.
 MemoryNeed memory_need(const checkpoint::ModelConfig& config, int64_t element_bytes,
                        int64_t cache_tokens, int linear_bits = 0, bool int8_cache = false);
 
@@ -37,14 +37,14 @@ int64_t vision_work_bytes(const checkpoint::ModelConfig& config, int64_t element
 int64_t encoder_cache_bytes(const MemoryNeed& need, std::optional<int64_t> available_bytes,
                             int64_t wanted_bytes);
 
-// resource_exhausted with the numbers when a medium of `work_bytes` (vision_work_bytes) cannot be encoded
-// with `available_bytes`.
+// resource_exhausted with the numbers when a medium of `work_bytes` (vision_work_bytes) cannot be
+// encoded with `available_bytes`.
 Result<void> check_medium(size_t index, int64_t num_patches, int64_t work_bytes,
                           int64_t available_bytes);
 
 // The limit of the cache where none is asked for, in tokens: half of what `available_bytes` leaves
-// beside weights, work and encoded media, or up to nine tenths where that is needed for one request of
-// `max_context_tokens`; no more than `max_running` of those need, no less than a short request.
+// beside weights, work and encoded media, or up to nine tenths where that is needed for one request
+// of `max_context_tokens`; no more than `max_running` of those need, no less than a short request.
 // `need` is memory_need() of one token.
 int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> available_bytes,
                              int64_t max_context_tokens, int64_t max_running);

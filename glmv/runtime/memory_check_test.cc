@@ -63,19 +63,23 @@ TEST(AvailableMemory, GroupsOfVersionOne) {
 }
 
 TEST(DefaultCacheTokens, FollowsTheMemoryBesideTheWeights) {
-  const MemoryNeed need{.weights_bytes = 500 * kMib, .cache_bytes = kMib / 16, .work_bytes = 12 * kMib,
+  const MemoryNeed need{.weights_bytes = 500 * kMib,
+                        .cache_bytes = kMib / 16,
+                        .work_bytes = 12 * kMib,
                         .cache_tokens = 1};  // 16 tokens a MiB
   EXPECT_EQ(default_cache_tokens(need, std::nullopt, 2000, 4), 8000);
   EXPECT_EQ(default_cache_tokens(need, 9999 * kMib, 2000, 4), 8000);
-  EXPECT_EQ(default_cache_tokens(need, 1024 * kMib, 2000, 4), 256 * 16);  // half of the room
+  EXPECT_EQ(default_cache_tokens(need, 1024 * kMib, 2000, 4), 256 * 16);    // half of the room
   EXPECT_EQ(default_cache_tokens(need, 612 * kMib, 1400, 4), 87 * 16 + 8);  // one request: 87.5 MiB
-  EXPECT_EQ(default_cache_tokens(need, 100 * kMib, 2000, 4), 1024);  // tried all the same
+  EXPECT_EQ(default_cache_tokens(need, 100 * kMib, 2000, 4), 1024);         // tried all the same
   EXPECT_EQ(default_cache_tokens(need, 100 * kMib, 300, 4), 300);
 }
 
 TEST(CheckMemory, SaysHowMuchIsNeeded) {
-  const MemoryNeed need{.weights_bytes = 2048 * kMib, .cache_bytes = 512 * kMib,
-                        .work_bytes = 512 * kMib, .cache_tokens = 8192};
+  const MemoryNeed need{.weights_bytes = 2048 * kMib,
+                        .cache_bytes = 512 * kMib,
+                        .work_bytes = 512 * kMib,
+                        .cache_tokens = 8192};
   EXPECT_TRUE(check_memory(need, 3072 * kMib, "model"));
   const auto result = check_memory(need, 3071 * kMib, "some/model");
   ASSERT_FALSE(result);
@@ -89,8 +93,10 @@ TEST(CheckMemory, SaysHowMuchIsNeeded) {
 TEST(MemoryShares, TheSumStaysBelowTheLimit) {
   for (const int64_t token_bytes : {int64_t{1000}, int64_t{40960}, int64_t{188416}}) {
     for (int64_t available = 3000 * kMib; available < 200000 * kMib; available += 777 * kMib) {
-      MemoryNeed need{.weights_bytes = 2000 * kMib, .cache_bytes = token_bytes,
-                      .work_bytes = 300 * kMib, .cache_tokens = 1};
+      MemoryNeed need{.weights_bytes = 2000 * kMib,
+                      .cache_bytes = token_bytes,
+                      .work_bytes = 300 * kMib,
+                      .cache_tokens = 1};
       need.encoder_cache_bytes = encoder_cache_bytes(need, available, 1024 * kMib);
       EXPECT_LE(need.encoder_cache_bytes, 1024 * kMib);
       EXPECT_GT(need.encoder_cache_bytes, 0);

@@ -24,8 +24,8 @@ class ModelRunner {
   virtual int64_t vocab_size() const = 0;
 
   struct Start {
-    int64_t num_cached = 0;           // tokens that need no computing, below sequence.num_tokens()
-    std::vector<size_t> media_left;   // indices of the media to encode, ascending
+    int64_t num_cached = 0;          // tokens that need no computing, below sequence.num_tokens()
+    std::vector<size_t> media_left;  // indices of the media to encode, ascending
   };
   // Makes sequence.runner_state where there is none, looks up the longest known prefix and reserves
   // the cache for all tokens of the sequence, so that a further block is left for each of
@@ -39,23 +39,23 @@ class ModelRunner {
   // Gives the cache of the sequence back, nothing else.
   virtual void preempt(Sequence& sequence) = 0;
 
-  // Encodes media[sequence.media_left[0]], or goes on with it after a pause. `progress(fraction)` is
-  // called after every part of the work but the last with the done fraction in (0, 1) and decides.
-  // True when the medium is encoded.
+  // Encodes media[sequence.media_left[0]], or goes on with it after a pause. `progress(fraction)`
+  // is called after every part of the work but the last with the done fraction in (0, 1) and
+  // decides. True when the medium is encoded.
   enum class Encoding { kGoOn, kPause, kStop };
   virtual bool encode_medium(Sequence& sequence,
                              const std::function<Encoding(double)>& progress) = 0;
 
-  // Feeds the next num_tokens of sequence.tokens. When they are the last ones: the logits [V] of the
-  // last; else empty.
+  // Feeds the next num_tokens of sequence.tokens. When they are the last ones: the logits [V] of
+  // the last; else empty.
   virtual std::vector<float> prefill(Sequence& sequence, int64_t num_tokens) = 0;
 
   // Feeds the last token of each sequence in one batch; logits [sequences, V] row by row.
   virtual std::vector<float> decode(std::span<Sequence* const> sequences) = 0;
 
-  // Feeds the last token of the sequence and `draft`, guesses of what follows it, in one pass: logits
-  // [1 + draft, V]. None, and nothing is fed, when the cache has no room or the runner cannot. Then
-  // keep() must follow, or the sequence ends.
+  // Feeds the last token of the sequence and `draft`, guesses of what follows it, in one pass:
+  // logits [1 + draft, V]. None, and nothing is fed, when the cache has no room or the runner
+  // cannot. Then keep() must follow, or the sequence ends.
   virtual std::optional<std::vector<float>> verify(Sequence& /*sequence*/,
                                                    std::span<const int32_t> /*draft*/) {
     return std::nullopt;

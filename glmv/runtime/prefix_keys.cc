@@ -61,7 +61,8 @@ std::span<const Digest> PrefixKeys::extend(std::span<const int32_t> tokens) {
     const auto last = static_cast<int64_t>(begin + block_tokens_) - 1;
     Sha256 hash;
     hash.add(parent(keys_.size()));
-    for (size_t i = 0; i < block_tokens_; ++i) hash.add_u32(static_cast<uint32_t>(tokens[begin + i]));
+    for (size_t i = 0; i < block_tokens_; ++i)
+      hash.add_u32(static_cast<uint32_t>(tokens[begin + i]));
     const auto overlaps = [&](const MediumSpan& m) { return m.first <= last && m.last >= first; };
     hash.add_u32(static_cast<uint32_t>(std::ranges::count_if(media_, overlaps)));
     for (const MediumSpan& medium : media_) {

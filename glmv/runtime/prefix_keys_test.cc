@@ -99,7 +99,8 @@ TEST(PrefixKeys, AnotherPictureUnderTheSameIdsHasOtherNames) {
 }
 
 TEST(PrefixKeys, TheSamePictureOneTokenLaterHasOtherNames) {
-  // Blocks of nothing but picture tokens: their ids are equal, only where the picture began differs.
+  // Blocks of nothing but picture tokens: their ids are equal, only where the picture began
+  // differs.
   const auto at = [](int64_t index) {
     processing::ModelInput input;
     input.input_ids.assign(40, kPicture);

@@ -1,5 +1,5 @@
-// Prefixes in files, on the tiny reference checkpoints: the same tokens as without, also in the next
-// process and with keys and values in int8.
+// Prefixes in files, on the tiny reference checkpoints: the same tokens as without, also in the
+// next process and with keys and values in int8.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -72,8 +72,8 @@ TEST_F(PrefixSpill, OtherModelsDtypesAndSaltsFindNothing) {
   tokens_of(*submit(*open("glm4v"), request));
   tokens_of(*submit(*open("glm4v", "int8"), request), &last);
   EXPECT_EQ(last.usage.cached_tokens, 0);
-  auto other = Engine::load({.model_dir = golden_dir("glm4v"), .quantize = "int8",
-                             .prefix_cache_dir = dir_}, {});
+  auto other = Engine::load(
+      {.model_dir = golden_dir("glm4v"), .quantize = "int8", .prefix_cache_dir = dir_}, {});
   ASSERT_TRUE(other);
   tokens_of(*submit(**other, request), &last);
   EXPECT_EQ(last.usage.cached_tokens, 0);
@@ -113,7 +113,8 @@ TEST_F(PrefixSpill, WhenTheFolderIsGoneRequestsGoOnAndAWarningIsGiven) {
   EXPECT_EQ(engine->metrics().cache.used_blocks, 0);
   engine.reset();
   EXPECT_THAT(warning_, testing::HasSubstr("not written"));
-  const auto refused = Engine::load({.model_dir = golden_dir("glm4v"), .prefix_cache_dir = dir_}, {});
+  const auto refused =
+      Engine::load({.model_dir = golden_dir("glm4v"), .prefix_cache_dir = dir_}, {});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, testing::HasSubstr(dir_.string()));
 }
@@ -129,10 +130,11 @@ TEST_F(PrefixSpill, WritingHoldsUpNoRequest) {
 }
 
 TEST_F(PrefixSpill, OptionsThatContradict) {
-  EXPECT_FALSE(Engine::load({.model_dir = golden_dir("glm4v"), .prefix_cache = false,
-                             .prefix_cache_dir = dir_}, {}));
-  EXPECT_FALSE(Engine::load({.model_dir = golden_dir("glm4v"), .prefix_cache_dir = dir_,
-                             .prefix_cache_disk_gb = 1e-9}, {}));
+  EXPECT_FALSE(Engine::load(
+      {.model_dir = golden_dir("glm4v"), .prefix_cache = false, .prefix_cache_dir = dir_}, {}));
+  EXPECT_FALSE(Engine::load(
+      {.model_dir = golden_dir("glm4v"), .prefix_cache_dir = dir_, .prefix_cache_disk_gb = 1e-9},
+      {}));
   auto loaded = model::load_model(golden_dir("glm4v").string());
   ASSERT_TRUE(loaded);
   EXPECT_FALSE(make_engine(std::shared_ptr<const model::Vlm>(std::move(loaded->model)),

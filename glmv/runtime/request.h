@@ -32,23 +32,24 @@ struct SamplingParams {
 };
 
 struct StopConditions {
-  int64_t max_new_tokens = -1;             // -1: up to the context limit
-  int64_t min_new_tokens = 0;              // before, EOS and stop ids are not sampled
-  std::vector<int32_t> stop_token_ids;     // in addition to the model's EOS ids
-  std::vector<std::string> stop_strings;   // found in the detokenised text
+  int64_t max_new_tokens = -1;            // -1: up to the context limit
+  int64_t min_new_tokens = 0;             // before, EOS and stop ids are not sampled
+  std::vector<int32_t> stop_token_ids;    // in addition to the model's EOS ids
+  std::vector<std::string> stop_strings;  // found in the detokenised text
   bool include_stop_string = false;
   bool ignore_eos = false;
 };
 
 // Forces the end of a thought that runs too long. Ids come from the tokenizer by name.
 struct ThinkingBudget {
-  int64_t max_tokens = -1;                 // -1: no limit
-  int64_t min_answer_tokens = 256;         // always left for the answer below the overall limit
-  int32_t think_start_id = -1;             // -1: the model has no such token
+  int64_t max_tokens = -1;          // -1: no limit
+  int64_t min_answer_tokens = 256;  // always left for the answer below the overall limit
+  int32_t think_start_id = -1;      // -1: the model has no such token
   int32_t think_end_id = -1;
-  bool starts_open = false;                // the prompt already ends inside a thought
-  std::vector<int32_t> force_ids;          // </think>, and <answer> for 4.1V
-  std::shared_ptr<const std::atomic<bool>> end_now;  // true: the thought under way ends; may be null
+  bool starts_open = false;        // the prompt already ends inside a thought
+  std::vector<int32_t> force_ids;  // </think>, and <answer> for 4.1V
+  std::shared_ptr<const std::atomic<bool>>
+      end_now;  // true: the thought under way ends; may be null
 };
 
 struct LoopDetector {
@@ -77,7 +78,7 @@ struct Request {
   StopConditions stop;
   ThinkingBudget thinking;
   LoopDetector loop;
-  int64_t priority = 0;    // lower first; of equal ones who came first
+  int64_t priority = 0;  // lower first; of equal ones who came first
   // Requests find what others computed (prefixes, encoded media) only under the same salt.
   std::string cache_salt;
   AnswerGrammar answer;
@@ -121,17 +122,17 @@ struct Usage {
 struct TokenEvent {
   std::optional<Progress> progress;
   std::optional<int32_t> token_id;
-  bool forced = false;                      // inserted by the thinking budget, not sampled
+  bool forced = false;  // inserted by the thinking budget, not sampled
   // >= 0: a stop string cut this token; only its first keep_bytes bytes belong to the output.
   int64_t keep_bytes = -1;
-  std::vector<TokenLogprob> logprobs;       // [0]: the token itself, then the best
+  std::vector<TokenLogprob> logprobs;  // [0]: the token itself, then the best
   FinishReason finish = FinishReason::kNone;
-  std::optional<Status> error;              // with finish == kError
-  int32_t stop_token_id = -1;               // EOS or stop id that ended the output (not emitted)
-  std::string stop_string;                  // stop string that ended it
-  bool grammar_dead_end = false;            // with kStop: the grammar let nothing follow
-  Timings timings;                          // at the end
-  Usage usage;                              // at the end
+  std::optional<Status> error;    // with finish == kError
+  int32_t stop_token_id = -1;     // EOS or stop id that ended the output (not emitted)
+  std::string stop_string;        // stop string that ended it
+  bool grammar_dead_end = false;  // with kStop: the grammar let nothing follow
+  Timings timings;                // at the end
+  Usage usage;                    // at the end
 };
 
 using RequestId = uint64_t;

@@ -28,8 +28,7 @@ Result<void> check_sampling(const SamplingParams& params, int64_t vocab_size) {
   GLMV_RETURN_IF_ERROR(check_range("temperature", params.temperature, 0, 100));
   GLMV_RETURN_IF_ERROR(check_range("top_p", params.top_p, 0, 1));
   GLMV_RETURN_IF_ERROR(check_range("min_p", params.min_p, 0, 1));
-  GLMV_RETURN_IF_ERROR(
-      check_range("repetition_penalty", params.repetition_penalty, 1e-3, 1e3));
+  GLMV_RETURN_IF_ERROR(check_range("repetition_penalty", params.repetition_penalty, 1e-3, 1e3));
   GLMV_RETURN_IF_ERROR(check_range("presence_penalty", params.presence_penalty, -100, 100));
   GLMV_RETURN_IF_ERROR(check_range("frequency_penalty", params.frequency_penalty, -100, 100));
   if (params.top_k < -1) {
@@ -118,11 +117,13 @@ Result<int64_t> check_request(Request& request, const checkpoint::ModelConfig& c
   const auto num_prompt = static_cast<int64_t>(input.input_ids.size());
   if (num_prompt == 0) return invalid_argument("the prompt has no tokens");
   if (num_prompt + 1 > max_context_tokens) {
-    const int64_t num_image = std::ranges::count_if(input.mm_token_types,
-                                                    [](uint8_t type) { return type != 0; });
+    const int64_t num_image =
+        std::ranges::count_if(input.mm_token_types, [](uint8_t type) { return type != 0; });
     return invalid_argument(
-        "the prompt is too long: it has {} tokens ({} of them from pictures) and the maximum context "
-        "length is {} tokens, the answer included: shorten the prompt{} or raise the context limit up "
+        "the prompt is too long: it has {} tokens ({} of them from pictures) and the maximum "
+        "context "
+        "length is {} tokens, the answer included: shorten the prompt{} or raise the context limit "
+        "up "
         "to the model's {}",
         num_prompt, num_image, max_context_tokens,
         num_image > 0 ? ", send fewer pictures, lower --max-pixels" : "",

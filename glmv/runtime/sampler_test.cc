@@ -75,7 +75,8 @@ TEST(Sampler, TopPEqualsFullSortOnLargeRows) {
     double total = 0, sum = 0;
     for (float logit : logits) total += std::exp(static_cast<double>(logit) - logits[order[0]]);
     size_t keep = 0;
-    while (sum < top_p * total) sum += std::exp(static_cast<double>(logits[order[keep++]]) - logits[order[0]]);
+    while (sum < top_p * total)
+      sum += std::exp(static_cast<double>(logits[order[keep++]]) - logits[order[0]]);
     order.resize(std::max<size_t>(keep, 1));
     std::ranges::sort(order);
     Sampler sampler({.top_p = top_p}, 1);
@@ -118,8 +119,7 @@ TEST(Sampler, TinyTemperatureIsGreedyAndFinite) {
 
 TEST(CheckLogits, NamesBrokenRows) {
   EXPECT_TRUE(check_logits(std::vector<float>{1, -kInf}));
-  for (const std::vector<float>& row :
-       {std::vector<float>{1, NAN}, {kInf, 0}, {-kInf, -kInf}}) {
+  for (const std::vector<float>& row : {std::vector<float>{1, NAN}, {kInf, 0}, {-kInf, -kInf}}) {
     const auto result = check_logits(row);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, Code::kInternal);

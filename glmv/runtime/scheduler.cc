@@ -99,23 +99,21 @@ void Scheduler::set_busy_chunk_tokens(int64_t num_tokens) {
 }
 
 int64_t Scheduler::num_started() const {
-  return std::ranges::count_if(
-      running_, [](const auto& s) { return s->state != SequenceState::kStarting; });
+  return std::ranges::count_if(running_,
+                               [](const auto& s) { return s->state != SequenceState::kStarting; });
 }
 
 int64_t Scheduler::num_decoding() const {
-  return std::ranges::count_if(
-      running_, [](const auto& s) { return s->state == SequenceState::kDecode; });
+  return std::ranges::count_if(running_,
+                               [](const auto& s) { return s->state == SequenceState::kDecode; });
 }
 
-void Scheduler::started(Sequence& sequence, int64_t num_computed,
-                        std::vector<size_t> media_left) {
+void Scheduler::started(Sequence& sequence, int64_t num_computed, std::vector<size_t> media_left) {
   GLMV_CHECK(sequence.state == SequenceState::kStarting && num_computed >= 0 &&
              num_computed < sequence.num_tokens());
   sequence.num_computed = num_computed;
   sequence.media_left = std::move(media_left);
-  sequence.state =
-      sequence.media_left.empty() ? SequenceState::kPrefill : SequenceState::kEncoding;
+  sequence.state = sequence.media_left.empty() ? SequenceState::kPrefill : SequenceState::kEncoding;
 }
 
 void Scheduler::medium_encoded(Sequence& sequence) {
@@ -214,8 +212,8 @@ void Scheduler::check_integrity() const {
         good = s.num_computed >= 0 && s.num_computed < s.num_tokens() && s.media_left.empty();
         break;
       case SequenceState::kDecode:
-        good = s.media_left.empty() && s.num_generated() > 0 &&
-               s.num_computed == s.num_tokens() - 1;
+        good =
+            s.media_left.empty() && s.num_generated() > 0 && s.num_computed == s.num_tokens() - 1;
         break;
     }
     GLMV_CHECK(good, "invariant 4 or 5: request {} in state {}: {} media left, {} of {} tokens",

@@ -7,8 +7,8 @@
 //  2. At most max_running sequences run; after next_step() some wait only when so many run, or when
 //     one was preempted or put back and none has left since (then memory is short, and some run).
 //  3. Running and waiting sequences are each in the order of service: by rank, then id
-//     (comes_before). Ranks are priorities, or kTopRank exactly where max_passed later requests were
-//     admitted first: after a finite number of admissions every request is the next.
+//     (comes_before). Ranks are priorities, or kTopRank exactly where max_passed later requests
+//     were admitted first: after a finite number of admissions every request is the next.
 //  4. A sequence is kWaiting exactly when it is in waiting, and then nothing of it is computed.
 //  5. kStarting: nothing is computed. kEncoding: some media are left to encode.
 //     kPrefill: no media are left, 0 <= num_computed < num_tokens.
@@ -33,8 +33,8 @@ struct SchedulerOptions {
   int64_t busy_chunk_tokens = 128;
 };
 
-// Chunks end at multiples of this, or of their size where it is less: blocks of the cache, where a known
-// prefix ends, begin at such places.
+// Chunks end at multiples of this, or of their size where it is less: blocks of the cache, where a
+// known prefix ends, begin at such places.
 inline constexpr int64_t kChunkGridTokens = 32;
 
 struct Step {
@@ -68,12 +68,12 @@ class Scheduler {
   // A generated token, after the last prefill chunk or a decode step.
   void token_generated(Sequence& sequence, int32_t token_id);
 
-  // Memory is short: the last running sequence, of the lowest priority and of these the youngest, goes
-  // back to the queue and will be computed again. Returns it. Nobody is admitted until a sequence has
-  // left.
+  // Memory is short: the last running sequence, of the lowest priority and of these the youngest,
+  // goes back to the queue and will be computed again. Returns it. Nobody is admitted until a
+  // sequence has left.
   Sequence& preempt_last();
-  // Memory is short for a sequence that starts: it waits again, and with it all others that have not
-  // started yet, so that none passes it. Nobody is admitted until a sequence has left.
+  // Memory is short for a sequence that starts: it waits again, and with it all others that have
+  // not started yet, so that none passes it. Nobody is admitted until a sequence has left.
   void put_back_starting();
 
   // Takes a sequence out in any state; null when there is none with this id.

@@ -29,7 +29,8 @@ std::unique_ptr<Sequence> make_sequence(RequestId id, int64_t num_tokens, size_t
 std::string perform(Scheduler& scheduler, const Step& step, int64_t num_cached = 0) {
   std::string text;
   switch (step.kind) {
-    case Step::Kind::kIdle: return "idle";
+    case Step::Kind::kIdle:
+      return "idle";
     case Step::Kind::kStart: {
       Sequence& sequence = *step.sequences[0];
       std::vector<size_t> media(sequence.request.input.media.size());
@@ -113,7 +114,8 @@ TEST(Scheduler, APreemptedSequenceReadsItsTokensAgainWhenAnotherHasLeft) {
   scheduler.add(make_sequence(3, 2));
   std::vector<std::string> done;
   for (int i = 0; i < 9; ++i) done.push_back(perform(scheduler, scheduler.next_step()));
-  EXPECT_THAT(done, testing::ElementsAre("s1", "p1:3", "d1", "s2", "m2", "d1", "p2:5", "d12", "d12"));
+  EXPECT_THAT(done,
+              testing::ElementsAre("s1", "p1:3", "d1", "s2", "m2", "d1", "p2:5", "d12", "d12"));
   const Sequence& youngest = scheduler.preempt_last();
   EXPECT_EQ(youngest.handle->id, 2u);
   EXPECT_EQ(youngest.num_generated(), 3);
@@ -255,8 +257,7 @@ TEST(Scheduler, RandomOperationsKeepTheInvariants) {
   int64_t num_steps = 0, num_finished = 0, num_cancelled = 0, num_preempted = 0;
   for (int round = 0; round < 60; ++round) {
     const int64_t max_running = random.between(1, 6);
-    Scheduler scheduler(
-        {.max_running = max_running, .prefill_chunk_tokens = random.between(1, 9)});
+    Scheduler scheduler({.max_running = max_running, .prefill_chunk_tokens = random.between(1, 9)});
     RequestId last_id = 0;
     RequestId last_admitted = 0;
     std::map<RequestId, int64_t> budget;  // tokens until the sequence ends by itself

@@ -24,18 +24,18 @@ class ScriptedRunner final : public ModelRunner {
   static constexpr int32_t kThrows = 90, kGivesNan = 91, kThrowsNoMemory = 92;
 
   struct Shared {
-    std::atomic<int> num_states = 0;      // live sequences
+    std::atomic<int> num_states = 0;  // live sequences
     std::atomic<int> num_decodes = 0;
     std::atomic<int> largest_batch = 0;
-    std::atomic<int> step_ms = 0;         // every decode step and picture block takes so long
-    int64_t cache_tokens = 1 << 20;       // of all sequences together; set before the engine starts
-    int64_t prefix_tokens = 0;            // every prompt finds so many of its tokens in the cache
+    std::atomic<int> step_ms = 0;    // every decode step and picture block takes so long
+    int64_t cache_tokens = 1 << 20;  // of all sequences together; set before the engine starts
+    int64_t prefix_tokens = 0;       // every prompt finds so many of its tokens in the cache
     int64_t num_reserved = 0;
     std::atomic<int> num_preempted = 0;
-    std::atomic<bool> breaks = false;       // what no step catches
-    std::atomic<int> num_pauses = 0;        // in the middle of a picture
-    std::atomic<int> token_us = 0;          // every token of a prompt takes so long
-    std::atomic<int64_t> last_chunk = 0;    // tokens
+    std::atomic<bool> breaks = false;     // what no step catches
+    std::atomic<int> num_pauses = 0;      // in the middle of a picture
+    std::atomic<int> token_us = 0;        // every token of a prompt takes so long
+    std::atomic<int64_t> last_chunk = 0;  // tokens
   };
 
   explicit ScriptedRunner(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -89,8 +89,7 @@ class ScriptedRunner final : public ModelRunner {
     s.length = 0;
   }
 
-  bool encode_medium(Sequence& sequence,
-                     const std::function<Encoding(double)>& progress) override {
+  bool encode_medium(Sequence& sequence, const std::function<Encoding(double)>& progress) override {
     int& block = state(sequence).picture_block;
     while (true) {
       pause();
@@ -187,7 +186,7 @@ class ScriptedRunner final : public ModelRunner {
     int64_t length = 0;
     int64_t reserved = 0;
     std::vector<int32_t> pictures;
-    int picture_block = 0;  // of the one that is being encoded
+    int picture_block = 0;           // of the one that is being encoded
     std::vector<uint64_t> verified;  // hashes after each token of the last verify()
     bool nan = false;
   };

@@ -16,11 +16,12 @@
 
 namespace glmv::runtime {
 
-//  kWaiting --admitted--> kStarting --media to encode--> kEncoding --all done--> kPrefill --> kDecode
+//  kWaiting --admitted--> kStarting --media to encode--> kEncoding --all done--> kPrefill -->
+//  kDecode
 //      ^                      \------------- none to encode ------------------------^
 //      \------ preempted, from every other state: its cache is given to sequences before it
-// A sequence leaves the scheduler from any state when it finishes, fails or is cancelled. In kPrefill
-// all its tokens are read: the prompt and, after a preemption, what was generated before.
+// A sequence leaves the scheduler from any state when it finishes, fails or is cancelled. In
+// kPrefill all its tokens are read: the prompt and, after a preemption, what was generated before.
 enum class SequenceState { kWaiting, kStarting, kEncoding, kPrefill, kDecode };
 std::string_view sequence_state_name(SequenceState state);
 
@@ -47,15 +48,15 @@ struct Sequence {
   bool cancelled() const { return handle->cancelled.load(std::memory_order_relaxed); }
 
   std::shared_ptr<RequestHandle> handle;
-  Request request;               // media lose their patches once encoded
-  std::vector<int32_t> tokens;   // prompt, then generated ones
+  Request request;              // media lose their patches once encoded
+  std::vector<int32_t> tokens;  // prompt, then generated ones
   int64_t num_prompt = 0;
   int64_t num_image_tokens = 0;
-  int64_t num_patches = 0;       // of all media
+  int64_t num_patches = 0;  // of all media
   int64_t num_patches_done = 0;
 
-  // Place in the order of service: by rank, then id. The request's priority, or kTopRank once so many
-  // later requests were served first that it is its turn.
+  // Place in the order of service: by rank, then id. The request's priority, or kTopRank once so
+  // many later requests were served first that it is its turn.
   int64_t rank = 0;
   int64_t times_passed = 0;
 

@@ -1,8 +1,8 @@
 #pragma once
-// A model runner without a model but with the real bookkeeping of blocks, prefixes and encoded media,
-// for simulations: the next token is a function of all tokens and pictures before it, and a block
-// holds what a later sequence needs to go on behind it. A block that was given to two, changed while
-// it was shared or found under the wrong name changes the output.
+// A model runner without a model but with the real bookkeeping of blocks, prefixes and encoded
+// media, for simulations: the next token is a function of all tokens and pictures before it, and a
+// block holds what a later sequence needs to go on behind it. A block that was given to two,
+// changed while it was shared or found under the wrong name changes the output.
 
 #include <gtest/gtest.h>
 
@@ -83,8 +83,7 @@ class SimulatedRunner final : public ModelRunner {
     if (sequence.runner_state) state(sequence).give_back();
   }
 
-  bool encode_medium(Sequence& sequence,
-                     const std::function<Encoding(double)>& progress) override {
+  bool encode_medium(Sequence& sequence, const std::function<Encoding(double)>& progress) override {
     State& s = state(sequence);
     const size_t index = sequence.media_left[0];
     if (s.medium_in_work != index) s.parts_done = 0;
@@ -156,8 +155,8 @@ class SimulatedRunner final : public ModelRunner {
     for (Sequence* sequence : sequences) {
       if (!sequence->runner_state) continue;
       const State& s = state(*sequence);
-      const bool started = sequence->state != SequenceState::kWaiting &&
-                           sequence->state != SequenceState::kStarting;
+      const bool started =
+          sequence->state != SequenceState::kWaiting && sequence->state != SequenceState::kStarting;
       GLMV_CHECK(s.length() == (started ? sequence->num_computed : 0), "request {} holds {} tokens",
                  sequence->handle->id, s.length());
       GLMV_CHECK(std::ssize(s.blocks) * kBlockTokens >= s.length());
@@ -221,8 +220,8 @@ class SimulatedRunner final : public ModelRunner {
     size_t num_published = 0;
     std::vector<uint64_t> hashes = {1};  // after so many tokens
     std::vector<bool> encoded;
-    std::vector<int64_t> last_token;     // of each medium
-    std::vector<int> medium_of;          // of each token of the prompt, or -1
+    std::vector<int64_t> last_token;  // of each medium
+    std::vector<int> medium_of;       // of each token of the prompt, or -1
     size_t medium_in_work = 0;
     int parts_done = 0;
   };

@@ -138,9 +138,9 @@ TEST(Simulation, RandomOperationsKeepEveryInvariantAndEveryAnswer) {
   for (const int64_t draft_tokens : {0, 3}) {
     Random random(23);
     // 30 blocks: one request needs up to 18, so most are preempted now and then.
-    Simulation simulation({.num_blocks = 30, .loop = {.draft_tokens = draft_tokens,
-                                                      .max_step_ms = 0,
-                                                      .check_integrity = true}});
+    Simulation simulation(
+        {.num_blocks = 30,
+         .loop = {.draft_tokens = draft_tokens, .max_step_ms = 0, .check_integrity = true}});
     std::vector<std::pair<Request, std::shared_ptr<RequestHandle>>> requests;
     for (int i = 0; i < kSteps; ++i) {
       if (random.below(12) == 0) {
@@ -246,8 +246,8 @@ TEST(Simulation, AnExceptionInAnyStepEndsItsRequestsOnly) {
   const int64_t num_calls = run_three([](Simulation&, int64_t) {}).num_calls;
   std::map<size_t, int> by_number_of_failed;
   for (int64_t at = 0; at < num_calls; ++at) {
-    const Outcomes outcomes = run_three(
-        [&](Simulation& simulation, int64_t) { simulation.shared().throw_at = at; });
+    const Outcomes outcomes =
+        run_three([&](Simulation& simulation, int64_t) { simulation.shared().throw_at = at; });
     size_t num_failed = 0;
     for (size_t i = 0; i < 3; ++i) {
       const Answer& answer = outcomes.answers[i];
@@ -309,8 +309,8 @@ TEST(Simulation, ALongRequestIsAnsweredUnderConstantLoad) {
   EXPECT_EQ(answer_of(*handle).tokens, alone(big));
 }
 
-// As in a server: the loop on its thread, each request submitted, read and now and then cancelled on
-// another. For the thread sanitizer above all.
+// As in a server: the loop on its thread, each request submitted, read and now and then cancelled
+// on another. For the thread sanitizer above all.
 TEST(Simulation, ThreadsSubmitReadAndCancelAtOnce) {
   constexpr int kClients = 4, kRequests = 12;
   const auto shared = std::make_shared<SimulatedRunner::Shared>();
@@ -329,8 +329,8 @@ TEST(Simulation, ThreadsSubmitReadAndCancelAtOnce) {
         const Request request = random_request(random);
         auto handle = std::make_shared<RequestHandle>();
         auto sequence = std::make_unique<Sequence>(handle, request);
-        sequence->generation = std::make_unique<Generation>(
-            sequence->request, request.stop.max_new_tokens, context);
+        sequence->generation =
+            std::make_unique<Generation>(sequence->request, request.stop.max_new_tokens, context);
         ASSERT_TRUE(inbox->put(std::move(sequence)));
         if (random.below(5) == 0) inbox->cancel(handle->id);
         const Answer answer = answer_of(*handle);

@@ -13,8 +13,7 @@ ThinkingTracker::ThinkingTracker(const ThinkingBudget& budget, int64_t max_token
 std::optional<int32_t> ThinkingTracker::forced() const {
   if (num_forced_ > 0) return budget_.force_ids[num_forced_];
   if (!in_thought_ || budget_.force_ids.empty()) return std::nullopt;
-  const int64_t room =
-      max_tokens_ - num_tokens_ - static_cast<int64_t>(budget_.force_ids.size());
+  const int64_t room = max_tokens_ - num_tokens_ - static_cast<int64_t>(budget_.force_ids.size());
   const bool spent = budget_.max_tokens >= 0 && num_reasoning_ >= budget_.max_tokens;
   const bool asked = budget_.end_now && budget_.end_now->load(std::memory_order_relaxed);
   if (spent || asked || room <= answer_tokens_) return budget_.force_ids[0];

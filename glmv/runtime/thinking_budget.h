@@ -32,7 +32,7 @@ class ThinkingTracker {
   bool in_thought_;
   int64_t num_tokens_ = 0;
   int64_t num_reasoning_ = 0;
-  size_t num_forced_ = 0;   // of force_ids, in the sequence under way
+  size_t num_forced_ = 0;  // of force_ids, in the sequence under way
 };
 
 }  // namespace glmv::runtime

@@ -43,8 +43,8 @@ ThinkingBudget budget(int64_t max_tokens, int64_t min_answer, bool open) {
 
 TEST(ThinkingTracker, ForcesTheEndAfterTheBudget) {
   const Output result = run(budget(3, 0, true), 10);
-  EXPECT_EQ(result.output, (std::vector<int32_t>{kWord, kWord, kWord, kClose, kAnswer, kWord,
-                                                 kWord, kWord, kWord, kWord}));
+  EXPECT_EQ(result.output, (std::vector<int32_t>{kWord, kWord, kWord, kClose, kAnswer, kWord, kWord,
+                                                 kWord, kWord, kWord}));
   EXPECT_EQ(result.num_reasoning, 3);
   EXPECT_EQ(result.num_forced, 2);
 }
@@ -91,7 +91,8 @@ TEST(ThinkingTracker, ModelsWithoutThoughtsAreNeverForced) {
 }
 
 TEST(ThinkingTracker, EndsAThoughtWhenAsked) {
-  ThinkingBudget budget{.think_start_id = 1, .think_end_id = 2, .starts_open = true, .force_ids = {2, 3}};
+  ThinkingBudget budget{
+      .think_start_id = 1, .think_end_id = 2, .starts_open = true, .force_ids = {2, 3}};
   const auto asked = std::make_shared<std::atomic<bool>>(false);
   budget.end_now = asked;
   ThinkingTracker tracker(budget, 1000);

@@ -19,7 +19,9 @@ Json any_of(Json elements) {
   if (elements.size() == 1) return elements[0];
   return {{"type", "or"}, {"elements", std::move(elements)}};
 }
-Json wrap(const char* type, Json content) { return {{"type", type}, {"content", std::move(content)}}; }
+Json wrap(const char* type, Json content) {
+  return {{"type", type}, {"content", std::move(content)}};
+}
 Json regex(std::string_view pattern) { return {{"type", "regex"}, {"pattern", pattern}}; }
 Json line_break() { return wrap("optional", text("\n")); }
 

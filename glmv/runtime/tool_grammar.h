@@ -22,12 +22,14 @@ struct ToolCallRules {
 // Id of an added token by its text ("<tool_call>"); none: the tokenizer spells it out.
 using TokenLookup = std::function<std::optional<int32_t>(std::string_view)>;
 
-// One call or more of the functions in `tools`, OpenAI's list, and nothing else. Keys come in the order
-// of `properties`; required ones must come, others may; other keys only where additionalProperties says
-// so or no properties are named. A string value is any text without tags; its enum, pattern,
-// format and lengths hold for the raw text. All other values are JSON of their schema.
+// One call or more of the functions in `tools`, OpenAI's list, and nothing else. Keys come in the
+// order of `properties`; required ones must come, others may; other keys only where
+// additionalProperties says so or no properties are named. A string value is any text without tags;
+// its enum, pattern, format and lengths hold for the raw text. All other values are JSON of their
+// schema.
 //
-// Errors: invalid_argument with the path in `tools` ("tools[0].function.parameters: #/properties/a/not:
+// Errors: invalid_argument with the path in `tools` ("tools[0].function.parameters:
+// #/properties/a/not:
 // ..."): what prepare_json_schema() refuses, a list without functions, an unknown `only`.
 Result<GrammarSource> tool_call_grammar(const Json& tools, const ToolCallRules& rules,
                                         const TokenLookup& token_id);

@@ -24,8 +24,10 @@ const Json kTools = Json::parse(R"([
 // With tags as tokens, and with tags spelled out.
 class ToolGrammar : public testing::TestWithParam<bool> {
  protected:
-  std::shared_ptr<const CompiledGrammar> compile(const ToolCallRules& rules, const Json& tools = kTools) {
-    const auto source = tool_call_grammar(tools, rules, [this](std::string_view text) { return toy_.added_id(text); });
+  std::shared_ptr<const CompiledGrammar> compile(const ToolCallRules& rules,
+                                                 const Json& tools = kTools) {
+    const auto source = tool_call_grammar(
+        tools, rules, [this](std::string_view text) { return toy_.added_id(text); });
     EXPECT_TRUE(source) << source.error().message;
     auto grammar = compiler_.compile(*source);
     EXPECT_TRUE(grammar) << grammar.error().message;
@@ -56,32 +58,40 @@ TEST_P(ToolGrammar, OneCallOrMore) {
 
 TEST_P(ToolGrammar, ANamedFunctionOnly) {
   const auto grammar = compile({.only = "get_weather"});
-  EXPECT_TRUE(takes(grammar, "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>a < b & c</arg_value>\n"
-                             "</tool_call>"));
+  EXPECT_TRUE(
+      takes(grammar,
+            "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>a < b & c</arg_value>\n"
+            "</tool_call>"));
   EXPECT_FALSE(takes(grammar, "<tool_call>now\n</tool_call>"));
 }
 
 TEST_P(ToolGrammar, ArgumentsFollowTheirSchemas) {
   const auto grammar = compile({});
-  const auto call = [](std::string_view name, std::vector<std::pair<std::string, std::string>> arguments,
+  const auto call = [](std::string_view name,
+                       std::vector<std::pair<std::string, std::string>> arguments,
                        std::string_view gap = "\n") {
     std::string out = fmt::format("<tool_call>{}{}", name, gap);
     for (const auto& [key, value] : arguments) {
-      out += fmt::format("<arg_key>{}</arg_key>{}<arg_value>{}</arg_value>{}", key, gap, value, gap);
+      out +=
+          fmt::format("<arg_key>{}</arg_key>{}<arg_value>{}</arg_value>{}", key, gap, value, gap);
     }
     return out + "</tool_call>";
   };
   EXPECT_TRUE(takes(grammar, call("get_weather", {{"city", "São Paulo\n\"x\""}})));
-  EXPECT_TRUE(takes(grammar, call("get_weather", {{"city", "P"}, {"days", "3"}, {"unit", "C"}, {"opts", "{\"deep\": true}"}}, "")));
-  EXPECT_FALSE(takes(grammar, call("get_weather", {})));                                  // city is required
+  EXPECT_TRUE(
+      takes(grammar,
+            call("get_weather",
+                 {{"city", "P"}, {"days", "3"}, {"unit", "C"}, {"opts", "{\"deep\": true}"}}, "")));
+  EXPECT_FALSE(takes(grammar, call("get_weather", {})));  // city is required
   EXPECT_FALSE(takes(grammar, call("get_weather", {{"days", "3"}})));
   EXPECT_FALSE(takes(grammar, call("get_weather", {{"city", "P"}, {"days", "three"}})));
   EXPECT_FALSE(takes(grammar, call("get_weather", {{"city", "P"}, {"days", "3.5"}})));
   EXPECT_FALSE(takes(grammar, call("get_weather", {{"city", "P"}, {"unit", "K"}})));
-  EXPECT_FALSE(takes(grammar, call("get_weather", {{"city", "P"}, {"unit", "\"C\""}})));  // raw text
+  EXPECT_FALSE(
+      takes(grammar, call("get_weather", {{"city", "P"}, {"unit", "\"C\""}})));  // raw text
   EXPECT_FALSE(takes(grammar, call("get_weather", {{"city", "P"}, {"opts", "{}"}})));
   EXPECT_FALSE(takes(grammar, call("get_weather", {{"town", "P"}})));
-  EXPECT_TRUE(takes(grammar, call("now", {{"whatever", "x"}, {"else", "1"}})));           // nothing declared
+  EXPECT_TRUE(takes(grammar, call("now", {{"whatever", "x"}, {"else", "1"}})));  // nothing declared
   EXPECT_TRUE(takes(grammar, call("zip", {{"code", "12345"}, {"note", "hi"}, {"at", "[1, 2.5]"}})));
   EXPECT_FALSE(takes(grammar, call("zip", {{"code", "1234"}})));
   EXPECT_FALSE(takes(grammar, call("zip", {{"code", "12345"}, {"at", "[1]"}})));
@@ -90,7 +100,8 @@ TEST_P(ToolGrammar, ArgumentsFollowTheirSchemas) {
 TEST_P(ToolGrammar, AValueHoldsNoTag) {
   const auto grammar = compile({.only = "get_weather"});
   GrammarMatcher matcher(grammar);
-  for (const int32_t id : toy_.encode("<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>P")) {
+  for (const int32_t id :
+       toy_.encode("<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>P")) {
     ASSERT_TRUE(matcher.accept(id));
   }
   for (const int32_t id : toy_.added) {
@@ -112,7 +123,8 @@ TEST_P(ToolGrammar, ErrorsNameTheTool) {
               HasSubstr("tools[0].function.parameters: #/properties/a/not"));
   EXPECT_THAT(message(kTools, {.only = "nobody"}), HasSubstr("nobody"));
   EXPECT_THAT(message(Json::array()), HasSubstr("no function"));
-  EXPECT_THAT(message(Json::parse(R"([{"type":"function"}])")), HasSubstr("tools[0].function.name"));
+  EXPECT_THAT(message(Json::parse(R"([{"type":"function"}])")),
+              HasSubstr("tools[0].function.name"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Tags, ToolGrammar, testing::Values(true, false),

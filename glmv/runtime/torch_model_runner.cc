@@ -24,13 +24,13 @@ struct TorchState final : RunnerState {
   explicit TorchState(std::shared_ptr<model::KvPool> pool) : cache(std::move(pool)) {}
 
   model::KvCache cache;
-  std::optional<PrefixKeys> keys;         // with a prefix cache
-  std::vector<at::Tensor> medium_rows;    // [M, D] of each medium, undefined until encoded. They
-                                          // stay: a preempted sequence reads its prompt again
+  std::optional<PrefixKeys> keys;       // with a prefix cache
+  std::vector<at::Tensor> medium_rows;  // [M, D] of each medium, undefined until encoded. They
+                                        // stay: a preempted sequence reads its prompt again
   std::unique_ptr<model::VisionPass> vision_pass;  // of a medium that is being encoded
   size_t medium_in_pass = 0;
-  std::vector<int64_t> image_tokens;      // indices into the prompt
-  std::vector<int64_t> first_row;         // of each medium among all image rows, and the total
+  std::vector<int64_t> image_tokens;  // indices into the prompt
+  std::vector<int64_t> first_row;     // of each medium among all image rows, and the total
 };
 
 TorchState& state_of(Sequence& sequence) {
@@ -61,15 +61,15 @@ class TorchModelRunner final : public ModelRunner {
   // With blocks in files. Before anything else.
   Result<void> open_store() {
     const model::KvPool& pool = *pool_;
-    GLMV_ASSIGN(store_, BlockStore::open(options_.prefix_cache_dir,
-                                         options_.prefix_cache_disk_bytes,
-                                         {.model = root_.model,
-                                          .numerics = root_.numerics,
-                                          .num_layers = pool.num_layers(),
-                                          .kv_heads = pool.kv_heads(),
-                                          .head_dim = pool.head_dim(),
-                                          .block_tokens = model::kBlockTokens,
-                                          .block_bytes = pool.block_bytes()}));
+    GLMV_ASSIGN(store_,
+                BlockStore::open(options_.prefix_cache_dir, options_.prefix_cache_disk_bytes,
+                                 {.model = root_.model,
+                                  .numerics = root_.numerics,
+                                  .num_layers = pool.num_layers(),
+                                  .kv_heads = pool.kv_heads(),
+                                  .head_dim = pool.head_dim(),
+                                  .block_tokens = model::kBlockTokens,
+                                  .block_bytes = pool.block_bytes()}));
     spiller_ = std::make_unique<BlockSpiller>(*store_, options_.on_warning);
     return {};
   }
@@ -115,8 +115,7 @@ class TorchModelRunner final : public ModelRunner {
     if (sequence.runner_state) state_of(sequence).cache.truncate(0);
   }
 
-  bool encode_medium(Sequence& sequence,
-                     const std::function<Encoding(double)>& progress) override {
+  bool encode_medium(Sequence& sequence, const std::function<Encoding(double)>& progress) override {
     const c10::InferenceMode inference;
     const size_t index = sequence.media_left[0];
     TorchState& state = state_of(sequence);
@@ -126,8 +125,7 @@ class TorchModelRunner final : public ModelRunner {
       // An older request may have had the same picture encoded meanwhile.
       if (find_encoded(sequence, index)) return true;
       const at::Tensor patches = at::from_blob(
-          medium.patches.data(),
-          {medium.grid.num_patches(), model_->config().vision.patch_dim()},
+          medium.patches.data(), {medium.grid.num_patches(), model_->config().vision.patch_dim()},
           at::TensorOptions().dtype(at::kFloat));
       const Grid grid = medium.grid;
       state.vision_pass = model_->begin_images(patches, std::span<const Grid>(&grid, 1));
@@ -178,7 +176,8 @@ class TorchModelRunner final : public ModelRunner {
     }
     const bool complete = begin + num_tokens == sequence.num_tokens();
     const at::Tensor last_hidden = model_->forward_text(
-        {embedded, to_device(positions).view({3, num_tokens}),
+        {embedded,
+         to_device(positions).view({3, num_tokens}),
          {{.num_tokens = num_tokens, .cache = &state.cache, .num_outputs = complete ? 1 : 0}}});
     GLMV_CHECK(state.cache.length() == begin + num_tokens);
     publish(sequence);
@@ -197,8 +196,8 @@ class TorchModelRunner final : public ModelRunner {
       slices.push_back({1, &state_of(*sequence).cache});
     }
     const at::Tensor position_ids_3N = to_device(positions).expand({3, num}).contiguous();
-    const at::Tensor hidden_ND = model_->forward_text(
-        {model_->embed(to_device(ids)), position_ids_3N, std::move(slices)});
+    const at::Tensor hidden_ND =
+        model_->forward_text({model_->embed(to_device(ids)), position_ids_3N, std::move(slices)});
     for (Sequence* sequence : sequences) {
       GLMV_CHECK(state_of(*sequence).cache.length() == sequence->num_tokens());
       publish(*sequence);
@@ -265,8 +264,8 @@ class TorchModelRunner final : public ModelRunner {
       if (!sequence->runner_state) continue;
       const model::KvCache& cache = state_of(*sequence).cache;
       cache.check_integrity();
-      const bool started = sequence->state != SequenceState::kWaiting &&
-                           sequence->state != SequenceState::kStarting;
+      const bool started =
+          sequence->state != SequenceState::kWaiting && sequence->state != SequenceState::kStarting;
       GLMV_CHECK(cache.length() == (started ? sequence->num_computed : 0),
                  "the cache of request {} holds {} tokens", sequence->handle->id, cache.length());
       for (const model::BlockId block : cache.blocks()) ++references[block];
@@ -403,7 +402,7 @@ class TorchModelRunner final : public ModelRunner {
   std::unique_ptr<BlockStore> store_;
   std::unordered_set<model::BlockId> spilling_;  // each holds a reference
   std::unique_ptr<BlockSpiller> spiller_;
-  int64_t num_loaded_ = 0;  // blocks, from files
+  int64_t num_loaded_ = 0;       // blocks, from files
   ByteLru<at::Tensor> encoded_;  // rows of media, [M, D]
   EncoderCacheUse encoder_use_;  // queries and hits
   PrefixRoot root_;

@@ -24,7 +24,7 @@ struct ModelRunnerOptions {
   bool int8_cache = false;   // CPU
   bool prefix_cache = true;
   int64_t encoder_cache_bytes = 0;
-  Digest model_digest;       // of the weights as they are computed with
+  Digest model_digest;                     // of the weights as they are computed with
   std::filesystem::path prefix_cache_dir;  // and the next two: as EngineOptions
   int64_t prefix_cache_disk_bytes = 0;
   std::function<void(const std::string&)> on_warning;

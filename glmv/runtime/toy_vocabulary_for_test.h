@@ -17,14 +17,15 @@ struct ToyVocabulary {
   explicit ToyVocabulary(bool with_tags = true) {
     for (int byte = 0; byte < 256; ++byte) texts.emplace_back(1, static_cast<char>(byte));
     for (const char* piece :
-         {"{\"", "\":", "\": ", "\",", ", ", "\"}", "}}", "]}", "[[", "true", "false", "null", "01",
-          "10", "-1", "1.0", "e5", "ab", "abc", "<ar", "g_value>", "\n\n", "\r\n", "\\u", "\\ud8",
-          "\xc3\xa9", "\xe4\xbd", "\xa0", "\xf0\x9f\x98", "\x80\"", "</arg_value>"}) {
+         {"{\"",   "\":",      "\": ",     "\",",  ", ",           "\"}",    "}}",          "]}",
+          "[[",    "true",     "false",    "null", "01",           "10",     "-1",          "1.0",
+          "e5",    "ab",       "abc",      "<ar",  "g_value>",     "\n\n",   "\r\n",        "\\u",
+          "\\ud8", "\xc3\xa9", "\xe4\xbd", "\xa0", "\xf0\x9f\x98", "\x80\"", "</arg_value>"}) {
       texts.emplace_back(piece);
     }
     if (with_tags) {
-      for (const char* tag : {"<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>",
-                              "</arg_value>", "<|begin_of_box|>"}) {
+      for (const char* tag : {"<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>",
+                              "<arg_value>", "</arg_value>", "<|begin_of_box|>"}) {
         added.push_back(static_cast<int32_t>(texts.size()));
         texts.emplace_back(tag);
       }
@@ -68,9 +69,9 @@ struct ToyVocabulary {
 
 // Draws among the tokens that may come, now and then only among those that tend to end things, as a
 // model of random logits would need thousands of tokens. None when `max_tokens` are not enough.
-inline std::optional<std::string> random_sample(const ToyVocabulary& toy,
-                                                const std::shared_ptr<const CompiledGrammar>& grammar,
-                                                Random& random, int max_tokens) {
+inline std::optional<std::string> random_sample(
+    const ToyVocabulary& toy, const std::shared_ptr<const CompiledGrammar>& grammar, Random& random,
+    int max_tokens) {
   constexpr std::string_view kEnders = "\"}],:0";
   GrammarMatcher matcher(grammar);
   std::string out;
@@ -88,7 +89,8 @@ inline std::optional<std::string> random_sample(const ToyVocabulary& toy,
     const bool end = !enders.empty() && random.uniform() < (i < max_tokens / 2 ? 0.2 : 0.9);
     const std::vector<int32_t>& from = end ? enders : allowed;
     const auto last = static_cast<double>(from.size());
-    const int32_t id = from[std::min(from.size() - 1, static_cast<size_t>(random.uniform() * last))];
+    const int32_t id =
+        from[std::min(from.size() - 1, static_cast<size_t>(random.uniform() * last))];
     if (id == toy.eos) return out;
     if (!matcher.accept(id)) return std::nullopt;
     out += toy.texts[id];

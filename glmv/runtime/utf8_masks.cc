@@ -12,9 +12,8 @@ struct Continuation {
 };
 enum : int { kOneMore = 1, kTwoMore, kThreeMore, kAfterE0, kAfterEd, kAfterF0, kAfterF4 };
 constexpr Continuation kContinuations[Utf8Masks::kNumStates] = {
-    {0x00, 0x7f, Utf8Masks::kWhole}, {0x80, 0xbf, Utf8Masks::kWhole},
-    {0x80, 0xbf, kOneMore},          {0x80, 0xbf, kTwoMore},
-    {0xa0, 0xbf, kOneMore},          {0x80, 0x9f, kOneMore},
+    {0x00, 0x7f, Utf8Masks::kWhole}, {0x80, 0xbf, Utf8Masks::kWhole}, {0x80, 0xbf, kOneMore},
+    {0x80, 0xbf, kTwoMore},          {0xa0, 0xbf, kOneMore},          {0x80, 0x9f, kOneMore},
     {0x90, 0xbf, kTwoMore},          {0x80, 0x8f, kTwoMore}};
 
 int next_of_byte(int state, uint8_t byte) {

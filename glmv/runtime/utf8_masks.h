@@ -1,7 +1,7 @@
 #pragma once
-// Keeps an output valid UTF-8, whatever a grammar says of bytes: which tokens may follow where the last
-// character is not complete. Grammars count code points and let halves of surrogate pairs through, or
-// bytes that no character has.
+// Keeps an output valid UTF-8, whatever a grammar says of bytes: which tokens may follow where the
+// last character is not complete. Grammars count code points and let halves of surrogate pairs
+// through, or bytes that no character has.
 
 #include <array>
 #include <cstdint>
@@ -18,8 +18,8 @@ class Utf8Masks {
   static constexpr int kNumStates = 8;
   static constexpr int kInvalid = -1;
 
-  // `texts`: bytes of every token. `apart`: tokens without text of their own ("<tool_call>"), which may
-  // stand between characters only.
+  // `texts`: bytes of every token. `apart`: tokens without text of their own ("<tool_call>"), which
+  // may stand between characters only.
   Utf8Masks(std::span<const std::string_view> texts, std::span<const int32_t> apart);
 
   // The state behind `text`; kInvalid where it is no beginning of UTF-8.

@@ -37,7 +37,8 @@ std::string time_text(int64_t us) {
 double rounded(double ms) { return std::round(ms * 10) / 10; }
 
 bool is_lower_hex(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return std::ranges::all_of(
+      text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 bool all_zero(std::string_view text) { return text.find_first_not_of('0') == text.npos; }
@@ -46,12 +47,9 @@ bool all_zero(std::string_view text) { return text.find_first_not_of('0') == tex
 
 std::string access_line(const AccessRecord& record) {
   const auto cut = [](const std::string& text) { return text.substr(0, kMaxTextBytes); };
-  Json line = {{"ts", time_text(record.start_us)},
-               {"request_id", record.request_id},
-               {"method", cut(record.method)},
-               {"path", cut(record.path)},
-               {"status", record.status},
-               {"bytes", record.reply_bytes},
+  Json line = {{"ts", time_text(record.start_us)}, {"request_id", record.request_id},
+               {"method", cut(record.method)},     {"path", cut(record.path)},
+               {"status", record.status},          {"bytes", record.reply_bytes},
                {"ms", rounded(record.ms)}};
   if (record.ttft_ms >= 0) line["ttft_ms"] = rounded(record.ttft_ms);
   if (record.prompt_tokens >= 0) line["prompt_tokens"] = record.prompt_tokens;
@@ -65,8 +63,8 @@ std::string access_line(const AccessRecord& record) {
 }
 
 std::string trace_context(std::string_view header) {
-  const bool valid = header.size() == kTraceSize && header.starts_with("00-") && header[35] == '-' &&
-                     header[52] == '-' && is_lower_hex(header.substr(3, 32)) &&
+  const bool valid = header.size() == kTraceSize && header.starts_with("00-") &&
+                     header[35] == '-' && header[52] == '-' && is_lower_hex(header.substr(3, 32)) &&
                      is_lower_hex(header.substr(36, 16)) && is_lower_hex(header.substr(53)) &&
                      !all_zero(header.substr(3, 32)) && !all_zero(header.substr(36, 16));
   if (valid) return std::string(header);
@@ -78,9 +76,11 @@ std::string trace_context(std::string_view header) {
 
 Result<std::shared_ptr<AccessLog>> AccessLog::open(const std::string& path,
                                                    std::function<void(const std::string&)> warn) {
-  const int file = path == "-" ? ::dup(STDOUT_FILENO)
-                               : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-  if (file < 0) return invalid_argument("cannot write the access log {}: {}", path, errno_text(errno));
+  const int file = path == "-"
+                       ? ::dup(STDOUT_FILENO)
+                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (file < 0)
+    return invalid_argument("cannot write the access log {}: {}", path, errno_text(errno));
   return std::shared_ptr<AccessLog>(new AccessLog(path, file, std::move(warn)));
 }
 

@@ -28,7 +28,7 @@ struct AccessRecord {
   int64_t reply_bytes = 0;  // of the body
   double ms = 0;
   bool client_gone = false;
-  std::mutex mutex;  // of what follows, which the choices of a reply write
+  std::mutex mutex;     // of what follows, which the choices of a reply write
   double ttft_ms = -1;  // -1: not known, as the tokens
   int64_t prompt_tokens = -1, completion_tokens = -1;
 };
@@ -43,8 +43,8 @@ std::string trace_context(std::string_view header);
 // Writes on a thread of its own; who logs never waits. Thread-safe.
 class AccessLog {
  public:
-  // `path`: appended to; "-": standard output. `warn` is told once, on the writing thread, that lines
-  // are lost. Errors: invalid_argument when the file cannot be opened.
+  // `path`: appended to; "-": standard output. `warn` is told once, on the writing thread, that
+  // lines are lost. Errors: invalid_argument when the file cannot be opened.
   static Result<std::shared_ptr<AccessLog>> open(const std::string& path,
                                                  std::function<void(const std::string&)> warn);
   // Writes what waits, for a second at most.

@@ -31,7 +31,8 @@ TEST(Keys, NamesAndDigests) {
 }
 
 TEST(Keys, Files) {
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("glmv_keys_{}", ::getpid());
+  const auto path =
+      std::filesystem::temp_directory_path() / fmt::format("glmv_keys_{}", ::getpid());
   ASSERT_TRUE(write_file_atomic(path, "# of the team\nci abc\r\n\n  plain  \n"));
   EXPECT_EQ(*read_key_file(path.string()), (std::vector<std::string>{"ci abc", "plain"}));
   ASSERT_TRUE(write_file_atomic(path, "# nothing\n"));
@@ -47,26 +48,41 @@ struct Spelling {
 
 TEST(Routes, OddSpellingsOpenNothing) {
   api::ScriptedBackend backend({});
-  Fixture server(backend, {.model = "nano", .api_keys = {"secret"}, .allowed_hosts = {"localhost"}});
-  const Spelling spellings[] = {
-      {"/v1/models", 200, 401},         {"/v1/models?x=/health", 200, 401},
-      {"//v1/models", 404, 401},        {"/v1//models", 404, 401},
-      {"/v1/../v1/models", 404, 401},   {"/health/../v1/models", 404, 401},
-      {"/v1/./models", 404, 401},       {"/v1%2fmodels", 404, 401},
-      {"/%76%31/models", 404, 401},     {"/v1/models/", 404, 401},
-      {"/v1/models/a/b", 404, 401},     {"/V1/models", 404, 401},
-      {"/v1/models;x", 404, 401},       {"/v1/models#x", 404, 401},
-      {"/health/", 404, 401},           {"//health", 404, 401},
-      {"/Health", 404, 401},            {"/health%00", 404, 401},
-      {"http://localhost/v1/models", 404, 401}, {"http://localhost/health", 404, 401},
-      {"*", 404, 401},                  {"v1/models", 404, 401},
-      {"/metrics", 200, 401},           {"/health", 200, 200},
-      {"/ready", 200, 200},             {"/health?x", 200, 200}};
+  Fixture server(backend,
+                 {.model = "nano", .api_keys = {"secret"}, .allowed_hosts = {"localhost"}});
+  const Spelling spellings[] = {{"/v1/models", 200, 401},
+                                {"/v1/models?x=/health", 200, 401},
+                                {"//v1/models", 404, 401},
+                                {"/v1//models", 404, 401},
+                                {"/v1/../v1/models", 404, 401},
+                                {"/health/../v1/models", 404, 401},
+                                {"/v1/./models", 404, 401},
+                                {"/v1%2fmodels", 404, 401},
+                                {"/%76%31/models", 404, 401},
+                                {"/v1/models/", 404, 401},
+                                {"/v1/models/a/b", 404, 401},
+                                {"/V1/models", 404, 401},
+                                {"/v1/models;x", 404, 401},
+                                {"/v1/models#x", 404, 401},
+                                {"/health/", 404, 401},
+                                {"//health", 404, 401},
+                                {"/Health", 404, 401},
+                                {"/health%00", 404, 401},
+                                {"http://localhost/v1/models", 404, 401},
+                                {"http://localhost/health", 404, 401},
+                                {"*", 404, 401},
+                                {"v1/models", 404, 401},
+                                {"/metrics", 200, 401},
+                                {"/health", 200, 200},
+                                {"/ready", 200, 200},
+                                {"/health?x", 200, 200}};
   for (const Spelling& s : spellings) {
     EXPECT_EQ(server.ask("GET", s.target, "", kKey).status, s.with_key) << s.target;
     EXPECT_EQ(server.ask("GET", s.target).status, s.without) << s.target;
-    for (const char* wrong : {"Authorization: Bearer wrong\r\n", "Authorization: Basic secret\r\n"}) {
-      EXPECT_EQ(server.ask("GET", s.target, "", wrong).status, s.without) << s.target << " " << wrong;
+    for (const char* wrong :
+         {"Authorization: Bearer wrong\r\n", "Authorization: Basic secret\r\n"}) {
+      EXPECT_EQ(server.ask("GET", s.target, "", wrong).status, s.without)
+          << s.target << " " << wrong;
     }
     for (const char* host : {"evil.example", "localhost.evil.example", "localhost@evil.example", "",
                              "127.0.0.1", "[::1]", "localhost:80:80", "http://localhost"}) {
@@ -83,9 +99,11 @@ TEST(Routes, OddSpellingsOpenNothing) {
 
 TEST(Keys, DoNotShareWhatWasComputed) {
   const auto salts = [](std::vector<std::string> keys) {
-    api::ScriptedBackend backend({api::ScriptedReply::text({"a"}), api::ScriptedReply::text({"b"})});
+    api::ScriptedBackend backend(
+        {api::ScriptedReply::text({"a"}), api::ScriptedReply::text({"b"})});
     Fixture server(backend, {.model = "nano", .api_keys = std::move(keys)});
-    server.ask("POST", "/v1/chat/completions", question({{"cache_salt", "s"}}).dump(), "x-api-key: k1\r\n");
+    server.ask("POST", "/v1/chat/completions", question({{"cache_salt", "s"}}).dump(),
+               "x-api-key: k1\r\n");
     server.ask("POST", "/v1/chat/completions", question().dump(), "x-api-key: k2\r\n");
     std::vector<std::string> out;
     for (const auto& request : backend.requests()) out.push_back(request.cache_salt);
@@ -95,7 +113,9 @@ TEST(Keys, DoNotShareWhatWasComputed) {
   EXPECT_EQ(salts({"k1"}), std::vector<std::string>{"s"});
 }
 
-void touch(const Call& call) { send_json(call.reply, 200, {{"key", call.record.key}}, call.request_id); }
+void touch(const Call& call) {
+  send_json(call.reply, 200, {{"key", call.record.key}}, call.request_id);
+}
 
 TEST(Routes, AdminOnesNeedAnAdminKey) {
   static constexpr Route kTable[] = {{"GET", "/user", touch, ""},
@@ -135,15 +155,16 @@ TEST(Origins, OnlyPagesThatAreAllowed) {
   const auto own = status({}, "Origin: http://localhost\r\n");
   EXPECT_EQ(own.status, 200);
   EXPECT_FALSE(own.headers.contains("access-control-allow-origin"));
-  EXPECT_EQ(status({}, "Origin: http://localhost:81\r\n").status, 403);  // another server of this host
+  EXPECT_EQ(status({}, "Origin: http://localhost:81\r\n").status,
+            403);  // another server of this host
   const std::vector<std::string> one = {"https://app.example"};
   const auto allowed = status(one, "Origin: https://app.example\r\n");
   EXPECT_EQ(allowed.status, 200);
   EXPECT_EQ(allowed.headers.at("access-control-allow-origin"), "https://app.example");
   EXPECT_EQ(allowed.headers.at("vary"), "Origin");
   EXPECT_FALSE(allowed.headers.contains("access-control-allow-credentials"));
-  for (const char* other : {"https://app.example.evil", "http://app.example", "https://app.example:444",
-                            "https://APP.example", "null"}) {
+  for (const char* other : {"https://app.example.evil", "http://app.example",
+                            "https://app.example:444", "https://APP.example", "null"}) {
     EXPECT_EQ(status(one, std::string("Origin: ") + other + "\r\n").status, 403) << other;
   }
   const auto any = status({"*"}, "Origin: https://evil.example\r\n");
@@ -154,29 +175,34 @@ TEST(Origins, OnlyPagesThatAreAllowed) {
 
 TEST(Origins, BrowsersMayAskFirst) {
   api::ScriptedBackend backend({api::ScriptedReply::text({"x"})});
-  Fixture server(backend, {.model = "nano",
-                           .api_keys = {"secret"},
-                           .allowed_origins = {"https://app.example"}});
+  Fixture server(
+      backend,
+      {.model = "nano", .api_keys = {"secret"}, .allowed_origins = {"https://app.example"}});
   const std::string asks =
       "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n"
       "Access-Control-Request-Headers: authorization,content-type,x-stainless-os\r\n";
   const auto answer = server.ask("OPTIONS", "/v1/chat/completions", "", asks);  // without a key
   EXPECT_EQ(answer.status, 204);
   EXPECT_EQ(answer.headers.at("access-control-allow-origin"), "https://app.example");
-  EXPECT_EQ(answer.headers.at("access-control-allow-headers"), "authorization,content-type,x-stainless-os");
+  EXPECT_EQ(answer.headers.at("access-control-allow-headers"),
+            "authorization,content-type,x-stainless-os");
   EXPECT_NE(answer.headers.at("access-control-allow-methods").find("POST"), std::string::npos);
   net::TestConnection raw(server.port());
   raw.request("OPTIONS", "/v1/chat/completions", "", asks);
   while (raw.received().find("\r\n\r\n") == std::string::npos && raw.more()) {
   }
   EXPECT_EQ(raw.received().find("Content-Length"), std::string::npos);  // a 204 has none
-  EXPECT_EQ(server.ask("OPTIONS", "/v1/models", "",
-                       "Origin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\n").status, 403);
+  EXPECT_EQ(server
+                .ask("OPTIONS", "/v1/models", "",
+                     "Origin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\n")
+                .status,
+            403);
   EXPECT_EQ(server.ask("OPTIONS", "/v1/models", "", "Origin: https://app.example\r\n").status, 401);
   // The stream and the errors of an allowed page carry the headers too.
   net::TestConnection client(server.port());
-  const auto stream = client.ask("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
-                                 std::string(kKey) + "Origin: https://app.example\r\n");
+  const auto stream =
+      client.ask("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
+                 std::string(kKey) + "Origin: https://app.example\r\n");
   EXPECT_EQ(stream.headers.at("access-control-allow-origin"), "https://app.example");
   const auto refused = server.ask("GET", "/v1/models", "", "Origin: https://app.example\r\n");
   EXPECT_EQ(refused.status, 401);

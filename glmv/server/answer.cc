@@ -62,12 +62,11 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
     out.begin();
     writer.begin(out);
   };
-  const auto replies =
-      run(call, work, [&](int index, const api::ChatChunk& chunk) {
-        const std::lock_guard lock(mutex);
-        begin();
-        return writer.piece(out, index, chunk) && !call.reply.client_gone();
-      });
+  const auto replies = run(call, work, [&](int index, const api::ChatChunk& chunk) {
+    const std::lock_guard lock(mutex);
+    begin();
+    return writer.piece(out, index, chunk) && !call.reply.client_gone();
+  });
   if (!replies && !out.begun()) return fail(call, replies.error());
   begin();
   if (replies) {
@@ -84,9 +83,9 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
 ApiResult<std::string> served_model(const Call& call, const std::string& model) {
   const std::string& served = call.server.options().model;
   if (model.empty() || model == served) return served;
-  return std::unexpected(
-      ApiError{404, "model_not_found",
-               fmt::format("there is no model \"{}\" here; it is \"{}\"", model, served), "model", 0});
+  return std::unexpected(ApiError{
+      404, "model_not_found",
+      fmt::format("there is no model \"{}\" here; it is \"{}\"", model, served), "model", 0});
 }
 
 void answer(const Call& call, Work work, ReplyWriter& writer) {
@@ -97,21 +96,22 @@ void answer(const Call& call, Work work, ReplyWriter& writer) {
   if (!admission) {
     return fail(call, {503, "queue_full",
                        fmt::format("{} requests are waiting already; try again soon",
-                                   call.server.options().max_requests), "", 5});
+                                   call.server.options().max_requests),
+                       "", 5});
   }
   for (api::ChatRequest& request : work.requests) {
     if (auto loaded = call.server.load_media(request, call.reply); !loaded) {
       return fail(call, loaded.error());
     }
-    // How soon an answer comes must not tell of the prompts of others. No salt of a client has a "/".
+    // How soon an answer comes must not tell of the prompts of others. No salt of a client has a
+    // "/".
     if (call.server.has_strangers()) request.cache_salt.insert(0, call.record.key + "/");
   }
   net::HttpHeaders headers;
   if (!work.warning.empty()) headers.emplace_back("x-glmv-warning", work.warning);
   if (work.stream) return send_stream(call, work, headers, writer);
-  const auto replies = run(call, work, [&](int, const api::ChatChunk&) {
-    return !call.reply.client_gone();
-  });
+  const auto replies =
+      run(call, work, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
   if (!replies) return fail(call, replies.error());
   send_json(call.reply, 200, writer.body(*replies), call.request_id, headers);
 }

@@ -29,7 +29,7 @@ class ReplyWriter {
 
 struct Work {
   std::vector<api::ChatRequest> requests;
-  int copies = 1;       // replies to each request, with seeds that follow each other
+  int copies = 1;  // replies to each request, with seeds that follow each other
   bool stream = false;
   std::string warning;  // for the header x-glmv-warning
   EventStream::Form form = EventStream::Form::kEvents;

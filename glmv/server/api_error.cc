@@ -11,9 +11,10 @@ namespace {
 constexpr size_t kMaxMessageBytes = 1000;
 
 // Fields whose errors come from a backend.
-constexpr std::string_view kPathStarts[] = {"messages",     "prompt",      "response_format", "structured_outputs",
-                                            "guided_",      "tools",           "tool_choice",
-                                            "json_schema:", "regex:",          "ebnf:", "grammar:"};
+constexpr std::string_view kPathStarts[] = {
+    "messages", "prompt", "response_format", "structured_outputs",
+    "guided_",  "tools",  "tool_choice",     "json_schema:",
+    "regex:",   "ebnf:",  "grammar:"};
 
 // "messages[2].content: must be ..." -> "messages[2].content"; empty for other text.
 std::string leading_path(const std::string& message) {
@@ -29,13 +30,20 @@ std::string leading_path(const std::string& message) {
 
 std::string default_code(Code code) {
   switch (code) {
-    case Code::kInvalidArgument: return "invalid_value";
-    case Code::kNotFound: return "not_found";
-    case Code::kUnsupported: return "unsupported_value";
-    case Code::kResourceExhausted: return "resource_exhausted";
-    case Code::kCancelled: return "cancelled";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kInternal: return "internal_error";
+    case Code::kInvalidArgument:
+      return "invalid_value";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kUnsupported:
+      return "unsupported_value";
+    case Code::kResourceExhausted:
+      return "resource_exhausted";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kInternal:
+      return "internal_error";
   }
   return {};
 }
@@ -44,18 +52,23 @@ std::string default_code(Code code) {
 
 std::unexpected<ApiError> bad_field(std::string param, std::string message, std::string code) {
   message = param + ": " + message;
-  return std::unexpected(
-      ApiError{400, std::move(code), std::move(message), std::move(param), 0});
+  return std::unexpected(ApiError{400, std::move(code), std::move(message), std::move(param), 0});
 }
 
 ApiError unread_request(int status, const std::string& message) {
   switch (status) {
-    case 413: return {status, "request_too_large", message, "", 0};
-    case 415: return {status, "unsupported_media_type", message, "", 0};
+    case 413:
+      return {status, "request_too_large", message, "", 0};
+    case 415:
+      return {status, "unsupported_media_type", message, "", 0};
     // A bug's own text may tell of what is not the client's.
-    case 500: return {status, "internal_error", "the server failed on this request; its log may say more", "", 0};
-    case 431: return {status, "header_too_large", message, "", 0};
-    default: return {status, "invalid_http", message, "", 0};
+    case 500:
+      return {status, "internal_error", "the server failed on this request; its log may say more",
+              "", 0};
+    case 431:
+      return {status, "header_too_large", message, "", 0};
+    default:
+      return {status, "invalid_http", message, "", 0};
   }
 }
 
@@ -74,20 +87,30 @@ ApiError to_api_error(const Status& status) {
 
 std::string_view error_type(int status) {
   switch (status) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 429: return "rate_limit_error";
-    case 500: return "server_error";
-    case 501: return "not_supported_error";
-    case 503: return "overloaded_error";
-    default: return status < 500 ? "invalid_request_error" : "server_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 429:
+      return "rate_limit_error";
+    case 500:
+      return "server_error";
+    case 501:
+      return "not_supported_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return status < 500 ? "invalid_request_error" : "server_error";
   }
 }
 
 Json to_json(const ApiError& error) {
   std::string message = repair_utf8(error.message.substr(0, kMaxMessageBytes));
-  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+  };
   return {{"error",
            {{"message", std::move(message)},
             {"type", error_type(error.status)},

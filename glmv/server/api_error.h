@@ -12,9 +12,9 @@ namespace glmv::server {
 
 struct ApiError {
   int status = 500;
-  std::string code;     // "invalid_value"; empty: null
+  std::string code;  // "invalid_value"; empty: null
   std::string message;
-  std::string param;    // path of the field, "messages[2].content[0].type"; empty: null
+  std::string param;      // path of the field, "messages[2].content[0].type"; empty: null
   int retry_after_s = 0;  // of a 503
 };
 

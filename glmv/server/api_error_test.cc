@@ -28,8 +28,11 @@ TEST(ApiError, TransportErrorsHaveTheCodesOfTheTable) {
               {500, "server_error", "internal_error"}};
   for (const auto& row : rows) {
     const Json error = to_json(unread_request(row.status, "why"))["error"];
-    const char* message = row.status == 500 ? "the server failed on this request; its log may say more" : "why";
-    EXPECT_EQ(error, (Json{{"message", message}, {"type", row.type}, {"param", nullptr}, {"code", row.code}}));
+    const char* message =
+        row.status == 500 ? "the server failed on this request; its log may say more" : "why";
+    EXPECT_EQ(
+        error,
+        (Json{{"message", message}, {"type", row.type}, {"param", nullptr}, {"code", row.code}}));
   }
 }
 

@@ -17,7 +17,8 @@ void note_reply(const Call& call, const api::ChatReply& reply, double seconds) {
   AccessRecord& record = call.record;
   const std::lock_guard lock(record.mutex);
   record.prompt_tokens = reply.usage.prompt_tokens;  // choices share their prompt
-  record.completion_tokens = std::max<int64_t>(record.completion_tokens, 0) + reply.usage.completion_tokens;
+  record.completion_tokens =
+      std::max<int64_t>(record.completion_tokens, 0) + reply.usage.completion_tokens;
   if (record.ttft_ms < 0) record.ttft_ms = reply.timings.time_to_first_token_ms;
 }
 
@@ -46,8 +47,8 @@ ApiResult<api::ChatReply> ask_backend(const Call& call, const api::ChatRequest& 
   }
   if (timed_out) {
     return std::unexpected(ApiError{
-        503, "timeout", fmt::format("the answer was not complete after {} s (--request-timeout)", limit_s),
-        "", 0});
+        503, "timeout",
+        fmt::format("the answer was not complete after {} s (--request-timeout)", limit_s), "", 0});
   }
   if (!reply) return std::unexpected(to_api_error(reply.error()));
   note_reply(call, *reply, seconds_since(start));

@@ -59,7 +59,8 @@ class KeptReply final : public net::HttpReply {
 
 class FileBatch final : public Batch {
  public:
-  FileBatch(fs::path input, fs::path output) : input_(std::move(input)), output_(std::move(output)) {}
+  FileBatch(fs::path input, fs::path output)
+      : input_(std::move(input)), output_(std::move(output)) {}
   ~FileBatch() override {
     if (file_ >= 0) ::close(file_);
   }
@@ -133,7 +134,8 @@ class FileBatch final : public Batch {
       if (!json || !json->is_object()) continue;
       if (const auto id = done_line(*json)) {
         done_lines_.insert(*id);
-      } else if (const auto name = json->find("custom_id"); name != json->end() && name->is_string()) {
+      } else if (const auto name = json->find("custom_id");
+                 name != json->end() && name->is_string()) {
         done_ids_.insert(name->get<std::string>());
       }
     }
@@ -168,7 +170,8 @@ class FileBatch final : public Batch {
   }
 
   void work(Server& server, const BatchLine& line) {
-    if (!line.error.empty()) return put(bad_line_json(line), [](BatchProgress& p) { ++p.num_bad_lines; });
+    if (!line.error.empty())
+      return put(bad_line_json(line), [](BatchProgress& p) { ++p.num_bad_lines; });
     KeptReply reply(stopped_);
     try {
       server.handle(line.request, reply);

@@ -53,11 +53,12 @@ BatchLine parse_batch_line(std::string_view text, int64_t number) {
 Json answer_json(const std::string& custom_id, int status, const std::string& request_id,
                  const std::string& body) {
   auto json = parse_json(body, "the answer");
-  return {{"id", "batch_req_" + request_id},
-          {"custom_id", custom_id},
-          {"response",
-           {{"status_code", status}, {"request_id", request_id}, {"body", json ? *json : Json(body)}}},
-          {"error", nullptr}};
+  return {
+      {"id", "batch_req_" + request_id},
+      {"custom_id", custom_id},
+      {"response",
+       {{"status_code", status}, {"request_id", request_id}, {"body", json ? *json : Json(body)}}},
+      {"error", nullptr}};
 }
 
 Json bad_line_json(const BatchLine& line) {

@@ -54,7 +54,8 @@ class BatchTest : public testing::Test {
     FakeService service;
     Server server({.model = "nano", .max_requests = concurrency}, {}, backend, service);
     GLMV_ASSIGN(const auto batch, Batch::open(in(), out()));
-    return batch->run(server, concurrency, wanted ? wanted : [](const BatchProgress&) { return true; });
+    return batch->run(
+        server, concurrency, wanted ? wanted : [](const BatchProgress&) { return true; });
   }
 
   std::filesystem::path folder_;
@@ -86,7 +87,8 @@ Json saying(const std::string& text) {
 
 TEST_F(BatchTest, AnswersEveryLine) {
   std::string text;
-  for (int i = 0; i < 20; ++i) text += line(fmt::format("id-{}", i), saying(fmt::format("text {}", i)));
+  for (int i = 0; i < 20; ++i)
+    text += line(fmt::format("id-{}", i), saying(fmt::format("text {}", i)));
   text += "\n  \n";  // no requests
   text += line("tokens", {{"prompt", "hello"}}, "/tokenize");
   text += line("wrong field", question({{"temperature", 9}}));
@@ -109,7 +111,8 @@ TEST_F(BatchTest, AnswersEveryLine) {
   for (int i = 0; i < 20; ++i) {
     const Json& answer = all[fmt::format("id-{}", i)];
     EXPECT_EQ(answer["response"]["status_code"], 200);
-    EXPECT_EQ(answer["response"]["body"]["choices"][0]["message"]["content"], fmt::format("text {}", i));
+    EXPECT_EQ(answer["response"]["body"]["choices"][0]["message"]["content"],
+              fmt::format("text {}", i));
     EXPECT_TRUE(answer["error"].is_null());
     EXPECT_EQ(answer["id"], "batch_req_" + answer["response"]["request_id"].get<std::string>());
   }
@@ -121,12 +124,16 @@ TEST_F(BatchTest, AnswersEveryLine) {
 
 TEST_F(BatchTest, BadLinesDoNotStopIt) {
   const std::string bad[] = {
-      "rubbish", "[]", "{}", R"({"custom_id": 5, "method": "POST", "url": "/x", "body": {}})",
+      "rubbish",
+      "[]",
+      "{}",
+      R"({"custom_id": 5, "method": "POST", "url": "/x", "body": {}})",
       R"({"custom_id": "", "method": "POST", "url": "/x", "body": {}})",
       R"({"custom_id": "a", "method": "GET", "url": "/health", "body": {}})",
       R"({"custom_id": "a", "method": "POST", "url": "http://x/", "body": {}})",
       R"({"custom_id": "a", "method": "POST", "url": "/x", "body": []})",
-      R"({"custom_id": "a", "method": "POST", "url": "/x", "body": {"stream": true}})", "{\"a\": \"\xff\"}"};
+      R"({"custom_id": "a", "method": "POST", "url": "/x", "body": {"stream": true}})",
+      "{\"a\": \"\xff\"}"};
   std::string text = line("fine");
   for (const std::string& each : bad) text += each + "\n";
   text += line("fine") + line("last");
@@ -142,7 +149,8 @@ TEST_F(BatchTest, BadLinesDoNotStopIt) {
   EXPECT_TRUE(all["line 2"]["custom_id"].is_null());
   EXPECT_TRUE(all["line 2"]["response"].is_null());
   EXPECT_EQ(all["line 7"]["custom_id"], "a");
-  EXPECT_EQ(all[fmt::format("line {}", std::size(bad) + 2)]["error"]["code"], "duplicate_custom_id");
+  EXPECT_EQ(all[fmt::format("line {}", std::size(bad) + 2)]["error"]["code"],
+            "duplicate_custom_id");
   // Again: nothing is left, nothing is written twice.
   const std::string before = *read_file(out());
   backend.num_chats = 0;

@@ -51,20 +51,23 @@ ApiResult<void> read_limits(const Json& body, api::ChatRequest& request) {
   if (const Json* stop = find(body, "stop"); stop != nullptr) {
     const Json list = stop->is_array() ? *stop : Json::array({*stop});
     if (list.size() > kMaxStops) {
-      return bad_field("stop", fmt::format("has {} strings, at most {} are accepted", list.size(), kMaxStops));
+      return bad_field(
+          "stop", fmt::format("has {} strings, at most {} are accepted", list.size(), kMaxStops));
     }
     for (size_t i = 0; i < list.size(); ++i) {
       const std::string path = stop->is_array() ? fmt::format("stop[{}]", i) : "stop";
       GLMV_ASSIGN(std::string text, string(list[i], path));
       if (text.empty()) return bad_field(path, "is empty: leave it out");
       if (text.size() > kMaxStopChars) {
-        return bad_field(path, fmt::format("has {} bytes, at most {} are accepted", text.size(), kMaxStopChars));
+        return bad_field(
+            path, fmt::format("has {} bytes, at most {} are accepted", text.size(), kMaxStopChars));
       }
       request.stop.push_back(std::move(text));
     }
   }
   if (const Json* ids = find(body, "stop_token_ids"); ids != nullptr) {
-    if (!ids->is_array() || ids->size() > 128) return bad_field("stop_token_ids", "must be a list of at most 128 ids");
+    if (!ids->is_array() || ids->size() > 128)
+      return bad_field("stop_token_ids", "must be a list of at most 128 ids");
     for (const Json& id : *ids) {
       const std::optional<int32_t> token = token_id(id);
       if (!token) return bad_field("stop_token_ids", "must hold token ids");
@@ -77,14 +80,16 @@ ApiResult<void> read_limits(const Json& body, api::ChatRequest& request) {
 ApiResult<void> read_logit_bias(const Json& body, api::ChatRequest& request) {
   const Json* biases = find(body, "logit_bias");
   if (biases == nullptr) return {};
-  if (!biases->is_object()) return bad_field("logit_bias", "must be an object of token ids and numbers");
+  if (!biases->is_object())
+    return bad_field("logit_bias", "must be an object of token ids and numbers");
   for (const auto& [key, value] : biases->items()) {
     int32_t id = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (error != std::errc() || end != key.data() + key.size() || id < 0) {
       return bad_field("logit_bias", fmt::format("\"{}\" is no token id", key));
     }
-    if (!value.is_number()) return bad_field("logit_bias", fmt::format("the bias of {} is no number", key));
+    if (!value.is_number())
+      return bad_field("logit_bias", fmt::format("the bias of {} is no number", key));
     request.logit_bias[id] = std::clamp(value.get<double>(), -kMaxLogitBias, kMaxLogitBias);
   }
   return {};
@@ -133,14 +138,15 @@ ApiResult<void> read_thinking(const Json& body, api::ChatRequest& request) {
       const char* name;
       int64_t budget;
     };
-    constexpr Row kEfforts[] = {{"none", 0},    {"minimal", 256}, {"low", 1024}, {"medium", 4096},
+    constexpr Row kEfforts[] = {{"none", 0},     {"minimal", 256}, {"low", 1024}, {"medium", 4096},
                                 {"high", 16384}, {"xhigh", -1},    {"max", -1}};
     const Row* found = nullptr;
     for (const Row& row : kEfforts) {
       if (*effort == row.name) found = &row;
     }
     if (found == nullptr) {
-      return bad_field("reasoning_effort", "must be one of none, minimal, low, medium, high, xhigh, max");
+      return bad_field("reasoning_effort",
+                       "must be one of none, minimal, low, medium, high, xhigh, max");
     }
     set(found->budget != 0);
     if (found->budget > 0) request.thinking_budget = found->budget;
@@ -217,7 +223,8 @@ void merge_extra_body(Json& body, Delivery& call) {
   for (const auto& [key, value] : fields.items()) {
     if (!body.contains(key)) body[key] = value;
   }
-  call.warning = "extra_body is a name of the Python client; its fields were taken as top-level ones";
+  call.warning =
+      "extra_body is a name of the Python client; its fields were taken as top-level ones";
 }
 
 }  // namespace

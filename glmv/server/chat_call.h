@@ -1,6 +1,6 @@
 #pragma once
-// The body of POST /v1/chat/completions as a request of a backend, and what other endpoints share with
-// it.
+// The body of POST /v1/chat/completions as a request of a backend, and what other endpoints share
+// with it.
 
 #include <optional>
 #include <string>
@@ -27,7 +27,8 @@ struct ChatCall : Delivery {
 };
 
 // The media of the request are still sources, which no backend reads: Server::load_media.
-// `body`: an object (parse_body). Checks every field that it knows; others are ignored, as clients send many. Errors name the field.
+// `body`: an object (parse_body). Checks every field that it knows; others are ignored, as clients
+// send many. Errors name the field.
 ApiResult<ChatCall> parse_chat_call(Json body);
 
 // Sampling, limits, stops, biases, priority and salt.

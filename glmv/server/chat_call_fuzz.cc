@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool ok = call->n >= 1 && call->n <= 16 && !request.messages.empty() &&
                   request.temperature.value_or(1) >= 0 && request.temperature.value_or(1) <= 2 &&
                   request.top_p.value_or(1) > 0 && request.max_tokens.value_or(1) >= 1 &&
-                  request.top_logprobs >= 0 && request.top_logprobs <= 20 && request.stop.size() <= 16;
+                  request.top_logprobs >= 0 && request.top_logprobs <= 20 &&
+                  request.stop.size() <= 16;
   if (!ok) std::abort();
   return 0;
 }

@@ -25,7 +25,8 @@ Json logprobs_json(const std::vector<api::LogprobEntry>& entries) {
   for (const api::LogprobEntry& entry : entries) {
     Json row = logprob_json(entry);
     row["top_logprobs"] = Json::array();
-    for (const api::LogprobEntry& other : entry.top) row["top_logprobs"].push_back(logprob_json(other));
+    for (const api::LogprobEntry& other : entry.top)
+      row["top_logprobs"].push_back(logprob_json(other));
     content.push_back(std::move(row));
   }
   return {{"content", std::move(content)}, {"refusal", nullptr}};
@@ -40,10 +41,11 @@ std::string finish_reason(const api::ChatReply& reply, const api::ChatRequest& r
 Json tool_calls_json(const std::vector<api::ToolCall>& calls) {
   Json list = Json::array();
   for (const api::ToolCall& call : calls) {
-    list.push_back({{"id", call.id},
-                    {"type", "function"},
-                    {"function", {{"name", repair_utf8(call.name)},
-                                  {"arguments", repair_utf8(call.arguments)}}}});
+    list.push_back(
+        {{"id", call.id},
+         {"type", "function"},
+         {"function",
+          {{"name", repair_utf8(call.name)}, {"arguments", repair_utf8(call.arguments)}}}});
   }
   return list;
 }
@@ -59,7 +61,8 @@ void add_endings(const api::ChatReply& reply, Json& choice) {
 }
 
 Json choice_json(const api::ChatReply& reply, const ChatCall& chat, int index) {
-  Json message = {{"role", "assistant"}, {"content", repair_utf8(reply.content)}, {"refusal", nullptr}};
+  Json message = {
+      {"role", "assistant"}, {"content", repair_utf8(reply.content)}, {"refusal", nullptr}};
   if (chat.include_reasoning && !reply.reasoning.empty()) {
     message["reasoning_content"] = repair_utf8(reply.reasoning);
     message["reasoning"] = message["reasoning_content"];
@@ -84,7 +87,9 @@ Json choice_json(const api::ChatReply& reply, const ChatCall& chat, int index) {
 Json timings_json(const api::ChatReply& reply) {
   const api::ChatUsage& usage = reply.usage;
   const api::ChatTimings& timings = reply.timings;
-  const auto rate = [](int64_t tokens, double ms) { return ms > 0 ? double(tokens) * 1000 / ms : 0.0; };
+  const auto rate = [](int64_t tokens, double ms) {
+    return ms > 0 ? double(tokens) * 1000 / ms : 0.0;
+  };
   const int64_t computed = usage.prompt_tokens - usage.cached_tokens;
   return {{"queue_ms", timings.queue_ms},
           {"vision_ms", timings.vision_ms},
@@ -121,15 +126,20 @@ Json usage_json(const std::vector<api::ChatReply>& replies, int n) {
 }
 
 Json completion_json(const ReplyHead& head, Json choices, Json usage) {
-  return {{"id", head.id},         {"object", "chat.completion"},
-          {"created", head.created}, {"model", head.model},
-          {"choices", std::move(choices)}, {"usage", std::move(usage)},
+  return {{"id", head.id},
+          {"object", "chat.completion"},
+          {"created", head.created},
+          {"model", head.model},
+          {"choices", std::move(choices)},
+          {"usage", std::move(usage)},
           {"system_fingerprint", head.fingerprint}};
 }
 
 Json chunk_json(const ReplyHead& head, int index, Json delta, Json finish_reason, Json logprobs,
                 bool usage_field) {
-  Json choice = {{"index", index}, {"delta", std::move(delta)}, {"logprobs", std::move(logprobs)},
+  Json choice = {{"index", index},
+                 {"delta", std::move(delta)},
+                 {"logprobs", std::move(logprobs)},
                  {"finish_reason", std::move(finish_reason)}};
   Json chunk = {{"id", head.id},
                 {"object", "chat.completion.chunk"},

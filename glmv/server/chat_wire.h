@@ -11,9 +11,9 @@ namespace glmv::server {
 
 // What all parts of one reply have in common.
 struct ReplyHead {
-  std::string id;        // "chatcmpl-..."
-  int64_t created = 0;   // Unix time, s
-  std::string model;     // as the client asked for it
+  std::string id;       // "chatcmpl-..."
+  int64_t created = 0;  // Unix time, s
+  std::string model;    // as the client asked for it
   std::string fingerprint;
 };
 
@@ -27,7 +27,8 @@ Json usage_json(const std::vector<api::ChatReply>& replies, int n);
 Json timings_json(const api::ChatReply& reply);
 Json completion_json(const ReplyHead& head, Json choices, Json usage);
 
-// A chunk with one choice; `usage_field`: with "usage": null, as clients expect who asked for usage.
+// A chunk with one choice; `usage_field`: with "usage": null, as clients expect who asked for
+// usage.
 Json chunk_json(const ReplyHead& head, int index, Json delta, Json finish_reason, Json logprobs,
                 bool usage_field);
 // The last chunk, without choices.

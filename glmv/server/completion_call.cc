@@ -73,8 +73,10 @@ ApiResult<CompletionCall> parse_completion_call(const Json& body) {
   call.request.top_logprobs = static_cast<int>(logprobs.value_or(0));
   GLMV_ASSIGN(call.echo, boolean(body, "echo", false));
   if (call.echo && logprobs) {
-    return bad_field("echo", "together with logprobs is not supported: log-probabilities of the "
-                             "prompt are not computed", "unsupported_parameter");
+    return bad_field("echo",
+                     "together with logprobs is not supported: log-probabilities of the "
+                     "prompt are not computed",
+                     "unsupported_parameter");
   }
   GLMV_RETURN_IF_ERROR(read_delivery(body, call.request.temperature, call));
   if (call.prompts.size() * static_cast<size_t>(call.n) > kMaxPrompts) {

@@ -18,9 +18,11 @@ TEST(Completions, EveryFormOfPrompt) {
     Json prompt;
     size_t num;
   };
-  const std::vector<Case> cases = {{"once", 1}, {{"a", "b"}, 2}, {{1, 2, 3}, 1}, {{{1}, {2, 3}}, 2}};
+  const std::vector<Case> cases = {
+      {"once", 1}, {{"a", "b"}, 2}, {{1, 2, 3}, 1}, {{{1}, {2, 3}}, 2}};
   std::vector<ScriptedReply> script(6, ScriptedReply::text({"x", "y"}));
-  for (ScriptedReply& reply : script) reply.reply.usage = {.prompt_tokens = 4, .completion_tokens = 2};
+  for (ScriptedReply& reply : script)
+    reply.reply.usage = {.prompt_tokens = 4, .completion_tokens = 2};
   api::ScriptedBackend backend(script);
   Fixture server(backend);
   for (const Case& c : cases) {
@@ -48,7 +50,8 @@ TEST(Completions, EveryFormOfPrompt) {
 TEST(Completions, SeveralOfEachPromptAndEcho) {
   api::ScriptedBackend backend(std::vector<ScriptedReply>(8, ScriptedReply::text({"!"})));
   Fixture server(backend);
-  const Json fields = {{"prompt", {"a", "b"}}, {"n", 2}, {"seed", 5}, {"echo", true}, {"temperature", 1}};
+  const Json fields = {
+      {"prompt", {"a", "b"}}, {"n", 2}, {"seed", 5}, {"echo", true}, {"temperature", 1}};
   const Json json = Json::parse(complete(server, fields).body);
   ASSERT_EQ(json["choices"].size(), 4u);
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(json["choices"][i]["text"], i < 2 ? "a!" : "b!");
@@ -85,8 +88,9 @@ TEST(Completions, LegacyLogprobs) {
   api::ScriptedBackend backend({script});
   Fixture server(backend);
   const Json json = Json::parse(complete(server, {{"prompt", "x"}, {"logprobs", 1}}).body);
-  EXPECT_EQ(nlohmann::json(json["choices"][0]["logprobs"]), nlohmann::json::parse(
-      R"({"text_offset": [0, 1], "tokens": ["é", "b"], "token_logprobs": [-0.5, -0.5],
+  EXPECT_EQ(nlohmann::json(json["choices"][0]["logprobs"]),
+            nlohmann::json::parse(
+                R"({"text_offset": [0, 1], "tokens": ["é", "b"], "token_logprobs": [-0.5, -0.5],
           "top_logprobs": [{"c": -9999.0}, {"c": -9999.0}]})"));
   EXPECT_EQ(backend.requests()[0].top_logprobs, 1);
 }

@@ -9,10 +9,12 @@ const Json* find(const Json& body, const char* name) {
   return it == body.end() || it->is_null() ? nullptr : &*it;
 }
 
-ApiResult<std::optional<double>> number(const Json& body, const char* name, double low, double high) {
+ApiResult<std::optional<double>> number(const Json& body, const char* name, double low,
+                                        double high) {
   const Json* value = find(body, name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) return bad_field(name, fmt::format("must be a number, not {}", value->type_name()));
+  if (!value->is_number())
+    return bad_field(name, fmt::format("must be a number, not {}", value->type_name()));
   const double number = value->get<double>();
   if (!(number >= low && number <= high)) {
     return bad_field(name, fmt::format("is {}, it must be in [{}, {}]", number, low, high));
@@ -24,12 +26,14 @@ ApiResult<std::optional<int64_t>> integer(const Json& body, const char* name, in
                                           int64_t high) {
   const Json* value = find(body, name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) return bad_field(name, fmt::format("must be a whole number, not {}", value->type_name()));
+  if (!value->is_number())
+    return bad_field(name, fmt::format("must be a whole number, not {}", value->type_name()));
   const double number = value->get<double>();
   const bool whole = value->is_number_integer() || std::nearbyint(number) == number;
   // Numbers that no int64 holds are compared as what they are.
   if (!whole || number < double(low) || number > double(high)) {
-    return bad_field(name, fmt::format("is {}, it must be a whole number in [{}, {}]", value->dump(), low, high));
+    return bad_field(name, fmt::format("is {}, it must be a whole number in [{}, {}]",
+                                       value->dump(), low, high));
   }
   return value->is_number_integer() ? value->get<int64_t>() : static_cast<int64_t>(number);
 }
@@ -37,12 +41,14 @@ ApiResult<std::optional<int64_t>> integer(const Json& body, const char* name, in
 ApiResult<bool> boolean(const Json& body, const char* name, bool otherwise) {
   const Json* value = find(body, name);
   if (value == nullptr) return otherwise;
-  if (!value->is_boolean()) return bad_field(name, fmt::format("must be true or false, not {}", value->type_name()));
+  if (!value->is_boolean())
+    return bad_field(name, fmt::format("must be true or false, not {}", value->type_name()));
   return value->get<bool>();
 }
 
 ApiResult<std::string> string(const Json& value, const std::string& path) {
-  if (!value.is_string()) return bad_field(path, fmt::format("must be a string, not {}", value.type_name()));
+  if (!value.is_string())
+    return bad_field(path, fmt::format("must be a string, not {}", value.type_name()));
   return value.get<std::string>();
 }
 

@@ -12,7 +12,8 @@ namespace glmv::server {
 // A field that is there and not null.
 const Json* find(const Json& body, const char* name);
 
-ApiResult<std::optional<double>> number(const Json& body, const char* name, double low, double high);
+ApiResult<std::optional<double>> number(const Json& body, const char* name, double low,
+                                        double high);
 ApiResult<std::optional<int64_t>> integer(const Json& body, const char* name, int64_t low,
                                           int64_t high);
 ApiResult<bool> boolean(const Json& body, const char* name, bool otherwise);

@@ -35,7 +35,8 @@ KeyRing::Digest KeyRing::digest_of(std::string_view key) {
 void KeyRing::add(const std::string& entry, bool is_admin) {
   std::string_view key = trimmed(entry);
   if (key.empty()) return;
-  std::string name = fmt::format("{}-{}", is_admin ? "admin" : "key", keys_.size() - num_users_ + 1);
+  std::string name =
+      fmt::format("{}-{}", is_admin ? "admin" : "key", keys_.size() - num_users_ + 1);
   if (const size_t blank = key.find_first_of(kBlank); blank != key.npos) {
     name = key.substr(0, blank);
     key = trimmed(key.substr(blank));

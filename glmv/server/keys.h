@@ -43,8 +43,8 @@ class KeyRing {
   size_t num_users_ = 0;
 };
 
-// The entries of a file: one a line, "#" begins a comment line. not_found, or invalid_argument where
-// there is none.
+// The entries of a file: one a line, "#" begins a comment line. not_found, or invalid_argument
+// where there is none.
 Result<std::vector<std::string>> read_key_file(const std::string& path);
 
 }  // namespace glmv::server

@@ -8,14 +8,14 @@
 namespace glmv::server {
 
 enum class MediaFault {
-  kNotAllowed,    // the kind of source, the host, the path
-  kFetchFailed,   // no answer, a bad one, a forbidden address, no such file: not told apart
-  kBadDataUrl,    // media_decode_failed
-  kNoPicture,     // media_decode_failed: not a format that is taken, damaged, its decoder broke
-  kBadShape,      // media_decode_failed
-  kMixedFrames,   // media_decode_failed
-  kVideoFile,     // media_decode_failed
-  kFrameTimes,    // media_decode_failed
+  kNotAllowed,   // the kind of source, the host, the path
+  kFetchFailed,  // no answer, a bad one, a forbidden address, no such file: not told apart
+  kBadDataUrl,   // media_decode_failed
+  kNoPicture,    // media_decode_failed: not a format that is taken, damaged, its decoder broke
+  kBadShape,     // media_decode_failed
+  kMixedFrames,  // media_decode_failed
+  kVideoFile,    // media_decode_failed
+  kFrameTimes,   // media_decode_failed
   kTooLarge,
 };
 

@@ -147,8 +147,8 @@ class MediaLoader::Load {
       GLMV_ASSIGN(const std::string bytes, part.frames.empty() ? decode_base64(payloads[index])
                                                                : read_source(part.frames[index]));
       GLMV_ASSIGN(RgbPixels pixels, decode(bytes));
-      if (!part.pixels.empty() && (pixels.width != part.pixels[0].width ||
-                                   pixels.height != part.pixels[0].height)) {
+      if (!part.pixels.empty() &&
+          (pixels.width != part.pixels[0].width || pixels.height != part.pixels[0].height)) {
         return refuse(MediaFault::kMixedFrames);
       }
       if (!processing::smart_resize(2, pixels.height, pixels.width, {})) {
@@ -197,12 +197,16 @@ class MediaLoader::Load {
     const auto begin = std::chrono::steady_clock::now();
     const auto deadline = std::min(options_.limits.fetch_deadline, fetch_time_left_);
     auto bytes = options_.fetcher->fetch(url, {max_bytes(), deadline}, wanted_);
-    fetch_time_left_ -= std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+    fetch_time_left_ -=
+        std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
     if (bytes) return counted(std::move(*bytes));
     switch (bytes.error()) {
-      case net::FetchFault::kNotAllowed: return refuse(MediaFault::kNotAllowed);
-      case net::FetchFault::kTooLarge: return refuse(MediaFault::kTooLarge);
-      case net::FetchFault::kFailed: break;
+      case net::FetchFault::kNotAllowed:
+        return refuse(MediaFault::kNotAllowed);
+      case net::FetchFault::kTooLarge:
+        return refuse(MediaFault::kTooLarge);
+      case net::FetchFault::kFailed:
+        break;
     }
     return refuse(MediaFault::kFetchFailed);
   }
@@ -214,9 +218,12 @@ class MediaLoader::Load {
     auto bytes = options_.folder->read(*path, max_bytes());
     if (bytes) return counted(std::move(*bytes));
     switch (bytes.error().code) {
-      case Code::kUnsupported: return refuse(MediaFault::kNotAllowed);
-      case Code::kResourceExhausted: return refuse(MediaFault::kTooLarge);
-      default: return refuse(MediaFault::kFetchFailed);
+      case Code::kUnsupported:
+        return refuse(MediaFault::kNotAllowed);
+      case Code::kResourceExhausted:
+        return refuse(MediaFault::kTooLarge);
+      default:
+        return refuse(MediaFault::kFetchFailed);
     }
   }
 
@@ -224,15 +231,17 @@ class MediaLoader::Load {
     const int64_t max_pixels = std::min(options_.limits.max_picture_pixels, pixels_left_);
     auto image = options_.decoder->decode(bytes, max_pixels);
     if (!image && image.error().code == Code::kInternal) {
-      return std::unexpected(ApiError{500, "internal_error", "pictures cannot be decoded now", "", 0});
+      return std::unexpected(
+          ApiError{500, "internal_error", "pictures cannot be decoded now", "", 0});
     }
     if (!image) {
       const bool large = image.error().code == Code::kResourceExhausted;
       return refuse(large ? MediaFault::kTooLarge : MediaFault::kNoPicture);
     }
     if (*held_bytes_ + std::ssize(image->data) > options_.limits.max_held_bytes) {
-      return std::unexpected(ApiError{
-          503, "queue_full", "the pictures of other requests fill the memory; try again soon", "", 5});
+      return std::unexpected(
+          ApiError{503, "queue_full",
+                   "the pictures of other requests fill the memory; try again soon", "", 5});
     }
     pixels_left_ -= int64_t{image->width} * image->height;
     return hold(std::move(*image), held_bytes_);
@@ -264,8 +273,8 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request,
   const MediaLimits& limits = options_.limits;
   if (num_images > limits.max_images || num_videos > limits.max_videos) {
     return bad_field("messages",
-                     fmt::format("hold {} images and {} videos; at most {} and {} are taken", num_images,
-                                 num_videos, limits.max_images, limits.max_videos));
+                     fmt::format("hold {} images and {} videos; at most {} and {} are taken",
+                                 num_images, num_videos, limits.max_images, limits.max_videos));
   }
   if (limits.max_model_pixels > 0 &&
       (request.max_pixels == 0 || request.max_pixels > limits.max_model_pixels)) {
@@ -275,7 +284,8 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request,
   for (size_t m = 0; m < request.messages.size(); ++m) {
     std::vector<ContentPart>& content = request.messages[m].content;
     for (size_t c = 0; c < content.size(); ++c) {
-      GLMV_RETURN_IF_ERROR(load.load_part(content[c], fmt::format("messages[{}].content[{}]", m, c)));
+      GLMV_RETURN_IF_ERROR(
+          load.load_part(content[c], fmt::format("messages[{}].content[{}]", m, c)));
     }
   }
   return {};

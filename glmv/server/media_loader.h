@@ -1,6 +1,6 @@
 #pragma once
-// Pictures and frames of a request -> pixels, before a backend sees it. The only way in which a request
-// gets media: chat_call switches the reading of sources off behind it.
+// Pictures and frames of a request -> pixels, before a backend sees it. The only way in which a
+// request gets media: chat_call switches the reading of sources off behind it.
 
 #include <atomic>
 #include <chrono>
@@ -28,17 +28,18 @@ struct MediaLimits {
   int64_t max_picture_pixels = 100'000'000;
   size_t max_request_bytes = size_t{256} << 20;
   int64_t max_request_pixels = 400'000'000;
-  int64_t max_model_pixels = 0;  // of a picture or frame as the model gets it; 0: the checkpoint's limit
+  int64_t max_model_pixels =
+      0;  // of a picture or frame as the model gets it; 0: the checkpoint's limit
   int64_t max_held_bytes = int64_t{4} << 30;  // pixels of all requests that are answered or wait
-  std::chrono::milliseconds fetch_deadline{10'000};  // per picture
+  std::chrono::milliseconds fetch_deadline{10'000};          // per picture
   std::chrono::milliseconds request_fetch_deadline{60'000};  // for all of a request
 };
 
 struct MediaOptions {
   MediaLimits limits;
-  std::shared_ptr<media::PictureDecoder> decoder;     // null: in this process
-  std::shared_ptr<const net::MediaFetcher> fetcher;   // null: nothing is fetched
-  std::shared_ptr<const media::LocalFolder> folder;   // null: no files are read
+  std::shared_ptr<media::PictureDecoder> decoder;    // null: in this process
+  std::shared_ptr<const net::MediaFetcher> fetcher;  // null: nothing is fetched
+  std::shared_ptr<const media::LocalFolder> folder;  // null: no files are read
 };
 
 // Thread-safe.
@@ -46,10 +47,11 @@ class MediaLoader {
  public:
   explicit MediaLoader(MediaOptions options);
 
-  // Fills pixels of every part that is a picture or a list of frames, and clears its sources. Errors:
-  // 422 with media_not_allowed, media_fetch_failed, media_decode_failed or media_too_large, whose texts
-  // say nothing of addresses, files or libraries; 400 for too many media; 503 while requests hold more
-  // pixels than limits.max_held_bytes. `wanted` may be empty; false: the client is gone.
+  // Fills pixels of every part that is a picture or a list of frames, and clears its sources.
+  // Errors: 422 with media_not_allowed, media_fetch_failed, media_decode_failed or media_too_large,
+  // whose texts say nothing of addresses, files or libraries; 400 for too many media; 503 while
+  // requests hold more pixels than limits.max_held_bytes. `wanted` may be empty; false: the client
+  // is gone.
   ApiResult<void> load(api::ChatRequest& request, const std::function<bool()>& wanted) const;
 
   const MediaLimits& limits() const { return options_.limits; }

@@ -33,7 +33,9 @@ api::ChatRequest request(const Json& content) {
   if (messages) out.messages = std::move(*messages);
   return out;
 }
-Json image(const std::string& url) { return {{"type", "image_url"}, {"image_url", {{"url", url}}}}; }
+Json image(const std::string& url) {
+  return {{"type", "image_url"}, {"image_url", {{"url", url}}}};
+}
 Json text(const std::string& words) { return {{"type", "text"}, {"text", words}}; }
 Json frames(const std::vector<std::string>& list, const Json& more = Json::object()) {
   Json part = {{"type", "video"}, {"frames", list}};
@@ -83,14 +85,19 @@ TEST(MediaLoader, WhatIsNotAllowedIsNotOpened) {
   const MediaLoader loader({});
   const std::string picture = std::string(GLMV_SOURCE_DIR) + "/tests/golden/media/rgb.png";
   for (const std::string& source :
-       {picture, "file://" + picture, std::string("http://127.0.0.1/a.png"), std::string("https://example.com/"),
-        std::string("HTTP://example.com"), std::string("ftp://x/y"), std::string("a.png"), std::string("blob:x"),
-        std::string("../x"), std::string("\\\\host\\share"), std::string("//host/x")}) {
-    EXPECT_EQ(outcome(loader, {text("a"), image(source)}), "media_not_allowed messages[0].content[1]") << source;
+       {picture, "file://" + picture, std::string("http://127.0.0.1/a.png"),
+        std::string("https://example.com/"), std::string("HTTP://example.com"),
+        std::string("ftp://x/y"), std::string("a.png"), std::string("blob:x"), std::string("../x"),
+        std::string("\\\\host\\share"), std::string("//host/x")}) {
+    EXPECT_EQ(outcome(loader, {text("a"), image(source)}),
+              "media_not_allowed messages[0].content[1]")
+        << source;
     EXPECT_EQ(outcome(loader, {frames({data_url(png(4, 4)), source})}),
-              "media_not_allowed messages[0].content[0]") << source;
+              "media_not_allowed messages[0].content[0]")
+        << source;
     EXPECT_EQ(outcome(loader, {{{"type", "video_url"}, {"video_url", {{"url", source}}}}}),
-              "media_not_allowed messages[0].content[0]") << source;
+              "media_not_allowed messages[0].content[0]")
+        << source;
   }
 }
 
@@ -98,9 +105,9 @@ TEST(MediaLoader, BrokenPicturesAreToldOneText) {
   const MediaLoader loader({});
   const std::string good = png(30, 20);
   std::string first;
-  for (const std::string& bytes : {std::string(), std::string("text"), good.substr(0, good.size() / 2),
-                                   good.substr(0, 20), std::string("II*\0", 4), std::string("%PDF-1.4"),
-                                   std::string("\xff\xd8\xff\xe0")}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("text"), good.substr(0, good.size() / 2), good.substr(0, 20),
+        std::string("II*\0", 4), std::string("%PDF-1.4"), std::string("\xff\xd8\xff\xe0")}) {
     api::ChatRequest given = request({image(data_url(bytes))});
     const auto loaded = loader.load(given, {});
     ASSERT_FALSE(loaded);
@@ -108,10 +115,11 @@ TEST(MediaLoader, BrokenPicturesAreToldOneText) {
     if (first.empty()) first = loaded.error().message;
     EXPECT_EQ(loaded.error().message, first);
   }
-  for (const std::string& url : {std::string("data:"), std::string("data:image/png,x"),
-                                 std::string("data:image/png;base64,QQ"), std::string("data:image/png;base64,Q Q="),
-                                 std::string("data:image/png;base64,QQ==\n"), std::string("data:;base64,-_-_"),
-                                 std::string("data:image/png;base64,%51QQQ")}) {
+  for (const std::string& url :
+       {std::string("data:"), std::string("data:image/png,x"),
+        std::string("data:image/png;base64,QQ"), std::string("data:image/png;base64,Q Q="),
+        std::string("data:image/png;base64,QQ==\n"), std::string("data:;base64,-_-_"),
+        std::string("data:image/png;base64,%51QQQ")}) {
     EXPECT_EQ(outcome(loader, {image(url)}), "media_decode_failed messages[0].content[0]") << url;
   }
   // What is declared is a hint; what is there counts.
@@ -119,7 +127,9 @@ TEST(MediaLoader, BrokenPicturesAreToldOneText) {
   // Formats whose decoders a server does not offer.
   for (const char* name : {"rgb.tif", "rgb_444.avif"}) {
     const auto bytes = read_file(std::string(GLMV_SOURCE_DIR) + "/tests/golden/media/" + name);
-    EXPECT_EQ(outcome(loader, {image(data_url(*bytes))}), "media_decode_failed messages[0].content[0]") << name;
+    EXPECT_EQ(outcome(loader, {image(data_url(*bytes))}),
+              "media_decode_failed messages[0].content[0]")
+        << name;
   }
 }
 
@@ -127,18 +137,25 @@ TEST(MediaLoader, LimitsOfPicturesAndRequests) {
   const std::string picture = png(100, 100);
   const auto counting = std::make_shared<CountingDecoder>();
   MediaOptions options{.decoder = counting};
-  options.limits = {.max_images = 3, .max_picture_bytes = picture.size(), .max_picture_pixels = 10'000,
-                    .max_request_bytes = 3 * picture.size(), .max_request_pixels = 25'000};
+  options.limits = {.max_images = 3,
+                    .max_picture_bytes = picture.size(),
+                    .max_picture_pixels = 10'000,
+                    .max_request_bytes = 3 * picture.size(),
+                    .max_request_pixels = 25'000};
   const MediaLoader loader(options);
   const Json good = image(data_url(picture));
   EXPECT_EQ(outcome(loader, {good, good}), "");
-  EXPECT_EQ(outcome(loader, {good, good, good}), "media_too_large messages[0].content[2]");  // pixels
+  EXPECT_EQ(outcome(loader, {good, good, good}),
+            "media_too_large messages[0].content[2]");  // pixels
   EXPECT_EQ(outcome(loader, {good, good, good, good}), "invalid_value messages");
-  EXPECT_EQ(outcome(loader, {image(data_url(png(101, 100)))}), "media_too_large messages[0].content[0]");
-  EXPECT_EQ(outcome(loader, {image(data_url(picture + "x"))}), "media_too_large messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, {image(data_url(png(101, 100)))}),
+            "media_too_large messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, {image(data_url(picture + "x"))}),
+            "media_too_large messages[0].content[0]");
   options.limits.max_request_bytes = 2 * picture.size() - 1;
   EXPECT_EQ(outcome(MediaLoader(options), {good, good}), "media_too_large messages[0].content[1]");
-  EXPECT_EQ(outcome(loader, {frames({data_url(png(4, 4)), data_url(png(4, 4))}), frames({data_url(png(4, 4))})}),
+  EXPECT_EQ(outcome(loader, {frames({data_url(png(4, 4)), data_url(png(4, 4))}),
+                             frames({data_url(png(4, 4))})}),
             "invalid_value messages");
   // A header alone is enough to refuse.
   counting->num_decoded = 0;
@@ -152,7 +169,8 @@ TEST(MediaLoader, ShapesThatNoModelTakes) {
   EXPECT_EQ(outcome(loader, {image(data_url(png(1, 1)))}), "");
   EXPECT_EQ(outcome(loader, {image(data_url(png(200, 1)))}), "");
   for (const auto& [width, height] : {std::pair{1, 65535}, {65535, 1}, {201, 1}, {3, 800}}) {
-    EXPECT_EQ(outcome(loader, {image(data_url(png(width, height)))}), "media_decode_failed messages[0].content[0]");
+    EXPECT_EQ(outcome(loader, {image(data_url(png(width, height)))}),
+              "media_decode_failed messages[0].content[0]");
   }
   EXPECT_EQ(outcome(loader, {frames({data_url(png(4, 4)), data_url(png(4, 5))})}),
             "media_decode_failed messages[0].content[0]");
@@ -164,13 +182,16 @@ TEST(MediaLoader, FramesAreCountedBeforeAnyIsDecoded) {
   options.limits.max_frames = 10;
   const MediaLoader loader(options);
   const std::string frame = data_url(png(4, 4));
-  EXPECT_EQ(outcome(loader, {frames(std::vector<std::string>(11, frame))}), "media_too_large messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, {frames(std::vector<std::string>(11, frame))}),
+            "media_too_large messages[0].content[0]");
   const std::string endless = "data:video/jpeg;base64," + std::string(1'000'000, ',');
-  EXPECT_EQ(outcome(loader, {{{"type", "video"}, {"video", endless}}}), "media_too_large messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, {{{"type", "video"}, {"video", endless}}}),
+            "media_too_large messages[0].content[0]");
   EXPECT_EQ(counting->num_decoded, 0);
   EXPECT_EQ(outcome(loader, {frames(std::vector<std::string>(10, frame))}), "");
   EXPECT_EQ(counting->num_decoded, 10);
-  api::ChatRequest given = request({frames(std::vector<std::string>(31, frame), {{"max_frames", 4}, {"fps", 10}})});
+  api::ChatRequest given =
+      request({frames(std::vector<std::string>(31, frame), {{"max_frames", 4}, {"fps", 10}})});
   EXPECT_EQ(outcome(loader, given), "");
   EXPECT_EQ(counting->num_decoded, 14);
   EXPECT_EQ(given.messages[0].content[0].frame_times_s, (std::vector<double>{0, 1, 2, 3}));
@@ -187,26 +208,33 @@ TEST(MediaLoader, VideosAsJoinedFrames) {
   const auto times = [&](const Json& content) {
     api::ChatRequest given = request(content);
     EXPECT_EQ(outcome(loader, given), "");
-    EXPECT_EQ(given.messages[0].content[0].pixels.size(), given.messages[0].content[0].frame_times_s.size());
+    EXPECT_EQ(given.messages[0].content[0].pixels.size(),
+              given.messages[0].content[0].frame_times_s.size());
     return given.messages[0].content[0].frame_times_s;
   };
   const std::string three = ";base64," + frame + "," + frame + "," + frame;
   using Times = std::vector<double>;
   EXPECT_EQ(times(video("data:video/jpeg" + three, {{"fps", 2}})), (Times{0, 0.5, 1}));
   EXPECT_EQ(times(video("data:video/jpeg;fps=4" + three)), (Times{0, 0.25, 0.5}));
-  EXPECT_EQ(times(video("data:video/jpeg;fps=10;frames_indices=0,10,25" + three)), (Times{0, 1, 2.5}));
-  EXPECT_EQ(times(video("data:video/jpeg;total_num_frames=30;duration=3;frames_indices=0,10,25" + three)),
+  EXPECT_EQ(times(video("data:video/jpeg;fps=10;frames_indices=0,10,25" + three)),
             (Times{0, 1, 2.5}));
-  EXPECT_EQ(times(video("data:video/jpeg" + three, {{"fps", 10}, {"frames_indices", {0, 5, 9}}})), (Times{0, 0.5, 0.9}));
-  for (const char* parameters : {";fps=0", ";fps=-1", ";fps=10;frames_indices=0,1", ";frames_indices=0,x,2",
-                                 ";fps=10;frames_indices=0,1,-2", ";total_num_frames=3;fps=1;frames_indices=0,1,3",
-                                 ";frames_indices=0,1,nan", ";frames_indices=0,1,"}) {
+  EXPECT_EQ(
+      times(video("data:video/jpeg;total_num_frames=30;duration=3;frames_indices=0,10,25" + three)),
+      (Times{0, 1, 2.5}));
+  EXPECT_EQ(times(video("data:video/jpeg" + three, {{"fps", 10}, {"frames_indices", {0, 5, 9}}})),
+            (Times{0, 0.5, 0.9}));
+  for (const char* parameters :
+       {";fps=0", ";fps=-1", ";fps=10;frames_indices=0,1", ";frames_indices=0,x,2",
+        ";fps=10;frames_indices=0,1,-2", ";total_num_frames=3;fps=1;frames_indices=0,1,3",
+        ";frames_indices=0,1,nan", ";frames_indices=0,1,"}) {
     EXPECT_EQ(outcome(loader, video(std::string("data:video/jpeg") + parameters + three)),
-              "media_decode_failed messages[0].content[0]") << parameters;
+              "media_decode_failed messages[0].content[0]")
+        << parameters;
   }
   EXPECT_EQ(outcome(loader, video("data:video/jpeg;base64," + frame + ",")),
             "media_decode_failed messages[0].content[0]");
-  EXPECT_EQ(outcome(loader, video("data:video/mp4;base64,AAAA")), "media_decode_failed messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, video("data:video/mp4;base64,AAAA")),
+            "media_decode_failed messages[0].content[0]");
 }
 
 TEST(MediaLoader, FilesBelowTheFolder) {
@@ -217,28 +245,35 @@ TEST(MediaLoader, FilesBelowTheFolder) {
   const MediaLoader loader(options);
   EXPECT_EQ(outcome(loader, {image("file://" + folder + "/rgb.png")}), "");
   EXPECT_EQ(outcome(loader, {image("file://localhost" + folder + "/rgb%2Epng")}), "");
-  for (const std::string& url : {std::string("file:///etc/passwd"), "file://" + folder + "/../x.png",
-                                 "file://" + folder + "/%2e%2e/x.png", "file://host" + folder + "/rgb.png",
-                                 "file://" + folder + "/rgb.png%00", "file://" + folder, folder + "/rgb.png",
-                                 "file:" + folder + "/rgb.png"}) {
+  for (const std::string& url :
+       {std::string("file:///etc/passwd"), "file://" + folder + "/../x.png",
+        "file://" + folder + "/%2e%2e/x.png", "file://host" + folder + "/rgb.png",
+        "file://" + folder + "/rgb.png%00", "file://" + folder, folder + "/rgb.png",
+        "file:" + folder + "/rgb.png"}) {
     EXPECT_EQ(outcome(loader, {image(url)}), "media_not_allowed messages[0].content[0]") << url;
   }
-  EXPECT_EQ(outcome(loader, {image("file://" + folder + "/none.png")}), "media_fetch_failed messages[0].content[0]");
-  EXPECT_EQ(outcome(loader, {image("file://" + folder + "/index.jsonl")}), "media_decode_failed messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, {image("file://" + folder + "/none.png")}),
+            "media_fetch_failed messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, {image("file://" + folder + "/index.jsonl")}),
+            "media_decode_failed messages[0].content[0]");
 }
 
 TEST(MediaLoader, HostsOfTheList) {
   const std::string picture = png(30, 20);
   const auto http = *net::HttpServer::start(
-      {}, [&](const net::HttpRequest& asked, net::HttpReply& reply) {
-        reply.send(asked.path == "/a.png" ? 200 : 404, {}, asked.path == "/big" ? std::string(9999, 'x') : picture);
+      {},
+      [&](const net::HttpRequest& asked, net::HttpReply& reply) {
+        reply.send(asked.path == "/a.png" ? 200 : 404, {},
+                   asked.path == "/big" ? std::string(9999, 'x') : picture);
       },
       [](int, const std::string& message) { return message; });
   const std::string base = "http://pics.test:" + std::to_string(http->port());
   const auto with = [&](bool loopback) {
     net::MediaFetchOptions fetch;
     fetch.allowed_domains = {"pics.test:" + std::to_string(http->port())};
-    fetch.resolver = [](const std::string&) { return std::vector{*net::IpAddress::parse("127.0.0.1")}; };
+    fetch.resolver = [](const std::string&) {
+      return std::vector{*net::IpAddress::parse("127.0.0.1")};
+    };
     if (loopback) fetch.address_policy = [](const net::IpAddress&) { return true; };
     MediaOptions options;
     options.fetcher = std::make_shared<const net::MediaFetcher>(*net::MediaFetcher::create(fetch));
@@ -247,11 +282,13 @@ TEST(MediaLoader, HostsOfTheList) {
   api::ChatRequest given = request({image(base + "/a.png")});
   EXPECT_EQ(outcome(with(true), given), "");
   EXPECT_EQ(given.messages[0].content[0].pixels.at(0).width, 30);
-  EXPECT_EQ(outcome(with(true), {image("http://other.test/")}), "media_not_allowed messages[0].content[0]");
+  EXPECT_EQ(outcome(with(true), {image("http://other.test/")}),
+            "media_not_allowed messages[0].content[0]");
   EXPECT_EQ(outcome(with(true), {{{"type", "video_url"}, {"video_url", base + "/v.mp4"}}}),
             "media_decode_failed messages[0].content[0]");
   // A forbidden address and an answer of 404 are told the same.
-  api::ChatRequest forbidden = request({image(base + "/a.png")}), missing = request({image(base + "/none")});
+  api::ChatRequest forbidden = request({image(base + "/a.png")}),
+                   missing = request({image(base + "/none")});
   const auto first = with(false).load(forbidden, {}), second = with(true).load(missing, {});
   ASSERT_TRUE(!first && !second);
   EXPECT_EQ(first.error().code, "media_fetch_failed");
@@ -279,7 +316,8 @@ TEST(MediaLoader, MemoryOfAllRequestsIsBounded) {
 TEST(MediaLoader, TheServersLimitOfPixelsForTheModel) {
   MediaOptions options;
   options.limits.max_model_pixels = 1000;
-  for (const auto& [asked, given] : {std::pair<int64_t, int64_t>{0, 1000}, {500, 500}, {2000, 1000}}) {
+  for (const auto& [asked, given] :
+       {std::pair<int64_t, int64_t>{0, 1000}, {500, 500}, {2000, 1000}}) {
     api::ChatRequest each = request(text("a"));
     each.max_pixels = asked;
     EXPECT_TRUE(MediaLoader(options).load(each, {}));

@@ -21,7 +21,8 @@ ApiResult<Json> image_part(const Json& block, const std::string& path) {
     GLMV_ASSIGN(const std::string url, text_field(*source, "url", here));
     return Json{{"type", "image_url"}, {"image_url", {{"url", url}}}};
   }
-  if (type != "base64") return bad_field(here + ".type", "must be \"base64\" or \"url\"", "unsupported_value");
+  if (type != "base64")
+    return bad_field(here + ".type", "must be \"base64\" or \"url\"", "unsupported_value");
   GLMV_ASSIGN(const std::string media_type, text_field(*source, "media_type", here));
   GLMV_ASSIGN(const std::string data, text_field(*source, "data", here));
   return Json{{"type", "image_url"},
@@ -42,7 +43,8 @@ ApiResult<Json> result_content(const Json& block, const std::string& path) {
   const Json* content = find(block, "content");
   if (content == nullptr) return Json("");
   if (content->is_string()) return *content;
-  if (!content->is_array()) return bad_field(path + ".content", "must be a string or a list of blocks");
+  if (!content->is_array())
+    return bad_field(path + ".content", "must be a string or a list of blocks");
   Parts inner;
   for (size_t i = 0; i < content->size(); ++i) {
     GLMV_RETURN_IF_ERROR(add_block((*content)[i], fmt::format("{}.content[{}]", path, i), inner));
@@ -67,17 +69,20 @@ ApiResult<void> add_block(const Json& block, const std::string& path, Parts& par
   } else if (type == "tool_use") {
     GLMV_ASSIGN(const std::string name, text_field(block, "name", path));
     GLMV_ASSIGN(const std::string id, text_field(block, "id", path));
-    parts.calls.push_back({{"id", id},
-                           {"type", "function"},
-                           {"function", {{"name", name}, {"arguments", block.value("input", Json())}}}});
+    parts.calls.push_back(
+        {{"id", id},
+         {"type", "function"},
+         {"function", {{"name", name}, {"arguments", block.value("input", Json())}}}});
   } else if (type == "tool_result") {
     GLMV_ASSIGN(const std::string id, text_field(block, "tool_use_id", path));
     GLMV_ASSIGN(Json content, result_content(block, path));
-    parts.results.push_back({{"role", "tool"}, {"tool_call_id", id}, {"content", std::move(content)}});
+    parts.results.push_back(
+        {{"role", "tool"}, {"tool_call_id", id}, {"content", std::move(content)}});
   } else {
-    return bad_field(path + ".type",
-                     fmt::format("\"{}\" is not one of text, image, tool_use, tool_result, thinking", type),
-                     "unsupported_value");
+    return bad_field(
+        path + ".type",
+        fmt::format("\"{}\" is not one of text, image, tool_use, tool_result, thinking", type),
+        "unsupported_value");
   }
   return {};
 }
@@ -94,7 +99,8 @@ ApiResult<void> add_message(const Json& message, const std::string& path, Messag
     list.add({{"role", role}, {"content", *content}});
     return {};
   }
-  if (!content->is_array()) return bad_field(path + ".content", "must be a string or a list of blocks");
+  if (!content->is_array())
+    return bad_field(path + ".content", "must be a string or a list of blocks");
   Parts parts;
   for (size_t i = 0; i < content->size(); ++i) {
     GLMV_RETURN_IF_ERROR(add_block((*content)[i], fmt::format("{}.content[{}]", path, i), parts));
@@ -133,7 +139,8 @@ ApiResult<void> translate_tools(const Json& body, Json& chat) {
       const std::string path = fmt::format("tools[{}]", i);
       if (!tool.is_object()) return bad_field(path, "must be an object");
       if (const Json* type = find(tool, "type"); type != nullptr && *type != "custom") {
-        return bad_field(path + ".type", "tools of the server are not offered here", "unsupported_value");
+        return bad_field(path + ".type", "tools of the server are not offered here",
+                         "unsupported_value");
       }
       Json function = {{"name", tool.value("name", Json())}};
       if (find(tool, "description") != nullptr) function["description"] = tool["description"];
@@ -147,7 +154,8 @@ ApiResult<void> translate_tools(const Json& body, Json& chat) {
   if (type == "any") {
     chat["tool_choice"] = "required";
   } else if (type == "tool") {
-    chat["tool_choice"] = {{"type", "function"}, {"function", {{"name", choice->value("name", Json())}}}};
+    chat["tool_choice"] = {{"type", "function"},
+                           {"function", {{"name", choice->value("name", Json())}}}};
   } else if (type == "auto" || type == "none") {
     chat["tool_choice"] = type;
   } else {
@@ -198,8 +206,8 @@ ApiResult<ChatCall> parse_messages_call(const Json& body, bool needs_max_tokens)
     GLMV_RETURN_IF_ERROR(add_message((*messages)[i], path, list));
   }
   Json chat = {{"messages", list.messages()}};
-  for (const char* name : {"model", "max_tokens", "temperature", "top_p", "top_k", "stream", "priority",
-                           "cache_salt", "seed", "min_p", "chat_template_kwargs"}) {
+  for (const char* name : {"model", "max_tokens", "temperature", "top_p", "top_k", "stream",
+                           "priority", "cache_salt", "seed", "min_p", "chat_template_kwargs"}) {
     if (const Json* value = find(body, name); value != nullptr) chat[name] = *value;
   }
   if (const Json* stops = find(body, "stop_sequences"); stops != nullptr) chat["stop"] = *stops;
@@ -207,7 +215,8 @@ ApiResult<ChatCall> parse_messages_call(const Json& body, bool needs_max_tokens)
   GLMV_RETURN_IF_ERROR(translate_thinking(body, chat));
   auto call = parse_chat_call(std::move(chat));
   if (!call) {
-    return std::unexpected(list.in_source_terms(std::move(call).error(), {{"stop", "stop_sequences"}}));
+    return std::unexpected(
+        list.in_source_terms(std::move(call).error(), {{"stop", "stop_sequences"}}));
   }
   return call;
 }

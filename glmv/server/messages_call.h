@@ -5,8 +5,8 @@
 
 namespace glmv::server {
 
-// `needs_max_tokens`: as for a reply; a count of tokens does without. Errors name the fields of this
-// form. Thoughts are part of the reply only when the request turns thinking on, as there.
+// `needs_max_tokens`: as for a reply; a count of tokens does without. Errors name the fields of
+// this form. Thoughts are part of the reply only when the request turns thinking on, as there.
 ApiResult<ChatCall> parse_messages_call(const Json& body, bool needs_max_tokens);
 
 }  // namespace glmv::server

@@ -10,7 +10,9 @@ using api::ScriptedReply;
 
 ScriptedReply thought_text_and_call() {
   ScriptedReply script;
-  script.pieces = {ChatChunk{.reasoning = "hm"}, ChatChunk{.content = "I "}, ChatChunk{.content = "look."},
+  script.pieces = {ChatChunk{.reasoning = "hm"},
+                   ChatChunk{.content = "I "},
+                   ChatChunk{.content = "look."},
                    ChatChunk{.tool_calls = {{0, "call_a", "look", ""}}},
                    ChatChunk{.tool_calls = {{0, "", "", "{\"at\""}}},
                    ChatChunk{.tool_calls = {{0, "", "", ": 1}"}}}};
@@ -20,7 +22,8 @@ ScriptedReply thought_text_and_call() {
 }
 
 Json request_body(const char* more = "{}") {
-  Json body = {{"model", "nano"}, {"max_tokens", 50}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
+  Json body = {
+      {"model", "nano"}, {"max_tokens", 50}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
   body.update(Json::parse(more));
   return body;
 }
@@ -38,7 +41,8 @@ TEST(Messages, WholeAndStreamedAreTheSame) {
   EXPECT_EQ(whole["stop_reason"], "tool_use");
   EXPECT_EQ(whole["usage"]["input_tokens"], 6);
   EXPECT_EQ(whole["usage"]["cache_read_input_tokens"], 3);
-  EXPECT_EQ(whole["content"], Json::parse(R"([{"type": "thinking", "thinking": "hm", "signature": ""},
+  EXPECT_EQ(whole["content"],
+            Json::parse(R"([{"type": "thinking", "thinking": "hm", "signature": ""},
       {"type": "text", "text": "I look.", "citations": null},
       {"type": "tool_use", "id": "call_a", "name": "look", "input": {"at": 1}}])"));
   EXPECT_EQ(backend.requests()[0].thinking_budget, 1024);
@@ -64,9 +68,13 @@ TEST(Messages, WholeAndStreamedAreTheSame) {
     if (json["type"] == "content_block_delta") {
       Json& block = message["content"][json["index"].get<size_t>()];
       const Json& delta = json["delta"];
-      if (delta["type"] == "thinking_delta") block["thinking"] = block["thinking"].get<std::string>() + delta["thinking"].get<std::string>();
-      if (delta["type"] == "text_delta") block["text"] = block["text"].get<std::string>() + delta["text"].get<std::string>();
-      if (delta["type"] == "input_json_delta") partial.back() += delta["partial_json"].get<std::string>();
+      if (delta["type"] == "thinking_delta")
+        block["thinking"] =
+            block["thinking"].get<std::string>() + delta["thinking"].get<std::string>();
+      if (delta["type"] == "text_delta")
+        block["text"] = block["text"].get<std::string>() + delta["text"].get<std::string>();
+      if (delta["type"] == "input_json_delta")
+        partial.back() += delta["partial_json"].get<std::string>();
     }
     if (json["type"] == "content_block_stop" && !partial.back().empty()) {
       message["content"].back()["input"] = Json::parse(partial.back());
@@ -89,7 +97,8 @@ TEST(Messages, BlocksBecomeMessages) {
   Fixture server(backend);
   const std::string fields = R"({"system": [{"type": "text", "text": "be brief"}], "messages": [
     {"role": "user", "content": [{"type": "text", "text": "look"},
-      {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ")" + std::string(kTinyPng) + R"("}}]},
+      {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ")" +
+                             std::string(kTinyPng) + R"("}}]},
     {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": ""},
       {"type": "text", "text": "I do."}, {"type": "tool_use", "id": "c1", "name": "look", "input": {"at": 1}}]},
     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "a cat"}]},
@@ -137,7 +146,8 @@ TEST(Messages, ErrorsAreInAnthropicsForm) {
       {R"({"max_tokens": null})", "max_tokens: "},
       {R"({"messages": []})", "messages: "},
       {R"({"messages": [{"role": "system", "content": "a"}]})", "messages[0].role: "},
-      {R"({"messages": [{"role": "user", "content": [{"type": "document"}]}]})", "messages[0].content[0].type: "},
+      {R"({"messages": [{"role": "user", "content": [{"type": "document"}]}]})",
+       "messages[0].content[0].type: "},
       {R"({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file"}}]}]})",
        "messages[0].content[0].source.type: "},
       {R"({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]})",
@@ -150,7 +160,8 @@ TEST(Messages, ErrorsAreInAnthropicsForm) {
   api::ScriptedBackend backend({});
   Fixture server(backend, {.model = "nano", .api_keys = {"k"}});
   for (const Case& c : cases) {
-    const auto answer = server.ask("POST", "/v1/messages", request_body(c.fields).dump(), "x-api-key: k\r\n");
+    const auto answer =
+        server.ask("POST", "/v1/messages", request_body(c.fields).dump(), "x-api-key: k\r\n");
     EXPECT_EQ(answer.status, 400) << c.fields;
     const Json json = Json::parse(answer.body);
     EXPECT_EQ(json["type"], "error");

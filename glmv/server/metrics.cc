@@ -10,7 +10,7 @@ namespace {
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
 // On a CPU the first token of a long prompt takes minutes: long tails.
-const Buckets kRequestSeconds = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,   20,
+const Buckets kRequestSeconds = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
                                  30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
 const Buckets kFirstTokenSeconds = {0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28,
                                     2.5,   5,     10,   20,   40,   80,   160,  320,  640,  2560};
@@ -19,10 +19,15 @@ const Buckets kTokenSeconds = {0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0
 }  // namespace
 
 prometheus::Family<prometheus::Counter>& Metrics::counters(const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(prefix_ + ":" + name).Help(help).Labels(labels_).Register(registry_);
+  return prometheus::BuildCounter()
+      .Name(prefix_ + ":" + name)
+      .Help(help)
+      .Labels(labels_)
+      .Register(registry_);
 }
 
-prometheus::Histogram& Metrics::histogram(const char* name, const char* help, const Buckets& buckets) {
+prometheus::Histogram& Metrics::histogram(const char* name, const char* help,
+                                          const Buckets& buckets) {
   return prometheus::BuildHistogram()
       .Name(prefix_ + ":" + name)
       .Help(help)
@@ -39,21 +44,30 @@ Metrics::Metrics(std::string prefix, std::string model, const api::ModelService&
       log_(std::move(log)),
       successes_(counters("request_success_total", "Requests that ended, by reason")),
       errors_(counters("request_errors_total", "Requests that were refused or failed, by code")),
-      media_(counters("media_rejected_total", "Requests refused for a picture or video, by reason")),
+      media_(
+          counters("media_rejected_total", "Requests refused for a picture or video, by reason")),
       cancelled_(counters("requests_cancelled_total", "Requests whose client went away").Add({})),
-      rejected_(counters("admission_rejections_total", "Requests refused because the queue was full or "
-                         "the server was ending").Add({})),
-      forced_(counters("thinking_budget_forced_total", "Replies whose thought was ended by its budget")
-                  .Add({})),
-      loops_(counters("loop_stopped_total", "Replies that were stopped because they went in circles")
-                 .Add({})),
+      rejected_(counters("admission_rejections_total",
+                         "Requests refused because the queue was full or "
+                         "the server was ending")
+                    .Add({})),
+      forced_(
+          counters("thinking_budget_forced_total", "Replies whose thought was ended by its budget")
+              .Add({})),
+      loops_(
+          counters("loop_stopped_total", "Replies that were stopped because they went in circles")
+              .Add({})),
       first_token_s_(histogram("time_to_first_token_seconds", "From the request to the first token",
                                kFirstTokenSeconds)),
-      token_s_(histogram("inter_token_latency_seconds", "Between tokens, the mean of a request", kTokenSeconds)),
-      whole_s_(histogram("e2e_request_latency_seconds", "From the request to the end", kRequestSeconds)),
-      queue_s_(histogram("request_queue_time_seconds", "Before the prompt was begun", kRequestSeconds)),
+      token_s_(histogram("inter_token_latency_seconds", "Between tokens, the mean of a request",
+                         kTokenSeconds)),
+      whole_s_(
+          histogram("e2e_request_latency_seconds", "From the request to the end", kRequestSeconds)),
+      queue_s_(
+          histogram("request_queue_time_seconds", "Before the prompt was begun", kRequestSeconds)),
       prefill_s_(histogram("request_prefill_time_seconds", "Pictures and prompt", kRequestSeconds)),
-      decode_s_(histogram("request_decode_time_seconds", "Tokens after the first", kRequestSeconds)) {}
+      decode_s_(
+          histogram("request_decode_time_seconds", "Tokens after the first", kRequestSeconds)) {}
 
 void Metrics::add_reply(const api::ChatReply& reply, double seconds) {
   if (reply.finish_reason == "cancelled") return cancelled_.Increment();
@@ -81,7 +95,8 @@ void Metrics::add_error(const std::string& code) {
 std::string Metrics::text() const {
   const api::ModelMetrics m = service_.metrics();
   std::vector<prometheus::MetricFamily> families = registry_.Collect();
-  const auto add = [&](const char* name, const char* help, prometheus::MetricType type, double value) {
+  const auto add = [&](const char* name, const char* help, prometheus::MetricType type,
+                       double value) {
     prometheus::ClientMetric metric;
     for (const auto& [key, label] : labels_) metric.label.push_back({key, label});
     metric.counter.value = metric.gauge.value = value;
@@ -92,8 +107,10 @@ std::string Metrics::text() const {
   cache.label.push_back({"block_size", std::to_string(m.cache_block_tokens)});
   cache.label.push_back({"num_gpu_blocks", std::to_string(m.cache_blocks)});
   cache.gauge.value = 1;
-  families.push_back({prefix_ + ":cache_config_info", "The key/value cache; gateways read its labels",
-                      prometheus::MetricType::Gauge, {cache}});
+  families.push_back({prefix_ + ":cache_config_info",
+                      "The key/value cache; gateways read its labels",
+                      prometheus::MetricType::Gauge,
+                      {cache}});
   const auto gauge = [&](const char* name, const char* help, double value) {
     add(name, help, prometheus::MetricType::Gauge, value);
   };
@@ -118,10 +135,12 @@ std::string Metrics::text() const {
   counter("spec_decode_num_draft_tokens_total", "Tokens guessed by speculation", m.drafted_tokens);
   counter("spec_decode_num_accepted_tokens_total", "Of these, right", m.accepted_tokens);
   counter("engine_steps_total", "Steps of the engine", m.num_steps);
-  gauge("engine_step_seconds", "How long the running step takes by now; 0: none runs", m.step_seconds);
+  gauge("engine_step_seconds", "How long the running step takes by now; 0: none runs",
+        m.step_seconds);
   gauge("engine_alive", "1, or 0 when the engine has ended", m.engine_alive ? 1 : 0);
   if (log_ != nullptr) {
-    counter("access_log_dropped_total", "Lines of the access log that were lost", log_->num_dropped());
+    counter("access_log_dropped_total", "Lines of the access log that were lost",
+            log_->num_dropped());
   }
   return prometheus::TextSerializer().Serialize(families);
 }

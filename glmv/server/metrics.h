@@ -33,7 +33,8 @@ class Metrics {
   using Histogram = prometheus::Histogram;
 
   prometheus::Family<prometheus::Counter>& counters(const char* name, const char* help);
-  Histogram& histogram(const char* name, const char* help, const Histogram::BucketBoundaries& buckets);
+  Histogram& histogram(const char* name, const char* help,
+                       const Histogram::BucketBoundaries& buckets);
 
   const std::string prefix_;
   const prometheus::Labels labels_;

@@ -9,7 +9,8 @@ namespace {
 // Pictures come as bare base64; what they are is seen in the bytes.
 constexpr std::string_view kPictureHead = "data:image/*;base64,";
 
-ApiResult<Json> content_with_images(const Json& owner, const char* text_name, const std::string& path) {
+ApiResult<Json> content_with_images(const Json& owner, const char* text_name,
+                                    const std::string& path) {
   Json text = "";
   if (const Json* given = find(owner, text_name); given != nullptr) {
     GLMV_ASSIGN(text, string(*given, path + text_name));
@@ -20,7 +21,8 @@ ApiResult<Json> content_with_images(const Json& owner, const char* text_name, co
   Json content = Json::array();
   for (size_t i = 0; i < images->size(); ++i) {
     GLMV_ASSIGN(const std::string data, string((*images)[i], fmt::format("{}images[{}]", path, i)));
-    content.push_back({{"type", "image_url"}, {"image_url", {{"url", std::string(kPictureHead) + data}}}});
+    content.push_back(
+        {{"type", "image_url"}, {"image_url", {{"url", std::string(kPictureHead) + data}}}});
   }
   content.push_back({{"type", "text"}, {"text", std::move(text)}});
   return content;
@@ -82,7 +84,8 @@ ApiResult<Json> common_fields(const Json& body) {
     }
   }
   if (const Json* think = find(body, "think"); think != nullptr) {
-    if (!think->is_boolean() && !think->is_string()) return bad_field("think", "must be true, false or a level");
+    if (!think->is_boolean() && !think->is_string())
+      return bad_field("think", "must be true, false or a level");
     chat[think->is_boolean() ? "enable_thinking" : "reasoning_effort"] = *think;
   }
   GLMV_ASSIGN(chat["stream"], boolean(body, "stream", true));

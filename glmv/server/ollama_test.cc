@@ -10,7 +10,8 @@ using api::ScriptedReply;
 
 ScriptedReply thought_text_and_call() {
   ScriptedReply script;
-  script.pieces = {ChatChunk{.reasoning = "hm"}, ChatChunk{.content = "I "}, ChatChunk{.content = "look."},
+  script.pieces = {ChatChunk{.reasoning = "hm"}, ChatChunk{.content = "I "},
+                   ChatChunk{.content = "look."},
                    ChatChunk{.tool_calls = {{0, "call_a", "look", ""}}},
                    ChatChunk{.tool_calls = {{0, "", "", "{\"at\": 1}"}}}};
   script.reply.finish_reason = "tool_calls";
@@ -32,7 +33,8 @@ TEST(Ollama, ChatWholeAndStreamed) {
   api::ScriptedBackend backend({thought_text_and_call(), thought_text_and_call()});
   Fixture server(backend);
   Json body = Json::parse(R"({"model": "nano:latest", "messages": [
-      {"role": "user", "content": "hi", "images": [")" + std::string(kTinyPng) + R"("]}], "stream": false, "think": true,
+      {"role": "user", "content": "hi", "images": [")" +
+                          std::string(kTinyPng) + R"("]}], "stream": false, "think": true,
       "options": {"num_predict": 7, "temperature": 0.5, "stop": ["x"], "num_ctx": 4096}})");
   const auto answer = server.ask("POST", "/api/chat", body.dump());
   ASSERT_EQ(answer.status, 200) << answer.body;
@@ -70,12 +72,14 @@ TEST(Ollama, ChatWholeAndStreamed) {
 TEST(Ollama, Generate) {
   api::ScriptedBackend backend(std::vector<ScriptedReply>(3, ScriptedReply::text({"a", "b"})));
   Fixture server(backend);
-  const auto streamed = server.ask("POST", "/api/generate", R"({"prompt": "hi", "system": "brief"})");
+  const auto streamed =
+      server.ask("POST", "/api/generate", R"({"prompt": "hi", "system": "brief"})");
   std::string text;
   for (const Json& line : lines(streamed.body)) text += line["response"].get<std::string>();
   EXPECT_EQ(text, "ab");
   EXPECT_EQ(backend.requests()[0].messages[0].role, "system");
-  const auto raw = server.ask("POST", "/api/generate", R"({"prompt": "hi", "raw": true, "stream": false})");
+  const auto raw =
+      server.ask("POST", "/api/generate", R"({"prompt": "hi", "raw": true, "stream": false})");
   EXPECT_EQ(Json::parse(raw.body)["response"], "ab");
   EXPECT_EQ(backend.requests()[1].raw_prompt->text, "hi");
 }
@@ -95,27 +99,33 @@ TEST(Ollama, ModelsAndErrors) {
     std::string begin;
   };
   const Case cases[] = {
-      {R"({"model": "other", "messages": [{"role": "user", "content": "a"}]})", 404, "there is no model"},
+      {R"({"model": "other", "messages": [{"role": "user", "content": "a"}]})", 404,
+       "there is no model"},
       {R"({"messages": []})", 400, "messages: "},
       {R"({"messages": [{"role": "user", "images": [3]}]})", 400, "messages[0].images[0]: "},
       {R"({"messages": [{"role": "me", "content": "a"}]})", 400, "messages[0].role: "},
       {R"({"messages": [{"role": "user", "content": "a"}], "options": {"temperature": 9}})", 400,
        "options.temperature: "},
       {R"({"messages": [{"role": "user", "content": "a"}], "format": 3})", 400, "format: "},
-      {R"({"messages": [{"role": "user", "content": "a"}], "options": {"top_p": "x"}})", 400, "options.top_p: "}};
+      {R"({"messages": [{"role": "user", "content": "a"}], "options": {"top_p": "x"}})", 400,
+       "options.top_p: "}};
   for (const Case& c : cases) {
     const auto answer = server.ask("POST", "/api/chat", c.body);
     EXPECT_EQ(answer.status, c.status) << c.body;
-    EXPECT_TRUE(Json::parse(answer.body)["error"].get<std::string>().starts_with(c.begin)) << answer.body;
+    EXPECT_TRUE(Json::parse(answer.body)["error"].get<std::string>().starts_with(c.begin))
+        << answer.body;
   }
 }
 
 TEST(NotServed, SaysSo) {
   api::ScriptedBackend backend({});
   Fixture server(backend);
-  for (const auto& [method, path] : std::vector<std::pair<const char*, const char*>>{
-           {"POST", "/v1/embeddings"}, {"POST", "/v1/audio/transcriptions"}, {"GET", "/v1/lora_adapters"},
-           {"POST", "/v1/load_lora_adapter"}, {"POST", "/v1/unload_lora_adapter"}}) {
+  for (const auto& [method, path] :
+       std::vector<std::pair<const char*, const char*>>{{"POST", "/v1/embeddings"},
+                                                        {"POST", "/v1/audio/transcriptions"},
+                                                        {"GET", "/v1/lora_adapters"},
+                                                        {"POST", "/v1/load_lora_adapter"},
+                                                        {"POST", "/v1/unload_lora_adapter"}}) {
     const auto answer = server.ask(method, path, method[0] == 'P' ? "{}" : "");
     EXPECT_EQ(answer.status, 501) << path;
     EXPECT_EQ(answer.headers.at("x-should-retry"), "false");

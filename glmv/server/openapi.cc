@@ -8,9 +8,7 @@
 namespace glmv::server {
 namespace {
 
-Json error_schema() {
-  return Json::parse(R"({"type": "object", "required": ["error"]})");
-}
+Json error_schema() { return Json::parse(R"({"type": "object", "required": ["error"]})"); }
 
 Json responses_json(const Route& route) {
   const Json ref = {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}};
@@ -45,7 +43,9 @@ std::string path_template(std::string_view path) {
 Json operation(const Route& route) {
   Json json = {{"summary", route.summary}, {"responses", responses_json(route)}};
   if (route.path.find('*') != route.path.npos) {
-    json["parameters"] = Json::array({{{"name", "id"}, {"in", "path"}, {"required", true},
+    json["parameters"] = Json::array({{{"name", "id"},
+                                       {"in", "path"},
+                                       {"required", true},
                                        {"schema", {{"type", "string"}, {"minLength", 1}}}}});
   }
   if (!route.body.empty()) {
@@ -63,22 +63,24 @@ Json openapi_json() {
   Json paths = Json::object();
   for (const Route& route : routes()) {
     std::string method(route.method);
-    std::ranges::transform(method, method.begin(), [](char c) { return static_cast<char>(c + 32); });
+    std::ranges::transform(method, method.begin(),
+                           [](char c) { return static_cast<char>(c + 32); });
     paths[path_template(route.path)][method] = operation(route);
   }
   Json schemas = body_schemas();
   schemas["Error"] = error_schema();
   return {{"openapi", "3.1.0"},
-          {"info", {{"title", "glmv"}, {"version", GLMV_VERSION},
-                    {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+          {"info",
+           {{"title", "glmv"},
+            {"version", GLMV_VERSION},
+            {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
           {"paths", std::move(paths)},
-          {"components", {{"schemas", std::move(schemas)},
-                          {"securitySchemes", {{"key", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
+          {"components",
+           {{"schemas", std::move(schemas)},
+            {"securitySchemes", {{"key", {{"type", "http"}, {"scheme", "bearer"}}}}}}},
           {"security", Json::array({{{"key", Json::array()}}})}};
 }
 
-void show_openapi(const Call& call) {
-  send_json(call.reply, 200, openapi_json(), call.request_id);
-}
+void show_openapi(const Call& call) { send_json(call.reply, 200, openapi_json(), call.request_id); }
 
 }  // namespace glmv::server

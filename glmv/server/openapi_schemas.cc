@@ -122,18 +122,19 @@ constexpr const char kOthers[] = R"({
 Json request_schema(std::initializer_list<const char*> fields, Json required) {
   Json properties = Json::object();
   for (const char* text : fields) properties.update(Json::parse(text));
-  return {{"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}};
+  return {
+      {"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}};
 }
 
 Json all_schemas() {
   Json schemas = Json::parse(kOthers);
   schemas["ChatCompletionRequest"] = request_schema({kSampling, kChat}, {"messages"});
-  schemas["CompletionRequest"] = request_schema(
-      {kSampling, R"({"prompt": {"anyOf": [{"type": "string"},
+  schemas["CompletionRequest"] =
+      request_schema({kSampling, R"({"prompt": {"anyOf": [{"type": "string"},
           {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "string", "minLength": 1}}]},
         "echo": {"type": ["boolean", "null"]},
         "logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20}})"},
-      {"prompt"});
+                     {"prompt"});
   return schemas;
 }
 

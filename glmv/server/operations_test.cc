@@ -28,7 +28,8 @@ class Log : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
   std::string path(const char* name = "access.log") const { return (folder_ / name).string(); }
   std::shared_ptr<AccessLog> open(const std::string& path) {
-    auto log = AccessLog::open(path, [this](const std::string& text) { warnings_.push_back(text); });
+    auto log =
+        AccessLog::open(path, [this](const std::string& text) { warnings_.push_back(text); });
     EXPECT_TRUE(log);
     return *log;
   }
@@ -68,8 +69,8 @@ TEST_F(Log, SaysWhoAskedForWhatAndNotWhatWasSaid) {
   lines(1);
   Json several = body;
   several.update({{"n", 2}, {"stream", true}});
-  const auto stream = server.ask("POST", "/v1/chat/completions", several.dump(),
-                                 key + "traceparent: rubbish\r\n");
+  const auto stream =
+      server.ask("POST", "/v1/chat/completions", several.dump(), key + "traceparent: rubbish\r\n");
   lines(2);
   server.ask("GET", "/v1/models", "", "x-api-key: wrong\r\n");
   lines(3);
@@ -98,7 +99,8 @@ TEST_F(Log, SaysWhoAskedForWhatAndNotWhatWasSaid) {
   EXPECT_FALSE(log[2].contains("prompt_tokens"));
   EXPECT_EQ(log[3]["status"], 200);
   const std::string text = *read_file(path());
-  for (const char* never : {"private", "secret", "wrong"}) EXPECT_EQ(text.find(never), text.npos) << never;
+  for (const char* never : {"private", "secret", "wrong"})
+    EXPECT_EQ(text.find(never), text.npos) << never;
 }
 
 TEST_F(Log, TraceContexts) {
@@ -109,7 +111,8 @@ TEST_F(Log, TraceContexts) {
        {std::string(), good + "x", "01" + good.substr(2), "ff" + good.substr(2),
         std::string("00-00000000000000000000000000000000-00f067aa0ba902b7-01"),
         std::string("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"),
-        std::string("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"), std::string(55, '-')}) {
+        std::string("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"),
+        std::string(55, '-')}) {
     const std::string made = trace_context(bad);
     EXPECT_NE(made, bad);
     EXPECT_EQ(trace_context(made), made);
@@ -143,7 +146,8 @@ TEST_F(Log, AFullDiskCostsLinesOnly) {
   for (int i = 0; i < 200 && log->num_dropped() < 5; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(log->num_dropped(), 5);
   EXPECT_EQ(warnings_.size(), 1u);
-  EXPECT_NE(server.ask("GET", "/metrics").body.find("glmv:access_log_dropped_total{model_name=\"nano\"} "),
+  EXPECT_NE(server.ask("GET", "/metrics")
+                .body.find("glmv:access_log_dropped_total{model_name=\"nano\"} "),
             std::string::npos);
 }
 
@@ -287,7 +291,8 @@ TEST(MetricsText, IsWhatAScraperReads) {
   server.server().start_draining();
   server.chat(question());
   const std::vector<Sample> samples = parse_exposition(server.ask("GET", "/metrics").body);
-  const auto value = [&](const std::string& name, const std::map<std::string, std::string>& labels = {}) {
+  const auto value = [&](const std::string& name,
+                         const std::map<std::string, std::string>& labels = {}) {
     for (const Sample& sample : samples) {
       bool all = sample.name == "glmv:" + name && sample.labels.at("model_name") == "nano";
       for (const auto& [key, label] : labels) {

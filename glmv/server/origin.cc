@@ -70,7 +70,8 @@ net::HttpHeaders cors_headers(const net::HttpRequest& request, const OriginRules
   const bool any = contains(rules.allowed_origins, "*");
   if (!any && !contains(rules.allowed_origins, origin)) return {};
   return {{"Access-Control-Allow-Origin", any ? "*" : std::string(origin)},
-          {"Access-Control-Expose-Headers", "x-request-id, retry-after, x-should-retry, x-glmv-warning"},
+          {"Access-Control-Expose-Headers",
+           "x-request-id, retry-after, x-should-retry, x-glmv-warning"},
           {"Vary", "Origin"}};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// A reply as blocks that open, grow and close one after the other: thought, text, calls. For dialects
-// that number them.
+// A reply as blocks that open, grow and close one after the other: thought, text, calls. For
+// dialects that number them.
 
 #include <string>
 #include <vector>
@@ -12,8 +12,8 @@ namespace glmv::server {
 struct ReplyBlock {
   enum class Kind { kReasoning, kText, kCall };
   Kind kind = Kind::kText;
-  size_t index = 0;     // among the blocks
-  std::string text;     // of a call: its arguments
+  size_t index = 0;  // among the blocks
+  std::string text;  // of a call: its arguments
   std::string call_id, name;
 };
 

@@ -43,27 +43,33 @@ ApiResult<void> add_item(const Json& item, const std::string& path, MessageList&
       const Json* value = find(item, name);
       if (value == nullptr) return bad_field(path + "." + name, "is missing");
     }
-    list.call({{"id", item["call_id"]},
-               {"type", "function"},
-               {"function", {{"name", item["name"]}, {"arguments", item.value("arguments", Json())}}}});
+    list.call(
+        {{"id", item["call_id"]},
+         {"type", "function"},
+         {"function", {{"name", item["name"]}, {"arguments", item.value("arguments", Json())}}}});
     return {};
   }
   if (type == "function_call_output") {
     const Json* output = find(item, "output");
     if (output == nullptr) return bad_field(path + ".output", "is missing");
-    list.add({{"role", "tool"}, {"tool_call_id", item.value("call_id", Json())}, {"content", *output}});
+    list.add(
+        {{"role", "tool"}, {"tool_call_id", item.value("call_id", Json())}, {"content", *output}});
     return {};
   }
-  return bad_field(path + ".type", fmt::format("\"{}\" is not one of message, reasoning, "
-                                               "function_call, function_call_output", type),
+  return bad_field(path + ".type",
+                   fmt::format("\"{}\" is not one of message, reasoning, "
+                               "function_call, function_call_output",
+                               type),
                    "unsupported_value");
 }
 
 ApiResult<void> refuse_state(const Json& body) {
   for (const char* name : {"previous_response_id", "conversation", "prompt"}) {
     if (find(body, name) != nullptr) {
-      return bad_field(name, "needs stored responses, and this server keeps none: send the whole "
-                             "conversation as input", "unsupported_parameter");
+      return bad_field(name,
+                       "needs stored responses, and this server keeps none: send the whole "
+                       "conversation as input",
+                       "unsupported_parameter");
     }
   }
   const Json* background = find(body, "background");
@@ -139,7 +145,8 @@ ApiResult<ChatCall> parse_responses_call(const Json& body) {
     list.from("input");
     list.add({{"role", "user"}, {"content", *input}});
   } else if (!input->is_array() || input->empty() || input->size() > kMaxItems) {
-    return bad_field("input", fmt::format("must be a string or a list of 1 to {} items", kMaxItems));
+    return bad_field("input",
+                     fmt::format("must be a string or a list of 1 to {} items", kMaxItems));
   } else {
     for (size_t i = 0; i < input->size(); ++i) {
       const std::string path = fmt::format("input[{}]", i);
@@ -148,7 +155,8 @@ ApiResult<ChatCall> parse_responses_call(const Json& body) {
     }
   }
   Json chat = body;
-  for (const char* name : {"input", "instructions", "text", "tools", "stream_options"}) chat.erase(name);
+  for (const char* name : {"input", "instructions", "text", "tools", "stream_options"})
+    chat.erase(name);
   chat["messages"] = list.messages();
   if (const Json* tokens = find(body, "max_output_tokens"); tokens != nullptr) {
     chat["max_completion_tokens"] = *tokens;
@@ -163,10 +171,10 @@ ApiResult<ChatCall> parse_responses_call(const Json& body) {
   chat.erase("top_logprobs");
   auto call = parse_chat_call(std::move(chat));
   if (!call) {
-    return std::unexpected(list.in_source_terms(
-        std::move(call).error(), {{"max_completion_tokens", "max_output_tokens"},
-                                  {"response_format", "text.format"},
-                                  {"reasoning_effort", "reasoning.effort"}}));
+    return std::unexpected(list.in_source_terms(std::move(call).error(),
+                                                {{"max_completion_tokens", "max_output_tokens"},
+                                                 {"response_format", "text.format"},
+                                                 {"reasoning_effort", "reasoning.effort"}}));
   }
   return call;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// The body of POST /v1/responses as a chat call. Stateless: what refers to stored responses is refused.
+// The body of POST /v1/responses as a chat call. Stateless: what refers to stored responses is
+// refused.
 
 #include "glmv/server/chat_call.h"
 

@@ -15,10 +15,12 @@ net::HttpAnswer respond(Fixture& server, const Json& body) {
 ScriptedReply thought_text_and_call() {
   ScriptedReply script;
   script.pieces = {ChatChunk{.reasoning = "let "}, ChatChunk{.reasoning = "me"},
-                   ChatChunk{.content = "I look."}, ChatChunk{.tool_calls = {{0, "call_a", "look", ""}}},
+                   ChatChunk{.content = "I look."},
+                   ChatChunk{.tool_calls = {{0, "call_a", "look", ""}}},
                    ChatChunk{.tool_calls = {{0, "", "", "{\"at\": 1}"}}}};
   script.reply.finish_reason = "tool_calls";
-  script.reply.usage = {.prompt_tokens = 9, .completion_tokens = 6, .reasoning_tokens = 2, .cached_tokens = 3};
+  script.reply.usage = {
+      .prompt_tokens = 9, .completion_tokens = 6, .reasoning_tokens = 2, .cached_tokens = 3};
   return script;
 }
 
@@ -40,7 +42,8 @@ std::vector<Json> named_events(const std::string& body) {
   return list;
 }
 
-const Json kLook = Json::parse(R"([{"type": "function", "name": "look", "parameters": {"type": "object"}}])");
+const Json kLook =
+    Json::parse(R"([{"type": "function", "name": "look", "parameters": {"type": "object"}}])");
 
 TEST(Responses, WholeAndStreamedAreTheSame) {
   api::ScriptedBackend backend({thought_text_and_call(), thought_text_and_call()});
@@ -62,14 +65,26 @@ TEST(Responses, WholeAndStreamedAreTheSame) {
   const auto list = named_events(respond(server, body).body);
   std::vector<std::string> types;
   for (const Json& event : list) types.push_back(event["type"].get<std::string>().substr(9));
-  EXPECT_EQ(types, (std::vector<std::string>{
-      "created", "in_progress",
-      "output_item.added", "content_part.added", "reasoning_text.delta", "reasoning_text.delta",
-      "reasoning_text.done", "content_part.done", "output_item.done",
-      "output_item.added", "content_part.added", "output_text.delta", "output_text.done",
-      "content_part.done", "output_item.done",
-      "output_item.added", "function_call_arguments.delta", "function_call_arguments.done",
-      "output_item.done", "completed"}));
+  EXPECT_EQ(types, (std::vector<std::string>{"created",
+                                             "in_progress",
+                                             "output_item.added",
+                                             "content_part.added",
+                                             "reasoning_text.delta",
+                                             "reasoning_text.delta",
+                                             "reasoning_text.done",
+                                             "content_part.done",
+                                             "output_item.done",
+                                             "output_item.added",
+                                             "content_part.added",
+                                             "output_text.delta",
+                                             "output_text.done",
+                                             "content_part.done",
+                                             "output_item.done",
+                                             "output_item.added",
+                                             "function_call_arguments.delta",
+                                             "function_call_arguments.done",
+                                             "output_item.done",
+                                             "completed"}));
   Json last = list.back()["response"];
   // The same but for what each request has of its own.
   for (Json* json : {&whole, &last}) {
@@ -86,7 +101,8 @@ TEST(Responses, ItemsBecomeMessages) {
   Fixture server(backend);
   const Json body = Json::parse(R"({"instructions": "be brief", "input": [
     {"role": "user", "content": [{"type": "input_text", "text": "look"},
-      {"type": "input_image", "image_url": "data:image/png;base64,)" + std::string(kTinyPng) + R"(", "detail": "low"}]},
+      {"type": "input_image", "image_url": "data:image/png;base64,)" +
+                                std::string(kTinyPng) + R"(", "detail": "low"}]},
     {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
     {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I do."}]},
     {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{\"at\": 1}"},

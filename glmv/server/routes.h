@@ -28,8 +28,8 @@ struct Route {
   Endpoint endpoint;
   std::string_view summary;
   std::string_view body = {};  // name of the schema of what it takes (openapi_schemas.cc)
-  bool is_public = false;  // without a key
-  bool is_admin = false;   // with an admin key only
+  bool is_public = false;      // without a key
+  bool is_admin = false;       // with an admin key only
   ErrorForm error_form = to_json;
 };
 std::span<const Route> routes();

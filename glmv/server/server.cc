@@ -105,14 +105,15 @@ ApiResult<void> Server::check_key(const net::HttpRequest& request, const Route* 
   const bool for_admins = route != nullptr && route->is_admin;
   const bool needs_key = keys_.has_user_keys() || (for_admins && keys_.has_admin_keys());
   if (needs_key && key == nullptr) {
-    return std::unexpected(
-        ApiError{401, "invalid_api_key",
-                 given.empty() ? "no API key: send \"Authorization: Bearer KEY\""
-                               : "this API key is not known", "", 0});
+    return std::unexpected(ApiError{401, "invalid_api_key",
+                                    given.empty() ? "no API key: send \"Authorization: Bearer KEY\""
+                                                  : "this API key is not known",
+                                    "", 0});
   }
   if (for_admins && (key == nullptr || !key->is_admin)) {
-    return std::unexpected(ApiError{
-        403, "forbidden", fmt::format("{} needs an admin key; see --admin-api-key", request.path), "", 0});
+    return std::unexpected(
+        ApiError{403, "forbidden",
+                 fmt::format("{} needs an admin key; see --admin-api-key", request.path), "", 0});
   }
   return {};
 }
@@ -134,14 +135,16 @@ void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
   if (options_.access_log == nullptr) return answer(request, noted, record);
 
   record.start_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                        std::chrono::system_clock::now().time_since_epoch()).count();
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count();
   record.method = request.method;
   record.path = request.path;
   record.peer = request.peer;
   record.user_agent = request.header("user-agent");
   record.traceparent = trace_context(request.header("traceparent"));
   const auto write = [&] {
-    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - record.start;
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - record.start;
     record.ms = elapsed.count();
     record.client_gone = reply.client_gone();
     options_.access_log->write(record);
@@ -161,11 +164,13 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
   std::string allowed;
   for (const Route& route : routes_) {
     if (!matches(route.path, request.path)) continue;
-    if (route.method == request.method || (route.method == "GET" && request.method == "HEAD")) found = &route;
+    if (route.method == request.method || (route.method == "GET" && request.method == "HEAD"))
+      found = &route;
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
-  const Call call{*this, request, reply, record.request_id, record,
-                  found == nullptr ? to_json : found->error_form};
+  const Call call{*this,  request,
+                  reply,  record.request_id,
+                  record, found == nullptr ? to_json : found->error_form};
   if (auto access = check_origin(request, origins_); !access) return fail(call, access.error());
   if (is_preflight(request, origins_)) {
     net::HttpHeaders headers = preflight_headers(request);
@@ -175,18 +180,20 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
   if (auto access = check_key(request, found, record); !access) return fail(call, access.error());
   if (found != nullptr) return found->endpoint(call);
   if (!allowed.empty()) {
-    return fail(call, {405, "method_not_allowed",
-                       fmt::format("{} takes {}", request.path, allowed), "", 0},
-                {{"Allow", allowed}});
+    return fail(
+        call, {405, "method_not_allowed", fmt::format("{} takes {}", request.path, allowed), "", 0},
+        {{"Allow", allowed}});
   }
   fail(call, {404, "route_not_found",
               fmt::format("there is no {} {}; try /v1/chat/completions or /v1/models",
-                          request.method, request.path), "", 0});
+                          request.method, request.path),
+              "", 0});
 }
 
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
                const net::HttpHeaders& more_headers) {
-  net::HttpHeaders headers = {{"Content-Type", "application/json"}, {"x-request-id", request_id},
+  net::HttpHeaders headers = {{"Content-Type", "application/json"},
+                              {"x-request-id", request_id},
                               {"request-id", request_id}};  // Anthropic's name
   headers.insert(headers.end(), more_headers.begin(), more_headers.end());
   reply.send(status, headers, wire_text(body));
@@ -194,7 +201,8 @@ void send_json(net::HttpReply& reply, int status, const Json& body, const std::s
 
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
                 ErrorForm form, net::HttpHeaders more) {
-  if (error.retry_after_s > 0) more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
+  if (error.retry_after_s > 0)
+    more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
   // What a repetition cannot change: clients repeat other errors of the server by themselves.
   if (error.status == 500 || error.status == 501 || error.code == "timeout") {
     more.emplace_back("x-should-retry", "false");

@@ -23,15 +23,16 @@
 namespace glmv::server {
 
 struct ServerOptions {
-  std::string model = "glmv";          // the served name
-  std::vector<std::string> api_keys;   // "KEY" or "NAME KEY"; empty: none is asked for
-  std::vector<std::string> admin_api_keys;  // for admin routes, closed without one; and for all others
+  std::string model = "glmv";         // the served name
+  std::vector<std::string> api_keys;  // "KEY" or "NAME KEY"; empty: none is asked for
+  std::vector<std::string>
+      admin_api_keys;  // for admin routes, closed without one; and for all others
   std::vector<std::string> allowed_hosts;  // as OriginRules
   std::vector<std::string> allowed_origins;
-  int max_requests = 64;               // that are answered or wait; what comes beyond is told to come again
+  int max_requests = 64;  // that are answered or wait; what comes beyond is told to come again
   double heartbeat_seconds = 10;
   std::string metrics_prefix = "glmv";
-  double request_timeout_s = 0;   // of the work on a request; 0: none
+  double request_timeout_s = 0;     // of the work on a request; 0: none
   double watchdog_timeout_s = 300;  // a step of the engine that takes longer has hung; 0: never
   std::shared_ptr<AccessLog> access_log;  // null: none
   MediaOptions media;
@@ -42,11 +43,11 @@ struct Route;
 // What /v1/models says of the model.
 struct ServedModel {
   int64_t max_context_tokens = 0;
-  std::string fingerprint;  // of weights and dtype
-  std::string family;       // model_type of its config
-  std::string quantization; // of its weights, or their dtype
+  std::string fingerprint;   // of weights and dtype
+  std::string family;        // model_type of its config
+  std::string quantization;  // of its weights, or their dtype
   int64_t weight_bytes = 0;
-  int64_t max_running = 0;  // requests that are computed at once
+  int64_t max_running = 0;                    // requests that are computed at once
   Json generation_defaults = Json::object();  // what fields that a request leaves out become
 };
 
@@ -85,7 +86,9 @@ class Server {
   // A place among max_requests while it lives; empty when there is none.
   class Admission {
    public:
-    explicit Admission(Server& server) : server_(server) { admitted_ = ++server_.num_requests_ <= server_.options_.max_requests; }
+    explicit Admission(Server& server) : server_(server) {
+      admitted_ = ++server_.num_requests_ <= server_.options_.max_requests;
+    }
     ~Admission() { --server_.num_requests_; }
     Admission(const Admission&) = delete;
     Admission& operator=(const Admission&) = delete;

@@ -55,8 +55,9 @@ class Fixture {
  public:
   explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"},
                    std::span<const Route> table = routes())
-      : server_(std::move(options), {.max_context_tokens = 4096, .fingerprint = "glmv-test", .family = "glm4v"}, backend,
-                service_, table),
+      : server_(std::move(options),
+                {.max_context_tokens = 4096, .fingerprint = "glmv-test", .family = "glm4v"},
+                backend, service_, table),
         http_(*net::HttpServer::start(
             {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
             [](int, const std::string& message) { return message; })) {}
@@ -66,7 +67,9 @@ class Fixture {
     net::TestConnection client(http_->port());
     return client.ask(method, path, body, headers);
   }
-  net::HttpAnswer chat(const Json& body) { return ask("POST", "/v1/chat/completions", body.dump()); }
+  net::HttpAnswer chat(const Json& body) {
+    return ask("POST", "/v1/chat/completions", body.dump());
+  }
   uint16_t port() const { return http_->port(); }
   Server& server() { return server_; }
   FakeService& service() { return service_; }
@@ -79,7 +82,8 @@ class Fixture {
 
 // Base64 of a PNG of 2 x 1 pixels.
 inline constexpr char kTinyPng[] =
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR4nGP4zwAE/wEHAAH/4iOeWQAAAABJRU5ErkJggg==";
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR4nGP4zwAE/wEHAAH/"
+    "4iOeWQAAAABJRU5ErkJggg==";
 
 inline Json question(const Json& more = Json::object()) {
   Json body = {{"model", "nano"}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
@@ -106,7 +110,8 @@ class EndlessBackend : public api::ChatBackend {
   Result<api::ChatReply> chat(const api::ChatRequest&,
                               const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
     began.release();
-    while (!stop && on_chunk({.content = "x"})) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    while (!stop && on_chunk({.content = "x"}))
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     ended.release();
     api::ChatReply reply;
     reply.finish_reason = "stop";

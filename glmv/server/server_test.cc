@@ -15,12 +15,16 @@ using namespace std::chrono_literals;
 TEST(ChatCompletions, AWholeReply) {
   ScriptedReply script = ScriptedReply::text({"The ", "answer"});
   script.pieces.insert(script.pieces.begin(), api::ChatChunk{.reasoning = "let me see"});
-  script.reply.usage = {.prompt_tokens = 30, .image_tokens = 10, .completion_tokens = 7,
-                        .reasoning_tokens = 3, .cached_tokens = 5};
+  script.reply.usage = {.prompt_tokens = 30,
+                        .image_tokens = 10,
+                        .completion_tokens = 7,
+                        .reasoning_tokens = 3,
+                        .cached_tokens = 5};
   script.reply.boxed = {"answer"};
   api::ScriptedBackend backend({script});
   Fixture server(backend);
-  const auto answer = server.ask("POST", "/v1/chat/completions", question().dump(), "X-Request-Id: my-id\r\n");
+  const auto answer =
+      server.ask("POST", "/v1/chat/completions", question().dump(), "X-Request-Id: my-id\r\n");
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.headers.at("content-type"), "application/json");
   EXPECT_EQ(answer.headers.at("x-request-id"), "my-id");
@@ -42,13 +46,16 @@ TEST(ChatCompletions, AWholeReply) {
 
 TEST(ChatCompletions, StreamedTextIsTheWholeText) {
   Random random(7);
-  const std::string alphabet[] = {"a", " ", "\n", "\"", "\\", "data: ", "\xc3\xa9", "\xe4\xbd\xa0", "\xf0\x9f\x98\x80", "</think>"};
+  const std::string alphabet[] = {
+      "a",       " ", "\n", "\"", "\\", "data: ", "\xc3\xa9", "\xe4\xbd\xa0", "\xf0\x9f\x98\x80",
+      "</think>"};
   for (int round = 0; round < 30; ++round) {
     ScriptedReply script;
     const auto num = random.below(12);
     for (uint64_t i = 0; i < num; ++i) {
       std::string text;
-      for (uint64_t k = random.below(6); k > 0; --k) text += alphabet[random.below(std::size(alphabet))];
+      for (uint64_t k = random.below(6); k > 0; --k)
+        text += alphabet[random.below(std::size(alphabet))];
       script.pieces.push_back(random.below(3) == 0 ? api::ChatChunk{.reasoning = text}
                                                    : api::ChatChunk{.content = text});
     }
@@ -56,7 +63,8 @@ TEST(ChatCompletions, StreamedTextIsTheWholeText) {
     api::ScriptedBackend backend({script, script});
     Fixture server(backend);
     const Json whole = Json::parse(server.chat(question()).body);
-    const auto answer = server.chat(question({{"stream", true}, {"stream_options", {{"include_usage", true}}}}));
+    const auto answer =
+        server.chat(question({{"stream", true}, {"stream_options", {{"include_usage", true}}}}));
     ASSERT_TRUE(answer.complete);
     EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream; charset=utf-8");
     EXPECT_EQ(answer.headers.at("x-accel-buffering"), "no");
@@ -111,7 +119,9 @@ TEST(ChatCompletions, SeveralChoicesHaveTheirIndices) {
 
 TEST(ChatCompletions, LogprobsKeepTheirBytes) {
   ScriptedReply script = ScriptedReply::text({"a"});
-  script.pieces[0].logprobs = {{.token = "\xe4\xbd", .token_id = 3, .logprob = -0.5f,
+  script.pieces[0].logprobs = {{.token = "\xe4\xbd",
+                                .token_id = 3,
+                                .logprob = -0.5f,
                                 .top = {{.token = "b", .token_id = 4, .logprob = -INFINITY}}}};
   api::ScriptedBackend backend({script, script});
   Fixture server(backend);
@@ -129,12 +139,22 @@ TEST(ChatCompletions, LogprobsKeepTheirBytes) {
 TEST(ChatCompletions, FieldsReachTheBackend) {
   api::ScriptedBackend backend({ScriptedReply::text({"x"})});
   Fixture server(backend);
-  const auto answer = server.chat(question(
-      {{"temperature", 0.5}, {"top_p", 0.9}, {"top_k", -1}, {"max_tokens", 100.0}, {"max_completion_tokens", 7},
-       {"seed", -3}, {"stop", "END"}, {"logit_bias", {{"5", 200}, {"6", -1}}}, {"presence_penalty", 1},
-       {"reasoning_effort", "low"}, {"user", "somebody"}, {"store", true}, {"tools", Json::array()},
-       {"response_format", {{"type", "text"}}}, {"top_logprobs", nullptr},
-       {"extra_body", {{"min_p", 0.1}, {"top_p", 0.2}}}}));
+  const auto answer = server.chat(question({{"temperature", 0.5},
+                                            {"top_p", 0.9},
+                                            {"top_k", -1},
+                                            {"max_tokens", 100.0},
+                                            {"max_completion_tokens", 7},
+                                            {"seed", -3},
+                                            {"stop", "END"},
+                                            {"logit_bias", {{"5", 200}, {"6", -1}}},
+                                            {"presence_penalty", 1},
+                                            {"reasoning_effort", "low"},
+                                            {"user", "somebody"},
+                                            {"store", true},
+                                            {"tools", Json::array()},
+                                            {"response_format", {{"type", "text"}}},
+                                            {"top_logprobs", nullptr},
+                                            {"extra_body", {{"min_p", 0.1}, {"top_p", 0.2}}}}));
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_TRUE(answer.headers.contains("x-glmv-warning"));
   const api::ChatRequest request = backend.requests().at(0);
@@ -158,8 +178,9 @@ TEST(ChatCompletions, MediaReachTheBackendDecoded) {
       {"image_url",
        {{"detail", "low"},
         {"url", "data:image/gif;base64,R0lGODlhAQABAIAAAICAgAAAACwAAAAAAQABAAACAkQBADs="}}}};
-  const auto answer = server.chat(question({{"messages", {{{"role", "user"}, {"content", {picture, picture}}}}},
-                                            {"mm_processor_kwargs", {{"max_pixels", 5000}}}}));
+  const auto answer =
+      server.chat(question({{"messages", {{{"role", "user"}, {"content", {picture, picture}}}}},
+                            {"mm_processor_kwargs", {{"max_pixels", 5000}}}}));
   ASSERT_EQ(answer.status, 200) << answer.body;
   const api::ChatRequest request = backend.requests().at(0);
   EXPECT_FALSE(request.read_sources);
@@ -210,7 +231,8 @@ TEST(ChatCompletions, BadFieldsAreNamed) {
       {{{"messages", Json::array()}}, "messages"},
       {{{"messages", "hi"}}, "messages"},
       {{{"messages", {{{"role", "robot"}, {"content", "x"}}}}}, "messages[0].role"},
-      {{{"messages", {{{"role", "user"}, {"content", {{{"type", "hologram"}}}}}}}}, "messages[0].content[0].type"},
+      {{{"messages", {{{"role", "user"}, {"content", {{{"type", "hologram"}}}}}}}},
+       "messages[0].content[0].type"},
       {{{"messages", {{{"role", "user"}, {"content", {image}}}}}}, "messages[0].content[0]", 422},
       {{{"model", "gpt-4"}}, "model", 404},
   };
@@ -222,10 +244,12 @@ TEST(ChatCompletions, BadFieldsAreNamed) {
       EXPECT_EQ(answer.status, c.status) << body.dump() << answer.body;
       const Json error = Json::parse(answer.body)["error"];
       EXPECT_EQ(error["param"], c.param) << answer.body;
-      EXPECT_TRUE(error["message"].is_string() && error["type"].is_string() && error["code"].is_string());
+      EXPECT_TRUE(error["message"].is_string() && error["type"].is_string() &&
+                  error["code"].is_string());
     }
   }
-  for (const char* body : {"", "{", "[]", "\"x\"", "{\"messages\": NaN}", "{\"a\":\"\xff\"}", "null"}) {
+  for (const char* body :
+       {"", "{", "[]", "\"x\"", "{\"messages\": NaN}", "{\"a\":\"\xff\"}", "null"}) {
     const auto answer = server.ask("POST", "/v1/chat/completions", body);
     EXPECT_EQ(answer.status, 400) << body;
     EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "invalid_json") << answer.body;
@@ -237,7 +261,8 @@ TEST(ChatCompletions, TheFormOfTheAnswerReachesTheBackend) {
   ScriptedReply cut = ScriptedReply::text({"{"});
   cut.reply.grammar_dead_end = true;
   api::ScriptedBackend backend(
-      {cut, ScriptedReply::failure({Code::kInvalidArgument, "response_format.json_schema.schema: #/not: no"})});
+      {cut, ScriptedReply::failure(
+                {Code::kInvalidArgument, "response_format.json_schema.schema: #/not: no"})});
   Fixture server(backend);
   const Json format = {{"type", "json_schema"},
                        {"json_schema", {{"name", "n"}, {"schema", {{"type", "integer"}}}}}};
@@ -256,10 +281,10 @@ TEST(ChatCompletions, TheFormOfTheAnswerReachesTheBackend) {
 TEST(ChatCompletions, ErrorsOfTheBackend) {
   ScriptedReply late = ScriptedReply::failure({Code::kInternal, "the step broke"});
   late.pieces.push_back({.content = "partial"});
-  api::ScriptedBackend backend({ScriptedReply::failure({Code::kInvalidArgument, "messages[0].content: no"}),
-                                ScriptedReply::failure({Code::kInternal, "bug"}), late,
-                                ScriptedReply::failure({Code::kInvalidArgument,
-                                                        "the maximum context length is 5 tokens"})});
+  api::ScriptedBackend backend(
+      {ScriptedReply::failure({Code::kInvalidArgument, "messages[0].content: no"}),
+       ScriptedReply::failure({Code::kInternal, "bug"}), late,
+       ScriptedReply::failure({Code::kInvalidArgument, "the maximum context length is 5 tokens"})});
   Fixture server(backend);
   auto answer = server.chat(question({{"stream", true}}));  // nothing was sent yet: a status
   EXPECT_EQ(answer.status, 400);
@@ -315,7 +340,8 @@ TEST(Requests, AreCancelledById) {
   Fixture server(backend);
   net::HttpAnswer answer;
   std::thread client([&] {
-    answer = server.ask("POST", "/v1/chat/completions", question().dump(), "X-Request-Id: mine\r\n");
+    answer =
+        server.ask("POST", "/v1/chat/completions", question().dump(), "X-Request-Id: mine\r\n");
   });
   backend.began.acquire();
   EXPECT_EQ(server.ask("POST", "/v1/requests/other/cancel").status, 404);
@@ -331,7 +357,8 @@ class ThinkingBackend : public api::ChatBackend {
  public:
   Result<api::ChatReply> chat(const api::ChatRequest& request,
                               const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
-    while (!*request.end_thinking && on_chunk({.reasoning = "hm"})) std::this_thread::sleep_for(2ms);
+    while (!*request.end_thinking && on_chunk({.reasoning = "hm"}))
+      std::this_thread::sleep_for(2ms);
     on_chunk({.content = "yes"});
     api::ChatReply reply;
     reply.content = "yes";
@@ -384,20 +411,25 @@ TEST(Tokens, OfTextAndOfPrompts) {
     const auto answer = server.ask("POST", path, body.dump());
     return std::pair(answer.status, Json::parse(answer.body));
   };
-  EXPECT_EQ(ask("/tokenize", {{"prompt", "hello"}, {"return_token_strs", true}}).second,
-            (Json{{"count", 1}, {"max_model_len", 4096}, {"tokens", {5}}, {"token_strs", {"<5>"}}}));
+  EXPECT_EQ(
+      ask("/tokenize", {{"prompt", "hello"}, {"return_token_strs", true}}).second,
+      (Json{{"count", 1}, {"max_model_len", 4096}, {"tokens", {5}}, {"token_strs", {"<5>"}}}));
   const Json prompt = ask("/tokenize", question()).second;
   EXPECT_EQ(prompt["count"], 4);
-  EXPECT_EQ(prompt["media"][0],
-            (Json{{"kind", "image"}, {"width", 28}, {"height", 56}, {"grid_thw", {1, 2, 4}}, {"tokens", 2}}));
+  EXPECT_EQ(prompt["media"][0], (Json{{"kind", "image"},
+                                      {"width", 28},
+                                      {"height", 56},
+                                      {"grid_thw", {1, 2, 4}},
+                                      {"tokens", 2}}));
   EXPECT_EQ(ask("/v1/chat/completions/input_tokens", question()).second["input_tokens"], 4);
   EXPECT_EQ(ask("/v1/chat/completions/input_tokens", question()).second["image_tokens"], 2);
   EXPECT_EQ(ask("/detokenize", {{"tokens", {1, 2}}}).second, (Json{{"prompt", "<1><2>"}}));
   EXPECT_EQ(ask("/apply-template", question()).second, (Json{{"prompt", "[gMASK]hi"}}));
-  for (const char* path : {"/tokenize", "/detokenize", "/apply-template", "/v1/chat/completions/input_tokens"}) {
-    for (const Json& bad : {Json::array(), Json(5), Json::object(), Json{{"prompt", 5}}, Json{{"prompt", "bad"}},
-                            Json{{"tokens", "x"}}, Json{{"tokens", {-1}}}, Json{{"tokens", {1e20}}},
-                            Json{{"messages", 5}}}) {
+  for (const char* path :
+       {"/tokenize", "/detokenize", "/apply-template", "/v1/chat/completions/input_tokens"}) {
+    for (const Json& bad : {Json::array(), Json(5), Json::object(), Json{{"prompt", 5}},
+                            Json{{"prompt", "bad"}}, Json{{"tokens", "x"}}, Json{{"tokens", {-1}}},
+                            Json{{"tokens", {1e20}}}, Json{{"messages", 5}}}) {
       const auto [status, body] = ask(path, bad);
       EXPECT_EQ(status, 400) << path << bad;
       EXPECT_TRUE(body["error"]["message"].is_string());
@@ -418,7 +450,8 @@ TEST(Metrics, TellWhatHappened) {
   const auto answer = server.ask("GET", "/metrics");
   EXPECT_TRUE(answer.headers.at("content-type").starts_with("text/plain"));
   for (const char* line :
-       {"glmv:num_requests_running{model_name=\"nano\"} 2", "glmv:kv_cache_usage_perc{model_name=\"nano\"} 0.25",
+       {"glmv:num_requests_running{model_name=\"nano\"} 2",
+        "glmv:kv_cache_usage_perc{model_name=\"nano\"} 0.25",
         "glmv:prefix_cache_queries_total{model_name=\"nano\"} 100",
         "glmv:request_success_total{model_name=\"nano\",finished_reason=\"stop\"} 2",
         "glmv:request_errors_total{model_name=\"nano\",code=\"internal_error\"} 1",
@@ -432,7 +465,8 @@ TEST(Metrics, TellWhatHappened) {
 
 TEST(Access, KeysHostsAndRoutes) {
   api::ScriptedBackend backend({});
-  Fixture server(backend, {.model = "nano", .api_keys = {"secret", "other"}, .allowed_hosts = {"localhost"}});
+  Fixture server(
+      backend, {.model = "nano", .api_keys = {"secret", "other"}, .allowed_hosts = {"localhost"}});
   EXPECT_EQ(server.ask("GET", "/v1/models").status, 401);
   EXPECT_EQ(server.ask("GET", "/nothing").status, 401);  // nor does it tell what there is
   EXPECT_EQ(server.ask("GET", "/v1/models", "", "Authorization: Bearer secre\r\n").status, 401);
@@ -441,7 +475,8 @@ TEST(Access, KeysHostsAndRoutes) {
   EXPECT_EQ(server.ask("GET", "/v1/models", "", "x-api-key: secret\r\n").status, 200);
   EXPECT_EQ(server.ask("GET", "/health").status, 200);
   const std::string_view key = "Authorization: Bearer secret\r\n";
-  for (const char* path : {"//v1/models", "/v1/../v1/models", "/v1%2fmodels", "/v1/models/", "/V1/models", "/"}) {
+  for (const char* path :
+       {"//v1/models", "/v1/../v1/models", "/v1%2fmodels", "/v1/models/", "/V1/models", "/"}) {
     EXPECT_EQ(server.ask("GET", path, "", key).status, 404) << path;
     EXPECT_EQ(server.ask("GET", path).status, 401) << path;
   }

@@ -12,10 +12,14 @@ struct Row {
   Kind kind;
 };
 constexpr Row kTopLevel[] = {
-    {"guided_json", Kind::kJsonSchema}, {"guided_regex", Kind::kRegex},
-    {"guided_choice", Kind::kChoice},   {"guided_grammar", Kind::kEbnf},
-    {"json_schema", Kind::kJsonSchema}, {"regex", Kind::kRegex},
-    {"ebnf", Kind::kEbnf},              {"grammar", Kind::kGbnf},
+    {"guided_json", Kind::kJsonSchema},
+    {"guided_regex", Kind::kRegex},
+    {"guided_choice", Kind::kChoice},
+    {"guided_grammar", Kind::kEbnf},
+    {"json_schema", Kind::kJsonSchema},
+    {"regex", Kind::kRegex},
+    {"ebnf", Kind::kEbnf},
+    {"grammar", Kind::kGbnf},
 };
 constexpr Row kStructuredOutputs[] = {
     {"json", Kind::kJsonSchema},        {"regex", Kind::kRegex},
@@ -31,13 +35,15 @@ const Json* find(const Json& body, const char* name) {
 // Schemas, lists and tags come as JSON or as its text; the others are strings.
 ApiResult<api::Constraint> constraint_of(Kind kind, const Json& value, std::string field) {
   switch (kind) {
-    case Kind::kJsonObject: return api::Constraint{kind, "", std::move(field)};
+    case Kind::kJsonObject:
+      return api::Constraint{kind, "", std::move(field)};
     case Kind::kChoice:
       if (!value.is_array()) return bad_field(field, "must be a list of strings");
       return api::Constraint{kind, value.dump(), std::move(field)};
     case Kind::kJsonSchema:
     case Kind::kStructuralTag:
-      if (value.is_string()) return api::Constraint{kind, value.get<std::string>(), std::move(field)};
+      if (value.is_string())
+        return api::Constraint{kind, value.get<std::string>(), std::move(field)};
       if (!value.is_object() && !value.is_boolean()) {
         return bad_field(field, fmt::format("must be an object, not {}", value.type_name()));
       }
@@ -66,7 +72,8 @@ ApiResult<std::optional<api::Constraint>> read_response_format(const Json& forma
     }
     const Json* schema = find(*holder, "schema");
     if (schema == nullptr) return bad_field(field + ".json_schema.schema", "is missing");
-    GLMV_ASSIGN(auto found, constraint_of(Kind::kJsonSchema, *schema, field + ".json_schema.schema"));
+    GLMV_ASSIGN(auto found,
+                constraint_of(Kind::kJsonSchema, *schema, field + ".json_schema.schema"));
     return found;
   }
   if (type == "structural_tag") {
@@ -102,8 +109,9 @@ ApiResult<std::optional<api::Constraint>> read_structured_output(const Json& bod
   }
   if (found.empty()) return std::nullopt;
   if (found.size() > 1) {
-    return bad_field(found[1].field, fmt::format("only one constraint may be given, and there is {} already",
-                                                 found[0].field));
+    return bad_field(
+        found[1].field,
+        fmt::format("only one constraint may be given, and there is {} already", found[0].field));
   }
   return std::move(found[0]);
 }

@@ -20,8 +20,8 @@ TEST(StructuredOutput, EverySpelling) {
        Kind::kJsonSchema, R"({"type":"null"})", "response_format.json_schema.schema"},
       {R"({"response_format":{"type":"structural_tag","format":{}}})", Kind::kStructuralTag,
        R"({"type":"structural_tag","format":{}})", "response_format"},
-      {R"({"structured_outputs":{"json":{"type":"null"}}})", Kind::kJsonSchema, R"({"type":"null"})",
-       "structured_outputs.json"},
+      {R"({"structured_outputs":{"json":{"type":"null"}}})", Kind::kJsonSchema,
+       R"({"type":"null"})", "structured_outputs.json"},
       {R"({"structured_outputs":{"json":"{\"type\": \"null\"}"}})", Kind::kJsonSchema,
        R"({"type": "null"})", "structured_outputs.json"},
       {R"({"structured_outputs":{"regex":"a+"}})", Kind::kRegex, "a+", "structured_outputs.regex"},
@@ -33,13 +33,15 @@ TEST(StructuredOutput, EverySpelling) {
        "structured_outputs.json_object"},
       {R"({"structured_outputs":{"structural_tag":"{}"}})", Kind::kStructuralTag, "{}",
        "structured_outputs.structural_tag"},
-      {R"({"guided_json":{"type":"null"}})", Kind::kJsonSchema, R"({"type":"null"})", "guided_json"},
+      {R"({"guided_json":{"type":"null"}})", Kind::kJsonSchema, R"({"type":"null"})",
+       "guided_json"},
       {R"({"guided_regex":"a"})", Kind::kRegex, "a", "guided_regex"},
       {R"({"guided_choice":["x"]})", Kind::kChoice, R"(["x"])", "guided_choice"},
       {R"({"guided_grammar":"g"})", Kind::kEbnf, "g", "guided_grammar"},
       {R"({"regex":"a"})", Kind::kRegex, "a", "regex"},
       {R"({"ebnf":"e"})", Kind::kEbnf, "e", "ebnf"},
-      {R"({"json_schema":{"type":"null"}})", Kind::kJsonSchema, R"({"type":"null"})", "json_schema"},
+      {R"({"json_schema":{"type":"null"}})", Kind::kJsonSchema, R"({"type":"null"})",
+       "json_schema"},
       {R"({"grammar":"g"})", Kind::kGbnf, "g", "grammar"}};
   for (const Row& row : rows) {
     const auto found = read_structured_output(Json::parse(row.body));
@@ -49,8 +51,9 @@ TEST(StructuredOutput, EverySpelling) {
     EXPECT_EQ((*found)->text, row.text);
     EXPECT_EQ((*found)->field, row.field);
   }
-  for (const char* body : {"{}", R"({"response_format":{"type":"text"}})", R"({"response_format":null})",
-                           R"({"structured_outputs":{"json_object":false}})", R"({"regex":null})"}) {
+  for (const char* body :
+       {"{}", R"({"response_format":{"type":"text"}})", R"({"response_format":null})",
+        R"({"structured_outputs":{"json_object":false}})", R"({"regex":null})"}) {
     const auto found = read_structured_output(Json::parse(body));
     ASSERT_TRUE(found) << body;
     EXPECT_FALSE(*found) << body;

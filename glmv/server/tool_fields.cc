@@ -41,8 +41,8 @@ ApiResult<void> check_tool(const Json& tool, const std::string& path) {
 }
 
 bool is_declared(const Json& tools, const std::string& name) {
-  return std::ranges::any_of(
-      tools, [&](const Json& tool) { return tool["function"]["name"] == name; });
+  return std::ranges::any_of(tools,
+                             [&](const Json& tool) { return tool["function"]["name"] == name; });
 }
 
 ApiResult<void> keep_allowed(const Json& allowed, api::ChatRequest& request) {

@@ -37,8 +37,12 @@ TEST(Tools, WholeCalls) {
   choice = Json::parse(server.chat(question({{"tools", kTools}})).body)["choices"][0];
   EXPECT_TRUE(choice["message"]["content"].is_null());
   // The one function that was asked for: the reply just ends, as OpenAI's does.
-  choice = Json::parse(server.chat(question({{"tools", kTools},
-      {"tool_choice", {{"type", "function"}, {"function", {{"name", "time"}}}}}})).body)["choices"][0];
+  choice = Json::parse(
+      server
+          .chat(
+              question({{"tools", kTools},
+                        {"tool_choice", {{"type", "function"}, {"function", {{"name", "time"}}}}}}))
+          .body)["choices"][0];
   EXPECT_EQ(choice["finish_reason"], "stop");
   const auto requests = backend.requests();
   EXPECT_EQ(requests[0].tools, kTools);
@@ -64,14 +68,16 @@ TEST(Tools, StreamedCalls) {
       if (delta.contains("id")) {
         ASSERT_EQ(index, calls.size());
         EXPECT_EQ(delta["type"], "function");
-        calls.push_back({{"id", delta["id"]}, {"name", delta["function"]["name"]}, {"arguments", ""}});
+        calls.push_back(
+            {{"id", delta["id"]}, {"name", delta["function"]["name"]}, {"arguments", ""}});
       }
       calls[index]["arguments"] = calls[index]["arguments"].get<std::string>() +
                                   delta["function"]["arguments"].get<std::string>();
     }
   }
   EXPECT_EQ(finish, "tool_calls");
-  EXPECT_EQ(calls, Json::parse(R"([{"id": "call_a", "name": "weather", "arguments": "{\"city\": \"Bern\"}"},
+  EXPECT_EQ(calls, Json::parse(
+                       R"([{"id": "call_a", "name": "weather", "arguments": "{\"city\": \"Bern\"}"},
                                    {"id": "call_b", "name": "time", "arguments": "{}"}])"));
 }
 
@@ -81,17 +87,20 @@ TEST(Tools, FormsOfToolChoice) {
     api::ToolChoice choice;
     size_t num_tools;
   };
-  const Json allowed = Json::parse(R"({"type": "allowed_tools", "allowed_tools": {"mode": "required",
+  const Json allowed =
+      Json::parse(R"({"type": "allowed_tools", "allowed_tools": {"mode": "required",
       "tools": [{"type": "function", "function": {"name": "time"}}]}})");
   const std::vector<Case> cases = {
       {{{"tools", kTools}, {"tool_choice", "none"}}, api::ToolChoice::kNone, 2},
       {{{"tools", kTools}, {"tool_choice", "auto"}}, api::ToolChoice::kAuto, 2},
       {{{"tools", kTools}, {"tool_choice", "required"}, {"parallel_tool_calls", false}},
-       api::ToolChoice::kRequired, 2},
+       api::ToolChoice::kRequired,
+       2},
       {{{"tools", kTools}, {"tool_choice", allowed}}, api::ToolChoice::kRequired, 1},
       {{{"tools", Json::array()}, {"tool_choice", "auto"}}, api::ToolChoice::kAuto, 0},
       {{{"tool_choice", "none"}}, api::ToolChoice::kNone, 0}};
-  api::ScriptedBackend backend(std::vector<ScriptedReply>(cases.size(), ScriptedReply::text({"x"})));
+  api::ScriptedBackend backend(
+      std::vector<ScriptedReply>(cases.size(), ScriptedReply::text({"x"})));
   Fixture server(backend);
   for (const Case& c : cases) EXPECT_EQ(server.chat(question(c.fields)).status, 200) << c.fields;
   const auto requests = backend.requests();
@@ -121,7 +130,8 @@ TEST(Tools, BadFieldsAreNamed) {
       {{{"tools", kTools}, {"tool_choice", named("other")}}, "tool_choice"},
       {{{"tools", kTools}, {"tool_choice", "sometimes"}}, "tool_choice"},
       {{{"tools", kTools}, {"tool_choice", 3}}, "tool_choice"},
-      {{{"tools", kTools}, {"tool_choice", {{"type", "allowed_tools"}}}}, "tool_choice.allowed_tools.tools"},
+      {{{"tools", kTools}, {"tool_choice", {{"type", "allowed_tools"}}}},
+       "tool_choice.allowed_tools.tools"},
       {{{"tool_choice", "required"}}, "tool_choice"},
       {{{"tools", kTools}, {"parallel_tool_calls", 1}}, "parallel_tool_calls"}};
   api::ScriptedBackend backend({});

@@ -31,7 +31,8 @@ ApiError MessageList::in_source_terms(
   if (error.param.starts_with(kHead)) {
     size_t index = 0;
     const char* begin = error.param.data() + kHead.size();
-    const auto [end, failed] = std::from_chars(begin, error.param.data() + error.param.size(), index);
+    const auto [end, failed] =
+        std::from_chars(begin, error.param.data() + error.param.size(), index);
     if (failed == std::errc() && index < sources_.size()) {
       const size_t rest = static_cast<size_t>(end - error.param.data()) + 1;  // behind "]"
       error.param = sources_[index] + error.param.substr(rest);

@@ -23,7 +23,8 @@ class MessageList {
   // After everything was added.
   const Json& messages();
 
-  // "messages[2].content" becomes the path in the source; `names`: other fields and their names there.
+  // "messages[2].content" becomes the path in the source; `names`: other fields and their names
+  // there.
   ApiError in_source_terms(ApiError error,
                            const std::vector<std::pair<std::string, std::string>>& names) const;
 

@@ -30,8 +30,7 @@ void add_place(size_t place, Thing& thing) {
 std::vector<Thing> things_of(const Scene& scene) {
   std::vector<Thing> things;
   for (const ShapeItem& item : scene.shapes) {
-    things.push_back(
-        {item.box, {spaced(color_name(item.color)), spaced(shape_name(item.shape))}});
+    things.push_back({item.box, {spaced(color_name(item.color)), spaced(shape_name(item.shape))}});
     add_place(things.size() - 1, things.back());
   }
   for (const Bar& bar : scene.bars) {
@@ -67,8 +66,8 @@ View view_of(const Box& cell, const Box& box) {
   // Whatever straddles cells is named at least where its middle is.
   if (x >= cell.x1 && x < cell.x2 && y >= cell.y1 && y < cell.y2) return View::kMuch;
   const double shared = width * height;
-  const bool much = shared > 0.4 * kCellSide * kCellSide ||
-                    shared > 0.45 * box.width() * box.height();
+  const bool much =
+      shared > 0.4 * kCellSide * kCellSide || shared > 0.45 * box.width() * box.height();
   return much ? View::kMuch : View::kRim;
 }
 

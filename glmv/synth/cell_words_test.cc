@@ -28,7 +28,7 @@ ShapeItem shape_at(Shape shape, Color color, double x, double y, double extent) 
 }
 
 TEST(CellWords, NameColourShapeAndEdges) {
-  Scene scene;  // 4 x 4 cells
+  Scene scene;                                                         // 4 x 4 cells
   scene.shapes = {shape_at(Shape::kSquare, Color::kRed, 42, 14, 20)};  // in the second cell
   const auto cells = cell_words(scene);
   ASSERT_EQ(cells.size(), 16u);

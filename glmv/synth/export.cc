@@ -13,7 +13,6 @@
 namespace glmv::synth {
 namespace {
 
-
 std::vector<Task> chosen_tasks(const ExportOptions& options) {
   if (!options.tasks.empty()) return options.tasks;
   std::vector<Task> tasks;
@@ -29,8 +28,14 @@ void blind(media::Image& image, uint64_t seed) {
 }
 
 EvalItem eval_item(const QaSample& sample, const std::string& id, const std::string& path) {
-  return {id,           std::string(task_name(sample.task)), path, sample.question, sample.answer,
-          sample.verifier, sample.boxes, sample.think};
+  return {id,
+          std::string(task_name(sample.task)),
+          path,
+          sample.question,
+          sample.answer,
+          sample.verifier,
+          sample.boxes,
+          sample.think};
 }
 
 Result<VerifierKind> verifier_by_name(std::string_view name) {
@@ -71,8 +76,8 @@ Result<EvalItem> parse_item(const Json& json) {
       good = row[i].is_number_integer() && row[i] >= 0 && row[i] <= 1000;
     }
     if (!good) return invalid_argument("a box must be four integers in 0-1000");
-    item.boxes.push_back({row[0].get<int>(), row[1].get<int>(), row[2].get<int>(),
-                          row[3].get<int>()});
+    item.boxes.push_back(
+        {row[0].get<int>(), row[1].get<int>(), row[2].get<int>(), row[3].get<int>()});
   }
   return item;
 }
@@ -106,12 +111,9 @@ class Exporter {
 }  // namespace
 
 Json to_json(const EvalItem& item) {
-  Json json = {{"id", item.id},
-               {"task", item.task},
-               {"image", item.image},
-               {"question", item.question},
-               {"answer", item.answer},
-               {"verifier", verifier_name(item.verifier)},
+  Json json = {{"id", item.id},         {"task", item.task},
+               {"image", item.image},   {"question", item.question},
+               {"answer", item.answer}, {"verifier", verifier_name(item.verifier)},
                {"think", item.think}};
   if (!item.boxes.empty()) {
     Json boxes = Json::array();
@@ -122,9 +124,8 @@ Json to_json(const EvalItem& item) {
 }
 
 Json to_finetune_json(const QaSample& sample, const std::string& image_path) {
-  return {{"messages",
-           Json::array({{{"role", "user"}, {"content", "<image>" + sample.question}},
-                        {{"role", "assistant"}, {"content", sample.reply}}})},
+  return {{"messages", Json::array({{{"role", "user"}, {"content", "<image>" + sample.question}},
+                                    {{"role", "assistant"}, {"content", sample.reply}}})},
           {"images", Json::array({image_path})}};
 }
 

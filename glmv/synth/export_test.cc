@@ -12,8 +12,8 @@ namespace {
 class Export : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              ("glmv_synth_export_" + std::to_string(getpid()));
+    folder_ =
+        std::filesystem::temp_directory_path() / ("glmv_synth_export_" + std::to_string(getpid()));
     std::filesystem::remove_all(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

@@ -51,9 +51,10 @@ Result<void> check_fonts() {
   for (const Font& font : kFonts) {
     const std::string found = matched_family(font.family);
     if (found != font.family) {
-      return not_found("font family \"{}\" is not installed (\"{}\" would be used instead); "
-                       "install the Debian package {}",
-                       font.family, found, font.package);
+      return not_found(
+          "font family \"{}\" is not installed (\"{}\" would be used instead); "
+          "install the Debian package {}",
+          font.family, found, font.package);
     }
   }
   return {};

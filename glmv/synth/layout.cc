@@ -104,10 +104,9 @@ void choose_canvas(Dice& dice, int tier, Scene& scene) {
     int width, height;
     double weight;
   };
-  static constexpr Option kOptions[] = {{112, 112, 0.72}, {140, 112, 0.06}, {112, 140, 0.04},
-                                        {140, 84, 0.03},  {84, 140, 0.02},  {168, 84, 0.02},
-                                        {140, 140, 0.04}, {168, 112, 0.04}, {112, 168, 0.02},
-                                        {168, 168, 0.01}};
+  static constexpr Option kOptions[] = {
+      {112, 112, 0.72}, {140, 112, 0.06}, {112, 140, 0.04}, {140, 84, 0.03},  {84, 140, 0.02},
+      {168, 84, 0.02},  {140, 140, 0.04}, {168, 112, 0.04}, {112, 168, 0.02}, {168, 168, 0.01}};
   int choice = 0;
   if (tier > 1 || dice.chance(0.3)) {
     std::array<double, std::size(kOptions)> weights;
@@ -138,8 +137,8 @@ bool choose_background(Dice& dice, int tier, const std::vector<Rgb>& inks, Scene
       b.to = shifted(dice, b.from, 25);
       b.angle = dice.real(0, 2 * kPi);
     }
-    const bool visible = std::ranges::all_of(
-        inks, [&](Rgb ink) { return contrast(b, ink) >= kMinContrast; });
+    const bool visible =
+        std::ranges::all_of(inks, [&](Rgb ink) { return contrast(b, ink) >= kMinContrast; });
     if (!visible) continue;
     if (dice.chance(0.3)) b.noise = dice.real(2, 8);
     if (tier > 1 && dice.chance(0.15)) b.jpeg_quality = dice.between(75, 95);
@@ -151,10 +150,10 @@ bool choose_background(Dice& dice, int tier, const std::vector<Rgb>& inks, Scene
 Rgb choose_ink(Dice& dice, const Scene& scene) {
   for (int attempt = 0; attempt < 20; ++attempt) {
     const double roll = dice.real(0, 1);
-    const Rgb ink = roll < 0.45   ? gray(dice.between(0, 50))
-                    : roll < 0.55 ? gray(dice.between(230, 255))
-                                  : color_variant(dice, static_cast<Color>(
-                                                            dice.between(0, kNumColors - 1)));
+    const Rgb ink = roll < 0.45 ? gray(dice.between(0, 50))
+                    : roll < 0.55
+                        ? gray(dice.between(230, 255))
+                        : color_variant(dice, static_cast<Color>(dice.between(0, kNumColors - 1)));
     if (contrast(scene.background, ink) >= 190) return ink;
   }
   const Rgb black = gray(0);

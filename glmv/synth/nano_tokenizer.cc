@@ -12,10 +12,9 @@ constexpr Task kTasks[] = {Task::kAttribute, Task::kCount,  Task::kPosition, Tas
                            Task::kSum,       Task::kGround, Task::kList,     Task::kDetect};
 
 // Forms whose questions name something written in the picture.
-constexpr Form kLabelForms[] = {Form::kReadWord,      Form::kReadLine,   Form::kClickObject,
-                                Form::kClickButton,   Form::kClickCheckbox,
-                                Form::kClickClose,    Form::kBarValue,   Form::kBarColorValue,
-                                Form::kBarExtreme};
+constexpr Form kLabelForms[] = {Form::kReadWord,    Form::kReadLine,      Form::kClickObject,
+                                Form::kClickButton, Form::kClickCheckbox, Form::kClickClose,
+                                Form::kBarValue,    Form::kBarColorValue, Form::kBarExtreme};
 
 }  // namespace
 

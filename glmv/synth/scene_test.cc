@@ -77,9 +77,8 @@ void for_both(Task task, Visit visit) {
 }
 
 TEST(Answers, Count) {
-  for_both(Task::kCount, [](const QaSample& s) {
-    EXPECT_EQ(std::to_string(found(s).size()), s.answer);
-  });
+  for_both(Task::kCount,
+           [](const QaSample& s) { EXPECT_EQ(std::to_string(found(s).size()), s.answer); });
 }
 
 TEST(Answers, Attribute) {
@@ -272,8 +271,8 @@ TEST(Answers, Chart) {
       const auto bar = std::ranges::find(bars, s.answer, &Bar::label);
       ASSERT_NE(bar, bars.end());
       const std::string q = lower(s.question);
-      const bool largest = q.find("largest") != q.npos || q.find("highest") != q.npos ||
-                           q.find("tallest") != q.npos;
+      const bool largest =
+          q.find("largest") != q.npos || q.find("highest") != q.npos || q.find("tallest") != q.npos;
       for (const Bar& other : bars) {
         if (&other == &*bar) continue;
         EXPECT_EQ(largest, bar->value > other.value);

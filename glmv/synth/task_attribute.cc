@@ -17,8 +17,8 @@ std::vector<Wanted> companions(Draft& draft, size_t count, Predicate is_target) 
   std::vector<Wanted> others;
   for (int attempt = 0; attempt < 200 && others.size() < count; ++attempt) {
     const Wanted wanted = random_wanted(draft.dice, draft.split);
-    const bool taken = std::ranges::any_of(
-        others, [&](const Wanted& other) { return same_pair(wanted, other); });
+    const bool taken =
+        std::ranges::any_of(others, [&](const Wanted& other) { return same_pair(wanted, other); });
     if (!taken && !is_target(wanted)) others.push_back(wanted);
   }
   return others;
@@ -69,8 +69,8 @@ bool draft_size(Draft& draft, bool compare) {
   const bool largest = draft.plan.chance(0.5);
   target.size = compare ? (largest ? Size::kLarge : Size::kSmall)
                         : static_cast<Size>(draft.plan.between(0, 2));
-  const int total = compare ? dice.between(2, draft.tier == 1 ? 2 : 4)
-                            : dice.between(1, draft.tier == 1 ? 2 : 3);
+  const int total =
+      compare ? dice.between(2, draft.tier == 1 ? 2 : 4) : dice.between(1, draft.tier == 1 ? 2 : 3);
   std::vector<Wanted> wanted =
       companions(draft, total - 1, [&](const Wanted& w) { return same_pair(w, target); });
   for (Wanted& other : wanted) {
@@ -102,10 +102,14 @@ bool draft_size(Draft& draft, bool compare) {
 bool draft_attribute(Draft& draft) {
   draft.sample.verifier = VerifierKind::kExact;
   switch (draft.plan.weighted({0.36, 0.36, 0.14, 0.14})) {
-    case 0: return draft_color_or_shape(draft, true);
-    case 1: return draft_color_or_shape(draft, false);
-    case 2: return draft_size(draft, false);
-    default: return draft_size(draft, true);
+    case 0:
+      return draft_color_or_shape(draft, true);
+    case 1:
+      return draft_color_or_shape(draft, false);
+    case 2:
+      return draft_size(draft, false);
+    default:
+      return draft_size(draft, true);
   }
 }
 
@@ -122,8 +126,8 @@ bool draft_count(Draft& draft) {
   const int others = kind == 0 ? 0 : dice.between(count == 0 ? 1 : 0, most - count + (count == 0));
   const Wanted target = random_wanted(dice, draft.split);
   const auto matches = [&](const Wanted& w) {
-    return kind == 0 || ((kind == 2 || w.color == target.color) &&
-                         (kind == 1 || w.shape == target.shape));
+    return kind == 0 ||
+           ((kind == 2 || w.color == target.color) && (kind == 1 || w.shape == target.shape));
   };
   std::vector<Wanted> wanted;
   for (int attempt = 0; attempt < 200 && static_cast<int>(wanted.size()) < count; ++attempt) {

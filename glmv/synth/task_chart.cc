@@ -146,7 +146,8 @@ bool draft_chart(Draft& draft) {
     case 0:
       sample.question = draft.ask(Form::kBarValue, {{"label", target.label}});
       sample.answer = std::to_string(target.value);
-      sample.thought = thought(scene, [](const Bar& b) { return b.label + " " + value(b); }, target);
+      sample.thought =
+          thought(scene, [](const Bar& b) { return b.label + " " + value(b); }, target);
       sample.verifier = VerifierKind::kInteger;
       break;
     case 1:

@@ -27,8 +27,8 @@ bool same_color(const Wanted& a, const Wanted& b) { return a.color == b.color; }
 bool draft_attributes(Draft& draft, bool ask_color) {
   QaSample& sample = draft.sample;
   const int total = draft.tier == 1 ? draft.dice.between(2, 3) : draft.plan.between(3, 6);
-  std::vector<Wanted> wanted = wanted_apart(draft.dice, draft.split, total,
-                                             ask_color ? same_shape : same_color);
+  std::vector<Wanted> wanted =
+      wanted_apart(draft.dice, draft.split, total, ask_color ? same_shape : same_color);
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   draft.dice.shuffle(wanted);
   sample.thought = listing(sample.scene.shapes, ask_color) + "; ";
@@ -41,9 +41,9 @@ bool draft_attributes(Draft& draft, bool ask_color) {
     sample.answer += separator + (ask_color ? color : shape);
     names.push_back(ask_color ? shape : color);
   }
-  sample.question =
-      ask_color ? draft.ask(Form::kColorsOf, {{"shapes", enumeration(names)}})
-                : draft.ask(Form::kShapesOf, {{"things", enumeration(names) + " object"}});
+  sample.question = ask_color
+                        ? draft.ask(Form::kColorsOf, {{"shapes", enumeration(names)}})
+                        : draft.ask(Form::kShapesOf, {{"things", enumeration(names) + " object"}});
   return true;
 }
 
@@ -53,9 +53,12 @@ bool draft_lookup(Draft& draft) {
   draft.sample.verifier = VerifierKind::kExact;
   draft.sample.needs_thought = true;
   switch (draft.plan.weighted({0.35, 0.35, 0.3})) {
-    case 0: return draft_attributes(draft, true);
-    case 1: return draft_attributes(draft, false);
-    default: return draft_sorted(draft);
+    case 0:
+      return draft_attributes(draft, true);
+    case 1:
+      return draft_attributes(draft, false);
+    default:
+      return draft_sorted(draft);
   }
 }
 

@@ -50,8 +50,9 @@ constexpr std::array<std::array<std::string_view, 3>, 4> kOtherMosts = {
 
 bool draft_extreme(Draft& draft) {
   QaSample& sample = draft.sample;
-  const int total =
-      draft.tier == 1 ? 2 : draft.tier == 2 ? draft.dice.between(2, 3) : draft.plan.between(3, 5);
+  const int total = draft.tier == 1   ? 2
+                    : draft.tier == 2 ? draft.dice.between(2, 3)
+                                      : draft.plan.between(3, 5);
   const auto wanted = wanted_apart(draft.dice, draft.split, total, same_pair);
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   const int which = draft.plan.between(0, 3);
@@ -75,13 +76,12 @@ bool draft_extreme(Draft& draft) {
       return false;
     }
   }
-  sample.question = draft.ask(Form::kExtreme,
-                              {{"most", std::string(draft.dice.pick(kOtherMosts[which]))},
-                               {"far", std::string(side.far)},
-                               {"edge", std::string(side.edge)}});
+  sample.question =
+      draft.ask(Form::kExtreme, {{"most", std::string(draft.dice.pick(kOtherMosts[which]))},
+                                 {"far", std::string(side.far)},
+                                 {"edge", std::string(side.edge)}});
   sample.thought += side.high ? "; largest " : "; smallest ";
-  sample.thought +=
-      coarse(std::abs(ranked[0].first), extent) + " " + item_name(*ranked[0].second);
+  sample.thought += coarse(std::abs(ranked[0].first), extent) + " " + item_name(*ranked[0].second);
   sample.answer = item_name(*ranked[0].second);
   return true;
 }
@@ -89,8 +89,9 @@ bool draft_extreme(Draft& draft) {
 // The two objects of a relation, clearly apart along one axis (and only there, if `strict`).
 bool draft_relation(Draft& draft, bool four_way) {
   QaSample& sample = draft.sample;
-  const int total = draft.tier == 1 ? 2 : draft.tier == 2 ? draft.dice.between(2, 3)
-                                                          : draft.dice.between(2, 5);
+  const int total = draft.tier == 1   ? 2
+                    : draft.tier == 2 ? draft.dice.between(2, 3)
+                                      : draft.dice.between(2, 5);
   const auto wanted = wanted_apart(draft.dice, draft.split, total, same_pair);
   if (!build_shapes(draft.dice, draft.tier, wanted, sample.scene)) return false;
   const auto find = [&](const Wanted& w) {
@@ -112,11 +113,10 @@ bool draft_relation(Draft& draft, bool four_way) {
     sample.question = draft.ask(Form::kRelation, {{"a", name_a}, {"b", name_b}});
   } else {
     const char* sides = vertical ? "above or below" : "left or right of";
-    sample.question =
-        draft.ask(Form::kSideOf, {{"a", name_a}, {"b", name_b}, {"sides", sides}});
+    sample.question = draft.ask(Form::kSideOf, {{"a", name_a}, {"b", name_b}, {"sides", sides}});
   }
-  sample.thought = listing(sample.scene.shapes) + "; " + found(sample.scene, a) + " " +
-                   found(sample.scene, b);
+  sample.thought =
+      listing(sample.scene.shapes) + "; " + found(sample.scene, a) + " " + found(sample.scene, b);
   sample.answer = vertical ? (dy < 0 ? "above" : "below") : (dx < 0 ? "left" : "right");
   return true;
 }
@@ -166,7 +166,8 @@ bool draft_quarter(Draft& draft, bool name_object) {
 bool draft_sorted(Draft& draft) {
   QaSample& sample = draft.sample;
   const int total = draft.tier == 1 ? draft.dice.between(2, 3) : draft.plan.between(3, 5);
-  if (!build_shapes(draft.dice, draft.tier, wanted_apart(draft.dice, draft.split, total, same_pair), sample.scene)) {
+  if (!build_shapes(draft.dice, draft.tier, wanted_apart(draft.dice, draft.split, total, same_pair),
+                    sample.scene)) {
     return false;
   }
   const Scene& scene = sample.scene;
@@ -185,19 +186,24 @@ bool draft_sorted(Draft& draft) {
     sample.thought += (i > 0 ? " " : "") + ranked[i].first + " " + name;
     sample.answer += (i > 0 ? ", " : "") + name;
   }
-  sample.question = draft.ask(
-      Form::kSorted, {{"order", vertical ? "from top to bottom" : "from left to right"}});
+  sample.question =
+      draft.ask(Form::kSorted, {{"order", vertical ? "from top to bottom" : "from left to right"}});
   return true;
 }
 
 bool draft_position(Draft& draft) {
   draft.sample.verifier = VerifierKind::kExact;
   switch (draft.plan.weighted({0.4, 0.2, 0.1, 0.15, 0.15})) {
-    case 0: return draft_extreme(draft);
-    case 1: return draft_relation(draft, true);
-    case 2: return draft_relation(draft, false);
-    case 3: return draft_quarter(draft, false);
-    default: return draft_quarter(draft, true);
+    case 0:
+      return draft_extreme(draft);
+    case 1:
+      return draft_relation(draft, true);
+    case 2:
+      return draft_relation(draft, false);
+    case 3:
+      return draft_quarter(draft, false);
+    default:
+      return draft_quarter(draft, true);
   }
 }
 

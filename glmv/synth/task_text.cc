@@ -174,7 +174,7 @@ bool draft_sum(Draft& draft) {
   sample.needs_thought = true;
   const auto number = [&] {
     return draft.plan.chance(draft.tier == 1 ? 0.6 : 0.3) ? draft.plan.between(1, 9)
-                                                        : draft.plan.between(10, 99);
+                                                          : draft.plan.between(10, 99);
   };
   const int a = number();
   const int b = number();

@@ -45,9 +45,9 @@ Theme random_theme(Draft& draft) {
   static constexpr Rgb kAccents[] = {{30, 100, 220}, {0, 120, 110}, {80, 80, 90},
                                      {140, 60, 150}, {200, 60, 40}, {210, 215, 225}};
   theme.title = dice.pick(kAccents);
-  theme.button = dice.chance(0.5) ? dice.pick(kAccents)
-                                  : (dark ? gray(dice.between(75, 100))
-                                          : gray(dice.between(195, 225)));
+  theme.button = dice.chance(0.5)
+                     ? dice.pick(kAccents)
+                     : (dark ? gray(dice.between(75, 100)) : gray(dice.between(195, 225)));
   theme.radius = dice.chance(0.5) ? dice.real(2, 7) : 0;
   theme.border = dice.chance(0.6);
   return theme;
@@ -101,10 +101,10 @@ void add_title_bar(Draft& draft, const Theme& theme, double height,
     scene.lines.push_back(stroke);
   }
   const double half = height / 2 - 2;
-  scene.widgets.push_back({WidgetKind::kClose,
-                           "X",
-                           {middle_x - half, height / 2 - half, middle_x + half,
-                            height / 2 + half}});
+  scene.widgets.push_back(
+      {WidgetKind::kClose,
+       "X",
+       {middle_x - half, height / 2 - half, middle_x + half, height / 2 + half}});
 }
 
 void add_checkbox(Draft& draft, const Theme& theme, const std::string& label, double x, double y) {
@@ -170,8 +170,8 @@ bool draft_window(Draft& draft) {
   Dice& dice = draft.dice;
   QaSample& sample = draft.sample;
   Scene& scene = sample.scene;
-  static constexpr std::pair<int, int> kCanvases[] = {{112, 112}, {140, 112}, {168, 112},
-                                                      {112, 140}, {140, 140}};
+  static constexpr std::pair<int, int> kCanvases[] = {
+      {112, 112}, {140, 112}, {168, 112}, {112, 140}, {140, 140}};
   std::tie(scene.width, scene.height) = dice.pick(kCanvases);
   const Theme theme = random_theme(draft);
   scene.background.from = scene.background.to = theme.body;

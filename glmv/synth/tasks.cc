@@ -93,8 +93,8 @@ std::string located(std::string_view name, size_t index, const Box& box, const S
 }
 
 std::string make_reply(std::string_view thought, std::string_view answer) {
-  return fmt::format(
-      "<think>{}</think><answer><|begin_of_box|>{}<|end_of_box|></answer>", thought, answer);
+  return fmt::format("<think>{}</think><answer><|begin_of_box|>{}<|end_of_box|></answer>", thought,
+                     answer);
 }
 
 QaSample make_sample(Split split, Task task, uint64_t index, const SampleOptions& options) {

@@ -52,16 +52,16 @@ Result<Task> task_by_name(std::string_view name);
 
 struct QaSample {
   Task task = Task::kAttribute;
-  bool think = true;            // false: the question ends with "/nothink"
-  bool needs_thought = false;   // no such form: the thought does the work
-  Scene scene;                  // what the picture shows
+  bool think = true;           // false: the question ends with "/nothink"
+  bool needs_thought = false;  // no such form: the thought does the work
+  Scene scene;                 // what the picture shows
   media::Image image;
   std::string question;
-  std::string thought;          // the procedure that leads to the answer
-  std::string answer;           // gold: the content of the answer's box tokens
-  std::string reply;            // the full target text (4.1V form), see make_reply
+  std::string thought;  // the procedure that leads to the answer
+  std::string answer;   // gold: the content of the answer's box tokens
+  std::string reply;    // the full target text (4.1V form), see make_reply
   VerifierKind verifier = VerifierKind::kExact;
-  std::vector<GridBox> boxes;   // gold boxes of kIou and kInside
+  std::vector<GridBox> boxes;  // gold boxes of kIou and kInside
 };
 
 // Difficulty: 1 few, large, on plain ground; 2 in between; 3 the whole range of the world.
@@ -74,7 +74,7 @@ std::string make_reply(std::string_view thought, std::string_view answer);
 QaSample make_sample(Split split, Task task, uint64_t index);
 
 struct SampleOptions {
-  int tier = 0;               // 1 to 3; 0: drawn
+  int tier = 0;  // 1 to 3; 0: drawn
   double nothink_share = 0.25;
 };
 QaSample make_sample(Split split, Task task, uint64_t index, const SampleOptions& options);

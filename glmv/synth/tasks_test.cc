@@ -26,8 +26,8 @@ uint64_t hash_bytes(std::string_view bytes, uint64_t hash = 0xCBF29CE484222325ul
 }
 
 uint64_t picture_hash(const QaSample& sample) {
-  return hash_bytes({reinterpret_cast<const char*>(sample.image.data.data()),
-                     sample.image.data.size()});
+  return hash_bytes(
+      {reinterpret_cast<const char*>(sample.image.data.data()), sample.image.data.size()});
 }
 
 template <class Visit>
@@ -123,7 +123,8 @@ TEST(Tasks, RepliesHaveTheForm) {
     EXPECT_LE(s.thought.size(), 260u);
     EXPECT_EQ(s.question.find('{'), std::string::npos);
     constexpr Task kAlwaysThink[] = {Task::kCount, Task::kSum, Task::kGround, Task::kLookup};
-    EXPECT_TRUE(s.needs_thought || std::ranges::find(kAlwaysThink, s.task) == std::end(kAlwaysThink));
+    EXPECT_TRUE(s.needs_thought ||
+                std::ranges::find(kAlwaysThink, s.task) == std::end(kAlwaysThink));
     if (s.needs_thought) {
       EXPECT_TRUE(s.think);
       return;

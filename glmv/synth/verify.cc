@@ -146,13 +146,16 @@ double iou(const GridBox& a, const GridBox& b) {
 bool check(VerifierKind kind, std::string_view gold, const std::vector<GridBox>& boxes,
            std::string_view answer) {
   switch (kind) {
-    case VerifierKind::kExact: return same_text(gold, answer);
+    case VerifierKind::kExact:
+      return same_text(gold, answer);
     case VerifierKind::kInteger: {
       const auto value = whole_number(answer);
       return value && value == whole_number(gold);
     }
-    case VerifierKind::kIou: return found_share(boxes, parse_boxes(answer)) == 1;
-    case VerifierKind::kInside: return inside(boxes, parse_boxes(answer));
+    case VerifierKind::kIou:
+      return found_share(boxes, parse_boxes(answer)) == 1;
+    case VerifierKind::kInside:
+      return inside(boxes, parse_boxes(answer));
   }
   return false;
 }

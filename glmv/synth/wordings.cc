@@ -39,8 +39,7 @@ std::string expand(Dice& dice, std::string_view text,
       if (option.empty() && i + 1 < text.size() && text[i + 1] == ' ') ++i;
       continue;
     }
-    const auto fill =
-        std::ranges::find(fills, name, &std::pair<std::string, std::string>::first);
+    const auto fill = std::ranges::find(fills, name, &std::pair<std::string, std::string>::first);
     GLMV_CHECK(fill != fills.end(), "wording \"{}\" wants {{{}}}", text, name);
     out += fill->second;
   }
@@ -61,7 +60,7 @@ std::string wording(Dice& dice, Split split, Form form,
   std::vector<const Wording*> usable;
   for (const Wording& row : wordings()) {
     if (row.form != form) continue;
-    const bool fits = only_test ? row.use == Use::kTest
+    const bool fits = only_test               ? row.use == Use::kTest
                       : split == Split::kTest ? row.use == Use::kBoth
                                               : row.use != Use::kTest;
     if (fits) usable.push_back(&row);

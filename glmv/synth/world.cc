@@ -36,8 +36,7 @@ bool overlaps(const Box& a, const Box& b) {
 }
 
 Box united(const Box& a, const Box& b) {
-  return {std::min(a.x1, b.x1), std::min(a.y1, b.y1), std::max(a.x2, b.x2),
-          std::max(a.y2, b.y2)};
+  return {std::min(a.x1, b.x1), std::min(a.y1, b.y1), std::max(a.x2, b.x2), std::max(a.y2, b.y2)};
 }
 
 Size ShapeItem::size() const {

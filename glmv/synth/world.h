@@ -58,9 +58,7 @@ struct Box {
   double center_y() const { return (y1 + y2) / 2; }
   double width() const { return x2 - x1; }
   double height() const { return y2 - y1; }
-  Box grown(double margin) const {
-    return {x1 - margin, y1 - margin, x2 + margin, y2 + margin};
-  }
+  Box grown(double margin) const { return {x1 - margin, y1 - margin, x2 + margin, y2 + margin}; }
 };
 bool overlaps(const Box& a, const Box& b);
 Box united(const Box& a, const Box& b);
@@ -98,7 +96,7 @@ struct TextItem {
   Rgb rgb;
   double x = 0;  // left end of the baseline
   double y = 0;
-  Box box;              // tight box of the ink (render.h: measure)
+  Box box;  // tight box of the ink (render.h: measure)
 };
 
 // Bars, buttons, window frames, title bars, lines.
@@ -118,9 +116,9 @@ struct LineItem {
 
 struct Background {
   Rgb from;
-  Rgb to;            // equal to `from`: plain
-  double angle = 0;  // of the gradient, radians
-  double noise = 0;  // amplitude of the per-pixel noise, 0-255 scale
+  Rgb to;                // equal to `from`: plain
+  double angle = 0;      // of the gradient, radians
+  double noise = 0;      // amplitude of the per-pixel noise, 0-255 scale
   int jpeg_quality = 0;  // 0: never compressed
 };
 

@@ -15,9 +15,8 @@ void free_tensor(void* p) {
 class KeepingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
-    void* const block = bytes < kLeastKeptBytes
-                            ? c10::GetDefaultCPUAllocator()->raw_allocate(bytes)
-                            : take_kept(bytes);
+    void* const block = bytes < kLeastKeptBytes ? c10::GetDefaultCPUAllocator()->raw_allocate(bytes)
+                                                : take_kept(bytes);
     return {block, block, &free_tensor, at::Device(at::kCPU)};
   }
   // ATen frees some blocks without their DataPtr: one way for all.

@@ -37,7 +37,9 @@ TEST_F(ActivationMemory, LargeBlocksAreUsedAgain) {
 }
 
 TEST_F(ActivationMemory, SmallTensorsAreNotKept) {
-  { const at::Tensor a = bytes(kMegabyte); }
+  {
+    const at::Tensor a = bytes(kMegabyte);
+  }
   EXPECT_EQ(kept_bytes(), 0);
 }
 

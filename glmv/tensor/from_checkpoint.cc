@@ -26,16 +26,22 @@ bool is_float(at::ScalarType dtype) {
 }
 
 std::unexpected<Status> missing(const std::string& name) {
-  return not_found("the checkpoint has no tensor \"{}\"; is the folder complete and does "
-                   "config.json belong to it?", name);
+  return not_found(
+      "the checkpoint has no tensor \"{}\"; is the folder complete and does "
+      "config.json belong to it?",
+      name);
 }
 
 std::unexpected<Status> not_finite(const std::string& name) {
-  return invalid_argument("tensor \"{}\" holds scales that are no numbers; the file is damaged or "
-                          "was written by a failed quantiser", name);
+  return invalid_argument(
+      "tensor \"{}\" holds scales that are no numbers; the file is damaged or "
+      "was written by a failed quantiser",
+      name);
 }
 
-std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string shape_text(at::IntArrayRef shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 std::unexpected<Status> wrong_shape(const std::string& name, at::IntArrayRef got,
                                     at::IntArrayRef want) {
@@ -43,8 +49,8 @@ std::unexpected<Status> wrong_shape(const std::string& name, at::IntArrayRef got
                           shape_text(got), shape_text(want));
 }
 
-// Values in [-bound, bound) in steps of bound / 2^15, the same for any number of threads: billions of
-// them are filled at the speed of memory.
+// Values in [-bound, bound) in steps of bound / 2^15, the same for any number of threads: billions
+// of them are filled at the speed of memory.
 void fill_uniform(const at::Tensor& tensor, double bound, uint64_t seed) {
   constexpr int64_t kBlock = int64_t{1} << 16;
   const int64_t n = tensor.numel();
@@ -165,9 +171,8 @@ at::Tensor WeightSource::random(const std::string& name, at::IntArrayRef shape,
   } else {
     const double fan_in = static_cast<double>(tensor.numel()) / static_cast<double>(shape[0]);
     // Uniform with the deviation 1/sqrt(fan_in): speed of values, not their quality, matters here.
-    const double bound = name.find("embed_tokens") != std::string::npos
-                             ? 0.05
-                             : std::sqrt(3.0 / fan_in);
+    const double bound =
+        name.find("embed_tokens") != std::string::npos ? 0.05 : std::sqrt(3.0 / fan_in);
     if (tensor.is_cpu()) {
       fill_uniform(tensor, bound, options_.dummy_seed ^ std::hash<std::string>{}(name));
     } else {

@@ -53,8 +53,8 @@ class WeightSource {
   Result<at::Tensor> take_fused(const std::string& name, const std::vector<std::string>& pieces,
                                 const std::vector<int64_t>& piece_rows, at::IntArrayRef shape);
   // Rows [begin, begin + shape[0]) of a fused tensor when `name` itself is missing.
-  Result<at::Tensor> take_or_slice(const std::string& name, const std::string& fused,
-                                   int64_t begin, at::IntArrayRef shape);
+  Result<at::Tensor> take_or_slice(const std::string& name, const std::string& fused, int64_t begin,
+                                   at::IntArrayRef shape);
   // Element `index` of a stacked tensor [E, ...], rows [begin, begin + shape[0]) of it.
   Result<at::Tensor> take_stacked(const std::string& stacked, int64_t index, int64_t num,
                                   int64_t rows, int64_t begin, at::IntArrayRef shape);
@@ -76,8 +76,7 @@ class WeightSource {
   WeightMemory& memory() { return memory_; }
 
  private:
-  Result<at::Tensor> take_as(const std::string& name, at::IntArrayRef shape,
-                             at::ScalarType dtype);
+  Result<at::Tensor> take_as(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
   at::Tensor convert(const at::Tensor& raw, at::ScalarType dtype);
   at::Tensor random(const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
   Result<at::Tensor> raw(const std::string& name);

@@ -1,7 +1,7 @@
 #pragma once
-// The elementwise operations between the matrix products in one pass each, for inference on the CPU:
-// ATen's compositions read and write every value up to nine times. Rounded where those round, so
-// that bf16 results are the same but for the order of sums.
+// The elementwise operations between the matrix products in one pass each, for inference on the
+// CPU: ATen's compositions read and write every value up to nine times. Rounded where those round,
+// so that bf16 results are the same but for the order of sums.
 
 #include <ATen/core/Tensor.h>
 

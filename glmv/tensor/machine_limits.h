@@ -14,7 +14,7 @@ struct MachineLimits {
   double read_gb_s = 0;    // sequential reads from the device's memory, all threads together
   double fp32_gflops = 0;  // matrix products of 2048 x 2048 (CPU), 8192 x 8192 (others)
   double bf16_gflops = 0;
-  double int8_gops = 0;  // the same, or what follows if that is more; CPU only, 0 elsewhere
+  double int8_gops = 0;         // the same, or what follows if that is more; CPU only, 0 elsewhere
   double bf16_peak_gflops = 0;  // of the instructions on registers alone (instruction_peaks.h)
   double int8_peak_gops = 0;
 };

@@ -9,8 +9,8 @@
 
 #include "glmv/base/check.h"
 #include "glmv/kernels/kernel_table.h"
-#include "glmv/tensor/fused_ops.h"
 #include "glmv/tensor/flash_attention.h"
+#include "glmv/tensor/fused_ops.h"
 #include "glmv/tensor/tile_linear.h"
 
 namespace glmv::tensor {
@@ -24,14 +24,16 @@ at::Tensor sdpa(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
 // [G, L, E] -> [G * group, L, E], every head repeated for its queries.
 at::Tensor repeat_heads(const at::Tensor& x, int64_t group) {
   if (group == 1) return x;
-  return x.unsqueeze(1).expand({x.size(0), group, x.size(1), x.size(2)})
+  return x.unsqueeze(1)
+      .expand({x.size(0), group, x.size(1), x.size(2)})
       .reshape({x.size(0) * group, x.size(1), x.size(2)});
 }
 
 // [N, G, E] -> [N, G * group, E].
 at::Tensor repeat_heads_of_rows(const at::Tensor& x, int64_t group) {
   if (group == 1) return x;
-  return x.unsqueeze(2).expand({x.size(0), x.size(1), group, x.size(2)})
+  return x.unsqueeze(2)
+      .expand({x.size(0), x.size(1), group, x.size(2)})
       .reshape({x.size(0), x.size(1) * group, x.size(2)});
 }
 
@@ -166,8 +168,8 @@ at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tens
       interleaved ? rotated.unflatten(-1, {half, 2}).unbind(-1) : rotated.chunk(2, -1);
   const at::Tensor first = ab[0] * c - ab[1] * s;
   const at::Tensor second = ab[1] * c + ab[0] * s;
-  at::Tensor out = interleaved ? at::stack({first, second}, -1).flatten(-2)
-                               : at::cat({first, second}, -1);
+  at::Tensor out =
+      interleaved ? at::stack({first, second}, -1).flatten(-2) : at::cat({first, second}, -1);
   out = out.to(x.scalar_type());
   return rest == 0 ? out : at::cat({out, parts[1]}, -1);
 }
@@ -175,12 +177,12 @@ at::Tensor apply_rope(const at::Tensor& x, const at::Tensor& cos, const at::Tens
 namespace {
 
 at::Tensor flash_attention_runs(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                               std::span<const int64_t> lengths, bool causal, double scale) {
+                                std::span<const int64_t> lengths, bool causal, double scale) {
   std::vector<at::Tensor> parts;
   int64_t begin = 0;
   for (const int64_t n : lengths) {
     parts.push_back(flash_attention(q.narrow(0, begin, n), k.narrow(0, begin, n),
-                                   v.narrow(0, begin, n), causal, scale));
+                                    v.narrow(0, begin, n), causal, scale));
     begin += n;
   }
   return parts.size() == 1 ? parts[0] : at::cat(parts, 0);

@@ -37,8 +37,8 @@ at::Tensor attention_runs(const at::Tensor& q, const at::Tensor& k, const at::Te
 at::Tensor attention_cached(const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values,
                             double scale);
 
-// Versions of operations with a fused gradient, for fp32 on the CPU while grad mode is on. They need
-// headers that only glmv/train may include, so it installs them (train/autograd_ops.h).
+// Versions of operations with a fused gradient, for fp32 on the CPU while grad mode is on. They
+// need headers that only glmv/train may include, so it installs them (train/autograd_ops.h).
 struct TrainingOps {
   at::Tensor (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double eps);
   at::Tensor (*apply_rope)(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin,

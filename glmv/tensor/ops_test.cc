@@ -189,8 +189,8 @@ TEST(FusedOps, EqualTheCompositions) {
       const at::Tensor cos = at::rand({37, 16}, at::kFloat).to(angles);
       const at::Tensor sin = at::rand({37, 16}, at::kFloat).to(angles);
       for (const bool interleaved : {true, false}) {
-        const at::Tensor got = apply_rope(x.transpose(0, 1).contiguous().transpose(0, 1), cos, sin,
-                                          interleaved);
+        const at::Tensor got =
+            apply_rope(x.transpose(0, 1).contiguous().transpose(0, 1), cos, sin, interleaved);
         const at::Tensor a = interleaved ? x.narrow(2, 0, 32).unflatten(-1, {16, 2}).select(-1, 0)
                                          : x.narrow(2, 0, 16);
         const at::Tensor b = interleaved ? x.narrow(2, 0, 32).unflatten(-1, {16, 2}).select(-1, 1)
@@ -198,10 +198,10 @@ TEST(FusedOps, EqualTheCompositions) {
         const at::Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
         const at::Tensor first = (a.to(angles) * c - b.to(angles) * s).to(dtype);
         const at::Tensor second = (b.to(angles) * c + a.to(angles) * s).to(dtype);
-        const at::Tensor want =
-            at::cat({interleaved ? at::stack({first, second}, -1).flatten(-2)
-                                 : at::cat({first, second}, -1),
-                     x.narrow(2, 32, 8)}, -1);
+        const at::Tensor want = at::cat({interleaved ? at::stack({first, second}, -1).flatten(-2)
+                                                     : at::cat({first, second}, -1),
+                                         x.narrow(2, 32, 8)},
+                                        -1);
         // In bf16 every product is rounded as ATen's are.
         EXPECT_LE(max_abs(got, want), dtype == at::kFloat ? 1e-6 : 0.0);
       }

@@ -19,8 +19,8 @@ constexpr int64_t kSplitTokens = 512;
 
 struct Part {
   int64_t row;
-  int64_t head;    // of keys and values
-  int64_t begin;   // token
+  int64_t head;   // of keys and values
+  int64_t begin;  // token
   int64_t end;
 };
 
@@ -70,8 +70,8 @@ at::Tensor attention_paged(const at::Tensor& q_in, const PagedLayer& layer,
     for (int64_t head = 0; head < layer.kv_heads; ++head) {
       first_part.push_back(static_cast<int64_t>(parts.size()));
       for (int64_t begin = 0; begin < rows[r].length; begin += kSplitTokens) {
-        parts.push_back({static_cast<int64_t>(r), head, begin,
-                         std::min(begin + kSplitTokens, rows[r].length)});
+        parts.push_back(
+            {static_cast<int64_t>(r), head, begin, std::min(begin + kSplitTokens, rows[r].length)});
       }
     }
   }

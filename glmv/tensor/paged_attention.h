@@ -1,6 +1,6 @@
 #pragma once
-// Attention of single tokens over keys and values in blocks, by our own kernel: what decoding needs.
-// CPU only. Shape legend as in ops.h; R query rows.
+// Attention of single tokens over keys and values in blocks, by our own kernel: what decoding
+// needs. CPU only. Shape legend as in ops.h; R query rows.
 
 #include <ATen/core/Tensor.h>
 

@@ -125,8 +125,9 @@ class Value {
                             std::shared_ptr<const Dict>, std::shared_ptr<Namespace>,
                             std::shared_ptr<LoopState>, std::shared_ptr<const Callable>>;
   template <class T>
-  explicit Value(T value) requires(std::is_same_v<T, bool> || std::is_same_v<T, Int> ||
-                                   std::is_same_v<T, double> || std::is_same_v<T, std::monostate>)
+  explicit Value(T value)
+    requires(std::is_same_v<T, bool> || std::is_same_v<T, Int> || std::is_same_v<T, double> ||
+             std::is_same_v<T, std::monostate>)
       : data_(value) {}
 
   Data data_;

@@ -85,8 +85,10 @@ Result<void> read_size_options(const Json& json, const Json& value, const std::s
       const char* name;
       Detail detail;
     };
-    constexpr Row kDetails[] = {{"auto", Detail::kAuto}, {"low", Detail::kLow},
-                                {"high", Detail::kHigh}, {"original", Detail::kOriginal}};
+    constexpr Row kDetails[] = {{"auto", Detail::kAuto},
+                                {"low", Detail::kLow},
+                                {"high", Detail::kHigh},
+                                {"original", Detail::kOriginal}};
     const Row* found = nullptr;
     for (const Row& row : kDetails) {
       if (*detail == row.name) found = &row;
@@ -195,7 +197,8 @@ Result<ContentPart> read_part(const Json& json, const std::string& path) {
     if (type == name) return invalid_argument("{}.type: sound is not supported", path);
   }
   if (type == "file" || type == "input_file") {
-    return invalid_argument("{}.type: files are not supported yet; give the pages as pictures", path);
+    return invalid_argument("{}.type: files are not supported yet; give the pages as pictures",
+                            path);
   }
   return invalid_argument("{}.type: '{}' is not one of text, image, image_url, video, video_url",
                           path, type);

@@ -12,33 +12,33 @@ namespace glmv::text {
 
 enum class PartKind { kText, kImage, kVideo };
 
-// How much of a picture is wanted: kLow at most 256 tokens, kOriginal what it has, up to 6084 tokens
-// or the checkpoint's limit if that is more; the others the checkpoint's limit.
+// How much of a picture is wanted: kLow at most 256 tokens, kOriginal what it has, up to 6084
+// tokens or the checkpoint's limit if that is more; the others the checkpoint's limit.
 enum class Detail { kAuto, kLow, kHigh, kOriginal };
 
 // One item of a content list. Media carry a source (path, URL or data: URL) or, for videos made of
 // pictures, the sources of the frames with their times.
 struct ContentPart {
   PartKind kind = PartKind::kText;
-  std::string text;                    // kText
-  std::string source;                  // kImage, kVideo: path, file://, http(s)://, data:
-  std::vector<std::string> frames;     // kVideo given as a list of frame images
-  std::vector<double> frame_times_s;   // per frame; empty: frame i is at i / fps
-  double fps = 24.0;                   // of the frame list
+  std::string text;                   // kText
+  std::string source;                 // kImage, kVideo: path, file://, http(s)://, data:
+  std::vector<std::string> frames;    // kVideo given as a list of frame images
+  std::vector<double> frame_times_s;  // per frame; empty: frame i is at i / fps
+  double fps = 24.0;                  // of the frame list
   Detail detail = Detail::kAuto;
-  int64_t max_pixels = 0;              // per picture or frame, only lowers limits; 0: none
-  int64_t max_frames = 0;              // so many of the list's frames, evenly spread; 0: all
+  int64_t max_pixels = 0;  // per picture or frame, only lowers limits; 0: none
+  int64_t max_frames = 0;  // so many of the list's frames, evenly spread; 0: all
   // Decoded already, one of a picture or one per frame: the sources are then not read.
   std::vector<RgbPixels> pixels;
 };
 
 struct Message {
-  std::string role;                    // system | user | assistant | tool | developer
+  std::string role;  // system | user | assistant | tool | developer
   std::vector<ContentPart> content;
   // True: the content came as (or is) one string and is handed to the template as a string.
   bool content_is_string = true;
   std::optional<std::string> reasoning_content;
-  Json tool_calls;                     // null, or OpenAI's list of calls
+  Json tool_calls;  // null, or OpenAI's list of calls
   std::string tool_call_id;
 
   static Message user(std::string text);

@@ -49,9 +49,8 @@ TEST_F(AutogradOps, RmsNorm) {
        {std::vector<int64_t>{1, 7}, {300, 192}, {1000, 256}, {5, 3, 40}}) {
     const at::Tensor x = at::randn(shape);
     const at::Tensor weight = at::randn({shape.back()});
-    compare({x, weight}, [](const std::vector<at::Tensor>& in) {
-      return tensor::rms_norm(in[0], in[1], 1e-5);
-    });
+    compare({x, weight},
+            [](const std::vector<at::Tensor>& in) { return tensor::rms_norm(in[0], in[1], 1e-5); });
     // Rows that do not lie end to end.
     compare({at::randn({shape.back(), 33}), weight}, [](const std::vector<at::Tensor>& in) {
       return tensor::rms_norm(in[0].t(), in[1], 1e-5);

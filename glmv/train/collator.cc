@@ -198,8 +198,8 @@ Result<void> Collator::set_targets(const std::vector<Turn>& turns, size_t kind,
 
 Result<void> Collator::set_visual_targets(const std::vector<std::vector<std::string>>& words,
                                           EncodedSample& sample) const {
-  const auto visual = std::ranges::count_if(sample.input.mm_token_types,
-                                            [](uint8_t type) { return type != 0; });
+  const auto visual =
+      std::ranges::count_if(sample.input.mm_token_types, [](uint8_t type) { return type != 0; });
   if (words.empty() || static_cast<size_t>(visual) != words.size()) {
     return invalid_argument(
         "objective visual-words: words for {} visual tokens, but there are {}; only generated "

@@ -14,9 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kGood =
-    R"({"messages":[{"role":"user","content":"<image>What?"},)"
-    R"({"role":"assistant","content":"A dot."}],"images":["dot.png"]})";
+constexpr const char* kGood = R"({"messages":[{"role":"user","content":"<image>What?"},)"
+                              R"({"role":"assistant","content":"A dot."}],"images":["dot.png"]})";
 constexpr const char* kText =
     R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]})";
 constexpr const char* kNoPicture =

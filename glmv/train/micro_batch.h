@@ -22,13 +22,14 @@ struct MicroBatch {
   at::Tensor image_positions_M;  // int64; undefined without media
   // The rows that predict are those of the merger, not of the decoder (visual-words).
   bool from_visual_rows = false;
-  at::Tensor rows_K;             // int64: rows that predict a trained token
-  at::Tensor targets_K;          // int64: that token
+  at::Tensor rows_K;     // int64: rows that predict a trained token
+  at::Tensor targets_K;  // int64: that token
 };
 
 MicroBatch make_micro_batch(std::span<const EncodedSample* const> samples, at::Device device);
 
-// Hidden states that rows_K counts in: final ones [N, D], or the merger's [M, D]. Records the graph when grad mode is on.
+// Hidden states that rows_K counts in: final ones [N, D], or the merger's [M, D]. Records the graph
+// when grad mode is on.
 at::Tensor forward(const model::Vlm& model, const MicroBatch& batch);
 
 }  // namespace glmv::train

@@ -26,9 +26,9 @@ inline std::string golden_model_dir(const std::string& model) {
 inline std::unique_ptr<model::Vlm> load_golden_model(const std::string& model,
                                                      const std::string& dtype = "float32") {
   at::set_num_threads(1);  // tiny operations on a shared machine: waiting costs more than work
-  auto loaded = model::load_model(golden_model_dir(model), {.dtype = dtype,
-                                                            .device = tensor::test_device(),
-                                                            .for_training = true});
+  auto loaded =
+      model::load_model(golden_model_dir(model),
+                        {.dtype = dtype, .device = tensor::test_device(), .for_training = true});
   if (!loaded) throw std::runtime_error(loaded.error().message);
   return std::move(loaded->model);
 }

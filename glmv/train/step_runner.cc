@@ -66,8 +66,7 @@ StepResult run_step(const model::Vlm& model, AdamW& optimizer,
   const std::vector<MicroBatch> batches = make_micro_batches(samples, options, model.device());
   const auto workers = static_cast<size_t>(options.workers);
   for (size_t begin = 0; begin < batches.size(); begin += workers) {
-    const auto wave =
-        std::span(batches).subspan(begin, std::min(workers, batches.size() - begin));
+    const auto wave = std::span(batches).subspan(begin, std::min(workers, batches.size() - begin));
     if (wave.size() == 1) {
       const LossSum sum = accumulate_gradients(model, wave[0], scale, options.loss_chunk_rows);
       result.loss += sum.loss * scale;

@@ -20,8 +20,8 @@ struct DataOptions {
 };
 
 struct EncodeOptions {
-  // replies: the assistant turns; visual-words: what each visual token shows, read from the merger's
-  // rows by the output head, without the decoder.
+  // replies: the assistant turns; visual-words: what each visual token shows, read from the
+  // merger's rows by the output head, without the decoder.
   std::string objective = "replies";
   std::string history_think =
       "strip";                        // strip | keep: thoughts of all assistant turns but the last

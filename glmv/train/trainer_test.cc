@@ -121,8 +121,8 @@ class Words final : public SampleSource {
   Result<Sample> get(int64_t index) const override {
     GLMV_ASSIGN(Sample sample, colours_.get(index));
     const bool dark = index % 2 == 0;
-    sample.visual_words.assign(16, dark ? std::vector<std::string>{"a", "b"}
-                                        : std::vector<std::string>{"c", "d"});
+    sample.visual_words.assign(
+        16, dark ? std::vector<std::string>{"a", "b"} : std::vector<std::string>{"c", "d"});
     return sample;
   }
 

@@ -53,14 +53,14 @@ TEST_P(Families, AnswersTextPicturesAndFrames) {
   EXPECT_GT(frames.json()["usage"]["image_tokens"], 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Families,
-                         testing::Values("glm4v", "glm46v", "glm4v_moe", "glm_ocr"),
+INSTANTIATE_TEST_SUITE_P(All, Families, testing::Values("glm4v", "glm46v", "glm4v_moe", "glm_ocr"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_F(Program, PromptFromStandardInput) {
   const Json argument = ask(prompt({"-n", "4"}, "two words")).json();
-  EXPECT_EQ(ask(join(kGreedy, {"-n", "4", "--", "-"}), with_input("two words\n")).json()["prompt_ids"],
-            argument["prompt_ids"]);
+  EXPECT_EQ(
+      ask(join(kGreedy, {"-n", "4", "--", "-"}), with_input("two words\n")).json()["prompt_ids"],
+      argument["prompt_ids"]);
   EXPECT_EQ(ask(join(kGreedy, {"-n", "4"}), with_input("two words")).json()["output_ids"],
             argument["output_ids"]);
 }
@@ -75,17 +75,18 @@ TEST_F(Program, PictureFlagLeavesThePromptAlone) {
 
 TEST_F(Program, MessagesFileWithSeveralTurns) {
   const std::string picture = golden_picture("rgb_420.jpg");
-  const Json messages = {
-      {{"role", "user"},
-       {"content", {{{"type", "image_url"}, {"image_url", {{"url", picture}}}},
-                    {{"type", "text"}, {"text", "first"}}}}},
-      {{"role", "assistant"}, {"content", "reply"}},
-      {{"role", "user"}, {"content", "second"}}};
+  const Json messages = {{{"role", "user"},
+                          {"content",
+                           {{{"type", "image_url"}, {"image_url", {{"url", picture}}}},
+                            {{"type", "text"}, {"text", "first"}}}}},
+                         {{"role", "assistant"}, {"content", "reply"}},
+                         {{"role", "user"}, {"content", "second"}}};
   const std::string name = file("messages.json", messages.dump());
   const Outcome reply = ask(join(kGreedy, {"-n", "3", "--messages", name}));
   ASSERT_EQ(reply.exit_code, 0) << reply.err;
   EXPECT_EQ(reply.json()["image_grid_thw"].size(), 1u);
-  EXPECT_GT(reply.json()["prompt_ids"].size(), ask(prompt({"-n", "3"}, "second")).json()["prompt_ids"].size());
+  EXPECT_GT(reply.json()["prompt_ids"].size(),
+            ask(prompt({"-n", "3"}, "second")).json()["prompt_ids"].size());
   expect_error(ask({"--messages", file("bad.json", R"([{"role": "user", "content": 3}])")}), 2,
                "messages[0].content");
 }
@@ -104,7 +105,8 @@ TEST_F(Program, ChunkedPrefillAndThreadsChangeNothing) {
   const Words picture = {"-n", "16", "-i", golden_picture("rgb_420.jpg")};
   const std::vector<int> whole = ids(ask(prompt(picture, "What is it?")).json());
   for (const char* chunk : {"1", "7"}) {
-    EXPECT_EQ(whole, ids(ask(prompt(join(picture, {"--prefill-chunk", chunk}), "What is it?")).json()))
+    EXPECT_EQ(whole,
+              ids(ask(prompt(join(picture, {"--prefill-chunk", chunk}), "What is it?")).json()))
         << "chunk " << chunk;
   }
   EXPECT_EQ(whole, ids(ask(prompt(join(picture, {"--threads", "1"}), "What is it?")).json()));
@@ -115,7 +117,8 @@ TEST_F(Program, MaxTokensAndContextLimit) {
   EXPECT_EQ(ids(reply).size(), 3u);
   EXPECT_EQ(reply["finish_reason"], "length");
   EXPECT_EQ(reply["usage"]["completion_tokens"], 3);
-  expect_error(ask(prompt({"--ctx", "12"}, "a prompt of far more than twelve tokens")), 2, "context");
+  expect_error(ask(prompt({"--ctx", "12"}, "a prompt of far more than twelve tokens")), 2,
+               "context");
 }
 
 TEST_F(Program, StopStringIsCutOff) {
@@ -148,8 +151,8 @@ TEST_F(Program, LogitBiasForcesAToken) {
 
 TEST_F(Program, BoxesAreDrawn) {
   const std::string out = path("boxes.png");
-  const Outcome reply = ask(prompt({"-n", "3", "-i", file("a.bmp", bmp(90, 60)), "--save-boxes", out},
-                                   "Locate the circle."));
+  const Outcome reply = ask(prompt(
+      {"-n", "3", "-i", file("a.bmp", bmp(90, 60)), "--save-boxes", out}, "Locate the circle."));
   ASSERT_EQ(reply.exit_code, 0) << reply.err;
   const std::string png = read(out);
   ASSERT_GT(png.size(), 24u);

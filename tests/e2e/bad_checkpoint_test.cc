@@ -74,7 +74,12 @@ TEST_F(BadCheckpoint, TensorsLie) {
   expect_bad([](Json& h) { h[kNorm]["data_offsets"] = {0, 512}; }, "overlap");
   expect_bad([](Json& h) { h[kNorm]["data_offsets"][1] = int64_t{1} << 60; }, kNorm);
   expect_bad([](Json& h) { h[kNorm]["data_offsets"] = {512, 0}; }, kNorm);
-  expect_bad([](Json& h) { h["stranger.weight"] = h[kNorm]; h.erase(kNorm); }, kNorm, kNotFound);
+  expect_bad(
+      [](Json& h) {
+        h["stranger.weight"] = h[kNorm];
+        h.erase(kNorm);
+      },
+      kNorm, kNotFound);
 }
 
 TEST_F(BadCheckpoint, MalformedConfig) {

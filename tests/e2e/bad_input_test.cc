@@ -100,7 +100,8 @@ TEST_F(Program, BadPictures) {
 }
 
 TEST_F(Program, OnePixelIsAPicture) {
-  const Outcome reply = ask({"--temp", "0", "-n", "2", "-i", file("dot.bmp", bmp(1, 1)), "--", "hi"});
+  const Outcome reply =
+      ask({"--temp", "0", "-n", "2", "-i", file("dot.bmp", bmp(1, 1)), "--", "hi"});
   ASSERT_EQ(reply.exit_code, 0) << reply.err;
   EXPECT_EQ(reply.json()["image_sizes"], (Json{{1, 1}}));
 }

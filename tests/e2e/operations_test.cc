@@ -18,8 +18,11 @@ Json chat_line(const std::string& id, const std::string& text, int max_tokens = 
   return {{"custom_id", id},
           {"method", "POST"},
           {"url", "/v1/chat/completions"},
-          {"body", {{"messages", {{{"role", "user"}, {"content", text}}}},
-                    {"temperature", 0}, {"max_tokens", max_tokens}, {"ignore_eos", true}}}};
+          {"body",
+           {{"messages", {{{"role", "user"}, {"content", text}}}},
+            {"temperature", 0},
+            {"max_tokens", max_tokens},
+            {"ignore_eos", true}}}};
 }
 
 size_t num_lines(const std::string& path) {
@@ -43,9 +46,9 @@ TEST_F(Program, ServesHttpsWithKeysAndALog) {
   std::signal(SIGPIPE, SIG_IGN);
   const net::TestCertificate certificate = net::make_test_certificate();
   const std::string log = path("access.log");
-  Serving server({tiny(), "--ssl-certfile", file("cert.pem", certificate.certificate), "--ssl-keyfile",
-                  file("key.pem", certificate.key), "--api-key-file", file("keys", "team one\n"),
-                  "--access-log", log},
+  Serving server({tiny(), "--ssl-certfile", file("cert.pem", certificate.certificate),
+                  "--ssl-keyfile", file("key.pem", certificate.key), "--api-key-file",
+                  file("keys", "team one\n"), "--access-log", log},
                  "https://127.0.0.1:");
   net::TlsTestConnection client(server.port());
   ASSERT_TRUE(client.secured());
@@ -62,19 +65,23 @@ TEST_F(Program, ServesHttpsWithKeysAndALog) {
   for (int i = 0; i < 100 && num_lines(log) < 1; ++i) std::this_thread::sleep_for(20ms);
   // A line is written after its answer: the next request's may overtake it.
   const std::vector<Json> before = json_lines(read(log + ".1"));
-  EXPECT_EQ(std::ranges::count_if(before, [](const Json& l) { return l.value("key", "") == "team"; }), 1);
+  EXPECT_EQ(
+      std::ranges::count_if(before, [](const Json& l) { return l.value("key", "") == "team"; }), 1);
   EXPECT_EQ(json_lines(read(log)).at(0)["path"], "/ready");
   server.process().send(SIGTERM);
   EXPECT_EQ(server.process().wait().exit_code, 0);
 }
 
 TEST_F(Program, ServeNamesWrongCertificates) {
-  const net::TestCertificate one = net::make_test_certificate(), other = net::make_test_certificate();
+  const net::TestCertificate one = net::make_test_certificate(),
+                             other = net::make_test_certificate();
   const std::string model = tiny();
-  const auto outcome = run({"serve", model, "--port", "0", "--self-test", "off", "--ssl-certfile",
-                            file("cert.pem", one.certificate), "--ssl-keyfile", file("key.pem", other.key)});
+  const auto outcome =
+      run({"serve", model, "--port", "0", "--self-test", "off", "--ssl-certfile",
+           file("cert.pem", one.certificate), "--ssl-keyfile", file("key.pem", other.key)});
   expect_error(outcome, 2, "is not the key of the certificate");
-  expect_error(run({"serve", model, "--port", "0", "--ssl-certfile", path("cert.pem")}), 2, "its key");
+  expect_error(run({"serve", model, "--port", "0", "--ssl-certfile", path("cert.pem")}), 2,
+               "its key");
 }
 
 TEST_F(Program, NanoKnowsItsOwnSelfTest) {
@@ -83,8 +90,8 @@ TEST_F(Program, NanoKnowsItsOwnSelfTest) {
   const Json report = outcome.json();
   EXPECT_EQ(report["ok"], true);
   std::string text = report.dump();
-  for (const char* part : {"kernels", "memory", "huge pages", "disk", "known answer", "sees pictures",
-                           "repeatable", "is free"}) {
+  for (const char* part : {"kernels", "memory", "huge pages", "disk", "known answer",
+                           "sees pictures", "repeatable", "is free"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }
@@ -131,13 +138,15 @@ TEST_F(Program, ABrokenModelIsNotServed) {
 TEST_F(Program, PlanCountsTheBytesThatAreThere) {
   for (const char* family : {"glm4v", "glm4v_moe", "glm_ocr"}) {
     const std::string model = path(std::string("plan_") + family);
-    ASSERT_EQ(run({"make-tiny", "-o", model, "--family", family, "--dtype", "bfloat16"}).exit_code, 0);
+    ASSERT_EQ(run({"make-tiny", "-o", model, "--family", family, "--dtype", "bfloat16"}).exit_code,
+              0);
     const Json inspected = run({"inspect", model, "--json"}).json();
     const Outcome planned = run({"plan", model, "--no-measure", "--json", "--memory", "1G"});
     ASSERT_EQ(planned.exit_code, 0) << planned.err;
     const Json plan = planned.json();
     int64_t bytes = 0;
-    for (const auto& [part, size] : inspected["parts"].items()) bytes += size["bytes"].get<int64_t>();
+    for (const auto& [part, size] : inspected["parts"].items())
+      bytes += size["bytes"].get<int64_t>();
     for (const Json& row : plan["rows"]) {
       if (row["name"] != "bfloat16") continue;
       EXPECT_EQ(row["weights_bytes"], bytes) << family;
@@ -155,20 +164,22 @@ TEST_F(Program, PlanOfPublishedShapes) {
   for (const Known& known : {Known{"glm41v_9b", 40960}, Known{"glm41v_4layers", 4096}}) {
     const std::string config = configs + known.config;
     const Json inspected = run({"inspect", config, "--json"}).json();
-    const Outcome planned = run({"plan", config + "/config.json", "--no-measure", "--json", "--memory", "64G"});
+    const Outcome planned =
+        run({"plan", config + "/config.json", "--no-measure", "--json", "--memory", "64G"});
     ASSERT_EQ(planned.exit_code, 0) << planned.err;
     const Json plan = planned.json();
     const Json& row = plan["rows"][2];
     EXPECT_EQ(row["name"], "bfloat16");
     EXPECT_EQ(row["weights_bytes"], 2 * inspected["parameters"].get<int64_t>());
     EXPECT_EQ(row["cache_bytes_per_token"], known.cache_bytes_per_token);
-    EXPECT_EQ(row["total_bytes"].get<int64_t>(),
-              row["weights_bytes"].get<int64_t>() + row["cache_bytes"].get<int64_t>() +
-                  row["work_bytes"].get<int64_t>());
+    EXPECT_EQ(row["total_bytes"].get<int64_t>(), row["weights_bytes"].get<int64_t>() +
+                                                     row["cache_bytes"].get<int64_t>() +
+                                                     row["work_bytes"].get<int64_t>());
     EXPECT_GT(plan["largest_picture"]["tokens"], 1000);
   }
   const std::string nine = configs + "glm41v_9b";
-  const Outcome small = run({"plan", nine, "--no-measure", "--memory", "12G", "--max-context", "8192"});
+  const Outcome small =
+      run({"plan", nine, "--no-measure", "--memory", "12G", "--max-context", "8192"});
   EXPECT_EQ(small.exit_code, 0);
   EXPECT_THAT(small.out, HasSubstr("fits with --quant int4"));
   EXPECT_EQ(run({"plan", nine, "--no-measure", "--memory", "1G"}).exit_code, 1);
@@ -191,7 +202,8 @@ TEST_F(Program, BatchAnswersAsTheServerDoes) {
   bad["body"]["messages"] = {{{"role", "user"}, {"content", {image}}}};
   lines += bad.dump() + "\n";
   const std::string out = path("out.jsonl");
-  const Outcome outcome = run({"batch", file("in.jsonl", lines), out, "-m", model, "--concurrency", "3"});
+  const Outcome outcome =
+      run({"batch", file("in.jsonl", lines), out, "-m", model, "--concurrency", "3"});
   EXPECT_EQ(outcome.exit_code, 1) << outcome.err;  // one failed
   EXPECT_THAT(outcome.err, HasSubstr("6 answered, 1 failed"));
   Serving server({model});
@@ -201,8 +213,9 @@ TEST_F(Program, BatchAnswersAsTheServerDoes) {
   EXPECT_EQ(answers["picture"]["response"]["status_code"], 422);
   for (int i = 0; i < 6; ++i) {
     const auto served = server.ask(chat_line("", fmt::format("text {}", i))["body"]);
-    EXPECT_EQ(Json::parse(served.body)["choices"][0]["message"]["content"],
-              answers[fmt::format("id-{}", i)]["response"]["body"]["choices"][0]["message"]["content"]);
+    EXPECT_EQ(
+        Json::parse(served.body)["choices"][0]["message"]["content"],
+        answers[fmt::format("id-{}", i)]["response"]["body"]["choices"][0]["message"]["content"]);
   }
   server.process().send(SIGTERM);
   server.process().wait();
@@ -224,7 +237,8 @@ TEST_F(Program, BatchGoesOnAfterAKill) {
     }
     process.send(signal);
     const Outcome stopped = process.wait();
-    EXPECT_TRUE(signal == SIGKILL || stopped.exit_code == 130 || stopped.exit_code == 0) << stopped.err;
+    EXPECT_TRUE(signal == SIGKILL || stopped.exit_code == 130 || stopped.exit_code == 0)
+        << stopped.err;
   }
   const size_t before = num_lines(out);
   EXPECT_GE(before, 6u);

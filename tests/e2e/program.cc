@@ -24,7 +24,7 @@ int memory_file(const std::string& content) {
 }
 
 std::string content_of(int file) {
-  struct stat status {};
+  struct stat status{};
   ::fstat(file, &status);
   std::string content(static_cast<size_t>(status.st_size), '\0');
   const ssize_t size = ::pread(file, content.data(), content.size(), 0);

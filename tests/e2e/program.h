@@ -22,8 +22,8 @@ struct Outcome {
 };
 
 struct RunOptions {
-  std::string input;             // standard input; empty: /dev/null
-  std::string folder;            // working folder; empty: this process's
+  std::string input;   // standard input; empty: /dev/null
+  std::string folder;  // working folder; empty: this process's
   double timeout_s = 60;
 };
 RunOptions with_input(std::string input);

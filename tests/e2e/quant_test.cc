@@ -61,7 +61,8 @@ TEST_P(Quantised, CheckpointsThatWeWriteLoad) {
     const std::string plain = output + "-plain";
     ASSERT_EQ(run({"convert", output, "-o", plain, "--dtype", "float32"}).exit_code, 0);
     EXPECT_EQ(read(plain + "/config.json").find("quant"), std::string::npos);
-    const Outcome again = run({"ask", "-m", plain, "--json", "--temp", "0", "-n", "3", "-i", picture, "--", "What?"});
+    const Outcome again =
+        run({"ask", "-m", plain, "--json", "--temp", "0", "-n", "3", "-i", picture, "--", "What?"});
     EXPECT_EQ(again.exit_code, 0) << again.err;
     EXPECT_TRUE(std::filesystem::exists(output + "/quantize_report.png"));
   }

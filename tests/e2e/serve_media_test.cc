@@ -40,8 +40,11 @@ Json image_part(const std::string& url) {
   return {{"type", "image_url"}, {"image_url", {{"url", url}}}};
 }
 Json about(const std::string& url) {
-  return {{"messages", {{{"role", "user"}, {"content", {image_part(url), {{"type", "text"}, {"text", "What is it?"}}}}}}},
-          {"temperature", 0}, {"max_tokens", 4}};
+  return {{"messages",
+           {{{"role", "user"},
+             {"content", {image_part(url), {{"type", "text"}, {"text", "What is it?"}}}}}}},
+          {"temperature", 0},
+          {"max_tokens", 4}};
 }
 std::string code(const net::HttpAnswer& answer) {
   return answer.status == 200 ? "" : Json::parse(answer.body)["error"]["code"].get<std::string>();
@@ -67,13 +70,15 @@ TEST_F(Program, ServeAnswersOrRefusesEveryPicture) {
   const auto check = [&](const std::string& what, const std::string& bytes) {
     const auto answer = server.ask(about(data_url(bytes)));
     const std::string said = code(answer);
-    EXPECT_TRUE(answer.status == 200 || (answer.status == 422 && (said == "media_decode_failed" || said == "media_too_large")))
+    EXPECT_TRUE(answer.status == 200 || (answer.status == 422 && (said == "media_decode_failed" ||
+                                                                  said == "media_too_large")))
         << what << ": " << answer.status << " " << answer.body;
     (answer.status == 200 ? num_answered : num_refused) += 1;
     return answer.status;
   };
   // Every format and kind of pixel, whole and cut off.
-  for (const auto& entry : fs::directory_iterator(fs::path(GLMV_SOURCE_DIR) / "tests/golden/media")) {
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(GLMV_SOURCE_DIR) / "tests/golden/media")) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".jsonl") || name.ends_with(".reference.png")) continue;
     const std::string bytes = read(entry.path());
@@ -101,14 +106,16 @@ TEST_F(Program, ServeAnswersOrRefusesEveryPicture) {
 
 TEST_F(Program, ServeDecodesInAChildWithTheSameResult) {
   const std::string picture = golden_picture("progressive.jpg");
-  const Outcome asked = run({"ask", "-m", kNano, "--json", "--temp", "0", "-n", "4", "-i", picture, "--", "What is it?"});
+  const Outcome asked = run(
+      {"ask", "-m", kNano, "--json", "--temp", "0", "-n", "4", "-i", picture, "--", "What is it?"});
   ASSERT_EQ(asked.exit_code, 0) << asked.err;
   Json body = about(data_url(read(picture)));
   body["logprobs"] = true;
   std::string logprobs;
   for (const char* decoder : {"child", "inline"}) {
     Serving server({"-m", kNano, "--media-decoder", decoder});
-    EXPECT_EQ(children(server.process().pid()).size(), std::string_view(decoder) == "child" ? 1u : 0u);
+    EXPECT_EQ(children(server.process().pid()).size(),
+              std::string_view(decoder) == "child" ? 1u : 0u);
     const auto answer = server.ask(body);
     ASSERT_EQ(answer.status, 200) << answer.body;
     const Json reply = Json::parse(answer.body);
@@ -181,20 +188,23 @@ TEST_F(Program, ServeTakesMediaFromWhereItMay) {
   fs::copy_file(golden_picture("rgb.png"), folder + "/a b.png");
   fs::create_symlink("/etc/passwd", folder + "/link.png");
   ASSERT_EQ(::mkfifo((folder + "/pipe.png").c_str(), 0600), 0);
-  Serving server({"-m", kNano, "--allowed-local-media-path", folder, "--limit-mm-per-prompt", "image=2,video=1",
-                  "--allow-media-domains", "*", "--max-image-pixels", "2000000"});
+  Serving server({"-m", kNano, "--allowed-local-media-path", folder, "--limit-mm-per-prompt",
+                  "image=2,video=1", "--allow-media-domains", "*", "--max-image-pixels",
+                  "2000000"});
   EXPECT_EQ(server.ask(about("file://" + folder + "/a%20b.png")).status, 200);
   EXPECT_EQ(code(server.ask(about("file://" + folder + "/link.png"))), "media_fetch_failed");
   EXPECT_EQ(code(server.ask(about("file://" + folder + "/pipe.png"))), "media_fetch_failed");
   EXPECT_EQ(code(server.ask(about("file:///etc/passwd"))), "media_not_allowed");
   // Its own address, by several names: never reached.
   const std::string port = std::to_string(server.port());
-  for (const std::string& url : {std::string("http://127.0.0.1/"), std::string("http://localhost/"), std::string("http://[::1]/"),
-                                 std::string("http://169.254.169.254/latest/meta-data/")}) {
+  for (const std::string& url :
+       {std::string("http://127.0.0.1/"), std::string("http://localhost/"),
+        std::string("http://[::1]/"), std::string("http://169.254.169.254/latest/meta-data/")}) {
     EXPECT_EQ(code(server.ask(about(url))), "media_fetch_failed") << url;
   }
-  for (const std::string& url : {"http://127.0.0.1:" + port + "/", std::string("http://127.0.0.1\\@1.1.1.1/"),
-                                 std::string("http://2130706433/"), std::string("http://0x7f.1/")}) {
+  for (const std::string& url :
+       {"http://127.0.0.1:" + port + "/", std::string("http://127.0.0.1\\@1.1.1.1/"),
+        std::string("http://2130706433/"), std::string("http://0x7f.1/")}) {
     EXPECT_EQ(code(server.ask(about(url))), "media_not_allowed") << url;
   }
   EXPECT_EQ(code(server.ask(about(data_url(png(2000, 1001))))), "media_too_large");
@@ -215,22 +225,28 @@ TEST_F(Program, ServeTakesMediaFromWhereItMay) {
   };
   const int both = tokens({{"type", "video"}, {"frames", {data_url(frame), data_url(frame)}}});
   EXPECT_GT(both, 0);
-  EXPECT_EQ(tokens({{"type", "video_url"}, {"video_url", {{"url", "data:video/jpeg;fps=2;base64," + joined}}}}), both);
+  EXPECT_EQ(tokens({{"type", "video_url"},
+                    {"video_url", {{"url", "data:video/jpeg;fps=2;base64," + joined}}}}),
+            both);
   Json large = image_part(data_url(png(1400, 1400)));
   const int full = tokens(large);
   large["image_url"]["max_pixels"] = 28 * 28 * 20;
   EXPECT_LT(tokens(large), std::min(full, 21));
 
   Json odd = about("x");
-  odd["messages"][0]["content"][0] = {{"type", "file"}, {"file", {{"file_data", "data:application/pdf;base64,QQ=="}}}};
+  odd["messages"][0]["content"][0] = {
+      {"type", "file"}, {"file", {{"file_data", "data:application/pdf;base64,QQ=="}}}};
   EXPECT_EQ(server.ask(odd).status, 400);
 }
 
 TEST_F(Program, ServeNamesBadMediaFlags) {
-  expect_error(run({"serve", "-m", kNano, "--allowed-local-media-path", "/"}), 2, "every file of this machine");
-  expect_error(run({"serve", "-m", kNano, "--allowed-local-media-path", path("none")}), 3, "--allowed-local-media-path");
+  expect_error(run({"serve", "-m", kNano, "--allowed-local-media-path", "/"}), 2,
+               "every file of this machine");
+  expect_error(run({"serve", "-m", kNano, "--allowed-local-media-path", path("none")}), 3,
+               "--allowed-local-media-path");
   expect_error(run({"serve", "-m", kNano, "--allow-media-domains", "http://x/y"}), 2, "is no host");
-  expect_error(run({"serve", "-m", kNano, "--limit-mm-per-prompt", "audio=1"}), 2, "image=N or video=N");
+  expect_error(run({"serve", "-m", kNano, "--limit-mm-per-prompt", "audio=1"}), 2,
+               "image=N or video=N");
 }
 
 }  // namespace

@@ -22,10 +22,10 @@ class Train : public Program {
     ASSERT_EQ(made.exit_code, 0) << made.err;
   }
   Words words(const std::string& out, const Words& more) {
-    return join({"train", "--model", tiny(), "--data", path("data/finetune.json"), "--output",
-                 path(out), "--batch", "2", "--lr", "1e-3", "--log-every", "1",
-                 "--max-pixels", "12544", "--quiet"},
-                more);
+    return join(
+        {"train", "--model", tiny(), "--data", path("data/finetune.json"), "--output", path(out),
+         "--batch", "2", "--lr", "1e-3", "--log-every", "1", "--max-pixels", "12544", "--quiet"},
+        more);
   }
   static void wait_for(Process& process, const std::function<bool()>& condition) {
     while (!condition() && process.running()) {
@@ -62,7 +62,8 @@ TEST_F(Train, KilledAndResumedEqualsUninterrupted) {
   EXPECT_THAT(second.err, HasSubstr("resumed"));
   EXPECT_TRUE(weights("whole/checkpoint-10") == weights("halves/checkpoint-10"))
       << "the resumed run differs";
-  EXPECT_FALSE(weights("whole/checkpoint-5") == weights("whole/checkpoint-10")) << "nothing learned";
+  EXPECT_FALSE(weights("whole/checkpoint-5") == weights("whole/checkpoint-10"))
+      << "nothing learned";
 
   // Every step stands in the log once, with a finite loss that falls.
   std::vector<double> losses;
@@ -76,7 +77,8 @@ TEST_F(Train, KilledAndResumedEqualsUninterrupted) {
   EXPECT_TRUE(fs::exists(path("whole/loss.png")));
 
   // What was trained answers.
-  const Outcome reply = run({"ask", "-m", path("whole/checkpoint-10"), "--json", "-n", "2", "--", "hi"});
+  const Outcome reply =
+      run({"ask", "-m", path("whole/checkpoint-10"), "--json", "-n", "2", "--", "hi"});
   EXPECT_EQ(reply.exit_code, 0) << reply.err;
 }
 
@@ -94,7 +96,8 @@ TEST_F(Train, KilledWhileSavingLeavesNoPartialCheckpoint) {
   }
   std::string latest = read(path("killed/latest"));
   latest.resize(latest.find_last_not_of('\n') + 1);
-  const Outcome reply = run({"ask", "-m", path("killed/" + latest), "--json", "-n", "2", "--", "hi"});
+  const Outcome reply =
+      run({"ask", "-m", path("killed/" + latest), "--json", "-n", "2", "--", "hi"});
   EXPECT_EQ(reply.exit_code, 0) << reply.err;
 }
 
@@ -108,7 +111,8 @@ TEST_F(Train, InterruptSavesAndStops) {
 }
 
 TEST_F(Train, BadDataIsRefused) {
-  const Words base = {"train", "--model", tiny(), "--output", path("out"), "--steps", "1", "--data"};
+  const Words base = {"train",     "--model", tiny(), "--output",
+                      path("out"), "--steps", "1",    "--data"};
   expect_error(run(join(base, {path("missing.json")})), 3, "missing.json");
   expect_error(run(join(base, {file("bad.json", "[{\"messages\": 3}]")})), 2, "messages");
   expect_error(run(join(base, {file("empty.json", "[]")})), 2, "empty.json");
@@ -121,9 +125,11 @@ TEST_F(Train, BadDataIsRefused) {
 
 TEST_F(Train, EvalCountsEveryTask) {
   ASSERT_EQ(run({"synth", "-o", path("test"), "--task", "count", "--task", "read", "--count", "3"})
-                .exit_code, 0);
-  const Outcome outcome = run({"eval", "-m", tiny(), "--json", "--temp", "0", "-n", "4", "--max-pixels",
-                               "12544", "-o", path("answers.jsonl"), path("test/eval.jsonl")});
+                .exit_code,
+            0);
+  const Outcome outcome =
+      run({"eval", "-m", tiny(), "--json", "--temp", "0", "-n", "4", "--max-pixels", "12544", "-o",
+           path("answers.jsonl"), path("test/eval.jsonl")});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const Json table = outcome.json();
   ASSERT_EQ(table.size(), 2u) << table;

@@ -1,5 +1,5 @@
-// A server whose model says what the question tells it to: for clients that are tested for every form
-// of reply, and for the time that everything but the model takes.
+// A server whose model says what the question tells it to: for clients that are tested for every
+// form of reply, and for the time that everything but the model takes.
 //
 //   glmv_scripted_server MODEL_FOLDER [--help]      tokenizer and template are taken from it
 //
@@ -71,10 +71,12 @@ Script read_script(const text::Tokenizer& tokenizer, std::span<const int32_t> to
     text = text.substr(0, text.find(end));
   }
   for (const std::string& piece : seed == 0 ? std::vector{text} : cut(text, seed)) {
-    if (auto ids = tokenizer.encode(piece)) script.ids.insert(script.ids.end(), ids->begin(), ids->end());
+    if (auto ids = tokenizer.encode(piece))
+      script.ids.insert(script.ids.end(), ids->begin(), ids->end());
   }
   const std::vector<int32_t> once = script.ids;
-  for (uint32_t i = 1; i < times; ++i) script.ids.insert(script.ids.end(), once.begin(), once.end());
+  for (uint32_t i = 1; i < times; ++i)
+    script.ids.insert(script.ids.end(), once.begin(), once.end());
   return script;
 }
 
@@ -184,7 +186,8 @@ Result<void> serve(const Flags& flags) {
   chat::LocalBackend backend(std::move(engine), processor, defaults);
   server::Server server(flags.server,
                         {.max_context_tokens = config.text.max_position_embeddings,
-                         .fingerprint = "glmv-scripted", .family = "glm4v"},
+                         .fingerprint = "glmv-scripted",
+                         .family = "glm4v"},
                         backend, backend);
   GLMV_ASSIGN(const auto http,
               net::HttpServer::start(
@@ -211,7 +214,8 @@ int main(int argc, char** argv) {
   CLI::App app("a server whose replies are scripted");
   app.add_option("folder", flags.folder, "of tokenizer and template")->required();
   app.add_option("--port", flags.http.port, "0: any free one")->capture_default_str();
-  app.add_option("--vocab", flags.vocab_size, "logits of a step, at least those of the folder's model");
+  app.add_option("--vocab", flags.vocab_size,
+                 "logits of a step, at least those of the folder's model");
   app.add_option("--api-key", flags.server.api_keys, "ask for this key");
   app.add_option("--allowed-hosts", flags.server.allowed_hosts, "names in the Host header");
   app.add_option("--max-queue", flags.server.max_requests, "others get 503")->capture_default_str();

@@ -1,10 +1,11 @@
-// glmv_forward MODEL_DIR DTYPE OUT_DIR [int8|fp8]: for line i of the input writes OUT_DIR/i.safetensors with
-// input_ids [N], position_ids [3, N], rope_delta [1], vision_rows [M, D] (none without pictures) and
-// logits [N, V] of all tokens, floats in fp32. A line is {"messages": [...], "trust": bool} and, at
-// will: "continuation", ids behind the prompt; "chunk", tokens per step over a KV cache (none: one
-// step without cache); "routing", a file with layer.i.router_indices and _weights [N, K], which adds
-// pinned_logits, those experts taken instead of the router's. int8, fp8: activations of quantised weights.
-// Used by tools/parity/{stages,model,quant}.py.
+// glmv_forward MODEL_DIR DTYPE OUT_DIR [int8|fp8]: for line i of the input writes
+// OUT_DIR/i.safetensors with input_ids [N], position_ids [3, N], rope_delta [1], vision_rows [M, D]
+// (none without pictures) and logits [N, V] of all tokens, floats in fp32. A line is {"messages":
+// [...], "trust": bool} and, at will: "continuation", ids behind the prompt; "chunk", tokens per
+// step over a KV cache (none: one step without cache); "routing", a file with
+// layer.i.router_indices and _weights [N, K], which adds pinned_logits, those experts taken instead
+// of the router's. int8, fp8: activations of quantised weights. Used by
+// tools/parity/{stages,model,quant}.py.
 
 #include <ATen/ATen.h>
 
@@ -35,7 +36,9 @@ struct Outputs {
     const bool floats = values.is_floating_point();
     kept.push_back(values.to(floats ? at::kFloat : at::kLong).contiguous());
     const at::Tensor& t = kept.back();
-    rows.push_back({name, floats ? DType::kF32 : DType::kI64, t.sizes().vec(),
+    rows.push_back({name,
+                    floats ? DType::kF32 : DType::kI64,
+                    t.sizes().vec(),
                     {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()}});
   }
 };
@@ -98,8 +101,8 @@ glmv::Result<void> forward(const glmv::processing::Processor& processor,
   GLMV_ASSIGN(glmv::processing::ModelInput input, processor.process(messages, options));
   input.append_text(request.value("continuation", std::vector<int32_t>{}));
   const at::Tensor ids = longs(input.input_ids);
-  const at::Tensor positions = at::stack({longs(input.position_ids[0]), longs(input.position_ids[1]),
-                                          longs(input.position_ids[2])});
+  const at::Tensor positions = at::stack(
+      {longs(input.position_ids[0]), longs(input.position_ids[1]), longs(input.position_ids[2])});
   Outputs out;
   out.add("input_ids", ids);
   out.add("position_ids", positions);

@@ -1,7 +1,7 @@
 // glmv_preprocess OUT_DIR LONGEST_EDGE REPEAT PICTURE...: for picture i writes OUT_DIR/i.rgb
 // (decoded), i.u8 (resized) and i.f32 (pixel_values) and prints one line of JSON with sizes and the
-// median times over REPEAT runs: of decoding alone, and of all from the file to the patches. Used by
-// tools/parity/processing.py.
+// median times over REPEAT runs: of decoding alone, and of all from the file to the patches. Used
+// by tools/parity/processing.py.
 
 #include <algorithm>
 #include <chrono>
@@ -56,17 +56,18 @@ glmv::Result<void> preprocess(const std::string& out, const glmv::processing::Me
   }
   size = {medium.grid.h * config.patch_size, medium.grid.w * config.patch_size};
   if (out != "-") {
-    const auto resized = glmv::media::resize_bicubic(
-        decoded.image, static_cast<int>(size.width), static_cast<int>(size.height));
+    const auto resized = glmv::media::resize_bicubic(decoded.image, static_cast<int>(size.width),
+                                                     static_cast<int>(size.height));
     GLMV_RETURN_IF_ERROR(glmv::write_file_atomic(out + ".rgb", as_bytes(decoded.image.data)));
     GLMV_RETURN_IF_ERROR(glmv::write_file_atomic(out + ".u8", as_bytes(resized.data)));
     GLMV_RETURN_IF_ERROR(glmv::write_file_atomic(out + ".f32", as_bytes(medium.patches)));
   }
-  std::printf("{\"width\": %d, \"height\": %d, \"grid\": [%d, %d, %d], \"decode_ms\": %.3f,"
-              " \"total_ms\": %.3f}\n",
-              decoded.image.width, decoded.image.height, static_cast<int>(medium.grid.t),
-              static_cast<int>(medium.grid.h), static_cast<int>(medium.grid.w), median(decode_ms),
-              median(total_ms));
+  std::printf(
+      "{\"width\": %d, \"height\": %d, \"grid\": [%d, %d, %d], \"decode_ms\": %.3f,"
+      " \"total_ms\": %.3f}\n",
+      decoded.image.width, decoded.image.height, static_cast<int>(medium.grid.t),
+      static_cast<int>(medium.grid.h), static_cast<int>(medium.grid.w), median(decode_ms),
+      median(total_ms));
   return {};
 }
 

@@ -1,7 +1,7 @@
-// glmv_vision_error MODEL_DIR DTYPE [EVAL_JSONL [LIMIT]]: what --quant-vision int8 changes, beside the
-// same model without it. With a file of `glmv synth`: relative error of the tower's rows, KL divergence
-// and agreement of the logits along the model's own greedy answers. Without: random weights of the
-// config's shapes and random patches of 448 x 448 and 1008 x 1008, rows only.
+// glmv_vision_error MODEL_DIR DTYPE [EVAL_JSONL [LIMIT]]: what --quant-vision int8 changes, beside
+// the same model without it. With a file of `glmv synth`: relative error of the tower's rows, KL
+// divergence and agreement of the logits along the model's own greedy answers. Without: random
+// weights of the config's shapes and random patches of 448 x 448 and 1008 x 1008, rows only.
 
 #include <ATen/ATen.h>
 
@@ -43,10 +43,10 @@ struct Sums {
 // Logits of the tokens [first, end) of the input, fp64.
 at::Tensor logits_of(const Vlm& model, const ModelInput& input, const at::Tensor& rows,
                      int64_t first) {
-  const at::Tensor positions = at::stack({longs(input.position_ids[0]), longs(input.position_ids[1]),
-                                          longs(input.position_ids[2])});
-  const at::Tensor hidden = model.embed(longs(input.input_ids), rows,
-                                        at::nonzero(longs(input.mm_token_types)).flatten());
+  const at::Tensor positions = at::stack(
+      {longs(input.position_ids[0]), longs(input.position_ids[1]), longs(input.position_ids[2])});
+  const at::Tensor hidden =
+      model.embed(longs(input.input_ids), rows, at::nonzero(longs(input.mm_token_types)).flatten());
   const at::Tensor out = model.forward_text({hidden, positions, {{hidden.size(0), nullptr}}});
   return model.logits(out.narrow(0, first, out.size(0) - first)).to(at::kDouble);
 }
@@ -90,21 +90,22 @@ glmv::Result<int> on_questions(const std::string& dir, const Vlm& exact, const V
   while (sums.pictures < limit && std::getline(in, line)) {
     GLMV_ASSIGN(const glmv::Json item, glmv::parse_json(line, file.string()));
     glmv::text::Message user = glmv::text::Message::user("");
-    user.content = {{.kind = glmv::text::PartKind::kImage,
-                     .source = (file.parent_path() / item.at("image").get<std::string>()).string()},
-                    {.kind = glmv::text::PartKind::kText,
-                     .text = item.at("question").get<std::string>()}};
+    user.content = {
+        {.kind = glmv::text::PartKind::kImage,
+         .source = (file.parent_path() / item.at("image").get<std::string>()).string()},
+        {.kind = glmv::text::PartKind::kText, .text = item.at("question").get<std::string>()}};
     user.content_is_string = false;
     GLMV_ASSIGN(ModelInput input, processor.process({&user, 1}, {}));
     compare(exact, rounded, std::move(input), sums);
   }
   if (sums.pictures == 0) return glmv::invalid_argument("{} has no questions", file.string());
   const double n = static_cast<double>(sums.pictures), t = static_cast<double>(sums.tokens);
-  std::printf("%d pictures: relative error of the rows %.4f (worst %.4f); %d tokens: KL %.3g (worst "
-              "%.3g), the same best token %.2f %%\n",
-              static_cast<int>(sums.pictures), sums.error / n, sums.worst_error,
-              static_cast<int>(sums.tokens), sums.kl / t, sums.worst_kl,
-              100.0 * static_cast<double>(sums.same) / t);
+  std::printf(
+      "%d pictures: relative error of the rows %.4f (worst %.4f); %d tokens: KL %.3g (worst "
+      "%.3g), the same best token %.2f %%\n",
+      static_cast<int>(sums.pictures), sums.error / n, sums.worst_error,
+      static_cast<int>(sums.tokens), sums.kl / t, sums.worst_kl,
+      100.0 * static_cast<double>(sums.same) / t);
   return 0;
 }
 

@@ -43,7 +43,8 @@ void apply_row_scales(const T* rows, int64_t num_elements, int64_t num_keys, flo
   }
 }
 
-// scores [num_keys, kHeads] of the first num_keys keys; up to a whole vector is written behind them.
+// scores [num_keys, kHeads] of the first num_keys keys; up to a whole vector is written behind
+// them.
 template <class V, int kHeads, class T>
 void score_block(const T* keys, const T* values, int64_t head_dim, int64_t num_keys, const float* q,
                  float* scores) {
@@ -191,11 +192,21 @@ void attend_paged(const PagedHead& kv, int64_t begin, int64_t end, const void* q
       }
     };
     switch (heads) {
-      case 1: run.template operator()<1>(); break;
-      case 2: run.template operator()<2>(); break;
-      case 4: run.template operator()<4>(); break;
-      case 8: run.template operator()<8>(); break;
-      default: run.template operator()<16>(); break;
+      case 1:
+        run.template operator()<1>();
+        break;
+      case 2:
+        run.template operator()<2>();
+        break;
+      case 4:
+        run.template operator()<4>();
+        break;
+      case 8:
+        run.template operator()<8>();
+        break;
+      default:
+        run.template operator()<16>();
+        break;
     }
     h += heads;
   }

@@ -1,13 +1,14 @@
 #pragma once
-// Attention of one query token over keys and values in blocks of 64 tokens, bf16 or int8, for up to 16
-// heads at once: a vector of scores belongs to one key. By the products of `P`:
+// Attention of one query token over keys and values in blocks of 64 tokens, bf16 or int8, for up to
+// 16 heads at once: a vector of scores belongs to one key. By the products of `P`:
 //   P::Scope      lives while products are computed
 //   P::Buffers    what they need beside the cache
 //   P::scores(keys, head_dim, num_keys, q, scores, ahead)   scores [64, 16] = keys q
-//   P::weigh(p, values, head_dim, num_keys, heads, out, buffers, ahead)   out [16, head_dim] += p values
-// Both get bf16 rows: those of int8 are widened, which is exact, and their scales join the scores and the
-// weights. What does not suit goes the way of attend-inl.h.
-// Everything is in an unnamed namespace: each isa/*.cc must keep its own copy.
+//   P::weigh(p, values, head_dim, num_keys, heads, out, buffers, ahead)   out [16, head_dim] += p
+//   values
+// Both get bf16 rows: those of int8 are widened, which is exact, and their scales join the scores
+// and the weights. What does not suit goes the way of attend-inl.h. Everything is in an unnamed
+// namespace: each isa/*.cc must keep its own copy.
 
 #include <immintrin.h>
 
@@ -28,8 +29,8 @@ namespace {
 constexpr int kHeadsAtOnce = 16;
 constexpr int kMinHeadsAtOnce = 4;  // fewer waste most of a vector
 
-// Asks for the keys and values of the next block a few lines at a time, all through the work on this
-// one: a core has few places for lines that are on their way, and memory is never idle so.
+// Asks for the keys and values of the next block a few lines at a time, all through the work on
+// this one: a core has few places for lines that are on their way, and memory is never idle so.
 class Ahead {
  public:
   static constexpr int64_t kLine = 64;
@@ -82,7 +83,7 @@ void attend_heads(const PagedHead& kv, int64_t begin, int64_t end, const uint16_
   using V = Avx512Lanes;
   constexpr bool kInt8 = std::is_same_v<T, int8_t>;
   constexpr int kLanes = kHeadsAtOnce;
-  struct alignas(64) Scratch {  // stays in the first-level cache, but for rows
+  struct alignas(64) Scratch {         // stays in the first-level cache, but for rows
     uint16_t q[kMaxHeadDim * kLanes];  // pairs of dimensions, [head_dim / 2, 16 heads, 2]
     float scores[kMaxBlockTokens * kLanes];
     float out[kLanes * kMaxHeadDim];

@@ -1,6 +1,6 @@
 #pragma once
-// For attend_heads-inl.h: products by vdpbf16ps, of two bf16 a lane. Weights are rounded to bf16, as the
-// reference rounds its probabilities.
+// For attend_heads-inl.h: products by vdpbf16ps, of two bf16 a lane. Weights are rounded to bf16,
+// as the reference rounds its probabilities.
 
 #include <immintrin.h>
 
@@ -23,7 +23,8 @@ struct PairAttention {
   static void scores_of(const uint16_t* keys, int64_t dim, int64_t num_keys, const uint16_t* q,
                         float* scores, Ahead& ahead) {
     constexpr int kKeys = 16;
-    constexpr int64_t kDims = 32;  // between two looks ahead: a branch among the sums would move them
+    constexpr int64_t kDims =
+        32;  // between two looks ahead: a branch among the sums would move them
     const int64_t head_dim = kDim != 0 ? kDim : dim;
     for (int64_t k = 0; k < num_keys; k += kKeys) {
       const uint16_t* first = keys + k * head_dim;
@@ -50,9 +51,12 @@ struct PairAttention {
   static void scores(const uint16_t* keys, int64_t head_dim, int64_t num_keys, const uint16_t* q,
                      float* scores, Ahead& ahead) {
     switch (head_dim) {
-      case 64: return scores_of<64>(keys, head_dim, num_keys, q, scores, ahead);
-      case 128: return scores_of<128>(keys, head_dim, num_keys, q, scores, ahead);
-      default: return scores_of<0>(keys, head_dim, num_keys, q, scores, ahead);
+      case 64:
+        return scores_of<64>(keys, head_dim, num_keys, q, scores, ahead);
+      case 128:
+        return scores_of<128>(keys, head_dim, num_keys, q, scores, ahead);
+      default:
+        return scores_of<0>(keys, head_dim, num_keys, q, scores, ahead);
     }
   }
   // sum + the products of the pairs of `x` and the one at `pair`.
@@ -67,8 +71,8 @@ struct PairAttention {
   static void weigh(const float* p, const uint16_t* values, int64_t head_dim, int64_t num_keys,
                     int heads, float* out, Buffers& buffers, Ahead&) {
     for (int64_t k = 0; k < num_keys; k += 2) {
-      const __m512i both = halves(_mm512_load_ps(p + k * kHeadsAtOnce),
-                                  _mm512_load_ps(p + (k + 1) * kHeadsAtOnce));
+      const __m512i both =
+          halves(_mm512_load_ps(p + k * kHeadsAtOnce), _mm512_load_ps(p + (k + 1) * kHeadsAtOnce));
       _mm512_store_si512(buffers.weights + k / 2 * kHeadsAtOnce, both);
     }
     for (int64_t e = 0; e < head_dim; e += 32) {

@@ -1,6 +1,6 @@
 #pragma once
-// For attend_heads-inl.h: products by AMX tiles. Scores of 16 keys by 16 heads are one tile; weights go
-// into the products as two bf16 numbers each.
+// For attend_heads-inl.h: products by AMX tiles. Scores of 16 keys by 16 heads are one tile;
+// weights go into the products as two bf16 numbers each.
 
 #include <immintrin.h>
 
@@ -12,8 +12,8 @@
 namespace glmv::kernels {
 namespace {
 
-constexpr int kTile = kHeadsAtOnce;      // rows of a tile, fp32 columns of a result
-constexpr int kTilePairs = 2 * kTile;    // bf16 in a row of a tile
+constexpr int kTile = kHeadsAtOnce;    // rows of a tile, fp32 columns of a result
+constexpr int kTilePairs = 2 * kTile;  // bf16 in a row of a tile
 
 // scores [64, 16 heads] = keys * q. Keys are rows as they lie; `q` holds pairs of dimensions:
 // [head_dim / 2, 16 heads, 2].
@@ -36,8 +36,8 @@ void score_tiles(const uint16_t* keys, int64_t head_dim, int64_t num_keys, const
   }
 }
 
-// Weights [64 keys, 16 heads] as the rows of two tiles each, [16 heads, 32 keys]: `coarse` rounded to
-// bf16, `fine` what the rounding left. Together they are as good as fp32.
+// Weights [64 keys, 16 heads] as the rows of two tiles each, [16 heads, 32 keys]: `coarse` rounded
+// to bf16, `fine` what the rounding left. Together they are as good as fp32.
 void weight_tiles(const float* p, uint16_t* coarse, uint16_t* fine) {
   for (int step = 0; step < 2; ++step) {
     __m512i rough[16], rest[16], rows[16];
@@ -58,8 +58,8 @@ void weight_tiles(const float* p, uint16_t* coarse, uint16_t* fine) {
   }
 }
 
-// Values [num_keys, head_dim] as pairs of keys, [head_dim / 16][32 pairs][16 dims, 2]; keys behind the
-// last are zeros, whatever the memory holds.
+// Values [num_keys, head_dim] as pairs of keys, [head_dim / 16][32 pairs][16 dims, 2]; keys behind
+// the last are zeros, whatever the memory holds.
 void value_tiles(const uint16_t* values, int64_t head_dim, int64_t num_keys, uint16_t* out,
                  Ahead& ahead) {
   const __m512i first = in_turn(0);

@@ -33,9 +33,9 @@ constexpr int kLineSteps = kLineInputs / 4;
 constexpr int64_t kBlocksAtOnce = 4;
 constexpr int64_t kRowsOfPass = 240;  // whole tiles of every kind
 constexpr int64_t kSumsOfBlock = kRowsOfPass * kPackRows;
-constexpr int64_t kByteInputs = 512;   // unpacked at once: 16 KiB of a block
-constexpr int64_t kWordSteps = 128;    // the same, in words of bf16 products
-constexpr int64_t kSmallGroup = 256;   // whose sums of activations fit 16 bits
+constexpr int64_t kByteInputs = 512;  // unpacked at once: 16 KiB of a block
+constexpr int64_t kWordSteps = 128;   // the same, in words of bf16 products
+constexpr int64_t kSmallGroup = 256;  // whose sums of activations fit 16 bits
 
 // A stretch of inputs of one group.
 struct Stretch {
@@ -80,7 +80,8 @@ void store_outputs(const TileOutput& out, int64_t at, typename V::Float value, i
   std::memcpy(y, words, n * sizeof *words);
 }
 
-// `results`: [blocks][kRowsOfPass][32]. `column`: the first output of the pass, of which `valid` exist.
+// `results`: [blocks][kRowsOfPass][32]. `column`: the first output of the pass, of which `valid`
+// exist.
 template <class V>
 void store_results(const BlockPass& pass, const float* results, const TileOutput& out,
                    int64_t column, int64_t valid) {
@@ -338,8 +339,8 @@ void many_rows_int8(const PackedShape& shape, const std::byte* w, int64_t begin,
   }
 }
 
-// Products of bf16 activations over operands of `Op` (panel-inl.h): in fp32 with the weights as they
-// are, or in pairs of bf16, to which the weights are rounded.
+// Products of bf16 activations over operands of `Op` (panel-inl.h): in fp32 with the weights as
+// they are, or in pairs of bf16, to which the weights are rounded.
 template <class V, class Op>
 class PanelRows {
  public:
@@ -399,8 +400,8 @@ class PanelRows {
           V::to_float(V::load_bytes(stretch.block + kPackZeroOffset + 16 * h));
       const uint8_t* steps =
           stretch.block + kPackHeaderBytes + 64 * h + stretch.in_group / kInputs * 128;
-      float* to =
-          weights + h / kHalves * kWordSteps * kPanel + at / Op::kElements * kPanel + h % kHalves * 16;
+      float* to = weights + h / kHalves * kWordSteps * kPanel + at / Op::kElements * kPanel +
+                  h % kHalves * 16;
       for (int64_t k = 0; k < stretch.size; k += kInputs, steps += 128) {
         const typename V::Int w = load_steps<V, kBits>(steps);
         const auto value = [&](int j) {

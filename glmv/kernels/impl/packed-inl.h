@@ -4,7 +4,8 @@
 //   V::load(p)         64 bytes; V::load_bytes(p) 16 uint8 widened; V::load_floats(p)
 //   V::flip(v)         every byte less 128, or back
 //   V::low(v), V::high(v)        the 4-bit halves of every byte
-//   V::dot(acc, w, x)  acc + the four products of unsigned bytes w with signed bytes x of each lane,
+//   V::dot(acc, w, x)  acc + the four products of unsigned bytes w with signed bytes x of each
+//   lane,
 //                      x >= -127; V::dot_small: the same for w < 64
 //   V::field<bits>(v, shift)     (v >> shift) & (2^bits - 1) of each lane, as fp32
 //   V::to_float, V::add, V::sub, V::mul, V::mul_int, V::mul_add, V::store(p, v, n)
@@ -43,7 +44,8 @@ inline int32_t four_bytes(const int8_t* p) {
   return v;
 }
 
-// Where value j of a lane begins, in bits: the low halves of the bytes first (4 bits), or the bytes.
+// Where value j of a lane begins, in bits: the low halves of the bytes first (4 bits), or the
+// bytes.
 constexpr int shift_of(int j) { return 8 * (j % 4) + 4 * (j / 4); }
 
 // What a block adds to kBatch rows of y: both halves of its 32 rows.
@@ -219,7 +221,8 @@ inline void quantize_row(const PackedShape& shape, const float* x, int8_t* q, fl
     const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
     int32_t sum = 0;
     for (int64_t k = 0; k < shape.group; ++k) {
-      // Adding 1.5 * 2^23 rounds to the nearest integer, ties to even, and leaves it in the low bits.
+      // Adding 1.5 * 2^23 rounds to the nearest integer, ties to even, and leaves it in the low
+      // bits.
       const float shifted = in[k] * inverse + 12582912.0f;
       int32_t bits;
       std::memcpy(&bits, &shifted, sizeof bits);

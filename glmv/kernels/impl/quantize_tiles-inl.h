@@ -67,8 +67,7 @@ void quantize_tile_row(const PackedShape& shape, const Values& x, int64_t r, int
 }
 
 void quantize_tiles(const PackedShape& shape, const void* x, bool is_bf16, int64_t num_rows,
-                    int64_t tile_begin, int64_t tile_end, int8_t* q, float* scales,
-                    int32_t* sums) {
+                    int64_t tile_begin, int64_t tile_end, int8_t* q, float* scales, int32_t* sums) {
   const int64_t padded_rows = (num_rows + 15) / 16 * 16;
   for (int64_t r = 16 * tile_begin; r < 16 * tile_end; ++r) {
     int8_t* to = q + r / 16 * 16 * shape.in + r % 16 * 64;

@@ -274,6 +274,6 @@ void attend(const AttendedQueries& queries) {
 
 }  // namespace
 
-const FlashAttention kAmxAttention = {pack_keys, pack_values, attend, kBlocks * kRows, 2};
+const FlashAttention kAmxAttention = {pack_keys, pack_values, attend, kBlocks* kRows, 2};
 
 }  // namespace glmv::kernels

@@ -44,8 +44,8 @@ void add_scaled(const std::byte* block, int num_rows, float* sums, const Value& 
 
 // The zero points of a half of a block.
 __m512i zero_points(const std::byte* block, int half) {
-  return _mm512_cvtepu8_epi32(_mm_loadu_si128(
-      reinterpret_cast<const __m128i*>(block + kPackZeroOffset + 16 * half)));
+  return _mm512_cvtepu8_epi32(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + kPackZeroOffset + 16 * half)));
 }
 
 // Inputs of one group that become operands at once.
@@ -62,7 +62,9 @@ struct Piece {
 class Pieces {
  public:
   Pieces(const PackedShape& shape, const std::byte* w, int64_t begin)
-      : inputs_(shape.padded_group()), groups_(shape.num_groups()), block_bytes_(shape.block_bytes()),
+      : inputs_(shape.padded_group()),
+        groups_(shape.num_groups()),
+        block_bytes_(shape.block_bytes()),
         block_(w + begin * shape.row_block_bytes()) {}
 
   Piece next() {
@@ -208,13 +210,13 @@ struct Int8Kernel {
       const __m512i all = _mm512_load_si512(products + r * kPackRows + 16 * half);
       if constexpr (kBits == 4) {
         // Below 2^24 (kMaxFewRowsGroup): floats are exact.
-        const __m512 centred = _mm512_fnmadd_ps(
-            float_zeros[half], _mm512_set1_ps(static_cast<float>(row_sums[r])),
-            _mm512_cvtepi32_ps(all));
+        const __m512 centred =
+            _mm512_fnmadd_ps(float_zeros[half], _mm512_set1_ps(static_cast<float>(row_sums[r])),
+                             _mm512_cvtepi32_ps(all));
         return _mm512_mul_ps(centred, _mm512_set1_ps(scales[r]));
       } else {
-        const __m512i centred = _mm512_sub_epi32(
-            all, _mm512_mullo_epi32(zeros[half], _mm512_set1_epi32(row_sums[r])));
+        const __m512i centred =
+            _mm512_sub_epi32(all, _mm512_mullo_epi32(zeros[half], _mm512_set1_epi32(row_sums[r])));
         return _mm512_mul_ps(_mm512_cvtepi32_ps(centred), _mm512_set1_ps(scales[r]));
       }
     });
@@ -242,9 +244,9 @@ alignas(64) constexpr uint16_t kNibbles[32] = {
 // The first or last two bytes of every lane as words, whose upper halves are noise.
 __m512i bytes_to_words(__m512i w, bool last) {
   const int bytes = last ? 0x03030202 : 0x01010000;
-  return _mm512_shuffle_epi8(w, _mm512_add_epi8(_mm512_set1_epi32(bytes),
-                                                _mm512_set4_epi32(0x0c0c0c0c, 0x08080808,
-                                                                  0x04040404, 0)));
+  return _mm512_shuffle_epi8(
+      w, _mm512_add_epi8(_mm512_set1_epi32(bytes),
+                         _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0)));
 }
 
 // Four lines of a tile, each of two inputs of 16 outputs, from a step of 8 nibbles, exactly.

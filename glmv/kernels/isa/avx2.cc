@@ -32,7 +32,8 @@ struct Avx2 {
   // bf16 is the upper half of fp32: even elements are shifted up, odd ones masked in place.
   static __m256 even(Word v) { return _mm256_castsi256_ps(_mm256_slli_epi32(v, 16)); }
   static __m256 odd(Word v) {
-    return _mm256_castsi256_ps(_mm256_and_si256(v, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+    return _mm256_castsi256_ps(
+        _mm256_and_si256(v, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
   }
   static Acc mul_add(Acc acc, Word w, Word x) {
     return {_mm256_fmadd_ps(even(w), even(x), acc.even), _mm256_fmadd_ps(odd(w), odd(x), acc.odd)};
@@ -45,7 +46,6 @@ struct Avx2 {
     return _mm_cvtss_f32(s);
   }
 };
-
 
 // 16 rows in two registers.
 struct Avx2x16 {
@@ -75,9 +75,7 @@ struct Avx2x16 {
     const __m256i mask = _mm256_set1_epi8(15);
     return {_mm256_and_si256(w.a, mask), _mm256_and_si256(w.b, mask)};
   }
-  static Int high(Int w) {
-    return low({_mm256_srli_epi16(w.a, 4), _mm256_srli_epi16(w.b, 4)});
-  }
+  static Int high(Int w) { return low({_mm256_srli_epi16(w.a, 4), _mm256_srli_epi16(w.b, 4)}); }
   static __m256i dot(__m256i acc, __m256i w, __m256i x) {
     // vpmaddubsw adds two products in 16 bits and saturates: 255 * 127 * 2 does not fit, so the top
     // bit goes apart: w * x = (w & 127) * x + (w >> 7) * 128 * x.
@@ -131,9 +129,7 @@ struct Avx2x16 {
     const __m256i sign = _mm256_set1_epi8(-128);
     return {_mm256_xor_si256(w.a, sign), _mm256_xor_si256(w.b, sign)};
   }
-  static Float load_floats(const float* p) {
-    return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
-  }
+  static Float load_floats(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
   static void store_words(uint16_t* p, Int w) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), w.a);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 16), w.b);
@@ -193,13 +189,19 @@ const TileProducts kProducts = {nullptr, many_rows_int8<Avx2x16, Dots256>,
 
 }  // namespace
 
-const KernelTable kAvx2Kernels = {
-    "avx2", gemv_bf16<Avx2>,
-    packed_product<Avx2x16, Int8Rows>, packed_product<Avx2x16, FloatRows>,
-    block_to_pairs<Avx2x16>,
-    quantize_row, fp8_product<Avx2x16>, fp8_to_bf16<Avx2x16>,
-    attend_paged<Avx2Lanes, uint16_t>, attend_paged<Avx2Lanes, float>,
-    attend_paged<Avx2Lanes, uint16_t, int8_t>,
-    &kProducts, &kFlash<Operands, uint16_t>, &kFlash<Operands, float>};
+const KernelTable kAvx2Kernels = {"avx2",
+                                  gemv_bf16<Avx2>,
+                                  packed_product<Avx2x16, Int8Rows>,
+                                  packed_product<Avx2x16, FloatRows>,
+                                  block_to_pairs<Avx2x16>,
+                                  quantize_row,
+                                  fp8_product<Avx2x16>,
+                                  fp8_to_bf16<Avx2x16>,
+                                  attend_paged<Avx2Lanes, uint16_t>,
+                                  attend_paged<Avx2Lanes, float>,
+                                  attend_paged<Avx2Lanes, uint16_t, int8_t>,
+                                  &kProducts,
+                                  &kFlash<Operands, uint16_t>,
+                                  &kFlash<Operands, float>};
 
 }  // namespace glmv::kernels

@@ -28,14 +28,14 @@ struct Avx512 {
   static Acc zero() { return {_mm512_setzero_ps(), _mm512_setzero_ps()}; }
   static __m512 even(Word v) { return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)); }
   static __m512 odd(Word v) {
-    return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
   }
   static Acc mul_add(Acc acc, Word w, Word x) {
     return {_mm512_fmadd_ps(even(w), even(x), acc.even), _mm512_fmadd_ps(odd(w), odd(x), acc.odd)};
   }
   static float sum(Acc acc) { return _mm512_reduce_add_ps(_mm512_add_ps(acc.even, acc.odd)); }
 };
-
 
 // 24 sums of 16 lanes in registers, two vectors of columns, one of a row.
 using Operands = FloatOperands<Avx512Lanes, 12, 2>;
@@ -84,13 +84,19 @@ const TileProducts kProducts = {quantize_tiles, many_rows_int8<Avx512Dot, Dots51
 
 }  // namespace
 
-const KernelTable kAvx512Kernels = {
-    "avx512", gemv_bf16<Avx512>,
-    packed_product<Avx512Dot, Int8Rows>, packed_product<Avx512Dot, FloatRows>,
-    block_to_pairs<Avx512Dot>,
-    quantize_row, fp8_product<Avx512Dot>, fp8_to_bf16<Avx512Dot>,
-    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>,
-    attend_paged<Avx512Lanes, uint16_t, int8_t>,
-    &kProducts, &kFlash<Operands, uint16_t>, &kFlash<Operands, float>};
+const KernelTable kAvx512Kernels = {"avx512",
+                                    gemv_bf16<Avx512>,
+                                    packed_product<Avx512Dot, Int8Rows>,
+                                    packed_product<Avx512Dot, FloatRows>,
+                                    block_to_pairs<Avx512Dot>,
+                                    quantize_row,
+                                    fp8_product<Avx512Dot>,
+                                    fp8_to_bf16<Avx512Dot>,
+                                    attend_paged<Avx512Lanes, uint16_t>,
+                                    attend_paged<Avx512Lanes, float>,
+                                    attend_paged<Avx512Lanes, uint16_t, int8_t>,
+                                    &kProducts,
+                                    &kFlash<Operands, uint16_t>,
+                                    &kFlash<Operands, float>};
 
 }  // namespace glmv::kernels

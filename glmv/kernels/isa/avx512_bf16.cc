@@ -96,12 +96,17 @@ const AttendPaged kPairAttend = attend_by<PairAttention, uint16_t>;
 const AttendPaged kPairAttendInt8 = attend_by<PairAttention, int8_t>;
 const FewRowProducts kPairFewRows = {nullptr, few_pairs_bf16<VnniDot>, 1};
 
-const KernelTable kAvx512Bf16Kernels = {
-    "avx512_bf16", gemv_bf16<Avx512Bf16>,
-    packed_product<VnniDot, Int8Rows>, packed_product<VnniDot, FloatRows>,
-    block_to_pairs<VnniDot>,
-    quantize_row, fp8_product<VnniDot>, fp8_to_bf16<VnniDot>,
-    attend_paged<Avx512Lanes, uint16_t>, attend_paged<Avx512Lanes, float>,
-    attend_paged<Avx512Lanes, uint16_t, int8_t>, &kProducts};
+const KernelTable kAvx512Bf16Kernels = {"avx512_bf16",
+                                        gemv_bf16<Avx512Bf16>,
+                                        packed_product<VnniDot, Int8Rows>,
+                                        packed_product<VnniDot, FloatRows>,
+                                        block_to_pairs<VnniDot>,
+                                        quantize_row,
+                                        fp8_product<VnniDot>,
+                                        fp8_to_bf16<VnniDot>,
+                                        attend_paged<Avx512Lanes, uint16_t>,
+                                        attend_paged<Avx512Lanes, float>,
+                                        attend_paged<Avx512Lanes, uint16_t, int8_t>,
+                                        &kProducts};
 
 }  // namespace glmv::kernels

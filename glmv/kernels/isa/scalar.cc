@@ -25,7 +25,6 @@ struct Scalar {
   static float sum(Acc acc) { return acc; }
 };
 
-
 // 16 rows in plain arrays.
 struct Scalar16 {
   struct Int {
@@ -79,9 +78,8 @@ struct Scalar16 {
   static Int dot_small(Int acc, Int w, Int x) { return dot(acc, w, x); }
   template <int kBits>
   static Float field(Int w, int shift) {
-    return each<Float>([&](int i) {
-      return static_cast<float>(w.v[i] >> shift & ((1 << kBits) - 1));
-    });
+    return each<Float>(
+        [&](int i) { return static_cast<float>(w.v[i] >> shift & ((1 << kBits) - 1)); });
   }
   static Float to_float(Int a) {
     return each<Float>([&a](int i) { return static_cast<float>(a.v[i]); });
@@ -110,9 +108,8 @@ struct Scalar16 {
       const auto bits = std::bit_cast<uint32_t>(value);
       return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
     };
-    return each<Int>([&](int i) {
-      return static_cast<int32_t>(half(a.v[i]) | half(b.v[i]) << 16);
-    });
+    return each<Int>(
+        [&](int i) { return static_cast<int32_t>(half(a.v[i]) | half(b.v[i]) << 16); });
   }
   static Int flip(Int w) {
     return each<Int>([&](int i) { return w.v[i] ^ static_cast<int32_t>(0x80808080); });
@@ -187,12 +184,16 @@ struct ScalarLanes {
 
 }  // namespace
 
-const KernelTable kScalarKernels = {
-    "scalar", gemv_bf16<Scalar>,
-    packed_product<Scalar16, Int8Rows>, packed_product<Scalar16, FloatRows>,
-    block_to_pairs<Scalar16>,
-    quantize_row, fp8_product<Scalar16>, fp8_to_bf16<Scalar16>,
-    attend_paged<ScalarLanes, uint16_t>, attend_paged<ScalarLanes, float>,
-    attend_paged<ScalarLanes, uint16_t, int8_t>};
+const KernelTable kScalarKernels = {"scalar",
+                                    gemv_bf16<Scalar>,
+                                    packed_product<Scalar16, Int8Rows>,
+                                    packed_product<Scalar16, FloatRows>,
+                                    block_to_pairs<Scalar16>,
+                                    quantize_row,
+                                    fp8_product<Scalar16>,
+                                    fp8_to_bf16<Scalar16>,
+                                    attend_paged<ScalarLanes, uint16_t>,
+                                    attend_paged<ScalarLanes, float>,
+                                    attend_paged<ScalarLanes, uint16_t, int8_t>};
 
 }  // namespace glmv::kernels

@@ -14,7 +14,8 @@
 //  2. A block is used exactly while it has references.
 //  3. A key names at most one block and a block has at most one key; free blocks have none, cached
 //     ones have one.
-//  4. The cached blocks are in the order of their last use; allocate() takes free blocks first, then
+//  4. The cached blocks are in the order of their last use; allocate() takes free blocks first,
+//  then
 //     the cached one whose last use is longest ago.
 //  5. num_free + num_cached + num_used is the capacity.
 

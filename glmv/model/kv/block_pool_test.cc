@@ -77,7 +77,8 @@ TEST(BlockPool, RandomOperationsKeepTheInvariants) {
       ++now;
       const uint64_t name = random.below(15);
       switch (random.below(6)) {
-        case 0: case 1: {
+        case 0:
+        case 1: {
           std::vector<BlockId> cached;
           for (const auto& [key, block] : known) {
             if (!references.contains(block)) cached.push_back(block);

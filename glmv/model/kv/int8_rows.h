@@ -11,8 +11,9 @@ namespace glmv::model {
 // finite makes the scale NaN, so that no error of the model is hidden.
 void quantize_kv_row(const at::Tensor& x, int64_t first, int64_t n, int8_t* row, float* scale);
 
-// stored [..., rows * (n + 4)] int8, `rows` rows of n with their scales behind them -> [..., rows, n]
-// of `dtype`.
-at::Tensor dequantize_kv_rows(const at::Tensor& stored, int64_t rows, int64_t n, at::ScalarType dtype);
+// stored [..., rows * (n + 4)] int8, `rows` rows of n with their scales behind them -> [..., rows,
+// n] of `dtype`.
+at::Tensor dequantize_kv_rows(const at::Tensor& stored, int64_t rows, int64_t n,
+                              at::ScalarType dtype);
 
 }  // namespace glmv::model

@@ -23,8 +23,8 @@ namespace glmv::model {
 inline constexpr int64_t kBlockTokens = 64;
 
 // The memory. It grows with use, some blocks at a time, up to a limit; what was taken stays.
-// Every block lies in one piece: [layers, 2 (keys, values), G, kBlockTokens, E]. In int8 (CPU) the scales of
-// the rows lie behind them: [layers, 2, G, kBlockTokens * (E + 4)] bytes (int8_rows.h).
+// Every block lies in one piece: [layers, 2 (keys, values), G, kBlockTokens, E]. In int8 (CPU) the
+// scales of the rows lie behind them: [layers, 2, G, kBlockTokens * (E + 4)] bytes (int8_rows.h).
 class KvPool {
  public:
   // For a model of `dtype`; `max_tokens` is rounded up to whole blocks.
@@ -65,8 +65,8 @@ class KvPool {
   void copy_in(BlockId block, std::span<const std::byte> bytes);
   // [layers, 2, G, head_elements()].
   at::Tensor tensor(BlockId block) const;
-  // Keys or values of a layer, [blocks, G, kBlockTokens, E]: a view where the blocks follow each other
-  // and are not int8.
+  // Keys or values of a layer, [blocks, G, kBlockTokens, E]: a view where the blocks follow each
+  // other and are not int8.
   at::Tensor rows(std::span<const BlockId> blocks, int64_t layer, int64_t which) const;
 
  private:
@@ -119,8 +119,8 @@ class KvCache {
   // An empty cache takes the blocks of the longest known prefix; keys[i] names the first i + 1
   // blocks. Returns its tokens.
   int64_t adopt(std::span<const BlockKey> keys);
-  // Takes one full block more, named `key`, filled by `fill` (its number is given); behind full blocks
-  // only. False, and nothing changed, when the pool is full or `fill` says so.
+  // Takes one full block more, named `key`, filled by `fill` (its number is given); behind full
+  // blocks only. False, and nothing changed, when the pool is full or `fill` says so.
   bool append_filled(const BlockKey& key, const std::function<bool(BlockId)>& fill);
   // Names the full blocks; keys as above, at most length() / kBlockTokens of them.
   void publish(std::span<const BlockKey> keys);

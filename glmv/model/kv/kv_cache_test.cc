@@ -124,7 +124,8 @@ TEST(KvCache, APublishedBlockIsNotOverwritten) {
 }
 
 TEST(KvCache, Int8RowsAreRoundedToTheirOwnScaleAndShared) {
-  const auto pool = std::make_shared<KvPool>(small_config(), at::kFloat, at::kCPU, 9 * kBlockTokens, true);
+  const auto pool =
+      std::make_shared<KvPool>(small_config(), at::kFloat, at::kCPU, 9 * kBlockTokens, true);
   at::manual_seed(1);
   // Rows of very different size, one of zeros.
   const at::Tensor size = at::pow(10, at::randn({2, 2, 100, 2, 1}));
@@ -209,7 +210,8 @@ TEST(KvCache, RandomOperationsKeepWhatWasWritten) {
           entries.push_back(std::move(entry));
           break;
         }
-        case 1: case 2: {
+        case 1:
+        case 2: {
           Entry& entry = pick();
           const int64_t n = random.between(1, 90);
           if (!entry.cache.reserve(n)) {

@@ -45,8 +45,9 @@ bool KvPool::grow() {
   const int64_t num = std::min(slab_blocks_, max_blocks_ - blocks_.capacity());
   if (num <= 0) return false;
   try {
-    slabs_.push_back(at::empty({num, num_layers_, 2, kv_heads_, head_elements()},
-                               at::TensorOptions().dtype(int8_ ? at::kChar : dtype_).device(device_)));
+    slabs_.push_back(
+        at::empty({num, num_layers_, 2, kv_heads_, head_elements()},
+                  at::TensorOptions().dtype(int8_ ? at::kChar : dtype_).device(device_)));
   } catch (const c10::Error&) {  // no memory
     max_blocks_ = blocks_.capacity();
     return false;

@@ -30,12 +30,10 @@ Way way_of(const SequenceSlice& slice, const at::Tensor& q) {
 at::Tensor attend_gathered(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const SequenceSlice& slice, int64_t layer, double scale) {
   // What is rounded to int8 is so for all that see it, whatever the chunks.
-  if (slice.cache == nullptr ||
-      (slice.cache->length() == 0 && !slice.cache->pool().is_int8())) {
+  if (slice.cache == nullptr || (slice.cache->length() == 0 && !slice.cache->pool().is_int8())) {
     return tensor::attention_cached(q, k.transpose(0, 1), v.transpose(0, 1), scale);
   }
-  const auto [keys, values] =
-      slice.cache->gather(layer, slice.cache->length() + slice.num_tokens);
+  const auto [keys, values] = slice.cache->gather(layer, slice.cache->length() + slice.num_tokens);
   return tensor::attention_cached(q, keys, values, scale);
 }
 
@@ -103,8 +101,8 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
     if (outputs.count == 0) continue;
     switch (way) {
       case Way::kRun:
-        parts.push_back(
-            tensor::attention_runs(outputs.of(q), tokens.of(k), tokens.of(v), lengths, true, scale));
+        parts.push_back(tensor::attention_runs(outputs.of(q), tokens.of(k), tokens.of(v), lengths,
+                                               true, scale));
         break;
       case Way::kPaged:
         parts.push_back(attend_paged(outputs.of(q), slices, layer, scale));

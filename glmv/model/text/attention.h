@@ -1,6 +1,6 @@
 #pragma once
-// Attention of a batch: every slice over its own tokens and, where it has a cache, over those of the
-// cache.
+// Attention of a batch: every slice over its own tokens and, where it has a cache, over those of
+// the cache.
 
 #include <ATen/core/Tensor.h>
 
@@ -8,8 +8,8 @@
 
 namespace glmv::model {
 
-// k and v [N, G, E] of all tokens, q [K, H, E] of every slice's outputs -> [K, H, E]. Writes k and v
-// into the caches behind their length, where reserve() made room.
+// k and v [N, G, E] of all tokens, q [K, H, E] of every slice's outputs -> [K, H, E]. Writes k and
+// v into the caches behind their length, where reserve() made room.
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                   const std::vector<SequenceSlice>& sequences, int64_t layer, double scale);
 

@@ -136,15 +136,15 @@ Result<DecoderLayer> load_layer(tensor::WeightSource& source, const checkpoint::
   const std::string attn = layer.name + ".self_attn.";
   GLMV_ASSIGN(layer.input_layernorm, source.take(layer.name + ".input_layernorm.weight", {d}));
   const bool bias = config.attention_bias;
-  GLMV_ASSIGN(layer.self_attn.q_proj,
-              quant::load_linear(source, {.name = attn + "q_proj", .in = d, .out = q_width,
-                                          .bias = bias}));
+  GLMV_ASSIGN(
+      layer.self_attn.q_proj,
+      quant::load_linear(source, {.name = attn + "q_proj", .in = d, .out = q_width, .bias = bias}));
   GLMV_ASSIGN(layer.self_attn.k_proj,
-              quant::load_linear(source, {.name = attn + "k_proj", .in = d, .out = kv_width,
-                                          .bias = bias}));
+              quant::load_linear(
+                  source, {.name = attn + "k_proj", .in = d, .out = kv_width, .bias = bias}));
   GLMV_ASSIGN(layer.self_attn.v_proj,
-              quant::load_linear(source, {.name = attn + "v_proj", .in = d, .out = kv_width,
-                                          .bias = bias}));
+              quant::load_linear(
+                  source, {.name = attn + "v_proj", .in = d, .out = kv_width, .bias = bias}));
   GLMV_ASSIGN(layer.self_attn.o_proj,
               quant::load_linear(source, {.name = attn + "o_proj", .in = q_width, .out = d}));
   GLMV_ASSIGN(layer.post_attention_layernorm,
@@ -169,8 +169,8 @@ Result<Decoder> load_decoder(tensor::WeightSource& source, const checkpoint::Tex
   Decoder decoder;
   decoder.config = config;
   const int64_t d = config.hidden_size;
-  GLMV_ASSIGN(decoder.embed_tokens, source.take(fmt::format("{}embed_tokens.weight", kPrefix),
-                                                {config.vocab_size, d}));
+  GLMV_ASSIGN(decoder.embed_tokens,
+              source.take(fmt::format("{}embed_tokens.weight", kPrefix), {config.vocab_size, d}));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     GLMV_ASSIGN(DecoderLayer layer, load_layer(source, config, i));
     decoder.layers.push_back(std::move(layer));

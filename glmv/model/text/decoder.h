@@ -26,7 +26,7 @@ struct DecoderLayer {
   at::Tensor post_self_attn_layernorm;  // sandwich norms only
   at::Tensor post_attention_layernorm;  // the norm before the MLP
   std::variant<Mlp, Moe> mlp;
-  at::Tensor post_mlp_layernorm;        // sandwich norms only
+  at::Tensor post_mlp_layernorm;  // sandwich norms only
 
   void collect(std::vector<NamedParameter>& out) const;
 };

@@ -88,8 +88,7 @@ at::Tensor expert_by_expert(const std::vector<Mlp>& experts, const at::Tensor& x
   const at::Tensor flat_weights = routing.weights.reshape({-1});
   for (size_t e = 0; e < experts.size(); ++e) {
     if (slots[e].empty()) continue;
-    const at::Tensor slot =
-        at::tensor(at::ArrayRef<int64_t>(slots[e]), at::kLong).to(x.device());
+    const at::Tensor slot = at::tensor(at::ArrayRef<int64_t>(slots[e]), at::kLong).to(x.device());
     const at::Tensor rows = slot.floor_divide(top_k);
     const at::Tensor y = experts[e](x.index_select(0, rows)).to(at::kFloat);
     const at::Tensor weight = flat_weights.index_select(0, slot).unsqueeze(1);
@@ -126,21 +125,29 @@ Result<Mlp> load_mlp(tensor::WeightSource& source, const std::string& name, int6
   const std::string gate_up = name + ".gate_up_proj";
   if (fused) {
     GLMV_ASSIGN(mlp.gate_up_proj,
-                quant::load_linear(source, {.name = gate_up, .in = hidden, .out = 2 * intermediate,
-                                            .bias = bias, .pieces = {gate, up},
+                quant::load_linear(source, {.name = gate_up,
+                                            .in = hidden,
+                                            .out = 2 * intermediate,
+                                            .bias = bias,
+                                            .pieces = {gate, up},
                                             .piece_rows = {intermediate, intermediate}}));
   } else {
-    GLMV_ASSIGN(mlp.gate_proj,
-                quant::load_linear(source, {.name = gate, .in = hidden, .out = intermediate,
-                                            .bias = bias, .sliced_from = gate_up}));
-    GLMV_ASSIGN(mlp.up_proj, quant::load_linear(
-                                 source, {.name = up, .in = hidden, .out = intermediate,
-                                          .bias = bias, .sliced_from = gate_up,
-                                          .slice_begin = intermediate}));
+    GLMV_ASSIGN(mlp.gate_proj, quant::load_linear(source, {.name = gate,
+                                                           .in = hidden,
+                                                           .out = intermediate,
+                                                           .bias = bias,
+                                                           .sliced_from = gate_up}));
+    GLMV_ASSIGN(mlp.up_proj, quant::load_linear(source, {.name = up,
+                                                         .in = hidden,
+                                                         .out = intermediate,
+                                                         .bias = bias,
+                                                         .sliced_from = gate_up,
+                                                         .slice_begin = intermediate}));
   }
-  GLMV_ASSIGN(mlp.down_proj,
-              quant::load_linear(source, {.name = name + ".down_proj", .in = intermediate,
-                                          .out = hidden, .bias = bias}));
+  GLMV_ASSIGN(
+      mlp.down_proj,
+      quant::load_linear(
+          source, {.name = name + ".down_proj", .in = intermediate, .out = hidden, .bias = bias}));
   return mlp;
 }
 
@@ -153,8 +160,7 @@ Result<Moe> load_moe(tensor::WeightSource& source, const std::string& name,
   const int64_t width = moe.config.moe_intermediate_size;
   const int64_t num = moe.config.num_experts;
   GLMV_ASSIGN(moe.gate, source.take(name + ".gate.weight", {num, d}));
-  GLMV_ASSIGN(moe.correction_bias,
-              source.take_fp32(name + ".gate.e_score_correction_bias", {num}));
+  GLMV_ASSIGN(moe.correction_bias, source.take_fp32(name + ".gate.e_score_correction_bias", {num}));
   const std::string stacked_gate_up = name + ".experts.gate_up_proj";
   const std::string stacked_down = name + ".experts.down_proj";
   const int64_t before = source.num_bytes();
@@ -177,9 +183,8 @@ Result<Moe> load_moe(tensor::WeightSource& source, const std::string& name,
     moe.experts.push_back(std::move(expert));
   }
   moe.expert_bytes = source.num_bytes() - before;
-  GLMV_ASSIGN(moe.shared_experts,
-              load_mlp(source, name + ".shared_experts", d,
-                       width * moe.config.num_shared_experts, false));
+  GLMV_ASSIGN(moe.shared_experts, load_mlp(source, name + ".shared_experts", d,
+                                           width * moe.config.num_shared_experts, false));
   return moe;
 }
 

@@ -64,7 +64,7 @@ RopeTable vision_rope(int64_t head_dim, const at::Tensor& coordinates_P2) {
   const at::Tensor frequencies =
       at::reciprocal(at::pow(10000.0, exponents)).to(coordinates_P2.device());  // [head_dim / 4]
   const at::Tensor angles =
-      (coordinates_P2.to(at::kFloat).unsqueeze(-1) * frequencies).flatten(1);   // [P, head_dim / 2]
+      (coordinates_P2.to(at::kFloat).unsqueeze(-1) * frequencies).flatten(1);  // [P, head_dim / 2]
   return {angles.cos(), angles.sin()};
 }
 

@@ -134,10 +134,9 @@ Result<VisionTower> load_vision(tensor::WeightSource& source,
   const int64_t o = config.out_hidden_size;
   const int64_t merge = config.spatial_merge_size;
   const bool bias = config.attention_bias;
-  GLMV_ASSIGN(tower.patch_weight,
-              source.take(p + "patch_embed.proj.weight",
-                          {h, config.in_channels, config.temporal_patch_size, config.patch_size,
-                           config.patch_size}));
+  GLMV_ASSIGN(tower.patch_weight, source.take(p + "patch_embed.proj.weight",
+                                              {h, config.in_channels, config.temporal_patch_size,
+                                               config.patch_size, config.patch_size}));
   GLMV_ASSIGN(tower.patch_bias, source.take(p + "patch_embed.proj.bias", {h}));
   if (config.absolute_position) {
     const int64_t side = config.image_size / config.patch_size;
@@ -152,12 +151,14 @@ Result<VisionTower> load_vision(tensor::WeightSource& source,
     GLMV_ASSIGN(block.norm1, source.take(block.name + ".norm1.weight", {h}));
     GLMV_ASSIGN(block.norm2, source.take(block.name + ".norm2.weight", {h}));
     GLMV_ASSIGN(block.qkv,
-                quant::load_linear(source, {.name = attn + "qkv", .in = h, .out = 3 * h,
+                quant::load_linear(source, {.name = attn + "qkv",
+                                            .in = h,
+                                            .out = 3 * h,
                                             .bias = bias,
                                             .pieces = {attn + "q", attn + "k", attn + "v"},
                                             .piece_rows = {h, h, h}}));
-    GLMV_ASSIGN(block.proj, quant::load_linear(source, {.name = attn + "proj", .in = h, .out = h,
-                                                        .bias = bias}));
+    GLMV_ASSIGN(block.proj, quant::load_linear(
+                                source, {.name = attn + "proj", .in = h, .out = h, .bias = bias}));
     if (config.qk_norm) {
       GLMV_ASSIGN(block.q_norm, source.take(attn + "q_norm.weight", {config.head_dim}));
       GLMV_ASSIGN(block.k_norm, source.take(attn + "k_norm.weight", {config.head_dim}));
@@ -174,8 +175,7 @@ Result<VisionTower> load_vision(tensor::WeightSource& source,
   }
   GLMV_ASSIGN(tower.merger_proj,
               quant::load_linear(source, {.name = p + "merger.proj", .in = o, .out = o}));
-  GLMV_ASSIGN(tower.merger_norm_weight,
-              source.take(p + "merger.post_projection_norm.weight", {o}));
+  GLMV_ASSIGN(tower.merger_norm_weight, source.take(p + "merger.post_projection_norm.weight", {o}));
   GLMV_ASSIGN(tower.merger_norm_bias, source.take(p + "merger.post_projection_norm.bias", {o}));
   GLMV_ASSIGN(tower.merger_mlp,
               load_mlp(source, p + "merger", o, config.merger_intermediate_size, false));

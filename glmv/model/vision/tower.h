@@ -27,9 +27,9 @@ using VisionProbe = std::function<void(const std::string& stage, const at::Tenso
 
 struct VisionTower {
   checkpoint::VisionConfig config;
-  at::Tensor patch_weight, patch_bias;    // [h, C, T, p, p], [h]
-  at::Tensor post_conv_layernorm;         // absolute positions only
-  at::Tensor position_embedding;          // [n * n, h]
+  at::Tensor patch_weight, patch_bias;  // [h, C, T, p, p], [h]
+  at::Tensor post_conv_layernorm;       // absolute positions only
+  at::Tensor position_embedding;        // [n * n, h]
   std::vector<VisionBlock> blocks;
   at::Tensor post_layernorm;
   at::Tensor downsample_weight, downsample_bias;  // [o, h, m, m], [o]

@@ -15,8 +15,10 @@ namespace {
 // The older form of log-probabilities; `offset`: of the first token in the text, in characters.
 Json legacy_logprobs(const std::vector<api::LogprobEntry>& entries, int64_t& offset) {
   if (entries.empty()) return nullptr;
-  Json json = {{"text_offset", Json::array()}, {"tokens", Json::array()},
-               {"token_logprobs", Json::array()}, {"top_logprobs", Json::array()}};
+  Json json = {{"text_offset", Json::array()},
+               {"tokens", Json::array()},
+               {"token_logprobs", Json::array()},
+               {"top_logprobs", Json::array()}};
   for (const api::LogprobEntry& entry : entries) {
     const std::string token = repair_utf8(entry.token);
     json["text_offset"].push_back(offset);
@@ -53,7 +55,8 @@ class CompletionWriter final : public ReplyWriter {
 
   void begin(EventStream& out) override {
     if (!completion_.echo) return;
-    for (size_t i = 0; i < num_choices(); ++i) out.send(chunk(choice(i, echoed(i), nullptr, nullptr)));
+    for (size_t i = 0; i < num_choices(); ++i)
+      out.send(chunk(choice(i, echoed(i), nullptr, nullptr)));
   }
 
   bool piece(EventStream& out, int index, const api::ChatChunk& piece) override {
@@ -83,7 +86,9 @@ class CompletionWriter final : public ReplyWriter {
   }
 
  private:
-  size_t num_choices() const { return completion_.prompts.size() * static_cast<size_t>(completion_.n); }
+  size_t num_choices() const {
+    return completion_.prompts.size() * static_cast<size_t>(completion_.n);
+  }
 
   std::string echoed(size_t index) const {
     if (!completion_.echo) return {};
@@ -92,7 +97,9 @@ class CompletionWriter final : public ReplyWriter {
   }
 
   static Json choice(size_t index, const std::string& text, Json finish, Json logprobs) {
-    return {{"index", index}, {"text", repair_utf8(text)}, {"logprobs", std::move(logprobs)},
+    return {{"index", index},
+            {"text", repair_utf8(text)},
+            {"logprobs", std::move(logprobs)},
             {"finish_reason", std::move(finish)}};
   }
 
@@ -132,8 +139,9 @@ void completions(const Call& call) {
     request.raw_prompt = prompt;
     work.requests.push_back(std::move(request));
   }
-  CompletionWriter writer(call, *completion, {"cmpl-" + call.request_id, std::time(nullptr), *model,
-                                              call.server.model().fingerprint});
+  CompletionWriter writer(
+      call, *completion,
+      {"cmpl-" + call.request_id, std::time(nullptr), *model, call.server.model().fingerprint});
   answer(call, std::move(work), writer);
 }
 

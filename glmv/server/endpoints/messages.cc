@@ -78,10 +78,11 @@ class MessagesWriter final : public ReplyWriter, private BlockListener {
 
   void end(EventStream&, const std::vector<api::ChatReply>& replies) override {
     blocks_.end(*this);
-    send({{"type", "message_delta"},
-          {"delta", {{"stop_reason", stop_reason(replies[0])},
-                     {"stop_sequence", stop_sequence(replies[0])}}},
-          {"usage", usage_of(replies[0].usage)}});
+    send(
+        {{"type", "message_delta"},
+         {"delta",
+          {{"stop_reason", stop_reason(replies[0])}, {"stop_sequence", stop_sequence(replies[0])}}},
+         {"usage", usage_of(replies[0].usage)}});
     send({{"type", "message_stop"}});
   }
 
@@ -89,7 +90,9 @@ class MessagesWriter final : public ReplyWriter, private BlockListener {
 
  private:
   void opened(const ReplyBlock& block) override {
-    send({{"type", "content_block_start"}, {"index", block.index}, {"content_block", block_json(block)}});
+    send({{"type", "content_block_start"},
+          {"index", block.index},
+          {"content_block", block_json(block)}});
   }
 
   void grown(const ReplyBlock& block, const std::string& piece) override {
@@ -131,13 +134,14 @@ class MessagesWriter final : public ReplyWriter, private BlockListener {
 }  // namespace
 
 Json anthropic_error(const ApiError& error) {
-  const char* type = error.status == 413 ? "request_too_large"
+  const char* type = error.status == 413   ? "request_too_large"
                      : error.status == 503 ? "overloaded_error"
                      : error.status >= 500 ? "api_error"
                                            : nullptr;
   const Json wire = to_json(error)["error"];
   return {{"type", "error"},
-          {"error", {{"type", type == nullptr ? wire["type"] : Json(type)}, {"message", wire["message"]}}}};
+          {"error",
+           {{"type", type == nullptr ? wire["type"] : Json(type)}, {"message", wire["message"]}}}};
 }
 
 void messages(const Call& call) {

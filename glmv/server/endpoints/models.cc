@@ -7,15 +7,15 @@ namespace {
 
 Json model_json(const Server& server) {
   const std::string& name = server.options().model;
-  return {{"id", name},
-          {"object", "model"},
-          {"created", server.start_time()},
-          {"owned_by", "glmv"},
-          {"root", name},
-          {"parent", nullptr},
-          {"max_model_len", server.model().max_context_tokens},
-          {"capabilities", {{"vision", true}, {"video", true},
-                            {"tools", true}, {"reasoning", true}}}};
+  return {
+      {"id", name},
+      {"object", "model"},
+      {"created", server.start_time()},
+      {"owned_by", "glmv"},
+      {"root", name},
+      {"parent", nullptr},
+      {"max_model_len", server.model().max_context_tokens},
+      {"capabilities", {{"vision", true}, {"video", true}, {"tools", true}, {"reasoning", true}}}};
 }
 
 }  // namespace
@@ -30,8 +30,9 @@ void show_model(const Call& call) {
   if (name == call.server.options().model) {
     return send_json(call.reply, 200, model_json(call.server), call.request_id);
   }
-  fail(call, {404, "model_not_found",
-              fmt::format("there is no model \"{}\" here; /v1/models lists them", name), "model", 0});
+  fail(call,
+       {404, "model_not_found",
+        fmt::format("there is no model \"{}\" here; /v1/models lists them", name), "model", 0});
 }
 
 void health(const Call& call) {
@@ -51,8 +52,9 @@ void ready(const Call& call) {
 }
 
 void show_metrics(const Call& call) {
-  call.reply.send(200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
-                        {"x-request-id", call.request_id}},
+  call.reply.send(200,
+                  {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
+                   {"x-request-id", call.request_id}},
                   call.server.metrics().text());
 }
 

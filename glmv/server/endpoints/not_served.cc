@@ -5,7 +5,8 @@
 namespace glmv::server {
 
 void no_embeddings(const Call& call) {
-  fail(call, {501, "not_implemented", "embeddings are not offered: this model answers questions", "", 0});
+  fail(call,
+       {501, "not_implemented", "embeddings are not offered: this model answers questions", "", 0});
 }
 
 void no_audio(const Call& call) {

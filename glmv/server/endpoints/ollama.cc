@@ -29,8 +29,9 @@ Json calls_json(const std::vector<api::ToolCall>& calls) {
   Json list = Json::array();
   for (const api::ToolCall& call : calls) {
     Json arguments = Json::parse(repair_utf8(call.arguments), nullptr, false);
-    list.push_back({{"function", {{"name", repair_utf8(call.name)},
-                                  {"arguments", arguments.is_object() ? arguments : Json::object()}}}});
+    list.push_back({{"function",
+                     {{"name", repair_utf8(call.name)},
+                      {"arguments", arguments.is_object() ? arguments : Json::object()}}}});
   }
   return list;
 }
@@ -90,8 +91,7 @@ class OllamaWriter final : public ReplyWriter {
     json.update(text);
     const api::ChatTimings& timings = reply.timings;
     json["done_reason"] = reply.finish_reason == "length" ? "length" : "stop";
-    json["total_duration"] =
-        nanoseconds(timings.time_to_first_token_ms + timings.decode_ms);
+    json["total_duration"] = nanoseconds(timings.time_to_first_token_ms + timings.decode_ms);
     json["load_duration"] = 0;
     json["prompt_eval_count"] = reply.usage.prompt_tokens;
     json["prompt_eval_duration"] = nanoseconds(timings.vision_ms + timings.prefill_ms);
@@ -113,19 +113,25 @@ void answer_ollama(const Call& call, bool is_chat, ApiResult<ChatCall> (*parse)(
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());
   OllamaWriter writer(is_chat, *model);
-  answer(call, {{chat->request}, 1, chat->stream, chat->warning, EventStream::Form::kLines}, writer);
+  answer(call, {{chat->request}, 1, chat->stream, chat->warning, EventStream::Form::kLines},
+         writer);
 }
 
 Json details(const ServedModel& model) {
-  return {{"format", "safetensors"}, {"family", model.family}, {"families", {model.family}},
+  return {{"format", "safetensors"},
+          {"family", model.family},
+          {"families", {model.family}},
           {"quantization_level", model.quantization}};
 }
 
 Json model_json(const Server& server) {
   const std::string& name = server.options().model;
-  return {{"name", name + ":latest"}, {"model", name + ":latest"},
-          {"modified_at", utc_time(server.start_time())}, {"size", server.model().weight_bytes},
-          {"digest", server.model().fingerprint}, {"details", details(server.model())}};
+  return {{"name", name + ":latest"},
+          {"model", name + ":latest"},
+          {"modified_at", utc_time(server.start_time())},
+          {"size", server.model().weight_bytes},
+          {"digest", server.model().fingerprint},
+          {"details", details(server.model())}};
 }
 
 }  // namespace
@@ -150,21 +156,23 @@ void ollama_show(const Call& call) {
   if (!body) return fail(call, body.error());
   const Json* name = find(*body, "model");
   if (name == nullptr) name = find(*body, "name");
-  if (name == nullptr || !name->is_string()) return fail(call, bad_field("model", "is missing").error());
+  if (name == nullptr || !name->is_string())
+    return fail(call, bad_field("model", "is missing").error());
   std::string wanted = name->get<std::string>();
   wanted = wanted.substr(0, wanted.rfind(":latest"));
   if (const auto model = served_model(call, wanted); !model) return fail(call, model.error());
-  send_json(call.reply, 200,
-            {{"modelfile", ""},
-             {"parameters", ""},
-             {"template", call.server.service().chat_template()},
-             {"details", details(call.server.model())},
-             {"model_info", {{"general.architecture", call.server.model().family},
-                             {call.server.model().family + ".context_length",
-                              call.server.model().max_context_tokens}}},
-             {"capabilities", {"completion", "vision", "tools", "thinking"}},
-             {"modified_at", utc_time(call.server.start_time())}},
-            call.request_id);
+  send_json(
+      call.reply, 200,
+      {{"modelfile", ""},
+       {"parameters", ""},
+       {"template", call.server.service().chat_template()},
+       {"details", details(call.server.model())},
+       {"model_info",
+        {{"general.architecture", call.server.model().family},
+         {call.server.model().family + ".context_length", call.server.model().max_context_tokens}}},
+       {"capabilities", {"completion", "vision", "tools", "thinking"}},
+       {"modified_at", utc_time(call.server.start_time())}},
+      call.request_id);
 }
 
 void ollama_version(const Call& call) {

@@ -13,7 +13,8 @@ std::string_view id_in(std::string_view path) {
 }
 
 void answer_found(const Call& call, bool found) {
-  if (found) return send_json(call.reply, 200, {{"object", "request"}, {"found", true}}, call.request_id);
+  if (found)
+    return send_json(call.reply, 200, {{"object", "request"}, {"found", true}}, call.request_id);
   fail(call, {404, "request_not_found",
               fmt::format("no request \"{}\" is being answered", id_in(call.request.path)), "", 0});
 }

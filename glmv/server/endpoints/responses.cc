@@ -99,7 +99,8 @@ class ResponsesWriter final : public ReplyWriter, private BlockListener {
   }
 
   static std::string event_of(const ReplyBlock& block, const char* end) {
-    const char* what = block.kind == Kind::kCall ? "function_call_arguments" : part_type(block.kind);
+    const char* what =
+        block.kind == Kind::kCall ? "function_call_arguments" : part_type(block.kind);
     return fmt::format("response.{}.{}", what, end);
   }
 
@@ -111,24 +112,33 @@ class ResponsesWriter final : public ReplyWriter, private BlockListener {
   }
 
   std::string item_id(const ReplyBlock& block) const {
-    const char* prefix = block.kind == Kind::kReasoning ? "rs" : block.kind == Kind::kText ? "msg" : "fc";
+    const char* prefix = block.kind == Kind::kReasoning ? "rs"
+                         : block.kind == Kind::kText    ? "msg"
+                                                        : "fc";
     return fmt::format("{}_{}_{}", prefix, request_id_, block.index);
   }
 
   Json item(const ReplyBlock& block, const std::string& text, const std::string& status) const {
     Json json = {{"id", item_id(block)}};
     if (block.kind == Kind::kCall) {
-      json.update({{"type", "function_call"}, {"call_id", block.call_id},
-                   {"name", repair_utf8(block.name)}, {"arguments", text}, {"status", status}});
+      json.update({{"type", "function_call"},
+                   {"call_id", block.call_id},
+                   {"name", repair_utf8(block.name)},
+                   {"arguments", text},
+                   {"status", status}});
       return json;
     }
     Json content = Json::array();
     if (!text.empty()) content.push_back(part_json(block, text));
     if (block.kind == Kind::kReasoning) {
-      json.update({{"type", "reasoning"}, {"summary", Json::array()}, {"content", std::move(content)},
+      json.update({{"type", "reasoning"},
+                   {"summary", Json::array()},
+                   {"content", std::move(content)},
                    {"status", status}});
     } else {
-      json.update({{"type", "message"}, {"role", "assistant"}, {"status", status},
+      json.update({{"type", "message"},
+                   {"role", "assistant"},
+                   {"status", status},
                    {"content", std::move(content)}});
     }
     return json;
@@ -140,7 +150,8 @@ class ResponsesWriter final : public ReplyWriter, private BlockListener {
     Json output = Json::array();
     for (const ReplyBlock& block : blocks) {
       const bool last = block.index + 1 == blocks.size();
-      output.push_back(item(block, repair_utf8(block.text), cut && last ? "incomplete" : "completed"));
+      output.push_back(
+          item(block, repair_utf8(block.text), cut && last ? "incomplete" : "completed"));
     }
     const auto echo = [this](const char* name, Json otherwise) {
       const Json* value = find(body_, name);
@@ -149,7 +160,9 @@ class ResponsesWriter final : public ReplyWriter, private BlockListener {
     return {{"id", "resp_" + request_id_},
             {"object", "response"},
             {"created_at", created_},
-            {"status", reply == nullptr ? "in_progress" : cut ? "incomplete" : "completed"},
+            {"status", reply == nullptr ? "in_progress"
+                       : cut            ? "incomplete"
+                                        : "completed"},
             {"background", false},
             {"error", nullptr},
             {"incomplete_details", cut ? Json{{"reason", "max_output_tokens"}} : Json()},

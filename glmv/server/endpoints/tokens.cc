@@ -11,8 +11,11 @@ namespace {
 constexpr size_t kMaxIds = 1 << 22;
 
 Json medium_json(const api::PromptMedium& medium) {
-  return {{"kind", medium.kind}, {"width", medium.width}, {"height", medium.height},
-          {"grid_thw", medium.grid_thw}, {"tokens", medium.num_tokens}};
+  return {{"kind", medium.kind},
+          {"width", medium.width},
+          {"height", medium.height},
+          {"grid_thw", medium.grid_thw},
+          {"tokens", medium.num_tokens}};
 }
 
 ApiResult<Json> tokenize_json(const Call& call) {
@@ -43,7 +46,8 @@ ApiResult<Json> tokenize_json(const Call& call) {
   }
   if (!tokens.media.empty()) {
     out["media"] = Json::array();
-    for (const api::PromptMedium& medium : tokens.media) out["media"].push_back(medium_json(medium));
+    for (const api::PromptMedium& medium : tokens.media)
+      out["media"].push_back(medium_json(medium));
   }
   return out;
 }
@@ -97,6 +101,8 @@ void apply_template(const Call& call) { answer(call, template_json(call)); }
 void count_input_tokens(const Call& call) {
   answer(call, count_json(call, [](const Json& body) { return parse_chat_call(body); }));
 }
-void count_response_tokens(const Call& call) { answer(call, count_json(call, parse_responses_call)); }
+void count_response_tokens(const Call& call) {
+  answer(call, count_json(call, parse_responses_call));
+}
 
 }  // namespace glmv::server
