@@ -147,6 +147,11 @@ std::string served_name(const runtime::EngineOptions& options) {
   return (folder.filename().empty() ? folder.parent_path() : folder).filename().string();
 }
 
+CLI::Option* add_strict_text(CLI::App& command, bool& strict) {
+  return command.add_flag("--strict-text", strict,
+                          "no token typed in a message counts, not even <think> and box markers");
+}
+
 void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   const std::string sampling = "Sampling (default: the checkpoint's generation_config.json)";
   command.add_option("--temp", flags.temperature, "temperature; 0: greedy")->group(sampling);
@@ -194,10 +199,11 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
       .add_option("--max-pixels", flags.max_pixels,
                   "pixels per picture at most: fewer is faster (0: the model's limit)")
       ->group(input);
-  command
-      .add_flag("--trust-special-tokens", flags.trust_special_tokens,
-                "special tokens typed in the text count as structure")
-      ->group(input);
+  auto* const trust = command
+                          .add_flag("--trust-special-tokens", flags.trust_special_tokens,
+                                    "special tokens typed in the text count as structure")
+                          ->group(input);
+  add_strict_text(command, flags.strict_text)->excludes(trust)->group(input);
 }
 
 namespace {
@@ -257,7 +263,8 @@ Result<api::ChatRequest> chat_request(const ChatFlags& flags) {
   request.detect_repetition = flags.detect_repetition;
   request.drop_restated = true;
   request.max_pixels = flags.max_pixels;
-  request.trust_special_tokens = flags.trust_special_tokens;
+  if (flags.trust_special_tokens) request.tokens_in_text = text::TokensInText::kAll;
+  if (flags.strict_text) request.tokens_in_text = text::TokensInText::kNone;
   GLMV_ASSIGN(request.constraint, constraint(flags));
   if (!flags.system.empty()) {
     std::string text = flags.system;

@@ -43,6 +43,7 @@ struct ChatFlags {
   bool detect_repetition = false;
   int64_t max_pixels = 0;
   bool trust_special_tokens = false;
+  bool strict_text = false;
   std::string system;
   // The form of the answer, one at most.
   std::string json_schema;  // JSON, or the path of a file
@@ -50,6 +51,7 @@ struct ChatFlags {
   std::string choice;   // a,b,c
   std::string grammar;  // path of a file
 };
+CLI::Option* add_strict_text(CLI::App& command, bool& strict);
 void add_chat_flags(CLI::App& command, ChatFlags& flags);
 // A request without messages (but for the system prompt).
 Result<api::ChatRequest> chat_request(const ChatFlags& flags);

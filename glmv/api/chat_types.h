@@ -12,6 +12,7 @@
 
 #include "glmv/base/json.h"
 #include "glmv/base/result.h"
+#include "glmv/text/message_tokens.h"
 #include "glmv/text/messages.h"
 
 namespace glmv::api {
@@ -23,6 +24,7 @@ enum class ToolChoice { kAuto, kNone, kRequired, kNamed };
 struct RawPrompt {
   std::string text;
   std::vector<int32_t> ids;  // instead of the text, unless empty
+  text::TokensInText tokens_in_text = text::TokensInText::kAll;
 };
 
 // What an answer must look like.
@@ -69,10 +71,10 @@ struct ChatRequest {
   bool whole = false;             // pieces are progress only: the reply may divide them anew
   // A reply that ends by itself inside the thought that the prompt opened: the text is the answer.
   bool reclassify_open_thought = false;
-  bool raw_output = false;            // all of it is content, with its tags
-  int64_t max_pixels = 0;             // per picture; 0: the processor's limit
-  bool read_sources = true;           // media by path or URL; false: only decoded ones are taken
-  bool trust_special_tokens = false;  // user text may form special tokens ("<|user|>")
+  bool raw_output = false;   // all of it is content, with its tags
+  int64_t max_pixels = 0;    // per picture; 0: the processor's limit
+  bool read_sources = true;  // media by path or URL; false: only decoded ones are taken
+  text::TokensInText tokens_in_text = text::TokensInText::kMarkers;
   bool add_generation_prompt = true;
   bool continue_final_message = false;  // the reply goes on from the last message, the assistant's
   Json template_kwargs;                 // object or null

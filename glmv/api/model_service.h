@@ -43,7 +43,8 @@ class ModelService {
   virtual ~ModelService() = default;
 
   // Errors: invalid_argument (not UTF-8).
-  virtual Result<std::vector<int32_t>> tokenize(std::string_view text) const = 0;
+  virtual Result<std::vector<int32_t>> tokenize(std::string_view text,
+                                                text::TokensInText tokens) const = 0;
   // Bytes; ids that do not exist contribute nothing.
   virtual std::string detokenize(std::span<const int32_t> ids) const = 0;
   // The prompt of a request, its pictures decoded; errors as chat() has them.

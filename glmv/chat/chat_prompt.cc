@@ -69,6 +69,13 @@ parsers::OutputTags output_tags(const text::Tokenizer& tokenizer) {
       [&](std::string_view name) { return added_token(tokenizer, name); });
 }
 
+Result<std::vector<int32_t>> encode_text(const text::Tokenizer& tokenizer, std::string_view text,
+                                         text::TokensInText tokens) {
+  const text::ByteRange whole{0, text.size()};
+  const auto untrusted = text::untrusted_parts(text, {&whole, 1}, tokens);
+  return tokenizer.encode(text, {.untrusted = untrusted});
+}
+
 namespace {
 
 Result<processing::ModelInput> raw_input(const processing::Processor& processor,
@@ -76,7 +83,8 @@ Result<processing::ModelInput> raw_input(const processing::Processor& processor,
   const text::Tokenizer& tokenizer = processor.tokenizer();
   processing::ModelInput input;
   if (prompt.ids.empty()) {
-    GLMV_ASSIGN(const std::vector<int32_t> ids, tokenizer.encode(prompt.text));
+    GLMV_ASSIGN(const std::vector<int32_t> ids,
+                encode_text(tokenizer, prompt.text, prompt.tokens_in_text));
     input.append_text(ids);
   } else {
     input.append_text(prompt.ids);
@@ -97,13 +105,14 @@ Result<processing::ModelInput> raw_input(const processing::Processor& processor,
 }  // namespace
 
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
-                                            const api::ChatRequest& request) {
+                                            const api::ChatRequest& request,
+                                            text::TokensInText most_tokens) {
   if (request.raw_prompt) return raw_input(processor, *request.raw_prompt);
   if (request.messages.empty()) return invalid_argument("messages: give at least one message");
   processing::PromptOptions options;
   options.max_pixels = request.max_pixels;
   options.read_sources = request.read_sources;
-  options.trust_special_tokens = request.trust_special_tokens;
+  options.tokens_in_text = std::min(request.tokens_in_text, most_tokens);
   options.render = render_options(processor, request);
   GLMV_ASSIGN(processing::ModelInput input,
               processor.process(shown_messages(processor, request), options));

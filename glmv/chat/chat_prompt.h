@@ -13,14 +13,20 @@ namespace glmv::chat {
 // The id of a token that stands in the added tokens under this name.
 std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string_view name);
 
+// The ids of a text by itself, none of it rendered.
+Result<std::vector<int32_t>> encode_text(const text::Tokenizer& tokenizer, std::string_view text,
+                                         text::TokensInText tokens);
+
 // The tags of a reply as this tokenizer spells them.
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 
 // Renders and tokenises the messages, or takes the raw prompt. Thinking::kOff sets enable_thinking
 // = false; where the template has no such switch (4.1V) a closed think pair, and <answer> if the
-// tokenizer has it, is appended. Errors of media, template and tokenizer pass through.
+// tokenizer has it, is appended. Messages may hold `most_tokens`, whatever the request says.
+// Errors of media, template and tokenizer pass through.
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
-                                            const api::ChatRequest& request);
+                                            const api::ChatRequest& request,
+                                            text::TokensInText most_tokens);
 
 // The same as text, media as placeholders.
 Result<std::string> render_prompt(const processing::Processor& processor,

@@ -108,7 +108,7 @@ Result<api::ChatReply> LocalBackend::chat(
   const Clock::time_point start = Clock::now();
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(processing::ModelInput input, build_prompt(*processor_, request));
+  GLMV_ASSIGN(processing::ModelInput input, build_prompt(*processor_, request, most_tokens_));
   const parsers::StartState reply_begins = reply_start(input.input_ids, tokenizer, tags_);
 
   api::ChatReply reply;
@@ -196,11 +196,10 @@ Result<api::ChatReply> LocalBackend::chat(
   return reply;
 }
 
-Result<std::vector<int32_t>> LocalBackend::tokenize(std::string_view text) const {
+Result<std::vector<int32_t>> LocalBackend::tokenize(std::string_view text,
+                                                    text::TokensInText tokens) const {
   GLMV_RETURN_IF_ERROR(check_length(text.size()));
-  // As in a message: what looks like a special token is text.
-  const text::ByteRange whole{0, text.size()};
-  return processor_->tokenizer().encode(text, {.untrusted = {&whole, 1}});
+  return encode_text(processor_->tokenizer(), text, tokens);
 }
 
 std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
@@ -211,7 +210,7 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
 
 Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request));
+  GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request, most_tokens_));
   api::PromptTokens out;
   out.ids = input.input_ids;
   const int64_t merge = processor_->merge_size();

@@ -29,7 +29,8 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   Result<api::ChatReply> chat(const api::ChatRequest& request,
                               const std::function<bool(const api::ChatChunk&)>& on_chunk) override;
 
-  Result<std::vector<int32_t>> tokenize(std::string_view text) const override;
+  Result<std::vector<int32_t>> tokenize(std::string_view text,
+                                        text::TokensInText tokens) const override;
   std::string detokenize(std::span<const int32_t> ids) const override;
   Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request) const override;
   Result<std::string> prompt_text(const api::ChatRequest& request) const override;
@@ -42,6 +43,9 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
     rules_ = rules;
     keep_boxes_ = true;
   }
+
+  // No token typed in a message counts; before the first chat.
+  void use_strict_text() { most_tokens_ = text::TokensInText::kNone; }
 
   const runtime::Engine& engine() const { return *engine_; }
   const processing::Processor& processor() const { return *processor_; }
@@ -60,6 +64,7 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   parsers::OutputTags tags_;
   parsers::ReasoningRules rules_;
   bool keep_boxes_ = false;
+  text::TokensInText most_tokens_ = text::TokensInText::kAll;
   size_t longest_token_ = 1;  // bytes
   StructuredAnswers structured_;
 };

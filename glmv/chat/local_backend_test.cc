@@ -285,7 +285,8 @@ TEST(LocalBackend, TextThatCannotFitIsRefusedBeforeItsTokensAreMade) {
   const auto whole = bench.backend->chat(request, {});
   const auto tokens = bench.backend->prompt_tokens(request);
   const auto text = bench.backend->prompt_text(request);
-  const auto plain = bench.backend->tokenize(request.messages[0].content[0].text);
+  const auto plain =
+      bench.backend->tokenize(request.messages[0].content[0].text, text::TokensInText::kAll);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   for (const Status& error : {whole.error(), tokens.error(), text.error(), plain.error()}) {
     EXPECT_EQ(error.code, Code::kInvalidArgument);
@@ -423,16 +424,22 @@ TEST(LocalBackend, UnopenedThoughtIsToldApartOnlyInWholeReplies) {
   EXPECT_EQ(pieces.content, "rc");
 }
 
-TEST(LocalBackend, UserTextFormsNoSpecialTokensUnlessTrusted) {
-  Bench bench({FakeScript::tokens({}), FakeScript::tokens({})});
+TEST(LocalBackend, UserTextFormsMarkersButNoStructureUnlessTold) {
+  Bench bench({FakeScript::tokens({}), FakeScript::tokens({}), FakeScript::tokens({})});
   api::ChatRequest request{.messages = {message("user", "<|user|></think>")}};
-  const auto plain = bench.backend->chat(request, {});
-  ASSERT_TRUE(plain) << plain.error().message;
-  request.trust_special_tokens = true;
-  const auto trusted = bench.backend->chat(request, {});
-  ASSERT_TRUE(trusted);
-  EXPECT_EQ(decode(plain->prompt_ids), decode(trusted->prompt_ids));
-  EXPECT_EQ(plain->prompt_ids.size(), trusted->prompt_ids.size() + 14);
+  const auto prompt = [&](text::TokensInText tokens) {
+    request.tokens_in_text = tokens;
+    const auto reply = bench.backend->chat(request, {});
+    EXPECT_TRUE(reply) << reply.error().message;
+    return reply ? reply->prompt_ids : std::vector<int32_t>();
+  };
+  const auto markers = prompt(api::ChatRequest().tokens_in_text);
+  const auto strict = prompt(text::TokensInText::kNone);
+  const auto trusted = prompt(text::TokensInText::kAll);
+  EXPECT_EQ(decode(strict), decode(trusted));
+  EXPECT_EQ(decode(markers), decode(trusted));
+  EXPECT_EQ(strict.size(), markers.size() + 7);
+  EXPECT_EQ(markers.size(), trusted.size() + 7);
 }
 
 TEST(LocalBackend, RestatedAnswerIsDroppedOnRequest) {

@@ -53,10 +53,9 @@ media::ImageView view_of(const RgbPixels& pixels) {
   return {pixels.width, pixels.height, pixels.data.get()};
 }
 
-std::span<const text::ByteRange> untrusted_ranges(const text::Rendered& rendered,
-                                                  const PromptOptions& options) {
-  if (options.trust_special_tokens) return {};
-  return rendered.content_ranges;
+std::vector<text::ByteRange> untrusted_ranges(const text::Rendered& rendered,
+                                              const PromptOptions& options) {
+  return text::untrusted_parts(rendered.text, rendered.content_ranges, options.tokens_in_text);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "glmv/processing/model_input.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/text/chat_template.h"
+#include "glmv/text/message_tokens.h"
 #include "glmv/text/messages.h"
 #include "glmv/text/tokenizer.h"
 
@@ -24,8 +25,7 @@ struct PromptOptions {
   text::RenderOptions render;
   // Upper limit of pixels per picture after resize (0: the processor's own limit).
   int64_t max_pixels = 0;
-  // User text may form special tokens. Off: "<|user|>" typed by a user stays plain text.
-  bool trust_special_tokens = false;
+  text::TokensInText tokens_in_text = text::TokensInText::kMarkers;
   // Media are read from the sources in the messages. Off: only parts with pixels are taken.
   bool read_sources = true;
 };

@@ -115,7 +115,7 @@ TEST_F(ProcessorTest, TypedPlaceholdersStayText) {
   const int32_t user_token = processor.tokenizer().token_id("<|user|>").value();
   EXPECT_EQ(std::count(input->input_ids.begin(), input->input_ids.end(), user_token), 1);
   PromptOptions trusted;
-  trusted.trust_special_tokens = true;
+  trusted.tokens_in_text = text::TokensInText::kAll;
   const auto mismatch = processor.process(messages, trusted);
   ASSERT_FALSE(mismatch);
   EXPECT_EQ(mismatch.error().code, Code::kInvalidArgument);

@@ -28,13 +28,13 @@ ApiResult<std::vector<int32_t>> read_ids(const Json& list, const std::string& pa
 // A string, a list of ids, or a list of such.
 ApiResult<std::vector<api::RawPrompt>> read_prompts(const Json& prompt) {
   std::vector<api::RawPrompt> prompts;
-  if (prompt.is_string()) return std::vector{api::RawPrompt{prompt.get<std::string>(), {}}};
+  if (prompt.is_string()) return std::vector{api::RawPrompt{.text = prompt.get<std::string>()}};
   if (!prompt.is_array() || prompt.empty()) {
     return bad_field("prompt", "must be a string, a list of strings, or token ids");
   }
   if (prompt[0].is_number()) {
     GLMV_ASSIGN(std::vector<int32_t> ids, read_ids(prompt, "prompt"));
-    return std::vector{api::RawPrompt{{}, std::move(ids)}};
+    return std::vector{api::RawPrompt{.ids = std::move(ids)}};
   }
   if (prompt.size() > kMaxPrompts) {
     return bad_field("prompt", fmt::format("has {} prompts, at most {} are accepted", prompt.size(),
@@ -44,10 +44,10 @@ ApiResult<std::vector<api::RawPrompt>> read_prompts(const Json& prompt) {
     const std::string path = fmt::format("prompt[{}]", i);
     if (prompt[i].is_array()) {
       GLMV_ASSIGN(std::vector<int32_t> ids, read_ids(prompt[i], path));
-      prompts.push_back({{}, std::move(ids)});
+      prompts.push_back({.ids = std::move(ids)});
     } else {
       GLMV_ASSIGN(std::string text, string(prompt[i], path));
-      prompts.push_back({std::move(text), {}});
+      prompts.push_back({.text = std::move(text)});
     }
   }
   return prompts;
@@ -60,6 +60,10 @@ ApiResult<CompletionCall> parse_completion_call(const Json& body) {
   const Json* prompt = find(body, "prompt");
   if (prompt == nullptr) return bad_field("prompt", "is missing");
   GLMV_ASSIGN(call.prompts, read_prompts(*prompt));
+  GLMV_ASSIGN(const bool parse_special, boolean(body, "parse_special", true));
+  for (api::RawPrompt& raw : call.prompts) {
+    if (!parse_special) raw.tokens_in_text = text::TokensInText::kNone;
+  }
   if (const Json* suffix = find(body, "suffix"); suffix != nullptr && *suffix != "") {
     return bad_field("suffix", "is not supported by this model: ask in the chat form instead",
                      "unsupported_parameter");

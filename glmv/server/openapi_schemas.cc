@@ -100,6 +100,7 @@ constexpr const char kOthers[] = R"({
   "TokenizeRequest": {"type": "object", "properties": {
     "prompt": {"type": "string"},
     "messages": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Message"}},
+    "parse_special": {"type": ["boolean", "null"]},
     "return_token_strs": {"type": "boolean"}}},
   "DetokenizeRequest": {"type": "object", "required": ["tokens"], "properties": {
     "tokens": {"type": "array", "items": {"type": "integer", "minimum": 0}}}},
@@ -133,6 +134,7 @@ Json all_schemas() {
       request_schema({kSampling, R"({"prompt": {"anyOf": [{"type": "string"},
           {"type": "array", "minItems": 1, "maxItems": 64, "items": {"type": "string", "minLength": 1}}]},
         "echo": {"type": ["boolean", "null"]},
+        "parse_special": {"type": ["boolean", "null"]},
         "logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20}})"},
                      {"prompt"});
   return schemas;

@@ -22,9 +22,11 @@ namespace glmv::server {
 // Words are tokens: their numbers.
 class FakeService : public api::ModelService {
  public:
-  Result<std::vector<int32_t>> tokenize(std::string_view text) const override {
+  Result<std::vector<int32_t>> tokenize(std::string_view text,
+                                        text::TokensInText tokens) const override {
     if (text == "bad") return invalid_argument("no UTF-8");
-    return std::vector<int32_t>{static_cast<int32_t>(text.size())};
+    const int32_t plain = tokens == text::TokensInText::kNone ? 1000 : 0;
+    return std::vector<int32_t>{static_cast<int32_t>(text.size()) + plain};
   }
   std::string detokenize(std::span<const int32_t> ids) const override {
     std::string text;

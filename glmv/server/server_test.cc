@@ -414,6 +414,8 @@ TEST(Tokens, OfTextAndOfPrompts) {
   EXPECT_EQ(
       ask("/tokenize", {{"prompt", "hello"}, {"return_token_strs", true}}).second,
       (Json{{"count", 1}, {"max_model_len", 4096}, {"tokens", {5}}, {"token_strs", {"<5>"}}}));
+  EXPECT_EQ(ask("/tokenize", {{"prompt", "hello"}, {"parse_special", false}}).second["tokens"],
+            Json({1005}));
   const Json prompt = ask("/tokenize", question()).second;
   EXPECT_EQ(prompt["count"], 4);
   EXPECT_EQ(prompt["media"][0], (Json{{"kind", "image"},

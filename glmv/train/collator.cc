@@ -142,8 +142,10 @@ std::vector<ByteRange> Collator::untrusted_ranges(const text::Rendered& rendered
   for (const ByteRange& range : rendered.content_ranges) {
     const bool trusted =
         options_.trust_special_tokens || touches(assistant, range.begin, range.end);
-    if (!trusted) {
-      result.push_back(range);
+    if (!trusted) {  // as in the prompts of chats
+      const auto parts =
+          text::untrusted_parts(rendered.text, {&range, 1}, text::TokensInText::kMarkers);
+      result.insert(result.end(), parts.begin(), parts.end());
       continue;
     }
     for (const Role& role : roles_) add_literals(rendered.text, range, role.text, result);

@@ -97,7 +97,7 @@ glmv::Result<void> forward(const glmv::processing::Processor& processor,
   GLMV_ASSIGN(const glmv::Json request, glmv::parse_json(line, "line"));
   GLMV_ASSIGN(const auto messages, glmv::text::parse_messages(request.at("messages")));
   glmv::processing::PromptOptions options;
-  options.trust_special_tokens = request.value("trust", false);
+  if (request.value("trust", false)) options.tokens_in_text = glmv::text::TokensInText::kAll;
   GLMV_ASSIGN(glmv::processing::ModelInput input, processor.process(messages, options));
   input.append_text(request.value("continuation", std::vector<int32_t>{}));
   const at::Tensor ids = longs(input.input_ids);
