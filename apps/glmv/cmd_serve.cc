@@ -27,6 +27,7 @@ struct ServeFlags {
   std::string access_log;
   std::string reasoning_parser = "native";
   bool self_test = true;
+  bool strict_text = false;
   int64_t shutdown_timeout_s = 30;
 };
 
@@ -106,6 +107,7 @@ Result<int> run_serve(ServeFlags flags) {
   for (const std::string& text : backend->engine().load_warnings()) warn(text);
   if (flags.self_test) GLMV_RETURN_IF_ERROR(test_model(*backend, engine));
   if (flags.reasoning_parser != "native") backend->use_rules(*rules);
+  if (flags.strict_text) backend->use_strict_text();
   server::Server server(flags.server,
                         {.max_context_tokens = backend->engine().max_context_tokens(),
                          .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype,
@@ -220,11 +222,18 @@ void add_serve(CLI::App& command, int& exit_code) {
       ->delimiter(',')
       ->group(group);
   command
+      .add_option("--max-num-seqs", flags->model.engine.max_running_requests,
+                  "replies that are computed at once; further requests wait")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->group(group);
+  command
       .add_option("--max-queue", flags->server.max_requests,
                   "requests that are answered or wait; others get 503")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str()
       ->group(group);
+  add_strict_text(command, flags->strict_text)->group(group);
   command
       .add_option("--reasoning-parser", flags->reasoning_parser,
                   "native, or as another server divides replies: vllm-a, vllm-b, vllm-c, sglang")

@@ -35,7 +35,7 @@ struct EngineOptions {
   // While others answer, prompts and pictures are read in steps meant to take no longer.
   // 0: 500 on a CPU, 50 else.
   double max_step_ms = 0;
-  int64_t max_running_requests = 8;  // later ones wait in the queue
+  int64_t max_running_requests = 32;  // later ones wait in the queue
   // Limit of the key/value cache of all requests together. It grows with use. 0: by the memory that
   // is free beside the weights. A request can use no more, whatever the context limit.
   int64_t kv_cache_tokens = 0;
