@@ -143,7 +143,8 @@ fs::path BlockStore::path_of(const Digest& key) const {
   return dir_ / hex.substr(0, 2) / (hex + std::string(kSuffix));
 }
 
-std::vector<std::byte> BlockStore::header(const Digest& key, const Digest& parent) const {
+std::vector<std::byte> BlockStore::header(const Digest& key, const Digest& parent,
+                                          size_t num_bytes) const {
   std::vector<std::byte> out;
   out.reserve(kHeaderBytes);
   put_bytes(out, std::as_bytes(std::span(kMagic)));
@@ -152,7 +153,7 @@ std::vector<std::byte> BlockStore::header(const Digest& key, const Digest& paren
        {format_.num_layers, format_.kv_heads, format_.head_dim, format_.block_tokens}) {
     put_uint(out, static_cast<uint64_t>(size), 4);
   }
-  put_uint(out, static_cast<uint64_t>(format_.block_bytes), 8);
+  put_uint(out, num_bytes, 8);
   for (const Digest& digest : {format_.model, key, parent}) {
     put_bytes(out, std::as_bytes(std::span(digest.bytes)));
   }
@@ -162,7 +163,6 @@ std::vector<std::byte> BlockStore::header(const Digest& key, const Digest& paren
 }
 
 bool BlockStore::load(const Digest& key, const Digest& parent, std::span<std::byte> out) {
-  GLMV_CHECK(std::ssize(out) == format_.block_bytes);
   const fs::path path = path_of(key);
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.ok()) {
@@ -171,7 +171,7 @@ bool BlockStore::load(const Digest& key, const Digest& parent, std::span<std::by
     return false;
   }
   // Everything in a header is known before it is read, but for the sum of the block.
-  std::vector<std::byte> want = header(key, parent);
+  std::vector<std::byte> want = header(key, parent, out.size());
   std::array<std::byte, kHeaderBytes> got;
   bool good = read_all(fd.get(), got) && read_all(fd.get(), out);
   if (good) {
@@ -189,14 +189,14 @@ bool BlockStore::load(const Digest& key, const Digest& parent, std::span<std::by
   }
   ::futimens(fd.get(), nullptr);  // the order of use outlives the process
   const std::lock_guard lock(mutex_);
-  note_used(key, format_.block_bytes + static_cast<int64_t>(kHeaderBytes), true);
+  note_used(key, std::ssize(out) + static_cast<int64_t>(kHeaderBytes), true);
   return true;
 }
 
 Result<void> BlockStore::save(const Digest& key, const Digest& parent,
                               std::span<const std::byte> block) {
-  GLMV_CHECK(std::ssize(block) == format_.block_bytes);
-  const int64_t size = format_.block_bytes + static_cast<int64_t>(kHeaderBytes);
+  const int64_t size = std::ssize(block) + static_cast<int64_t>(kHeaderBytes);
+  if (size > max_bytes_) return {};
   const fs::path path = path_of(key);
   {
     const std::lock_guard lock(mutex_);
@@ -204,7 +204,7 @@ Result<void> BlockStore::save(const Digest& key, const Digest& parent,
     if (it != by_key_.end() && it->second->verified) return {};
     make_room(size);
   }
-  std::vector<std::byte> head = header(key, parent);
+  std::vector<std::byte> head = header(key, parent, block.size());
   put_uint(head, crc32c(block), 4);
   put_uint(head, crc32c(head), 4);
   head.resize(kHeaderBytes);

@@ -1,13 +1,13 @@
 #pragma once
-// Blocks of the key/value cache in files, so that a prefix outlives its memory and the process.
-// Knows bytes and names only. Several processes may share a folder.
+// Blocks of the key/value cache and the rows of encoded media in files, so that a prefix outlives
+// its memory and the process. Knows bytes and names only. Several processes may share a folder.
 //
 // One file a block, DIR/ab/ab...ef.kvb, named by its key in hex: a header of 4096 bytes, then the
-// block as it lies in memory. The header, little-endian: "GLMVKVB1", version (u32), layers,
-// key/value heads, head dim, block tokens (u32 each), bytes of the block (u64), model digest, key,
-// key of the block before it (32 bytes each), numerics ("bfloat16/int8", 64 bytes), CRC-32C of the
-// block, CRC-32C of the header up to here (u32 each); the rest is zero. A file takes its name when
-// it is whole; one that is not what its name promises is removed.
+// block (or the rows of a medium) as it lies in memory. The header, little-endian: "GLMVKVB1",
+// version (u32), layers, key/value heads, head dim, block tokens (u32 each), bytes of the block
+// (u64), model digest, key, key of the block before it (32 bytes each), numerics ("bfloat16/int8",
+// 64 bytes), CRC-32C of the block, CRC-32C of the header up to here (u32 each); the rest is zero. A
+// file takes its name when it is whole; one that is not what its name promises is removed.
 
 #include <cstdint>
 #include <filesystem>
@@ -44,7 +44,7 @@ class BlockStore {
   static Result<std::unique_ptr<BlockStore>> open(const std::filesystem::path& dir,
                                                   int64_t max_bytes, const BlockFormat& format);
 
-  // Fills `out` [block_bytes]. False, and `out` holds anything, when there is no good file.
+  // Fills `out`. False, and `out` holds anything, when there is no good file of just its size.
   bool load(const Digest& key, const Digest& parent, std::span<std::byte> out);
 
   // Writes a block, if contains() does not say that it is there. Errors: what the system says, a
@@ -67,7 +67,7 @@ class BlockStore {
   BlockStore(std::filesystem::path dir, int64_t max_bytes, BlockFormat format);
   void scan();
   std::filesystem::path path_of(const Digest& key) const;
-  std::vector<std::byte> header(const Digest& key, const Digest& parent) const;
+  std::vector<std::byte> header(const Digest& key, const Digest& parent, size_t num_bytes) const;
   void note_used(const Digest& key, int64_t size, bool verified);
   void forget(const Digest& key);
   void make_room(int64_t num_bytes);

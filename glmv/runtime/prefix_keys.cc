@@ -35,6 +35,15 @@ Digest encoded_medium_key(const Digest& medium, std::string_view salt) {
   return Sha256().add_framed("glmv-encoded-1").add(medium).add_framed(salt).digest();
 }
 
+Digest encoded_medium_file_key(const PrefixRoot& root, const Digest& encoded_medium) {
+  return Sha256()
+      .add_framed("glmv-encoded-file-1")
+      .add(root.model)
+      .add_framed(root.numerics)
+      .add(encoded_medium)
+      .digest();
+}
+
 PrefixKeys::PrefixKeys(const PrefixRoot& root, const processing::ModelInput& input,
                        std::string_view salt)
     : block_tokens_(static_cast<size_t>(root.block_tokens)), root_(root.key(input, salt)) {

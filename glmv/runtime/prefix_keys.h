@@ -37,6 +37,8 @@ struct PrefixRoot {
 
 // Of an encoded medium; requests with another salt do not find it.
 Digest encoded_medium_key(const Digest& medium, std::string_view salt);
+// The same among all models.
+Digest encoded_medium_file_key(const PrefixRoot& root, const Digest& encoded_medium);
 
 class PrefixKeys {
  public:

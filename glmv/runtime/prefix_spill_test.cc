@@ -66,6 +66,26 @@ TEST_F(PrefixSpill, TheNextProcessFindsThePrefixAndEncodesNoPicture) {
   }
 }
 
+// The last token of the last picture lies in a block that is not full.
+TEST_F(PrefixSpill, APictureThatEndsInsideABlockIsNotEncodedAgain) {
+  for (const std::string& model : kModels) {
+    fs::remove_all(dir_);
+    const Request request = read_case(model, "2img").request;
+    const auto want = tokens_of(*submit(*open(model, "auto", false), request));
+    EXPECT_EQ(tokens_of(*submit(*open(model), request)), want) << model;
+    const auto engine = open(model);
+    TokenEvent last;
+    EXPECT_EQ(tokens_of(*submit(*engine, request), &last), want) << model;
+    EXPECT_EQ(last.timings.vision_ms, 0) << model;
+    EXPECT_EQ(engine->metrics().encoder_cache.hits, engine->metrics().encoder_cache.queries);
+    EXPECT_GT(engine->metrics().encoder_cache.hits, 0) << model;
+    Request salted = request;
+    salted.cache_salt = "another";
+    tokens_of(*submit(*engine, salted), &last);
+    EXPECT_GT(last.timings.vision_ms, 0) << model;
+  }
+}
+
 TEST_F(PrefixSpill, OtherModelsDtypesAndSaltsFindNothing) {
   Request request = long_request("glm4v", 150, 3);
   TokenEvent last;

@@ -33,6 +33,8 @@ struct TorchState final : RunnerState {
   std::vector<int64_t> first_row;     // of each medium among all image rows, and the total
 };
 
+constexpr int64_t kNoBlock = -1;  // tag of what is written and is none
+
 TorchState& state_of(Sequence& sequence) {
   GLMV_CHECK(sequence.runner_state != nullptr);
   return static_cast<TorchState&>(*sequence.runner_state);
@@ -143,6 +145,7 @@ class TorchModelRunner final : public ModelRunner {
     const at::Tensor rows = pass.rows();
     state.vision_pass.reset();
     encoded_.put(encoded_key(sequence, index), rows, static_cast<int64_t>(rows.nbytes()));
+    spill_encoded(encoded_key(sequence, index), rows);
     state.medium_rows[index] = rows;
     processing::PatchValues().swap(medium.patches);
     return true;
@@ -315,8 +318,33 @@ class TorchModelRunner final : public ModelRunner {
     spiller_->put(std::move(item));
   }
 
+  // Pictures seldom end where a block does: what is left of one must not be encoded for that.
+  void spill_encoded(const Digest& key, const at::Tensor& rows) {
+    if (!spiller_ || !spiller_->ok()) return;
+    const Digest file_key = encoded_medium_file_key(root_, key);
+    if (store_->contains(file_key)) return;
+    const at::Tensor host = rows.cpu().contiguous();
+    const auto* bytes = static_cast<const std::byte*>(host.const_data_ptr());
+    spiller_->put({.key = file_key,
+                   .parent = key,
+                   .block = {},
+                   .copy = {bytes, bytes + host.nbytes()},
+                   .tag = kNoBlock});
+  }
+
+  // Rows of a medium from a file; undefined where there is none.
+  at::Tensor load_encoded(const Digest& key, const processing::Medium& medium) const {
+    const int64_t num_rows = medium.grid.num_patches() / (root_.merge * root_.merge);
+    const at::Tensor rows = at::empty({num_rows, model_->config().text.hidden_size},
+                                      at::TensorOptions().dtype(model_->dtype()));
+    const std::span bytes(static_cast<std::byte*>(rows.mutable_data_ptr()), rows.nbytes());
+    if (!store_->load(encoded_medium_file_key(root_, key), key, bytes)) return {};
+    return rows.to(model_->device());
+  }
+
   void take_back(const std::vector<int64_t>& tags) {
     for (const int64_t tag : tags) {
+      if (tag == kNoBlock) continue;
       const auto block = static_cast<model::BlockId>(tag);
       GLMV_CHECK(spilling_.erase(block) == 1, "block {} was not being written", block);
       pool_->blocks().release(block);
@@ -344,13 +372,20 @@ class TorchModelRunner final : public ModelRunner {
     }
   }
 
-  // Takes the rows of a medium from the cache.
+  // Takes the rows of a medium from the cache, in memory or in files.
   bool find_encoded(Sequence& sequence, size_t index) {
-    const at::Tensor* rows = encoded_.find(encoded_key(sequence, index));
-    if (rows == nullptr) return false;
+    const Digest key = encoded_key(sequence, index);
+    processing::Medium& medium = sequence.request.input.media[index];
+    at::Tensor& rows = state_of(sequence).medium_rows[index];
+    if (const at::Tensor* known = encoded_.find(key)) {
+      rows = *known;
+    } else if (store_) {
+      rows = load_encoded(key, medium);
+      if (rows.defined()) encoded_.put(key, rows, static_cast<int64_t>(rows.nbytes()));
+    }
+    if (!rows.defined()) return false;
     ++encoder_use_.hits;
-    state_of(sequence).medium_rows[index] = *rows;
-    processing::PatchValues().swap(sequence.request.input.media[index].patches);
+    processing::PatchValues().swap(medium.patches);
     return true;
   }
 
