@@ -112,9 +112,12 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command
       .add_option("--draft-tokens", flags.engine.draft_tokens,
                   "tokens guessed at once from what stands in the context already and checked in "
-                  "one pass: faster where answers repeat it (0: none)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str()
+                  "one pass: faster where answers repeat it. auto: as many as pay; 0: none")
+      ->transform([](const std::string& text) {
+        return text == "auto" ? std::to_string(runtime::kAutoDrafts) : text;
+      })
+      ->type_name("auto|N")
+      ->default_str("auto")
       ->group(group);
   command
       .add_option("--load-format", flags.engine.load_format,

@@ -114,6 +114,8 @@ Result<int> run_bench_command(BenchFlags flags) {
   catch_interrupts();
   options.prefix_cache = false;  // every run reads its prompt
   options.max_running_requests = std::max(options.max_running_requests, flags.plan.num_together);
+  options.decode_batch = options.max_running_requests;
+  if (options.draft_tokens == runtime::kAutoDrafts) options.draft_tokens = 0;  // steps of one token
   GLMV_ASSIGN(const Measured measured, measure(flags, options, config));
   const std::vector<Json> records = bench_records(measured, config);
   const std::string text =

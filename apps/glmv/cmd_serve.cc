@@ -228,6 +228,14 @@ void add_serve(CLI::App& command, int& exit_code) {
       ->capture_default_str()
       ->group(group);
   command
+      .add_option(
+          "--decode-batch", flags->model.engine.decode_batch,
+          "of these, so many in one pass: more is faster with much to do; up to 8, the bits "
+          "of a reply do not depend on the others")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->group(group);
+  command
       .add_option("--max-queue", flags->server.max_requests,
                   "requests that are answered or wait; others get 503")
       ->check(CLI::Range(1, 10000))

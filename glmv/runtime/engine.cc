@@ -10,6 +10,7 @@
 #include "glmv/checkpoint/gguf_weights.h"
 #include "glmv/checkpoint/model_digest.h"
 #include "glmv/checkpoint/quant_config.h"
+#include "glmv/kernels/kernel_table.h"
 #include "glmv/model/vlm.h"
 #include "glmv/processing/media_digest.h"
 #include "glmv/runtime/engine_internal.h"
@@ -24,7 +25,6 @@ namespace glmv::runtime {
 namespace {
 
 // More are hardly ever all right, and cost as much as a prompt.
-constexpr int64_t kMaxDraftTokens = 64;
 
 // Caches of more tokens than this are not asked for before loading: they grow with use.
 constexpr int64_t kMinimumCacheTokens = 8192;
@@ -65,9 +65,13 @@ class ThreadedEngine final : public Engine {
     }
     const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
                                    .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
-    const LoopOptions loop{.draft_tokens = setup_.options.draft_tokens,
-                           .max_step_ms = max_step_ms(setup_.options),
-                           .check_integrity = setup_.check_integrity};
+    const bool auto_drafts = setup_.options.draft_tokens == kAutoDrafts;
+    const LoopOptions loop{
+        .draft_tokens = auto_drafts ? setup_.auto_draft_tokens : setup_.options.draft_tokens,
+        .adaptive_drafts = auto_drafts,
+        .decode_batch = setup_.options.decode_batch,
+        .max_step_ms = max_step_ms(setup_.options),
+        .check_integrity = setup_.check_integrity};
     thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, loop]() mutable {
       run_engine(inbox, EngineLoop(inbox, std::move(runner), options, loop));
     });
@@ -156,13 +160,14 @@ Result<void> check_cache_dtype(const EngineOptions& options) {
 
 Result<void> check_limits(const EngineOptions& options) {
   GLMV_RETURN_IF_ERROR(check_cache_dtype(options));
-  if (options.max_running_requests <= 0 || options.prefill_chunk_tokens <= 0) {
+  if (options.max_running_requests <= 0 || options.prefill_chunk_tokens <= 0 ||
+      options.decode_batch <= 0) {
     return invalid_argument(
-        "max_running_requests is {} and prefill_chunk_tokens {}: both must be "
+        "max_running_requests is {}, prefill_chunk_tokens {} and decode_batch {}: all must be "
         "positive",
-        options.max_running_requests, options.prefill_chunk_tokens);
+        options.max_running_requests, options.prefill_chunk_tokens, options.decode_batch);
   }
-  if (options.draft_tokens < 0 || options.draft_tokens > kMaxDraftTokens) {
+  if (options.draft_tokens < kAutoDrafts || options.draft_tokens > kMaxDraftTokens) {
     return invalid_argument("draft_tokens is {}: 0 to {} can be guessed at once",
                             options.draft_tokens, kMaxDraftTokens);
   }
@@ -239,6 +244,8 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
                                      std::optional<int64_t> available, int64_t weight_bytes) {
   EngineOptions& options = setup.options;
   GLMV_RETURN_IF_ERROR(check_limits(options));
+  const bool same_bits = model.device().is_cpu() && model.dtype() == at::kBFloat16;
+  setup.auto_draft_tokens = same_bits ? kernels::kMaxGemvBatch - 1 : 0;
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
   const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
   MemoryNeed need =

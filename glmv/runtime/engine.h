@@ -18,6 +18,8 @@
 
 namespace glmv::runtime {
 
+inline constexpr int64_t kAutoDrafts = -1;
+
 struct EngineOptions {
   std::filesystem::path model_dir;
   std::string gguf;                      // name of the GGUF file of model_dir to take, if several
@@ -41,10 +43,14 @@ struct EngineOptions {
   int64_t kv_cache_tokens = 0;
   // Of keys and values: auto (the model's) | int8 (CPU; half the memory, slightly other answers).
   std::string kv_cache_dtype = "auto";
-  // Speculation: so many tokens at most are guessed from what stands in the context already and
-  // checked in one pass with the next one, while one request alone decodes. Samples are those
-  // without it, but for the rounding of products of several rows. 0: none.
-  int64_t draft_tokens = 0;
+  // Speculation: so many tokens are guessed from what stands in the context already and checked in
+  // one pass with the next one, while one request alone decodes. Samples are those without it, but
+  // for the rounding of products of several rows. 0: none. kAutoDrafts: as many as were seen to
+  // pay, where the bits are the same (bf16 on a CPU).
+  int64_t draft_tokens = kAutoDrafts;
+  // So many sequences are decoded in one pass. On a CPU the bits of a reply do not depend on its
+  // neighbours up to 8.
+  int64_t decode_batch = 8;
   bool prefix_cache = true;  // requests that begin alike share what was computed
   // Where finished requests leave their full blocks in files, for later requests, also of later
   // processes with the same model; empty: nowhere. At most so many GB (1e9 bytes), those used

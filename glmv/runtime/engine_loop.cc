@@ -146,7 +146,8 @@ EngineLoop::EngineLoop(std::shared_ptr<Inbox> inbox, std::unique_ptr<ModelRunner
       runner_(std::move(runner)),
       scheduler_(scheduling),
       options_(options),
-      chunk_sizer_(options.max_step_ms, scheduling.prefill_chunk_tokens) {}
+      chunk_sizer_(options.max_step_ms, scheduling.prefill_chunk_tokens),
+      draft_planner_(options.draft_tokens, options.adaptive_drafts) {}
 
 void EngineLoop::run() {
   runner_->attach_thread();
@@ -311,21 +312,42 @@ void EngineLoop::prefill(Sequence& sequence, int64_t num_tokens) {
   add_token(sequence, logits);
 }
 
-void EngineLoop::decode(const std::vector<Sequence*>& sequences) {
-  if (sequences.empty()) return;
-  // Several sequences share the reading of the weights already.
-  if (options_.draft_tokens > 0 && sequences.size() == 1 && speculate(*sequences[0])) return;
-  std::vector<float> logits = runner_->decode(sequences);
+void EngineLoop::decode(std::span<Sequence* const> sequences) {
+  // Several sequences share the reading of the weights already: guesses are for one.
+  if (sequences.size() == 1 && draft_planner_.most() > 0) return decode_alone(*sequences[0]);
   const auto vocab_size = static_cast<size_t>(runner_->vocab_size());
-  GLMV_CHECK(logits.size() == sequences.size() * vocab_size);
-  for (size_t i = 0; i < sequences.size(); ++i) {
-    add_token(*sequences[i], std::span(logits).subspan(i * vocab_size, vocab_size));
+  while (!sequences.empty()) {
+    const auto batch =
+        sequences.first(std::min(sequences.size(), static_cast<size_t>(options_.decode_batch)));
+    sequences = sequences.subspan(batch.size());
+    std::vector<float> logits = runner_->decode(batch);
+    GLMV_CHECK(logits.size() == batch.size() * vocab_size);
+    for (size_t i = 0; i < batch.size(); ++i) {
+      add_token(*batch[i], std::span(logits).subspan(i * vocab_size, vocab_size));
+    }
   }
 }
 
-bool EngineLoop::speculate(Sequence& sequence) {
-  const std::vector<int32_t> draft = look_up_next(sequence.tokens, options_.draft_tokens);
-  if (draft.empty()) return false;
+void EngineLoop::decode_alone(Sequence& sequence) {
+  const std::vector<int32_t> draft = look_up_next(sequence.tokens, draft_planner_.most());
+  const DraftPlanner::Plan plan = draft_planner_.plan(sequence.looked_up, std::ssize(draft), 0);
+  const auto start = Sequence::Clock::now();
+  if (plan.num_tokens > 0) {
+    const auto tried = std::span(draft).first(static_cast<size_t>(plan.num_tokens));
+    if (verify(sequence, tried)) {
+      draft_planner_.observe(plan.num_tokens + 1, ms_since(start));
+      return;
+    }
+  }
+  Sequence* const one[] = {&sequence};
+  std::vector<float> logits = runner_->decode(one);
+  draft_planner_.observe(1, ms_since(start));
+  // Guesses that are not tried cost nothing to judge.
+  const bool alive = add_token(sequence, logits);
+  if (alive && !draft.empty()) sequence.looked_up.add(sequence.tokens.back() == draft[0]);
+}
+
+bool EngineLoop::verify(Sequence& sequence, std::span<const int32_t> draft) {
   std::optional<std::vector<float>> logits = runner_->verify(sequence, draft);
   if (!logits) return false;
   const auto vocab_size = static_cast<size_t>(runner_->vocab_size());
@@ -333,8 +355,11 @@ bool EngineLoop::speculate(Sequence& sequence) {
   metrics_.drafted_tokens += std::ssize(draft);
   for (size_t i = 0;; ++i) {
     if (!add_token(sequence, std::span(*logits).subspan(i * vocab_size, vocab_size))) return true;
+    if (i == draft.size()) break;
     // What was fed behind a wrong guess says nothing.
-    if (i == draft.size() || sequence.tokens.back() != draft[i]) break;
+    const bool right = sequence.tokens.back() == draft[i];
+    sequence.looked_up.add(right);
+    if (!right) break;
     ++metrics_.accepted_tokens;
   }
   runner_->keep(sequence);

@@ -9,10 +9,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "glmv/runtime/chunk_sizer.h"
+#include "glmv/runtime/draft_planner.h"
 #include "glmv/runtime/metrics.h"
 #include "glmv/runtime/model_runner.h"
 #include "glmv/runtime/scheduler.h"
@@ -59,7 +61,9 @@ class Inbox {
 };
 
 struct LoopOptions {
-  int64_t draft_tokens = 0;  // as EngineOptions
+  int64_t draft_tokens = 0;      // at most, at once
+  bool adaptive_drafts = false;  // as many as pay, else always so many
+  int64_t decode_batch = 8;      // as EngineOptions
   // While others decode, no step of reading or encoding is meant to take longer.
   double max_step_ms = 500;
   bool check_integrity = false;
@@ -91,9 +95,11 @@ class EngineLoop {
   void start(Sequence& sequence);
   void encode_medium(Sequence& sequence);
   void prefill(Sequence& sequence, int64_t num_tokens);
-  void decode(const std::vector<Sequence*>& sequences);
-  // Guesses the next tokens and takes those that are right, and one more; false: none were guessed.
-  bool speculate(Sequence& sequence);
+  void decode(std::span<Sequence* const> sequences);
+  // The next token of one sequence, or several where guesses were right.
+  void decode_alone(Sequence& sequence);
+  // Takes those of `draft` that are right, and one more; false: there was no room to try.
+  bool verify(Sequence& sequence, std::span<const int32_t> draft);
   // False when the sequence ended with it.
   bool add_token(Sequence& sequence, std::span<float> logits);
   void send_progress(Sequence& sequence, Phase phase, int64_t done, int64_t total);
@@ -108,6 +114,7 @@ class EngineLoop {
   EngineMetrics metrics_;
   LoopOptions options_;
   ChunkSizer chunk_sizer_;
+  DraftPlanner draft_planner_;
 };
 
 // EngineLoop::run(), and Inbox::die() where it throws. The body of the engine thread.

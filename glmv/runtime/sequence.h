@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "glmv/runtime/draft_planner.h"
 #include "glmv/runtime/generation.h"
 #include "glmv/runtime/request.h"
 #include "glmv/runtime/token_queue.h"
@@ -70,6 +71,7 @@ struct Sequence {
 
   std::unique_ptr<RunnerState> runner_state;
   std::unique_ptr<Generation> generation;
+  DraftRecord looked_up;  // guesses of look_up_next()
 
   Timings timings;
   Clock::time_point submitted = Clock::now();

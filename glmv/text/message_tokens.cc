@@ -7,11 +7,10 @@ namespace {
 
 // By name, not by the flags of a tokenizer's file: a file must not be able to open turns to users.
 constexpr std::string_view kMarkers[] = {
-    "<think>",           "</think>",          "<answer>",          "</answer>",
-    "<|begin_of_box|>",  "<|end_of_box|>",    "<tool_call>",       "</tool_call>",
-    "<tool_response>",   "</tool_response>",  "<arg_key>",         "</arg_key>",
-    "<arg_value>",       "</arg_value>",      "<|code_prefix|>",   "<|code_middle|>",
-    "<|code_suffix|>",   "/nothink",
+    "<think>",         "</think>",        "<answer>",     "</answer>",       "<|begin_of_box|>",
+    "<|end_of_box|>",  "<tool_call>",     "</tool_call>", "<tool_response>", "</tool_response>",
+    "<arg_key>",       "</arg_key>",      "<arg_value>",  "</arg_value>",    "<|code_prefix|>",
+    "<|code_middle|>", "<|code_suffix|>", "/nothink",
 };
 
 // Of the marker at the start of `text`; 0: none.
