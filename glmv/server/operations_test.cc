@@ -215,6 +215,10 @@ TEST(RequestTimeout, EndsWhatTakesTooLong) {
   EXPECT_TRUE(answer.complete);
   EXPECT_NE(answer.body.find("\"code\":\"timeout\""), std::string::npos);
   EXPECT_TRUE(answer.body.ends_with("data: [DONE]\n\n"));
+  // The client sees the end before the server has put the request away.
+  for (int i = 0; i < 200 && running.server().num_requests() > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   EXPECT_EQ(running.server().num_requests(), 0);
 }
 
