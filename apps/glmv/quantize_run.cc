@@ -57,7 +57,7 @@ Result<std::unique_ptr<Original>> open_original(const std::filesystem::path& inp
       tensor::WeightSource::Options{.dtype = tensor::to_scalar_type(embedding->second.dtype)});
   checkpoint::ModelConfig without_layers = original->config;
   without_layers.text.num_hidden_layers = 0;
-  auto owner = model::GlmVlm::load(*original->source, without_layers);
+  auto owner = model::GlmVlm::load(*original->source, nullptr, without_layers);
   if (!owner) return in_context(input.string(), owner.error());
   original->owner = std::move(*owner);
   original->model = dynamic_cast<const model::GlmVlm*>(original->owner.get());

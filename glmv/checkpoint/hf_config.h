@@ -52,7 +52,7 @@ struct TextConfig {
   bool attention_bias = true;  // q, k, v
   bool sandwich_norms = true;  // post_self_attn_layernorm and post_mlp_layernorm exist
   bool tie_word_embeddings = false;
-  int64_t num_nextn_predict_layers = 0;  // MTP layers after the last one; skipped on load
+  int64_t num_nextn_predict_layers = 0;  // MTP layers after the last one
   RopeConfig rope;
   std::optional<MoeConfig> moe;
 };

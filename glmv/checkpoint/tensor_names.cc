@@ -63,4 +63,9 @@ std::string canonical_name(const std::string& name, const ModelConfig& config) {
   return canonical;
 }
 
+bool is_mtp_name(const std::string& name, const ModelConfig& config, std::string& canonical) {
+  canonical = with_canonical_prefix(name);
+  return text_layer_of(canonical) == config.text.num_hidden_layers;
+}
+
 }  // namespace glmv::checkpoint

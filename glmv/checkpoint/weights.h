@@ -26,6 +26,9 @@ namespace glmv::checkpoint {
 struct Weights {
   std::map<std::string, TensorView> tensors;
   std::vector<std::string> ignored;  // known and skipped (MTP, inv_freq)
+  // Of those, the layer that predicts one token more: "model.language_model.layers.N.*" with N =
+  // num_hidden_layers, as in the first of several.
+  std::map<std::string, TensorView> mtp_tensors;
   std::vector<std::filesystem::path> files;
   int64_t total_bytes = 0;
   bool is_gguf = false;  // quantised tensors are there as blocks (ggml_blocks.h)
@@ -40,6 +43,9 @@ Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig
 
 // The canonical spelling of a tensor name, or "" when the tensor is known and skipped.
 std::string canonical_name(const std::string& name, const ModelConfig& config);
+
+// Whether a name belongs to the first MTP layer; `canonical` is set to its spelling if so.
+bool is_mtp_name(const std::string& name, const ModelConfig& config, std::string& canonical);
 
 // What the model expects: every canonical tensor with its shape (unquantised layout; one entry per
 // Linear, fused forms as published, experts one by one). Used by the loader, `inspect`,

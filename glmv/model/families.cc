@@ -14,7 +14,8 @@ using checkpoint::Family;
 
 struct FamilyRow {
   Family family;
-  Result<std::unique_ptr<Vlm>> (*load)(tensor::WeightSource&, const checkpoint::ModelConfig&);
+  Result<std::unique_ptr<Vlm>> (*load)(tensor::WeightSource&, tensor::WeightSource* mtp,
+                                       const checkpoint::ModelConfig&);
 };
 
 constexpr FamilyRow kFamilies[] = {
@@ -87,22 +88,27 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
   GLMV_ASSIGN(const at::ScalarType dtype, choose_dtype(options, config, weights));
   GLMV_ASSIGN(const at::Device device, tensor::parse_device(options.device));
   GLMV_RETURN_IF_ERROR(check_quantized_use(options, *quantization, device));
-  tensor::WeightSource source(dummy ? nullptr : &weights,
-                              {.dtype = dtype,
-                               .device = device,
-                               .own_memory = options.for_training,
-                               .dummy = dummy,
-                               .dummy_seed = options.dummy_seed,
-                               .quantization = *quantization,
-                               .quantize_bits = options.quantize_bits,
-                               .quantize_vision_bits = options.quantize_vision_bits,
-                               .activations = options.activations});
+  const tensor::WeightSource::Options source_options = {
+      .dtype = dtype,
+      .device = device,
+      .own_memory = options.for_training,
+      .dummy = dummy,
+      .dummy_seed = options.dummy_seed,
+      .quantization = *quantization,
+      .quantize_bits = options.quantize_bits,
+      .quantize_vision_bits = options.quantize_vision_bits,
+      .activations = options.activations};
+  tensor::WeightSource source(dummy ? nullptr : &weights, source_options);
+  const bool has_mtp =
+      dummy ? config.text.num_nextn_predict_layers > 0 : !weights.mtp_tensors.empty();
+  const checkpoint::Weights mtp_weights{.tensors = weights.mtp_tensors, .is_gguf = weights.is_gguf};
+  tensor::WeightSource mtp_source(dummy ? nullptr : &mtp_weights, source_options);
 
   LoadedModel loaded;
   for (const FamilyRow& row : kFamilies) {
     if (row.family != config.family) continue;
     try {
-      auto model = row.load(source, config);
+      auto model = row.load(source, options.mtp && has_mtp ? &mtp_source : nullptr, config);
       if (!model) return in_context(dir, model.error());
       loaded.model = std::move(*model);
     } catch (const c10::OutOfMemoryError& error) {  // of a GPU's allocator
@@ -120,7 +126,7 @@ Result<LoadedModel> load_model(const std::string& dir, const LoadOptions& option
                     "ignored: {}{}",
                     total, dir, fmt::join(leftovers, ", "), total > 20 ? ", ..." : ""));
   }
-  loaded.weight_bytes = source.num_bytes();
+  loaded.weight_bytes = source.num_bytes() + mtp_source.num_bytes();
   return loaded;
 }
 

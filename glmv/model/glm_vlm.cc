@@ -1,6 +1,6 @@
 #include "glmv/model/glm_vlm.h"
 
-#include "glmv/base/check.h"
+#include "glmv/model/embedding.h"
 
 namespace glmv::model {
 namespace {
@@ -27,6 +27,7 @@ class TowerPass final : public VisionPass {
 }  // namespace
 
 Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
+                                          tensor::WeightSource* mtp_source,
                                           const checkpoint::ModelConfig& config) {
   auto vlm = std::make_unique<GlmVlm>();
   vlm->config_ = config;
@@ -52,6 +53,9 @@ Result<std::unique_ptr<Vlm>> GlmVlm::load(tensor::WeightSource& source,
           moe->expert_bytes / c.num_experts * (c.num_experts - c.num_experts_per_tok);
     }
   }
+  if (mtp_source != nullptr) {
+    GLMV_ASSIGN(vlm->mtp_, load_mtp(*mtp_source, vlm->decoder_, vlm->lm_head_));
+  }
   return vlm;
 }
 
@@ -66,11 +70,7 @@ std::unique_ptr<VisionPass> GlmVlm::begin_images(const at::Tensor& patches,
 
 at::Tensor GlmVlm::embed(const at::Tensor& input_ids, const at::Tensor& image_rows,
                          const at::Tensor& image_positions) const {
-  at::Tensor hidden = at::embedding(decoder_.embed_tokens, input_ids.to(device()));
-  if (!image_rows.defined() || image_rows.size(0) == 0) return hidden;
-  GLMV_CHECK(image_rows.size(0) == image_positions.size(0), "{} image rows for {} image tokens",
-             image_rows.size(0), image_positions.size(0));
-  return hidden.index_copy(0, image_positions.to(device()), image_rows.to(hidden.scalar_type()));
+  return embed_with_images(decoder_.embed_tokens, input_ids, image_rows, image_positions);
 }
 
 at::Tensor GlmVlm::forward_text(const TextBatch& batch) const { return decoder_.forward(batch); }

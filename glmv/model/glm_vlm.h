@@ -3,6 +3,7 @@
 // families is in their configs.
 
 #include "glmv/model/text/decoder.h"
+#include "glmv/model/text/mtp.h"
 #include "glmv/model/vision/tower.h"
 #include "glmv/model/vlm.h"
 
@@ -11,7 +12,9 @@ namespace glmv::model {
 class GlmVlm final : public Vlm {
  public:
   GlmVlm() = default;
+  // `mtp_source`: the tensors of the layer behind the last; null without.
   static Result<std::unique_ptr<Vlm>> load(tensor::WeightSource& source,
+                                           tensor::WeightSource* mtp_source,
                                            const checkpoint::ModelConfig& config);
 
   const checkpoint::ModelConfig& config() const override { return config_; }
@@ -25,6 +28,7 @@ class GlmVlm final : public Vlm {
                    const at::Tensor& image_positions) const override;
   at::Tensor forward_text(const TextBatch& batch) const override;
   at::Tensor logits(const at::Tensor& hidden_KD) const override;
+  const MtpLayer* mtp() const override { return mtp_ ? &*mtp_ : nullptr; }
   int64_t bytes_per_token() const override { return bytes_per_token_; }
   std::vector<NamedParameter> parameters() const override;
 
@@ -37,6 +41,7 @@ class GlmVlm final : public Vlm {
   VisionTower vision_;
   Decoder decoder_;
   quant::Linear lm_head_;
+  std::optional<MtpLayer> mtp_;
   int64_t bytes_per_token_ = 0;
 };
 

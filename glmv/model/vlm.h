@@ -29,6 +29,10 @@ struct SequenceSlice {
   KvCache* cache = nullptr;  // null: no cache (training, scoring)
   // Of how many of the last tokens the hidden states are wanted; the last layer computes no others.
   int64_t num_outputs = num_tokens;
+  // Where the tokens stand in the cache; -1: behind those that are there.
+  int64_t first_place = -1;
+
+  int64_t place() const { return first_place >= 0 ? first_place : cache->length(); }
 };
 
 struct TextBatch {
@@ -57,6 +61,8 @@ class VisionPass {
   // [M, D], once all are done.
   virtual at::Tensor rows() const = 0;
 };
+
+struct MtpLayer;
 
 class Vlm {
  public:
@@ -88,6 +94,10 @@ class Vlm {
   // Hidden rows [K, D] -> logits [K, V] in the model dtype.
   virtual at::Tensor logits(const at::Tensor& hidden_KD) const = 0;
 
+  // The layer that guesses a token more; null where the checkpoint has none, or it was not asked
+  // for.
+  virtual const MtpLayer* mtp() const { return nullptr; }
+
   // Bytes of weights that one decoded token reads: decoder with the experts that it chooses, head.
   virtual int64_t bytes_per_token() const = 0;
 
@@ -108,6 +118,7 @@ struct LoadOptions {
   int quantize_vision_bits = 0;
   // kFp8 needs weights in float8, kInt8 is not for them.
   checkpoint::Activations activations = checkpoint::Activations::kFloat;
+  bool mtp = false;  // Vlm::mtp() too, where the checkpoint has it
   // Training updates weights in place: they must own their memory (no views of the file map).
   bool for_training = false;
 };

@@ -41,6 +41,11 @@ DraftPlanner::Plan DraftPlanner::plan(const DraftRecord& record, int64_t availab
   return best;
 }
 
+void DraftPlanner::observe_guess(int64_t num_tokens, double ms) {
+  const double each = ms / static_cast<double>(num_tokens);
+  ms_guess_ = ms_guess_ > 0 ? ms_guess_ + kNewest * (each - ms_guess_) : each;
+}
+
 void DraftPlanner::observe(int64_t num_tokens, double ms) {
   GLMV_CHECK(num_tokens >= 1 && num_tokens <= kMaxDraftTokens + 1, "a pass of {} tokens",
              num_tokens);

@@ -35,6 +35,10 @@ class DraftPlanner {
   // A pass of `num_tokens` tokens of one sequence, guesses and the one before them.
   void observe(int64_t num_tokens, double ms);
 
+  // The model's own layer made so many guesses.
+  void observe_guess(int64_t num_tokens, double ms);
+  double ms_guess() const { return ms_guess_; }
+
   int64_t most() const { return most_; }
 
  private:
@@ -43,6 +47,7 @@ class DraftPlanner {
   int64_t most_;
   bool adaptive_;
   std::array<double, kMaxDraftTokens + 2> ms_{};  // by tokens; 0: unknown
+  double ms_guess_ = 0;
 };
 
 }  // namespace glmv::runtime

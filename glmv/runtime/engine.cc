@@ -65,13 +65,11 @@ class ThreadedEngine final : public Engine {
     }
     const SchedulerOptions options{.max_running = setup_.options.max_running_requests,
                                    .prefill_chunk_tokens = setup_.options.prefill_chunk_tokens};
-    const bool auto_drafts = setup_.options.draft_tokens == kAutoDrafts;
-    const LoopOptions loop{
-        .draft_tokens = auto_drafts ? setup_.auto_draft_tokens : setup_.options.draft_tokens,
-        .adaptive_drafts = auto_drafts,
-        .decode_batch = setup_.options.decode_batch,
-        .max_step_ms = max_step_ms(setup_.options),
-        .check_integrity = setup_.check_integrity};
+    const LoopOptions loop{.draft_tokens = setup_.most_drafts(),
+                           .adaptive_drafts = setup_.options.draft_tokens == kAutoDrafts,
+                           .decode_batch = setup_.options.decode_batch,
+                           .max_step_ms = max_step_ms(setup_.options),
+                           .check_integrity = setup_.check_integrity};
     thread_ = std::thread([inbox = inbox_, runner = std::move(runner), options, loop]() mutable {
       run_engine(inbox, EngineLoop(inbox, std::move(runner), options, loop));
     });
@@ -239,18 +237,26 @@ std::optional<int64_t> available_bytes(const at::Device& device) {
   return device.is_cpu() ? available_memory_bytes() : tensor::free_memory_bytes(device);
 }
 
+// The layer that guesses has keys and values too.
+checkpoint::ModelConfig cached_config(const model::Vlm& model, const EngineSetup& setup) {
+  checkpoint::ModelConfig config = model.config();
+  config.text.num_hidden_layers += setup.most_drafts() > 0 && model.mtp() != nullptr ? 1 : 0;
+  return config;
+}
+
 // The setup with the limit of its cache decided. `available`: before `weight_bytes` were loaded.
 Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
                                      std::optional<int64_t> available, int64_t weight_bytes) {
   EngineOptions& options = setup.options;
   GLMV_RETURN_IF_ERROR(check_limits(options));
-  const bool same_bits = model.device().is_cpu() && model.dtype() == at::kBFloat16;
+  const bool same_bits =
+      model.device().is_cpu() && model.dtype() == at::kBFloat16 && !model.config().text.moe;
   setup.auto_draft_tokens = same_bits ? kernels::kMaxGemvBatch - 1 : 0;
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
   const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
   MemoryNeed need =
-      memory_need(model.config(), element_bytes, std::max<int64_t>(1, options.kv_cache_tokens), 0,
-                  uses_int8_cache(options));
+      memory_need(cached_config(model, setup), element_bytes,
+                  std::max<int64_t>(1, options.kv_cache_tokens), 0, uses_int8_cache(options));
   need.weights_bytes = weight_bytes;
   setup.encoder_cache_bytes = encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
   need.encoder_cache_bytes = setup.encoder_cache_bytes;
@@ -281,6 +287,7 @@ Result<std::unique_ptr<ModelRunner>> make_runner(std::shared_ptr<const model::Vl
                                               .cpus = options.cpus,
                                               .cache_tokens = options.kv_cache_tokens,
                                               .int8_cache = uses_int8_cache(options),
+                                              .guesses = setup.most_drafts() > 0,
                                               .prefix_cache = options.prefix_cache,
                                               .encoder_cache_bytes = setup.encoder_cache_bytes,
                                               .model_digest = setup.model_digest,
@@ -382,7 +389,8 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineOptions& options, Token
                                                               .gguf = options.gguf,
                                                               .quantize_bits = bits,
                                                               .quantize_vision_bits = vision_bits,
-                                                              .activations = rounding}));
+                                                              .activations = rounding,
+                                                              .mtp = options.draft_tokens != 0}));
   EngineSetup setup{.options = options,
                     .token_bytes = std::move(token_bytes),
                     .eos_ids = to_ids(generation.eos_token_ids),

@@ -33,6 +33,9 @@ struct EngineSetup {
   // Bytes that a request's pictures may still take, and what they take; empty: not looked at.
   std::function<std::optional<int64_t>()> available_bytes;
   std::function<int64_t(int64_t num_patches)> vision_work_bytes;
+  int64_t most_drafts() const {
+    return options.draft_tokens == kAutoDrafts ? auto_draft_tokens : options.draft_tokens;
+  }
   bool check_integrity = false;  // of scheduler and cache after every step: for tests
 };
 

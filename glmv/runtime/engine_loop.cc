@@ -13,6 +13,10 @@
 namespace glmv::runtime {
 namespace {
 
+// One layer, trained to see one token ahead, is soon lost.
+constexpr int64_t kMostGuesses = 3;
+constexpr int64_t kGuessAgainTokens = 32;
+
 // The message without the tensor library's stack trace.
 std::string first_part(const std::exception& error) {
   const std::string text = error.what();
@@ -329,27 +333,41 @@ void EngineLoop::decode(std::span<Sequence* const> sequences) {
 }
 
 void EngineLoop::decode_alone(Sequence& sequence) {
-  const std::vector<int32_t> draft = look_up_next(sequence.tokens, draft_planner_.most());
-  const DraftPlanner::Plan plan = draft_planner_.plan(sequence.looked_up, std::ssize(draft), 0);
-  const auto start = Sequence::Clock::now();
-  if (plan.num_tokens > 0) {
-    const auto tried = std::span(draft).first(static_cast<size_t>(plan.num_tokens));
-    if (verify(sequence, tried)) {
-      draft_planner_.observe(plan.num_tokens + 1, ms_since(start));
-      return;
-    }
+  const std::vector<int32_t> found = look_up_next(sequence.tokens, draft_planner_.most());
+  const DraftPlanner::Plan looking = draft_planner_.plan(sequence.looked_up, std::ssize(found), 0);
+  const DraftPlanner::Plan guessing = plan_guesses(sequence);
+  if (guessing.num_tokens > 0 && (looking.num_tokens == 0 || guessing.gain > looking.gain)) {
+    const auto start = Sequence::Clock::now();
+    const std::vector<int32_t> guesses = runner_->guess(sequence, guessing.num_tokens);
+    if (!guesses.empty()) draft_planner_.observe_guess(std::ssize(guesses), ms_since(start));
+    if (!guesses.empty() && verify(sequence, guesses, sequence.guessed)) return;
+  } else if (looking.num_tokens > 0) {
+    const auto tried = std::span(found).first(static_cast<size_t>(looking.num_tokens));
+    if (verify(sequence, tried, sequence.looked_up)) return;
   }
+  const auto start = Sequence::Clock::now();
   Sequence* const one[] = {&sequence};
   std::vector<float> logits = runner_->decode(one);
   draft_planner_.observe(1, ms_since(start));
-  // Guesses that are not tried cost nothing to judge.
+  // What was found and not tried costs nothing to judge.
   const bool alive = add_token(sequence, logits);
-  if (alive && !draft.empty()) sequence.looked_up.add(sequence.tokens.back() == draft[0]);
+  if (alive && !found.empty()) sequence.looked_up.add(sequence.tokens.back() == found[0]);
 }
 
-bool EngineLoop::verify(Sequence& sequence, std::span<const int32_t> draft) {
+DraftPlanner::Plan EngineLoop::plan_guesses(Sequence& sequence) const {
+  if (!runner_->can_guess()) return {};
+  DraftPlanner::Plan plan =
+      draft_planner_.plan(sequence.guessed, kMostGuesses, draft_planner_.ms_guess());
+  // Guesses that are never made are never found to have become right.
+  if (plan.num_tokens == 0 && sequence.num_tokens() % kGuessAgainTokens == 0) plan.num_tokens = 1;
+  return plan;
+}
+
+bool EngineLoop::verify(Sequence& sequence, std::span<const int32_t> draft, DraftRecord& record) {
+  const auto start = Sequence::Clock::now();
   std::optional<std::vector<float>> logits = runner_->verify(sequence, draft);
   if (!logits) return false;
+  draft_planner_.observe(std::ssize(draft) + 1, ms_since(start));
   const auto vocab_size = static_cast<size_t>(runner_->vocab_size());
   GLMV_CHECK(logits->size() == (draft.size() + 1) * vocab_size);
   metrics_.drafted_tokens += std::ssize(draft);
@@ -358,7 +376,7 @@ bool EngineLoop::verify(Sequence& sequence, std::span<const int32_t> draft) {
     if (i == draft.size()) break;
     // What was fed behind a wrong guess says nothing.
     const bool right = sequence.tokens.back() == draft[i];
-    sequence.looked_up.add(right);
+    record.add(right);
     if (!right) break;
     ++metrics_.accepted_tokens;
   }

@@ -98,8 +98,9 @@ class EngineLoop {
   void decode(std::span<Sequence* const> sequences);
   // The next token of one sequence, or several where guesses were right.
   void decode_alone(Sequence& sequence);
+  DraftPlanner::Plan plan_guesses(Sequence& sequence) const;
   // Takes those of `draft` that are right, and one more; false: there was no room to try.
-  bool verify(Sequence& sequence, std::span<const int32_t> draft);
+  bool verify(Sequence& sequence, std::span<const int32_t> draft, DraftRecord& record);
   // False when the sequence ended with it.
   bool add_token(Sequence& sequence, std::span<float> logits);
   void send_progress(Sequence& sequence, Phase phase, int64_t done, int64_t total);

@@ -60,6 +60,10 @@ class ModelRunner {
                                                    std::span<const int32_t> /*draft*/) {
     return std::nullopt;
   }
+  // Up to `most` guesses of the model itself (MTP) of what follows the last token; none where it
+  // has no such layer or the cache no room.
+  virtual bool can_guess() const { return false; }
+  virtual std::vector<int32_t> guess(Sequence& /*sequence*/, int64_t /*most*/) { return {}; }
   // Drops from the cache all but the first sequence.num_computed tokens.
   virtual void keep(Sequence& /*sequence*/) {}
 

@@ -71,7 +71,7 @@ struct Sequence {
 
   std::unique_ptr<RunnerState> runner_state;
   std::unique_ptr<Generation> generation;
-  DraftRecord looked_up;  // guesses of look_up_next()
+  DraftRecord looked_up, guessed;  // by look_up_next(), by the model's own layer
 
   Timings timings;
   Clock::time_point submitted = Clock::now();

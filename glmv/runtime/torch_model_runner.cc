@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "glmv/base/check.h"
+#include "glmv/model/text/mtp.h"
 #include "glmv/model/vlm.h"
 #include "glmv/runtime/block_spiller.h"
 #include "glmv/runtime/byte_lru.h"
@@ -29,6 +30,10 @@ struct TorchState final : RunnerState {
                                         // stay: a preempted sequence reads its prompt again
   std::unique_ptr<model::VisionPass> vision_pass;  // of a medium that is being encoded
   size_t medium_in_pass = 0;
+  // With an MTP layer: tokens whose keys and values it has, and the final hidden states of the
+  // tokens [mtp_length - 1, cache.length()), which the next ones need.
+  int64_t mtp_length = 0;
+  at::Tensor hidden;
   std::vector<int64_t> image_tokens;  // indices into the prompt
   std::vector<int64_t> first_row;     // of each medium among all image rows, and the total
 };
@@ -51,14 +56,22 @@ class TorchModelRunner final : public ModelRunner {
   TorchModelRunner(std::shared_ptr<const model::Vlm> model, const ModelRunnerOptions& options)
       : model_(std::move(model)),
         options_(options),
-        pool_(std::make_shared<model::KvPool>(model_->config().text, model_->dtype(),
-                                              model_->device(), options.cache_tokens,
-                                              options.int8_cache)),
+        mtp_(options.guesses ? model_->mtp() : nullptr),
+        pool_(std::make_shared<model::KvPool>(cached_layers(*model_, mtp_ != nullptr),
+                                              model_->dtype(), model_->device(),
+                                              options.cache_tokens, options.int8_cache)),
         encoded_(options.encoder_cache_bytes),
         root_{.model = options.model_digest,
               .numerics = numerics(*model_, options),
               .block_tokens = model::kBlockTokens,
               .merge = model_->config().vision.spatial_merge_size} {}
+
+  // The layer behind the last has keys and values too.
+  static checkpoint::TextConfig cached_layers(const model::Vlm& model, bool mtp) {
+    checkpoint::TextConfig text = model.config().text;
+    text.num_hidden_layers += mtp ? 1 : 0;
+    return text;
+  }
 
   // With blocks in files. Before anything else.
   Result<void> open_store() {
@@ -98,6 +111,11 @@ class TorchModelRunner final : public ModelRunner {
         !has_blocks(num_others)) {
       state.cache.truncate(0);
       return std::nullopt;
+    }
+    if (mtp_ != nullptr) {
+      state.mtp_length = start.num_cached;
+      state.hidden = at::zeros({1, model_->config().text.hidden_size},
+                               at::TensorOptions().dtype(model_->dtype()).device(model_->device()));
     }
     for (size_t i = 0; i < state.medium_rows.size(); ++i) {
       const int64_t last_token = state.image_tokens[state.first_row[i + 1] - 1];
@@ -155,37 +173,21 @@ class TorchModelRunner final : public ModelRunner {
     const c10::InferenceMode inference;
     TorchState& state = state_of(sequence);
     const int64_t begin = sequence.num_computed;
-    const processing::ModelInput& input = sequence.request.input;
-    std::vector<int64_t> ids(num_tokens), positions(3 * num_tokens), image_positions;
-    for (int64_t i = 0; i < num_tokens; ++i) {
-      const int64_t index = begin + i;
-      const bool in_prompt = index < sequence.num_prompt;
-      ids[i] = sequence.tokens[index];
-      for (int axis = 0; axis < 3; ++axis) {
-        positions[axis * num_tokens + i] =
-            in_prompt ? input.position_ids[axis][index] : index + input.rope_delta;
-      }
-      if (in_prompt && input.mm_token_types[index] != 0) image_positions.push_back(i);
-    }
-    at::Tensor embedded;
-    if (image_positions.empty()) {
-      embedded = model_->embed(to_device(ids));
-    } else {
-      const auto first = std::ranges::lower_bound(state.image_tokens, begin);
-      embedded = model_->embed(to_device(ids),
-                               image_rows(state, first - state.image_tokens.begin(),
-                                          static_cast<int64_t>(image_positions.size())),
-                               to_device(image_positions));
-    }
+    const Tokens tokens = tokens_at(sequence, begin, num_tokens);
+    const at::Tensor embedded =
+        model_->embed(tokens.ids, tokens.image_rows, tokens.image_positions);
     const bool complete = begin + num_tokens == sequence.num_tokens();
-    const at::Tensor last_hidden = model_->forward_text(
+    const int64_t num_outputs = mtp_ != nullptr ? num_tokens : complete ? 1 : 0;
+    const at::Tensor hidden = model_->forward_text(
         {embedded,
-         to_device(positions).view({3, num_tokens}),
-         {{.num_tokens = num_tokens, .cache = &state.cache, .num_outputs = complete ? 1 : 0}}});
+         tokens.positions_3N,
+         {{.num_tokens = num_tokens, .cache = &state.cache, .num_outputs = num_outputs}}});
     GLMV_CHECK(state.cache.length() == begin + num_tokens);
+    note_hidden(state, hidden);
+    feed_mtp(sequence, state.cache.length());
     publish(sequence);
     if (!complete) return {};
-    return to_floats(model_->logits(last_hidden));
+    return to_floats(model_->logits(hidden.narrow(0, hidden.size(0) - 1, 1)));
   }
 
   std::vector<float> decode(std::span<Sequence* const> sequences) override {
@@ -201,9 +203,10 @@ class TorchModelRunner final : public ModelRunner {
     const at::Tensor position_ids_3N = to_device(positions).expand({3, num}).contiguous();
     const at::Tensor hidden_ND =
         model_->forward_text({model_->embed(to_device(ids)), position_ids_3N, std::move(slices)});
-    for (Sequence* sequence : sequences) {
-      GLMV_CHECK(state_of(*sequence).cache.length() == sequence->num_tokens());
-      publish(*sequence);
+    for (int64_t i = 0; i < num; ++i) {
+      GLMV_CHECK(state_of(*sequences[i]).cache.length() == sequences[i]->num_tokens());
+      note_hidden(state_of(*sequences[i]), hidden_ND.narrow(0, i, 1));
+      publish(*sequences[i]);
     }
     return to_floats(model_->logits(hidden_ND));
   }
@@ -219,12 +222,41 @@ class TorchModelRunner final : public ModelRunner {
     std::iota(positions.begin(), positions.end(),
               sequence.num_computed + sequence.request.input.rope_delta);
     const at::Tensor position_ids_3N = to_device(positions).expand({3, num}).contiguous();
-    return to_floats(model_->logits(model_->forward_text(
-        {model_->embed(to_device(ids)), position_ids_3N, {{num, &state.cache}}})));
+    const at::Tensor hidden = model_->forward_text(
+        {model_->embed(to_device(ids)), position_ids_3N, {{num, &state.cache}}});
+    note_hidden(state, hidden);
+    return to_floats(model_->logits(hidden));
+  }
+
+  bool can_guess() const override { return mtp_ != nullptr; }
+
+  std::vector<int32_t> guess(Sequence& sequence, int64_t most) override {
+    const c10::InferenceMode inference;
+    TorchState& state = state_of(sequence);
+    if (mtp_ == nullptr || most <= 0 || !state.cache.reserve(most)) return {};
+    const int64_t num_tokens = sequence.num_tokens();
+    at::Tensor hidden = feed_mtp(sequence, num_tokens);
+    hidden = hidden.narrow(0, hidden.size(0) - 1, 1);
+    std::vector<int32_t> guesses;
+    while (true) {
+      guesses.push_back(mtp_->logits(hidden).argmax(-1).item<int32_t>());
+      const auto num = std::ssize(guesses);
+      if (num == most) return guesses;
+      // What it says of its own guesses is written over once the model has judged them.
+      const int64_t place = num_tokens + num - 1;
+      const at::Tensor position =
+          at::full({3, 1}, place + sequence.request.input.rope_delta, at::kLong);
+      hidden = mtp_->forward(mtp_->embed(to_device({guesses.back()})), hidden,
+                             position.to(model_->device()), state.cache, place);
+    }
   }
 
   void keep(Sequence& sequence) override {
-    state_of(sequence).cache.truncate(sequence.num_computed);
+    TorchState& state = state_of(sequence);
+    state.cache.truncate(sequence.num_computed);
+    if (mtp_ != nullptr) {
+      state.hidden = state.hidden.narrow(0, 0, sequence.num_computed - state.mtp_length + 1);
+    }
     publish(sequence);
   }
 
@@ -282,7 +314,8 @@ class TorchModelRunner final : public ModelRunner {
  private:
   static std::string numerics(const model::Vlm& model, const ModelRunnerOptions& options) {
     const std::string dtype = tensor::dtype_text(model.dtype());
-    return dtype + "/" + (options.int8_cache ? "int8" : dtype);
+    return dtype + "/" + (options.int8_cache ? "int8" : dtype) +
+           (options.guesses && model.mtp() != nullptr ? "/mtp" : "");
   }
 
   static Digest encoded_key(const Sequence& sequence, size_t index) {
@@ -418,12 +451,61 @@ class TorchModelRunner final : public ModelRunner {
     return at::cat(parts);
   }
 
+  // What the model reads of a sequence from `begin` on.
+  struct Tokens {
+    at::Tensor ids, positions_3N;
+    at::Tensor image_rows, image_positions;  // undefined without
+  };
+  Tokens tokens_at(const Sequence& sequence, int64_t begin, int64_t num) const {
+    const processing::ModelInput& input = sequence.request.input;
+    const auto& state = static_cast<const TorchState&>(*sequence.runner_state);
+    std::vector<int64_t> ids(num), positions(3 * num), image_positions;
+    for (int64_t i = 0; i < num; ++i) {
+      const int64_t index = begin + i;
+      const bool in_prompt = index < sequence.num_prompt;
+      ids[i] = sequence.tokens[index];
+      for (int axis = 0; axis < 3; ++axis) {
+        positions[axis * num + i] =
+            in_prompt ? input.position_ids[axis][index] : index + input.rope_delta;
+      }
+      if (in_prompt && input.mm_token_types[index] != 0) image_positions.push_back(i);
+    }
+    Tokens tokens{to_device(ids), to_device(positions).view({3, num}), {}, {}};
+    if (image_positions.empty()) return tokens;
+    const auto first = std::ranges::lower_bound(state.image_tokens, begin);
+    tokens.image_rows = image_rows(state, first - state.image_tokens.begin(),
+                                   static_cast<int64_t>(image_positions.size()));
+    tokens.image_positions = to_device(image_positions);
+    return tokens;
+  }
+
+  void note_hidden(TorchState& state, const at::Tensor& rows) const {
+    if (mtp_ != nullptr) state.hidden = at::cat({state.hidden, rows});
+  }
+
+  // Feeds the MTP layer all tokens before `end`, at most one more than the cache has; its hidden
+  // states of them.
+  at::Tensor feed_mtp(Sequence& sequence, int64_t end) const {
+    TorchState& state = state_of(sequence);
+    const int64_t num = end - state.mtp_length;
+    if (mtp_ == nullptr || num <= 0) return {};
+    const Tokens tokens = tokens_at(sequence, state.mtp_length, num);
+    const at::Tensor hidden = mtp_->forward(
+        mtp_->embed(tokens.ids, tokens.image_rows, tokens.image_positions),
+        state.hidden.narrow(0, 0, num), tokens.positions_3N, state.cache, state.mtp_length);
+    state.hidden = state.hidden.narrow(0, num, state.hidden.size(0) - num);
+    state.mtp_length = end;
+    return hidden;
+  }
+
   // Lets later requests find what was computed.
-  static void publish(Sequence& sequence) {
+  void publish(Sequence& sequence) const {
     TorchState& state = state_of(sequence);
     if (!state.keys) return;
     const auto keys = state.keys->extend(sequence.tokens);
     const auto num_full = static_cast<size_t>(state.cache.length() / model::kBlockTokens);
+    const int64_t whole = static_cast<int64_t>(num_full) * model::kBlockTokens;
+    if (state.mtp_length < whole) feed_mtp(sequence, whole);
     state.cache.publish(keys.first(num_full));
   }
 
@@ -433,6 +515,7 @@ class TorchModelRunner final : public ModelRunner {
 
   std::shared_ptr<const model::Vlm> model_;
   ModelRunnerOptions options_;
+  const model::MtpLayer* mtp_;  // null: no guesses
   std::shared_ptr<model::KvPool> pool_;
   std::unique_ptr<BlockStore> store_;
   std::unordered_set<model::BlockId> spilling_;  // each holds a reference

@@ -22,6 +22,7 @@ struct ModelRunnerOptions {
   std::vector<int> cpus;     // as EngineOptions::cpus
   int64_t cache_tokens = 0;  // limit of the key/value cache, positive
   bool int8_cache = false;   // CPU
+  bool guesses = false;      // by the model's MTP layer, where it has one
   bool prefix_cache = true;
   int64_t encoder_cache_bytes = 0;
   Digest model_digest;                     // of the weights as they are computed with

@@ -83,17 +83,18 @@ bool KvCache::reserve(int64_t n) {
   return true;
 }
 
-void KvCache::write(int64_t layer, const at::Tensor& keys_in, const at::Tensor& values_in) {
+void KvCache::write(int64_t layer, int64_t place, const at::Tensor& keys_in,
+                    const at::Tensor& values_in) {
   const int64_t n = keys_in.size(0);
-  GLMV_CHECK(length_ + n <= static_cast<int64_t>(blocks_.size()) * kBlockTokens,
-             "{} tokens behind {} were not reserved", n, length_);
+  GLMV_CHECK(place + n <= static_cast<int64_t>(blocks_.size()) * kBlockTokens,
+             "{} tokens from {} on were not reserved", n, place);
   const at::Tensor sources[2] = {keys_in.contiguous(), values_in.contiguous()};
   const int64_t heads = pool_->kv_heads();
   const int64_t width = pool_->head_dim();
   for (int64_t i = 0; i < n;) {
-    const int64_t at = (length_ + i) % kBlockTokens;  // in its block
+    const int64_t at = (place + i) % kBlockTokens;  // in its block
     const int64_t count = std::min(n - i, kBlockTokens - at);
-    const BlockId block = blocks_[(length_ + i) / kBlockTokens];
+    const BlockId block = blocks_[(place + i) / kBlockTokens];
     for (int64_t which = 0; which < 2; ++which) {
       const at::Tensor& source = sources[which];
       if (!source.is_cpu()) {

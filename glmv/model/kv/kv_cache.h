@@ -108,9 +108,9 @@ class KvCache {
   // Makes room for n tokens behind length(); false, and nothing changed, when the pool is full.
   [[nodiscard]] bool reserve(int64_t n);
 
-  // Keys, values [n, G, E] of one layer behind length(), reserved before. advance() after the last
-  // layer.
-  void write(int64_t layer, const at::Tensor& keys, const at::Tensor& values);
+  // Keys, values [n, G, E] of one layer for the tokens from `place` on, behind length() or again,
+  // reserved before and not shared. advance() after the last layer.
+  void write(int64_t layer, int64_t place, const at::Tensor& keys, const at::Tensor& values);
   void advance(int64_t n) { length_ += n; }
 
   // Keys and values [G, L, E] of a layer for the first L tokens, as a copy.

@@ -31,7 +31,7 @@ at::Tensor rows_of(const std::vector<int64_t>& tokens, int64_t layer, int64_t wh
 
 void append(KvCache& cache, const std::vector<int64_t>& tokens) {
   for (int64_t layer = 0; layer < 2; ++layer) {
-    cache.write(layer, rows_of(tokens, layer, 0), rows_of(tokens, layer, 1));
+    cache.write(layer, cache.length(), rows_of(tokens, layer, 0), rows_of(tokens, layer, 1));
   }
   cache.advance(static_cast<int64_t>(tokens.size()));
 }
@@ -137,7 +137,7 @@ TEST(KvCache, Int8RowsAreRoundedToTheirOwnScaleAndShared) {
     ASSERT_TRUE(cache.reserve(end - begin));
     for (int64_t layer = 0; layer < 2; ++layer) {
       const auto part = [&](int64_t which) { return rows[layer][which].slice(0, begin, end); };
-      cache.write(layer, part(0), part(1));
+      cache.write(layer, cache.length(), part(0), part(1));
     }
     cache.advance(end - begin);
   };
@@ -170,7 +170,7 @@ TEST(KvCache, Int8DoesNotHideWhatIsNotFinite) {
     rows[1][0][2] = bad;
     KvCache cache(pool);
     ASSERT_TRUE(cache.reserve(2));
-    cache.write(0, rows, rows);
+    cache.write(0, cache.length(), rows, rows);
     cache.advance(2);
     const at::Tensor keys = cache.gather(0, 2).first;
     EXPECT_TRUE(keys[0][1].isnan().all().item<bool>());

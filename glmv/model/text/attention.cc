@@ -30,10 +30,10 @@ Way way_of(const SequenceSlice& slice, const at::Tensor& q) {
 at::Tensor attend_gathered(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const SequenceSlice& slice, int64_t layer, double scale) {
   // What is rounded to int8 is so for all that see it, whatever the chunks.
-  if (slice.cache == nullptr || (slice.cache->length() == 0 && !slice.cache->pool().is_int8())) {
+  if (slice.cache == nullptr || (slice.place() == 0 && !slice.cache->pool().is_int8())) {
     return tensor::attention_cached(q, k.transpose(0, 1), v.transpose(0, 1), scale);
   }
-  const auto [keys, values] = slice.cache->gather(layer, slice.cache->length() + slice.num_tokens);
+  const auto [keys, values] = slice.cache->gather(layer, slice.place() + slice.num_tokens);
   return tensor::attention_cached(q, keys, values, scale);
 }
 
@@ -42,7 +42,7 @@ at::Tensor attend_paged(const at::Tensor& q, std::span<const SequenceSlice> slic
   const KvPool& pool = slices[0].cache->pool();
   std::vector<tensor::PagedRow> rows;
   for (const SequenceSlice& slice : slices) {
-    const int64_t end = slice.cache->length() + slice.num_tokens;
+    const int64_t end = slice.place() + slice.num_tokens;
     for (int64_t length = end - slice.num_outputs + 1; length <= end; ++length) {
       rows.push_back({slice.cache->block_data().data(), length});
     }
@@ -89,7 +89,7 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
       const int64_t begin = tokens.begin + tokens.count;
       GLMV_CHECK(begin + slice.num_tokens <= k.size(0), "slices of more than {} rows", k.size(0));
       if (slice.cache != nullptr) {
-        slice.cache->write(layer, k.narrow(0, begin, slice.num_tokens),
+        slice.cache->write(layer, slice.place(), k.narrow(0, begin, slice.num_tokens),
                            v.narrow(0, begin, slice.num_tokens));
       }
       lengths.push_back(slice.num_tokens);

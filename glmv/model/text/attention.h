@@ -9,7 +9,7 @@
 namespace glmv::model {
 
 // k and v [N, G, E] of all tokens, q [K, H, E] of every slice's outputs -> [K, H, E]. Writes k and
-// v into the caches behind their length, where reserve() made room.
+// v into the caches at the slices' places, where reserve() made room.
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                   const std::vector<SequenceSlice>& sequences, int64_t layer, double scale);
 

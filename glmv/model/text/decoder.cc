@@ -68,6 +68,28 @@ at::Tensor output_rows(const std::vector<SequenceSlice>& sequences, at::Device d
 
 }  // namespace
 
+at::Tensor run_layer(const checkpoint::TextConfig& config, const DecoderLayer& layer, at::Tensor x,
+                     const RopeTable& rope, const std::vector<SequenceSlice>& sequences,
+                     const at::Tensor& outputs, int64_t index, const LayerProbe& probe) {
+  const double eps = config.rms_norm_eps;
+  at::Tensor y =
+      self_attention(config, layer.self_attn, tensor::rms_norm(x, layer.input_layernorm, eps), rope,
+                     sequences, outputs, index);
+  x = select(x, outputs);
+  if (x.size(0) == 0) return x;
+  if (layer.post_self_attn_layernorm.defined()) {
+    y = tensor::rms_norm(y, layer.post_self_attn_layernorm, eps);
+  }
+  x = x + y;
+  if (probe) probe(index, "attn", x);
+  y = tensor::rms_norm(x, layer.post_attention_layernorm, eps);
+  y = std::visit([&](const auto& mlp) { return mlp(y); }, layer.mlp);
+  if (layer.post_mlp_layernorm.defined()) y = tensor::rms_norm(y, layer.post_mlp_layernorm, eps);
+  x = x + y;
+  if (probe) probe(index, "mlp", x);
+  return x;
+}
+
 at::Tensor Decoder::forward(const TextBatch& batch, const LayerProbe& probe) const {
   at::Tensor x = batch.hidden_ND;
   const RopeTable rope = text_rope(config.rope, batch.position_ids_3N, x.scalar_type());
@@ -79,25 +101,10 @@ at::Tensor Decoder::forward(const TextBatch& batch, const LayerProbe& probe) con
   const at::Tensor outputs = output_rows(batch.sequences, x.device());
   const std::vector<SequenceSlice> every = all_outputs(batch.sequences);
   for (size_t i = 0; i < layers.size(); ++i) {
-    const DecoderLayer& layer = layers[i];
     // Nothing reads what the last layer makes of other rows, except its keys and values.
     const bool last = i + 1 == layers.size();
-    const at::Tensor wanted = last ? outputs : at::Tensor();
-    at::Tensor y =
-        self_attention(config, layer.self_attn, tensor::rms_norm(x, layer.input_layernorm, eps),
-                       rope, last ? batch.sequences : every, wanted, static_cast<int64_t>(i));
-    x = select(x, wanted);
-    if (x.size(0) == 0) break;
-    if (layer.post_self_attn_layernorm.defined()) {
-      y = tensor::rms_norm(y, layer.post_self_attn_layernorm, eps);
-    }
-    x = x + y;
-    if (probe) probe(static_cast<int64_t>(i), "attn", x);
-    y = tensor::rms_norm(x, layer.post_attention_layernorm, eps);
-    y = std::visit([&](const auto& mlp) { return mlp(y); }, layer.mlp);
-    if (layer.post_mlp_layernorm.defined()) y = tensor::rms_norm(y, layer.post_mlp_layernorm, eps);
-    x = x + y;
-    if (probe) probe(static_cast<int64_t>(i), "mlp", x);
+    x = run_layer(config, layers[i], x, rope, last ? batch.sequences : every,
+                  last ? outputs : at::Tensor(), static_cast<int64_t>(i), probe);
   }
   for (const SequenceSlice& slice : batch.sequences) {
     if (slice.cache != nullptr) slice.cache->advance(slice.num_tokens);

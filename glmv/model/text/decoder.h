@@ -45,6 +45,13 @@ struct Decoder {
   void collect(std::vector<NamedParameter>& out) const;
 };
 
+// x [N, D] -> [K, D] of one layer, whose keys and values lie in layer `index` of the caches.
+// `outputs`: the K rows that are wanted, those of the slices; undefined: all. No rows come back
+// where none are wanted.
+at::Tensor run_layer(const checkpoint::TextConfig& config, const DecoderLayer& layer, at::Tensor x,
+                     const RopeTable& rope, const std::vector<SequenceSlice>& sequences,
+                     const at::Tensor& outputs, int64_t index, const LayerProbe& probe = {});
+
 Result<DecoderLayer> load_layer(tensor::WeightSource& source, const checkpoint::TextConfig& config,
                                 int64_t index);
 Result<Decoder> load_decoder(tensor::WeightSource& source, const checkpoint::TextConfig& config);
