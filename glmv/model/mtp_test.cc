@@ -34,8 +34,8 @@ class MtpTest : public testing::TestWithParam<const char*> {
   void TearDown() override { fs::remove_all(dir_); }
 
   LoadedModel load(bool mtp) const {
-    auto loaded = load_model(dir_.string(),
-                             {.dtype = "float32", .load_format = "dummy", .mtp = mtp});
+    auto loaded =
+        load_model(dir_.string(), {.dtype = "float32", .load_format = "dummy", .mtp = mtp});
     EXPECT_TRUE(loaded) << loaded.error().message;
     return std::move(*loaded);
   }
@@ -81,9 +81,9 @@ at::Tensor reference(const MtpLayer& mtp, const at::Tensor& ids, const at::Tenso
   const double eps = c.rms_norm_eps;
   const int64_t n = ids.size(0), g = c.num_key_value_heads, h = c.num_attention_heads;
   const at::Tensor e = at::embedding(mtp.embed_tokens, ids).to(at::kDouble);
-  at::Tensor x = linear64(mtp.eh_proj, at::cat({norm64(e, mtp.enorm, eps),
-                                                norm64(previous.to(at::kDouble), mtp.hnorm, eps)},
-                                               -1));
+  at::Tensor x = linear64(
+      mtp.eh_proj,
+      at::cat({norm64(e, mtp.enorm, eps), norm64(previous.to(at::kDouble), mtp.hnorm, eps)}, -1));
   const DecoderLayer& layer = mtp.layer;
   const at::Tensor y = norm64(x, layer.input_layernorm, eps);
   const at::Tensor positions = at::arange(n);
@@ -128,7 +128,8 @@ TEST_P(MtpTest, EqualsTheWholeSequenceInDoublesByAnyChunks) {
   ++layers.num_hidden_layers;
   const int64_t n = 150, d = layers.hidden_size;
   const at::Tensor ids = at::arange(n) * 7 % 290;
-  const at::Tensor previous = at::cat({at::zeros({1, d}), at::sin(at::arange((n - 1) * d)).view({n - 1, d})});
+  const at::Tensor previous =
+      at::cat({at::zeros({1, d}), at::sin(at::arange((n - 1) * d)).view({n - 1, d})});
   const at::Tensor want = reference(*mtp, ids, previous);
   for (const int64_t chunk : {n, int64_t{64}, int64_t{7}, int64_t{1}}) {
     KvCache cache(std::make_shared<KvPool>(layers, at::kFloat, at::kCPU, 1024));

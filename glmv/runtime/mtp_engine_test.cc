@@ -1,5 +1,5 @@
-// Speculation by a checkpoint's MTP layer: the same tokens as without, right guesses taken, whatever
-// chunks, prefixes, preemptions and neighbours do to its keys and values.
+// Speculation by a checkpoint's MTP layer: the same tokens as without, right guesses taken,
+// whatever chunks, prefixes, preemptions and neighbours do to its keys and values.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -30,8 +30,8 @@ class MtpEngine : public testing::Test {
     std::map<std::string, at::Tensor> tensors;
     for (const auto& [name, view] : file.tensors) {
       at::Tensor tensor = tensor::as_tensor(view).clone();
-      const bool adds = name.ends_with("self_attn.o_proj.weight") ||
-                        name.ends_with("mlp.down_proj.weight");
+      const bool adds =
+          name.ends_with("self_attn.o_proj.weight") || name.ends_with("mlp.down_proj.weight");
       if (simple && adds && name.find("language_model") != name.npos) tensor.zero_();
       tensors[name] = tensor;
     }
@@ -52,7 +52,9 @@ class MtpEngine : public testing::Test {
     std::vector<checkpoint::TensorToWrite> list;
     for (auto& [name, tensor] : tensors) {
       tensor = tensor.to(at::kFloat).contiguous();
-      list.push_back({name, checkpoint::DType::kF32, tensor.sizes().vec(),
+      list.push_back({name,
+                      checkpoint::DType::kF32,
+                      tensor.sizes().vec(),
                       {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
     }
     ASSERT_TRUE(checkpoint::write_weights(dir_, list));

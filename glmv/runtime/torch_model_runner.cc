@@ -498,15 +498,14 @@ class TorchModelRunner final : public ModelRunner {
     return hidden;
   }
 
-  // Lets later requests find what was computed.
+  // Lets later requests find what was computed, in full blocks.
   void publish(Sequence& sequence) const {
     TorchState& state = state_of(sequence);
+    const int64_t num_full = state.cache.length() / model::kBlockTokens;
+    feed_mtp(sequence, num_full * model::kBlockTokens);  // while others decode beside it
     if (!state.keys) return;
     const auto keys = state.keys->extend(sequence.tokens);
-    const auto num_full = static_cast<size_t>(state.cache.length() / model::kBlockTokens);
-    const int64_t whole = static_cast<int64_t>(num_full) * model::kBlockTokens;
-    if (state.mtp_length < whole) feed_mtp(sequence, whole);
-    state.cache.publish(keys.first(num_full));
+    state.cache.publish(keys.first(static_cast<size_t>(num_full)));
   }
 
   at::Tensor to_device(const std::vector<int64_t>& values) const {

@@ -129,6 +129,20 @@ TEST_F(Program, SigkillUnderLoadLeavesACacheThatIsRightOrUnused) {
   }
 }
 
+TEST_F(Program, AWallClockThatJumpsChangesNothing) {
+  Serving plain({tiny()});
+  const std::string want = content_of(plain.ask(question("Hi", 40)));
+  ASSERT_EQ(::setenv("LD_PRELOAD", GLMV_CLOCK_JUMP, 1), 0);
+  Serving server(
+      {tiny(), "--request-timeout", "30", "--watchdog-timeout", "30", "--access-log", path("log")});
+  ::unsetenv("LD_PRELOAD");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(content_of(server.ask(question("Hi", 40))), want);
+  net::TestConnection other(server.port());
+  EXPECT_EQ(other.ask("GET", "/health", "").status, 200);
+  server.process().send(SIGTERM);
+  EXPECT_EQ(server.process().wait().exit_code, 0);
+}
+
 TEST_F(Program, APortInUseIsNamed) {
   Serving server({tiny()});
   const Outcome second = run({"serve", tiny(), "--port", std::to_string(server.port())});

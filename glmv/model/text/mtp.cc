@@ -17,9 +17,8 @@ at::Tensor MtpLayer::forward(const at::Tensor& embedded_ND, const at::Tensor& pr
                              const at::Tensor& position_ids_3N, KvCache& cache,
                              int64_t place) const {
   const double eps = config.rms_norm_eps;
-  const at::Tensor x = eh_proj(at::cat({tensor::rms_norm(embedded_ND, enorm, eps),
-                                        tensor::rms_norm(previous_ND, hnorm, eps)},
-                                       -1));
+  const at::Tensor x = eh_proj(at::cat(
+      {tensor::rms_norm(embedded_ND, enorm, eps), tensor::rms_norm(previous_ND, hnorm, eps)}, -1));
   const std::vector<SequenceSlice> slice = {
       {.num_tokens = x.size(0), .cache = &cache, .first_place = place}};
   const RopeTable rope = text_rope(config.rope, position_ids_3N, x.scalar_type());
@@ -46,9 +45,8 @@ Result<MtpLayer> load_mtp(tensor::WeightSource& source, const Decoder& decoder,
   GLMV_ASSIGN(mtp.norm, source.take(name + "shared_head.norm.weight", {d}));
   mtp.head = lm_head;
   if (source.has(name + "shared_head.head.weight")) {
-    GLMV_ASSIGN(mtp.head, quant::load_linear(source, {.name = name + "shared_head.head",
-                                                      .in = d,
-                                                      .out = vocab}));
+    GLMV_ASSIGN(mtp.head, quant::load_linear(
+                              source, {.name = name + "shared_head.head", .in = d, .out = vocab}));
   }
   return mtp;
 }

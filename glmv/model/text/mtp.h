@@ -2,7 +2,8 @@
 // The layer behind the last that predicts one token more (multi-token prediction), as GLM-OCR and
 // the GLM-4.5 family may carry it: a cheap source of guesses for speculation. It never decides.
 //
-//   x_j = eh_proj([enorm(embed(t_j)), hnorm(h_(j-1))]),  h'_j = norm(layer(x_j)),  logits = head(h'_j)
+//   x_j = eh_proj([enorm(embed(t_j)), hnorm(h_(j-1))]),  h'_j = norm(layer(x_j)),  logits =
+//   head(h'_j)
 //
 // t_j is the token at place j, h_(j-1) the final-norm hidden state of the token before it, h'_j
 // stands for h_j where further tokens are guessed; the logits are of t_(j+1). The layer attends to
@@ -36,7 +37,8 @@ struct MtpLayer {
   at::Tensor logits(const at::Tensor& hidden_KD) const { return head(hidden_KD); }
 };
 
-// From the layer num_hidden_layers of a checkpoint; embedding and head are shared where it has none.
+// From the layer num_hidden_layers of a checkpoint; embedding and head are shared where it has
+// none.
 Result<MtpLayer> load_mtp(tensor::WeightSource& source, const Decoder& decoder,
                           const quant::Linear& lm_head);
 
