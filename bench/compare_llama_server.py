@@ -42,7 +42,7 @@ def requests(args, vocab, streams, seed):
             "max_tokens": args.tokens,
             "ignore_eos": True,
             "temperature": 1,
-            "top_k": 0 if args.top_k is None else args.top_k,
+            "top_k": args.top_k,
             "top_p": 1,
             "min_p": 0,
             "seed": i,
@@ -110,7 +110,7 @@ def main():
     parser.add_argument("--prompt", type=int, default=128, help="tokens")
     parser.add_argument("--tokens", type=int, default=64, help="of a reply")
     parser.add_argument("--context", type=int, default=1024, help="tokens a stream")
-    parser.add_argument("--top-k", type=int)
+    parser.add_argument("--top-k", type=int, default=0, help="0: all tokens")
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     import random_gguf

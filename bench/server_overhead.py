@@ -13,18 +13,19 @@ that does other things too, the processor time is the figure to go by. Standard 
 
 import argparse
 import contextlib
-import json
 import os
 import pathlib
 import random
 import re
-import selectors
-import socket
 import statistics
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "bench/serve"))
+import load  # noqa: E402
+
 SAMPLING = {
     "greedy": {"temperature": 0},
     "glm": {"temperature": 0.8, "top_p": 0.6, "top_k": 2},  # generation_config.json of GLM-4.1V
@@ -43,56 +44,21 @@ def processor_ms(pid):
         return (int(fields[11]) + int(fields[12])) * TICKS_MS
 
 
-class Stream:
-    """One reply, read as it comes and thrown away but for its end."""
-
-    def __init__(self, port, script, tokens, sampling):
-        body = json.dumps(
-            {
-                "messages": [{"role": "user", "content": "SCRIPT:" + script}],
-                "stream": True,
-                "max_tokens": tokens,
-                **SAMPLING[sampling],
-                "seed": 1,
-                "stream_options": {"include_usage": True},
-            }
-        ).encode()
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-        )
-        self.end = b""
-
-    def read(self):
-        """Whether there is more to come."""
-        data = self.socket.recv(1 << 16)
-        self.end = (self.end + data)[-4096:]
-        return data and b"data: [DONE]" not in self.end
-
-    def tokens(self):
-        found = re.search(rb'"completion_tokens":(\d+)', self.end)
-        if not found:
-            raise SystemExit(
-                "the server ended a stream early: " + self.end.decode(errors="replace")
-            )
-        return int(found[1])
+def request(script, tokens, sampling):
+    return "/v1/chat/completions", {
+        "messages": [{"role": "user", "content": "SCRIPT:" + script}],
+        "max_tokens": tokens,
+        **SAMPLING[sampling],
+        "seed": 1,
+    }
 
 
 def one_run(server, port, streams, script, tokens, sampling):
     """(ms a step on the clock, ms a step of processor time); reading the prompt is part of it."""
     before, start = processor_ms(server.pid), time.perf_counter()
-    with selectors.DefaultSelector() as selector:
-        replies = [Stream(port, script, tokens, sampling) for _ in range(streams)]
-        for reply in replies:
-            selector.register(reply.socket, selectors.EVENT_READ, reply)
-        while selector.get_map():
-            for key, _ in selector.select():
-                if not key.data.read():
-                    selector.unregister(key.fileobj)
-                    key.fileobj.close()
+    replies = load.run(port, streams, [request(script, tokens, sampling)] * streams)
     elapsed, spent = (time.perf_counter() - start) * 1000, processor_ms(server.pid) - before
-    if any(reply.tokens() != tokens for reply in replies):
+    if any(reply.usage("completion_tokens") != tokens for reply in replies):
         raise SystemExit("a reply ended early: the script is too short for --tokens")
     return elapsed / tokens, spent / tokens
 
