@@ -55,15 +55,18 @@ ApiResult<std::vector<api::RawPrompt>> read_prompts(const Json& prompt) {
 
 }  // namespace
 
+ApiResult<text::TokensInText> tokens_in_prompt(const Json& body) {
+  GLMV_ASSIGN(const bool parse_special, boolean(body, "parse_special", true));
+  return parse_special ? text::TokensInText::kAll : text::TokensInText::kNone;
+}
+
 ApiResult<CompletionCall> parse_completion_call(const Json& body) {
   CompletionCall call;
   const Json* prompt = find(body, "prompt");
   if (prompt == nullptr) return bad_field("prompt", "is missing");
   GLMV_ASSIGN(call.prompts, read_prompts(*prompt));
-  GLMV_ASSIGN(const bool parse_special, boolean(body, "parse_special", true));
-  for (api::RawPrompt& raw : call.prompts) {
-    if (!parse_special) raw.tokens_in_text = text::TokensInText::kNone;
-  }
+  GLMV_ASSIGN(const text::TokensInText tokens, tokens_in_prompt(body));
+  for (api::RawPrompt& raw : call.prompts) raw.tokens_in_text = tokens;
   if (const Json* suffix = find(body, "suffix"); suffix != nullptr && *suffix != "") {
     return bad_field("suffix", "is not supported by this model: ask in the chat form instead",
                      "unsupported_parameter");

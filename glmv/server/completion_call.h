@@ -15,4 +15,7 @@ struct CompletionCall : Delivery {
 
 ApiResult<CompletionCall> parse_completion_call(const Json& body);
 
+// Which tokens the text of a raw prompt may hold: the field parse_special.
+ApiResult<text::TokensInText> tokens_in_prompt(const Json& body);
+
 }  // namespace glmv::server

@@ -2,7 +2,7 @@
 // /v1/responses/input_tokens.
 
 #include "glmv/base/utf8.h"
-#include "glmv/server/fields.h"
+#include "glmv/server/completion_call.h"
 #include "glmv/server/responses_call.h"
 #include "glmv/server/routes.h"
 
@@ -30,10 +30,8 @@ ApiResult<Json> tokenize_json(const Call& call) {
     if (!found) return std::unexpected(to_api_error(found.error()));
     tokens = std::move(*found);
   } else if (body.contains("prompt") && body["prompt"].is_string()) {
-    GLMV_ASSIGN(const bool parse_special, boolean(body, "parse_special", true));
-    auto found =
-        service.tokenize(body["prompt"].get_ref<const std::string&>(),
-                         parse_special ? text::TokensInText::kAll : text::TokensInText::kNone);
+    GLMV_ASSIGN(const text::TokensInText allowed, tokens_in_prompt(body));
+    auto found = service.tokenize(body["prompt"].get_ref<const std::string&>(), allowed);
     if (!found) return std::unexpected(to_api_error(found.error()));
     tokens.ids = std::move(*found);
   } else {
