@@ -63,9 +63,10 @@ std::string canonical_name(const std::string& name, const ModelConfig& config) {
   return canonical;
 }
 
-bool is_mtp_name(const std::string& name, const ModelConfig& config, std::string& canonical) {
-  canonical = with_canonical_prefix(name);
-  return text_layer_of(canonical) == config.text.num_hidden_layers;
+std::optional<std::string> mtp_name(const std::string& name, const ModelConfig& config) {
+  std::string canonical = with_canonical_prefix(name);
+  if (text_layer_of(canonical) != config.text.num_hidden_layers) return std::nullopt;
+  return canonical;
 }
 
 }  // namespace glmv::checkpoint

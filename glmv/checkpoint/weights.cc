@@ -80,9 +80,7 @@ Result<void> WeightsBuilder::add(const std::string& name, const std::string& sho
   std::string canonical = canonical_name(name, config_);
   if (canonical.empty()) {
     weights_.ignored.push_back(shown);
-    if (is_mtp_name(name, config_, canonical)) {
-      weights_.mtp_tensors.emplace(std::move(canonical), view);
-    }
+    if (auto mtp = mtp_name(name, config_)) weights_.mtp_tensors.emplace(std::move(*mtp), view);
     return {};
   }
   const auto [source, is_first] = sources_.try_emplace(canonical, Source{shown, path});

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,8 @@ Result<Weights> open_weights(const std::filesystem::path& dir, const ModelConfig
 // The canonical spelling of a tensor name, or "" when the tensor is known and skipped.
 std::string canonical_name(const std::string& name, const ModelConfig& config);
 
-// Whether a name belongs to the first MTP layer; `canonical` is set to its spelling if so.
-bool is_mtp_name(const std::string& name, const ModelConfig& config, std::string& canonical);
+// The same for a tensor of the first MTP layer; none for others.
+std::optional<std::string> mtp_name(const std::string& name, const ModelConfig& config);
 
 // What the model expects: every canonical tensor with its shape (unquantised layout; one entry per
 // Linear, fused forms as published, experts one by one). Used by the loader, `inspect`,

@@ -124,8 +124,7 @@ TEST_P(MtpTest, EqualsTheWholeSequenceInDoublesByAnyChunks) {
   const LoadedModel loaded = load(true);
   const MtpLayer* mtp = loaded.model->mtp();
   ASSERT_NE(mtp, nullptr);
-  checkpoint::TextConfig layers = mtp->config;
-  ++layers.num_hidden_layers;
+  const checkpoint::TextConfig layers = cached_layers(mtp->config, mtp);
   const int64_t n = 150, d = layers.hidden_size;
   const at::Tensor ids = at::arange(n) * 7 % 290;
   const at::Tensor previous =

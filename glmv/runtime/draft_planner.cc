@@ -28,7 +28,8 @@ double DraftPlanner::ms_of(int64_t num_tokens) const {
 DraftPlanner::Plan DraftPlanner::plan(const DraftRecord& record, int64_t available,
                                       double ms_each) const {
   const int64_t most = std::min(most_, available);
-  if (!adaptive_ || ms_[1] <= 0) return {.num_tokens = adaptive_ ? 0 : most};
+  if (!adaptive_) return {.num_tokens = most};
+  if (ms_[1] <= 0) return {};
   Plan best;
   double right_so_far = 1, expected = 1;  // tokens of a pass
   for (int64_t n = 1; n <= most; ++n) {

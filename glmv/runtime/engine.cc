@@ -11,6 +11,7 @@
 #include "glmv/checkpoint/model_digest.h"
 #include "glmv/checkpoint/quant_config.h"
 #include "glmv/kernels/kernel_table.h"
+#include "glmv/model/text/mtp.h"
 #include "glmv/model/vlm.h"
 #include "glmv/processing/media_digest.h"
 #include "glmv/runtime/engine_internal.h"
@@ -237,13 +238,6 @@ std::optional<int64_t> available_bytes(const at::Device& device) {
   return device.is_cpu() ? available_memory_bytes() : tensor::free_memory_bytes(device);
 }
 
-// The layer that guesses has keys and values too.
-checkpoint::ModelConfig cached_config(const model::Vlm& model, const EngineSetup& setup) {
-  checkpoint::ModelConfig config = model.config();
-  config.text.num_hidden_layers += setup.most_drafts() > 0 && model.mtp() != nullptr ? 1 : 0;
-  return config;
-}
-
 // The setup with the limit of its cache decided. `available`: before `weight_bytes` were loaded.
 Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
                                      std::optional<int64_t> available, int64_t weight_bytes) {
@@ -252,11 +246,13 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
   const bool same_bits =
       model.device().is_cpu() && model.dtype() == at::kBFloat16 && !model.config().text.moe;
   setup.auto_draft_tokens = same_bits ? kernels::kMaxGemvBatch - 1 : 0;
+  checkpoint::ModelConfig config = model.config();
+  config.text = model::cached_layers(config.text, setup.most_drafts() > 0 ? model.mtp() : nullptr);
   GLMV_ASSIGN(const int64_t max_context_tokens, resolve_context(options, model.config()));
   const auto element_bytes = static_cast<int64_t>(at::elementSize(model.dtype()));
   MemoryNeed need =
-      memory_need(cached_config(model, setup), element_bytes,
-                  std::max<int64_t>(1, options.kv_cache_tokens), 0, uses_int8_cache(options));
+      memory_need(config, element_bytes, std::max<int64_t>(1, options.kv_cache_tokens), 0,
+                  uses_int8_cache(options));
   need.weights_bytes = weight_bytes;
   setup.encoder_cache_bytes = encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
   need.encoder_cache_bytes = setup.encoder_cache_bytes;

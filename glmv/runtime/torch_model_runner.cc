@@ -57,21 +57,14 @@ class TorchModelRunner final : public ModelRunner {
       : model_(std::move(model)),
         options_(options),
         mtp_(options.guesses ? model_->mtp() : nullptr),
-        pool_(std::make_shared<model::KvPool>(cached_layers(*model_, mtp_ != nullptr),
+        pool_(std::make_shared<model::KvPool>(model::cached_layers(model_->config().text, mtp_),
                                               model_->dtype(), model_->device(),
                                               options.cache_tokens, options.int8_cache)),
         encoded_(options.encoder_cache_bytes),
         root_{.model = options.model_digest,
-              .numerics = numerics(*model_, options),
+              .numerics = numerics(),
               .block_tokens = model::kBlockTokens,
               .merge = model_->config().vision.spatial_merge_size} {}
-
-  // The layer behind the last has keys and values too.
-  static checkpoint::TextConfig cached_layers(const model::Vlm& model, bool mtp) {
-    checkpoint::TextConfig text = model.config().text;
-    text.num_hidden_layers += mtp ? 1 : 0;
-    return text;
-  }
 
   // With blocks in files. Before anything else.
   Result<void> open_store() {
@@ -162,8 +155,9 @@ class TorchModelRunner final : public ModelRunner {
     }
     const at::Tensor rows = pass.rows();
     state.vision_pass.reset();
-    encoded_.put(encoded_key(sequence, index), rows, static_cast<int64_t>(rows.nbytes()));
-    spill_encoded(encoded_key(sequence, index), rows);
+    const Digest key = encoded_key(sequence, index);
+    encoded_.put(key, rows, static_cast<int64_t>(rows.nbytes()));
+    spill_encoded(key, rows);
     state.medium_rows[index] = rows;
     processing::PatchValues().swap(medium.patches);
     return true;
@@ -312,10 +306,9 @@ class TorchModelRunner final : public ModelRunner {
   }
 
  private:
-  static std::string numerics(const model::Vlm& model, const ModelRunnerOptions& options) {
-    const std::string dtype = tensor::dtype_text(model.dtype());
-    return dtype + "/" + (options.int8_cache ? "int8" : dtype) +
-           (options.guesses && model.mtp() != nullptr ? "/mtp" : "");
+  std::string numerics() const {
+    const std::string dtype = tensor::dtype_text(model_->dtype());
+    return dtype + "/" + (options_.int8_cache ? "int8" : dtype) + (mtp_ != nullptr ? "/mtp" : "");
   }
 
   static Digest encoded_key(const Sequence& sequence, size_t index) {

@@ -25,9 +25,8 @@ size_t marker_length(std::string_view text) {
 std::vector<ByteRange> untrusted_parts(std::string_view text, std::span<const ByteRange> ranges,
                                        TokensInText allowed) {
   if (allowed == TokensInText::kAll) return {};
-  std::vector<ByteRange> parts(ranges.begin(), ranges.end());
-  if (allowed == TokensInText::kNone) return parts;
-  parts.clear();
+  if (allowed == TokensInText::kNone) return {ranges.begin(), ranges.end()};
+  std::vector<ByteRange> parts;
   for (const ByteRange& range : ranges) {
     size_t begin = range.begin;
     for (size_t at = begin; at < range.end;) {

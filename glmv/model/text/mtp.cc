@@ -26,6 +26,11 @@ at::Tensor MtpLayer::forward(const at::Tensor& embedded_ND, const at::Tensor& pr
   return tensor::rms_norm(hidden, norm, eps);
 }
 
+checkpoint::TextConfig cached_layers(checkpoint::TextConfig config, const MtpLayer* mtp) {
+  config.num_hidden_layers += mtp != nullptr ? 1 : 0;
+  return config;
+}
+
 Result<MtpLayer> load_mtp(tensor::WeightSource& source, const Decoder& decoder,
                           const quant::Linear& lm_head) {
   MtpLayer mtp;

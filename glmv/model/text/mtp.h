@@ -37,6 +37,9 @@ struct MtpLayer {
   at::Tensor logits(const at::Tensor& hidden_KD) const { return head(hidden_KD); }
 };
 
+// The config with that layer counted, where there is one: so many layers have keys and values.
+checkpoint::TextConfig cached_layers(checkpoint::TextConfig config, const MtpLayer* mtp);
+
 // From the layer num_hidden_layers of a checkpoint; embedding and head are shared where it has
 // none.
 Result<MtpLayer> load_mtp(tensor::WeightSource& source, const Decoder& decoder,
