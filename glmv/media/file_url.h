@@ -11,9 +11,6 @@ namespace glmv::media {
 // `prefix` in lower case.
 bool has_prefix_ignoring_case(std::string_view text, std::string_view prefix);
 
-// Every %XX once. invalid_argument gives the position of a bad one.
-Result<std::string> percent_decode(std::string_view text);
-
 // The absolute path of file:///path or file://localhost/path, percent-decoded once.
 Result<std::string> file_url_path(std::string_view url);
 

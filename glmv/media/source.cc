@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "glmv/base/files.h"
+#include "glmv/base/percent.h"
 #include "glmv/base/utf8.h"
 #include "glmv/media/base64.h"
 #include "glmv/media/file_url.h"

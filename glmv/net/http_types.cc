@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "glmv/base/percent.h"
 #include "glmv/net/http_server.h"
 
 namespace glmv::net {
@@ -16,6 +17,17 @@ std::string_view HttpRequest::header(std::string_view name) const {
     if (std::ranges::equal(key, name, {}, lower, lower)) return value;
   }
   return {};
+}
+
+Result<std::optional<std::string>> HttpRequest::parameter(std::string_view name) const {
+  for (std::string_view rest = query; !rest.empty();) {
+    const std::string_view one = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+    const size_t mark = std::min(one.find('='), one.size());
+    if (one.substr(0, mark) != name) continue;
+    return percent_decode(one.substr(std::min(mark + 1, one.size())));
+  }
+  return std::nullopt;
 }
 
 std::string_view reason_phrase(int status) {

@@ -2,10 +2,13 @@
 // What an HTTP handler sees of a request, and how it answers.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "glmv/base/result.h"
 
 namespace glmv::net {
 
@@ -21,6 +24,9 @@ struct HttpRequest {
 
   // Value of the first header of that name, in any case; "" where there is none.
   std::string_view header(std::string_view name) const;
+  // Value of the first query parameter of that name, percent-decoded. invalid_argument where it
+  // cannot be decoded.
+  Result<std::optional<std::string>> parameter(std::string_view name) const;
 };
 
 // The answer to one request: either send(), or start(), write()..., and finish() or abort(). Used
