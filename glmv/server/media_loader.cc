@@ -11,6 +11,7 @@
 #include "glmv/media/file_url.h"
 #include "glmv/processing/frame_sampling.h"
 #include "glmv/processing/grid.h"
+#include "glmv/server/fetch_ahead.h"
 #include "glmv/server/media_errors.h"
 
 namespace glmv::server {
@@ -78,6 +79,10 @@ bool read_frame_parameters(const media::DataUrl& url, ContentPart& part) {
   return true;
 }
 
+int64_t num_taken_frames(const ContentPart& part, int64_t num_given) {
+  return part.max_frames > 0 ? std::min(part.max_frames, num_given) : num_given;
+}
+
 }  // namespace
 
 // The media of one request.
@@ -88,7 +93,30 @@ class MediaLoader::Load {
     bytes_left_ = options_.limits.max_request_bytes;
     pixels_left_ = options_.limits.max_request_pixels;
     frames_left_ = options_.limits.max_frames;
-    fetch_time_left_ = options_.limits.request_fetch_deadline;
+  }
+
+  // Begins to fetch what load_part() will ask for, called for the same parts in the same order.
+  void fetch_ahead(const std::vector<text::Message>& messages) {
+    if (!options_.fetcher) return;
+    std::vector<std::string> urls;
+    const auto add = [&](const std::string& source) {
+      if (has_remote_scheme(source)) urls.push_back(source);
+    };
+    for (const text::Message& message : messages) {
+      for (const ContentPart& part : message.content) {
+        if (part.kind == PartKind::kImage) add(part.source);
+        if (part.kind != PartKind::kVideo) continue;
+        const auto count = std::ssize(part.frames);
+        if (count == 0 || num_taken_frames(part, count) > frames_left_) continue;
+        for (const int64_t i : processing::spread_frames(count, num_taken_frames(part, count))) {
+          add(part.frames[i]);
+        }
+      }
+    }
+    const FetchAhead::Limits limits{
+        {options_.limits.max_picture_bytes, options_.limits.fetch_deadline},
+        options_.limits.request_fetch_deadline};
+    if (!urls.empty()) fetching_.emplace(*options_.fetcher, std::move(urls), limits, wanted_);
   }
 
   ApiResult<void> load_part(ContentPart& part, std::string path) {
@@ -134,7 +162,7 @@ class MediaLoader::Load {
       return refuse(MediaFault::kFrameTimes);
     }
     const auto count = static_cast<int64_t>(num_given);
-    const int64_t num_taken = part.max_frames > 0 ? std::min(part.max_frames, count) : count;
+    const int64_t num_taken = num_taken_frames(part, count);
     if (num_taken > frames_left_) return refuse(MediaFault::kTooLarge);
     frames_left_ -= num_taken;
     if (part.frame_times_s.empty()) {
@@ -172,7 +200,7 @@ class MediaLoader::Load {
       const auto url = media::split_data_url(source);
       return url ? decode_base64(url->payload) : refuse(MediaFault::kBadDataUrl);
     }
-    if (has_remote_scheme(source)) return fetch(source);
+    if (has_remote_scheme(source)) return take_fetched();
     if (media::has_prefix_ignoring_case(source, "file://")) return read_file(source);
     return refuse(MediaFault::kNotAllowed);
   }
@@ -192,13 +220,9 @@ class MediaLoader::Load {
     return counted(std::move(*bytes));
   }
 
-  ApiResult<std::string> fetch(std::string_view url) {
+  ApiResult<std::string> take_fetched() {
     if (!options_.fetcher) return refuse(MediaFault::kNotAllowed);
-    const auto begin = std::chrono::steady_clock::now();
-    const auto deadline = std::min(options_.limits.fetch_deadline, fetch_time_left_);
-    auto bytes = options_.fetcher->fetch(url, {max_bytes(), deadline}, wanted_);
-    fetch_time_left_ -=
-        std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+    auto bytes = fetching_->take();
     if (bytes) return counted(std::move(*bytes));
     switch (bytes.error()) {
       case net::FetchFault::kNotAllowed:
@@ -254,7 +278,7 @@ class MediaLoader::Load {
   size_t bytes_left_ = 0;
   int64_t pixels_left_ = 0;
   int64_t frames_left_ = 0;
-  std::chrono::milliseconds fetch_time_left_{0};
+  std::optional<FetchAhead> fetching_;
 };
 
 MediaLoader::MediaLoader(MediaOptions options) : options_(std::move(options)) {
@@ -281,6 +305,7 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request,
     request.max_pixels = limits.max_model_pixels;
   }
   Load load(*this, wanted);
+  load.fetch_ahead(request.messages);
   for (size_t m = 0; m < request.messages.size(); ++m) {
     std::vector<ContentPart>& content = request.messages[m].content;
     for (size_t c = 0; c < content.size(); ++c) {

@@ -295,6 +295,53 @@ TEST(MediaLoader, HostsOfTheList) {
   EXPECT_EQ(first.error().message, second.error().message);
 }
 
+TEST(MediaLoader, FetchesSideBySideAndInOrder) {
+  std::atomic<int> num_running = 0, most = 0;
+  const auto http = *net::HttpServer::start(
+      {},
+      [&](const net::HttpRequest& asked, net::HttpReply& reply) {
+        const int now = ++num_running;
+        for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) continue;
+        const int width = std::stoi(asked.path.substr(1));
+        // The first ones come last.
+        std::this_thread::sleep_for(std::chrono::milliseconds(120 - 4 * width));
+        --num_running;
+        reply.send(width == 29 ? 404 : 200, {}, png(width, 20));
+      },
+      [](int, const std::string& message) { return message; });
+  net::MediaFetchOptions fetch;
+  fetch.allowed_domains = {"127.0.0.1:" + std::to_string(http->port())};
+  fetch.address_policy = [](const net::IpAddress&) { return true; };
+  MediaOptions options;
+  options.fetcher = std::make_shared<const net::MediaFetcher>(*net::MediaFetcher::create(fetch));
+  const MediaLoader loader(options);
+  const auto url = [&](int width) {
+    return fmt::format("http://127.0.0.1:{}/{}", http->port(), width);
+  };
+  Json content = Json::array();
+  for (int width = 10; width < 20; ++width) {
+    content.push_back(image(url(width)));
+    content.push_back(image(data_url(png(5, 5))));  // and what is not fetched, between them
+  }
+  content.push_back(
+      {{"type", "video"}, {"frames", {url(24), url(24), url(24)}}, {"max_frames", 2}, {"fps", 1}});
+  content.push_back(image(url(10)));
+  api::ChatRequest given = request(content);
+  ASSERT_EQ(outcome(loader, given), "");
+  const auto& parts = given.messages[0].content;
+  for (size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(parts[i].pixels.at(0).width, i % 2 == 0 ? 10 + int(i) / 2 : 5);
+  }
+  EXPECT_EQ(parts[20].pixels.size(), 2u);
+  EXPECT_EQ(parts[20].pixels[0].width, 24);
+  EXPECT_EQ(parts[21].pixels.at(0).width, 10);
+  EXPECT_GT(most, 1);
+  EXPECT_LE(most, 4);
+  // What is behind a failure is for nothing, and an error is of the first that failed.
+  content[2] = image(url(29));
+  EXPECT_EQ(outcome(loader, content), "media_fetch_failed messages[0].content[2]");
+}
+
 TEST(MediaLoader, MemoryOfAllRequestsIsBounded) {
   MediaOptions options;
   options.limits.max_held_bytes = 100 * 100 * 3 * 2;

@@ -1,0 +1,55 @@
+#pragma once
+// Downloads of one request's pictures, a few side by side, while those before are decoded.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <expected>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "glmv/net/media_fetcher.h"
+
+namespace glmv::server {
+
+class FetchAhead {
+ public:
+  using Fetched = std::expected<std::string, net::FetchFault>;
+
+  struct Limits {
+    net::FetchLimits each;
+    std::chrono::milliseconds all{60'000};  // from now, what is done between the downloads included
+  };
+  // Begins. `wanted` is asked on several threads; false ends the downloads. Everything given lives
+  // longer.
+  FetchAhead(const net::MediaFetcher& fetcher, std::vector<std::string> urls, Limits limits,
+             std::function<bool()> wanted);
+  ~FetchAhead();
+  FetchAhead(const FetchAhead&) = delete;
+  FetchAhead& operator=(const FetchAhead&) = delete;
+
+  // The next one, in the order of the URLs; waits for it.
+  Fetched take();
+
+ private:
+  void work();
+
+  const net::MediaFetcher& fetcher_;
+  const std::vector<std::string> urls_;
+  const Limits limits_;
+  const std::function<bool()> wanted_;
+  const std::chrono::steady_clock::time_point end_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t next_to_fetch_ = 0, next_to_take_ = 0;
+  std::map<size_t, Fetched> fetched_;
+  std::atomic<bool> ending_ = false;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace glmv::server
