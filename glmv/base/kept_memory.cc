@@ -1,8 +1,11 @@
 #include "glmv/base/kept_memory.h"
 
-#include <cstdlib>
-#include <map>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <list>
 #include <mutex>
+#include <unordered_map>
 
 #include "glmv/base/mmap.h"
 
@@ -11,67 +14,103 @@ namespace {
 
 constexpr size_t kPageBytes = size_t{2} << 20;
 
+// Maps of their own: in the C library's heap, the hint for large pages would outlive the block, and
+// small blocks in its place would take 2 MB each.
+void* map_block(size_t bytes) {
+  const size_t length = bytes + kPageBytes;
+  void* const map =
+      ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) return nullptr;
+  auto* const begin = static_cast<char*>(map);
+  const size_t head = (kPageBytes - reinterpret_cast<uintptr_t>(map) % kPageBytes) % kPageBytes;
+  if (head > 0) ::munmap(begin, head);
+  ::munmap(begin + head + bytes, kPageBytes - head);
+  advise_huge_pages(begin + head, bytes);
+  return begin + head;
+}
+
 class Blocks {
  public:
   void* take(size_t bytes) {
-    {
-      std::lock_guard lock(mutex_);
-      // A block of up to an eighth more than asked for.
-      const auto it = free_.lower_bound(bytes);
-      if (it != free_.end() && it->first <= bytes + bytes / 8) {
-        void* const block = it->second;
-        kept_ -= it->first;
-        sizes_[block] = it->first;
-        free_.erase(it);
-        return block;
-      }
-    }
-    void* block = std::aligned_alloc(kPageBytes, bytes);
+    std::unique_lock lock(mutex_);
+    void* block = take_free(bytes);
     if (block == nullptr) {
-      release();
-      block = std::aligned_alloc(kPageBytes, bytes);
+      lock.unlock();
+      block = map_block(bytes);
+      lock.lock();
+      if (block == nullptr) {
+        trim(0);
+        block = map_block(bytes);
+      }
+      if (block == nullptr) throw std::bad_alloc();
+      in_use_[block] = bytes;
+      used_ += bytes;
     }
-    if (block == nullptr) throw std::bad_alloc();
-    advise_huge_pages(block, bytes);
-    std::lock_guard lock(mutex_);
-    sizes_[block] = bytes;
+    most_used_ = std::max(most_used_, used_);
     return block;
   }
 
   // False when the block is not from here.
   bool give(void* block) {
     if (reinterpret_cast<uintptr_t>(block) % kPageBytes != 0) return false;
-    std::lock_guard lock(mutex_);
-    const auto it = sizes_.find(block);
-    if (it == sizes_.end()) return false;
-    const size_t bytes = it->second;
-    sizes_.erase(it);
-    if (kept_ + bytes > static_cast<size_t>(kKeptBytes)) {
-      std::free(block);
-      return true;
-    }
-    kept_ += bytes;
-    free_.emplace(bytes, block);
+    const std::lock_guard lock(mutex_);
+    const auto it = in_use_.find(block);
+    if (it == in_use_.end()) return false;
+    free_.push_back({block, it->second});
+    used_ -= it->second;
+    kept_ += it->second;
+    in_use_.erase(it);
+    trim(std::min(static_cast<size_t>(kKeptBytes), most_used_));
     return true;
   }
 
   void release() {
-    std::lock_guard lock(mutex_);
-    for (const auto& [bytes, block] : free_) std::free(block);
-    free_.clear();
-    kept_ = 0;
+    const std::lock_guard lock(mutex_);
+    trim(0);
+    most_used_ = used_;
   }
 
   int64_t kept() {
-    std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
     return static_cast<int64_t>(kept_);
   }
 
  private:
+  struct Free {
+    void* block;
+    size_t bytes;
+  };
+
+  // The smallest of up to an eighth more than asked for; null: there is none.
+  void* take_free(size_t bytes) {
+    auto best = free_.end();
+    for (auto it = free_.begin(); it != free_.end(); ++it) {
+      if (it->bytes < bytes || it->bytes > bytes + bytes / 8) continue;
+      if (best == free_.end() || it->bytes < best->bytes) best = it;
+    }
+    if (best == free_.end()) return nullptr;
+    void* const block = best->block;
+    in_use_[block] = best->bytes;
+    used_ += best->bytes;
+    kept_ -= best->bytes;
+    free_.erase(best);
+    return block;
+  }
+
+  // Gives those back first that have lain longest: sizes that do not come again.
+  void trim(size_t most) {
+    while (kept_ > most) {
+      ::munmap(free_.front().block, free_.front().bytes);
+      kept_ -= free_.front().bytes;
+      free_.pop_front();
+    }
+  }
+
   std::mutex mutex_;
-  std::multimap<size_t, void*> free_;  // by size
-  std::map<void*, size_t> sizes_;      // in use
-  size_t kept_ = 0;
+  std::list<Free> free_;  // given last at the end; at most some hundreds
+  std::unordered_map<void*, size_t> in_use_;
+  size_t kept_ = 0, used_ = 0;
+  size_t most_used_ = 0;  // at once, so far
 };
 
 // Lives until the process ends: memory of static lifetime may be freed late.

@@ -1,7 +1,8 @@
 #pragma once
 // Memory of large arrays. The C library returns blocks of more than 32 MB to the system when they
 // are freed and gets new, zeroed pages for the next: a quarter of the time of a large picture. Here
-// freed blocks are kept for the next array of about their size, in 2 MB pages. Thread-safe.
+// freed blocks are kept for the next array of about their size, in 2 MB pages: at most as much as
+// was in use at once so far. Thread-safe.
 
 #include <cstddef>
 #include <cstdint>

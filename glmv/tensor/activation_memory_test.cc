@@ -52,6 +52,16 @@ TEST_F(ActivationMemory, KeepsNoMoreThanItsLimit) {
   EXPECT_EQ(kept_bytes(), 900 * kMegabyte);
 }
 
+TEST_F(ActivationMemory, KeepsNoMoreThanWasUsedAtOnce) {
+  const void* last = nullptr;
+  for (int i = 0; i < 30; ++i) {  // none of these sizes serves for the next
+    last = bytes((6 + i * i / 2) * kMegabyte).const_data_ptr();
+    EXPECT_LE(kept_bytes(), (6 + i * i / 2 + 1) * kMegabyte);
+  }
+  // What was given back last is there.
+  EXPECT_EQ(bytes((6 + 29 * 29 / 2) * kMegabyte).const_data_ptr(), last);
+}
+
 TEST_F(ActivationMemory, ThreadsShareIt) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
