@@ -146,8 +146,16 @@ Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
 
 std::string served_name(const runtime::EngineOptions& options) {
   if (!options.gguf.empty()) return options.gguf;
-  const std::filesystem::path& folder = options.model_dir;
+  std::error_code error;  // "." has a name, too
+  std::filesystem::path folder = std::filesystem::absolute(options.model_dir, error);
+  folder = (error ? options.model_dir : folder).lexically_normal();
   return (folder.filename().empty() ? folder.parent_path() : folder).filename().string();
+}
+
+std::string system_fingerprint(const runtime::EngineOptions& options,
+                               const runtime::Engine& engine) {
+  return fmt::format("glmv-{}-{}-{}", GLMV_VERSION, options.dtype,
+                     engine.weights_digest().hex().substr(0, 10));
 }
 
 CLI::Option* add_strict_text(CLI::App& command, bool& strict) {

@@ -22,6 +22,9 @@ Result<runtime::EngineOptions> engine_options(const ModelFlags& flags);
 
 // What a server calls the model: its folder, or its GGUF file.
 std::string served_name(const runtime::EngineOptions& options);
+// What decides over the tokens of a reply besides the request: program, dtype and weights.
+std::string system_fingerprint(const runtime::EngineOptions& options,
+                               const runtime::Engine& engine);
 
 struct ChatFlags {
   // Unset: the checkpoint's generation_config.json.

@@ -70,7 +70,7 @@ Result<int> run_batch_command(BatchFlags flags) {
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
   server::Server server({.model = flags.served_name, .max_requests = flags.concurrency},
                         {.max_context_tokens = backend->engine().max_context_tokens(),
-                         .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype},
+                         .fingerprint = system_fingerprint(engine, backend->engine())},
                         *backend, *backend);
   ProgressLine line;
   const auto done = batch->run(server, flags.concurrency, [&](const server::BatchProgress& p) {

@@ -110,7 +110,7 @@ Result<int> run_serve(ServeFlags flags) {
   if (flags.strict_text) backend->use_strict_text();
   server::Server server(flags.server,
                         {.max_context_tokens = backend->engine().max_context_tokens(),
-                         .fingerprint = "glmv-" GLMV_VERSION "-" + engine.dtype,
+                         .fingerprint = system_fingerprint(engine, backend->engine()),
                          .family = backend->engine().config().model_type,
                          .quantization = engine.quantize == "none" ? engine.dtype : engine.quantize,
                          .weight_bytes = backend->engine().weight_bytes(),

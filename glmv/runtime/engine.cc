@@ -115,6 +115,7 @@ class ThreadedEngine final : public Engine {
   double load_ms() const override { return setup_.load_ms; }
   int64_t weight_bytes() const override { return setup_.weight_bytes; }
   int64_t weight_bytes_per_token() const override { return setup_.weight_bytes_per_token; }
+  Digest weights_digest() const override { return setup_.model_digest; }
   std::vector<std::string> load_warnings() const override { return setup_.warnings; }
   EngineMetrics metrics() const override { return inbox_->metrics(); }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "glmv/base/result.h"
+#include "glmv/base/sha256.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/runtime/metrics.h"
 #include "glmv/runtime/request.h"
@@ -98,6 +99,8 @@ class Engine {
   virtual int64_t weight_bytes() const = 0;
   // What one decoded token reads of them.
   virtual int64_t weight_bytes_per_token() const = 0;
+  // Of the weights as they are computed with; zeros where they are not from files.
+  virtual Digest weights_digest() const { return {}; }
   // What the loader found odd (unknown tensors, conflicting ids); for inspect and logs.
   virtual std::vector<std::string> load_warnings() const { return {}; }
   // Thread-safe snapshot.
