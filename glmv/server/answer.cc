@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "glmv/server/ask_backend.h"
+#include "glmv/server/resumable_replies.h"
 #include "glmv/server/running_requests.h"
 
 namespace glmv::server {
@@ -13,6 +14,7 @@ namespace {
 
 // Replies of one call that are made at the same time.
 constexpr size_t kMaxSideBySide = 16;
+constexpr size_t kMaxConversationId = 128;
 
 using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
 
@@ -78,17 +80,7 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
   out.end();
 }
 
-}  // namespace
-
-ApiResult<std::string> served_model(const Call& call, const std::string& model) {
-  const std::string& served = call.server.options().model;
-  if (model.empty() || model == served) return served;
-  return std::unexpected(ApiError{
-      404, "model_not_found",
-      fmt::format("there is no model \"{}\" here; it is \"{}\"", model, served), "model", 0});
-}
-
-void answer(const Call& call, Work work, ReplyWriter& writer) {
+void answer_once(const Call& call, Work work, ReplyWriter& writer) {
   if (call.server.draining()) {
     return fail(call, {503, "draining", "the server is shutting down", "", 5});
   }
@@ -114,6 +106,32 @@ void answer(const Call& call, Work work, ReplyWriter& writer) {
       run(call, work, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
   if (!replies) return fail(call, replies.error());
   send_json(call.reply, 200, writer.body(*replies), call.request_id, headers);
+}
+
+}  // namespace
+
+ApiResult<std::string> served_model(const Call& call, const std::string& model) {
+  const std::string& served = call.server.options().model;
+  if (model.empty() || model == served) return served;
+  return std::unexpected(ApiError{
+      404, "model_not_found",
+      fmt::format("there is no model \"{}\" here; it is \"{}\"", model, served), "model", 0});
+}
+
+void answer(const Call& call, Work work, ReplyWriter& writer) {
+  const std::string conversation(call.request.header("x-conversation-id"));
+  if (conversation.empty()) return answer_once(call, std::move(work), writer);
+  if (conversation.size() > kMaxConversationId) {
+    return fail(call, {400, "invalid_value",
+                       fmt::format("the header X-Conversation-Id has at most {} characters",
+                                   kMaxConversationId),
+                       "X-Conversation-Id", 0});
+  }
+  Server& server = call.server;
+  ResumableReply reply(call.reply, server.resumable().open(call.record.key, conversation),
+                       [&server] { return server.draining(); });
+  answer_once({server, call.request, reply, call.request_id, call.record, call.error_form},
+              std::move(work), writer);
 }
 
 }  // namespace glmv::server

@@ -19,6 +19,10 @@ Json responses_json(const Route& route) {
   if (!route.is_public) add("401", "no key, or an unknown one");
   add("403", "a host or page that is not served");
   if (route.path.find('*') != route.path.npos) add("404", "there is none of this name");
+  if (!route.query.empty()) {
+    add("400", "a parameter is wrong; error.param names it");
+    add("404", "there is none of this name");
+  }
   if (!route.body.empty()) {
     add("400", "a field is wrong; error.param names it");
     add("404", "there is no such model");
@@ -40,14 +44,29 @@ std::string path_template(std::string_view path) {
   return text;
 }
 
+Json parameter(std::string_view name, const char* place, bool required) {
+  return {{"name", name},
+          {"in", place},
+          {"required", required},
+          {"schema", {{"type", "string"}, {"minLength", 1}}}};
+}
+
+Json parameters(const Route& route) {
+  Json list = Json::array();
+  if (route.path.find('*') != route.path.npos) list.push_back(parameter("id", "path", true));
+  for (std::string_view rest = route.query; !rest.empty();) {
+    std::string_view name = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+    const bool required = name.ends_with('!');
+    if (required) name.remove_suffix(1);
+    list.push_back(parameter(name, "query", required));
+  }
+  return list;
+}
+
 Json operation(const Route& route) {
   Json json = {{"summary", route.summary}, {"responses", responses_json(route)}};
-  if (route.path.find('*') != route.path.npos) {
-    json["parameters"] = Json::array({{{"name", "id"},
-                                       {"in", "path"},
-                                       {"required", true},
-                                       {"schema", {{"type", "string"}, {"minLength", 1}}}}});
-  }
+  if (Json list = parameters(route); !list.empty()) json["parameters"] = std::move(list);
   if (!route.body.empty()) {
     const std::string ref = "#/components/schemas/" + std::string(route.body);
     json["requestBody"] = {{"required", true},

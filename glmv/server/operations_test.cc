@@ -188,6 +188,22 @@ TEST(Health, FollowsTheEngine) {
   EXPECT_EQ(server.ask("GET", "/ready").status, 503);
 }
 
+TEST(Health, MakesAToken) {
+  ScriptedReply one = ScriptedReply::text({"x"});
+  one.reply.usage.completion_tokens = 1;
+  api::ScriptedBackend backend({one, ScriptedReply::failure({Code::kInternal, "NaN"})});
+  Fixture server(backend, {.model = "nano", .api_keys = {"key"}, .max_requests = 1});
+  EXPECT_EQ(server.ask("GET", "/health_generate").status, 401);
+  const std::string key = "Authorization: Bearer key\r\n";
+  const auto well = server.ask("GET", "/health_generate", {}, key);
+  EXPECT_EQ(well.status, 200);
+  EXPECT_EQ(Json::parse(well.body)["completion_tokens"], 1);
+  const auto asked = backend.requests().at(0);
+  EXPECT_EQ(asked.max_tokens, 1);
+  EXPECT_LT(asked.priority, 0);
+  EXPECT_EQ(server.ask("GET", "/health_generate", {}, key).status, 500);
+}
+
 // Nothing comes, but it asks whether it is still wanted.
 class SilentBackend : public api::ChatBackend {
  public:

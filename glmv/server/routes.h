@@ -31,6 +31,7 @@ struct Route {
   bool is_public = false;      // without a key
   bool is_admin = false;       // with an admin key only
   ErrorForm error_form = to_json;
+  std::string_view query = {};  // names of parameters; "!" behind those that must be there
 };
 std::span<const Route> routes();
 
@@ -62,10 +63,14 @@ void show_properties(const Call& call);
 void show_openapi(const Call& call);
 void cancel_request(const Call& call);
 void end_thinking(const Call& call);
+void follow_stream(const Call& call);
+void end_stream(const Call& call);
+void list_streams(const Call& call);
 void list_models(const Call& call);
 void show_model(const Call& call);
 void health(const Call& call);
 void ready(const Call& call);
+void health_generate(const Call& call);
 void version(const Call& call);
 
 }  // namespace glmv::server

@@ -18,6 +18,7 @@
 #include "glmv/server/media_loader.h"
 #include "glmv/server/metrics.h"
 #include "glmv/server/origin.h"
+#include "glmv/server/resumable_replies.h"
 #include "glmv/server/running_requests.h"
 
 namespace glmv::server {
@@ -75,6 +76,7 @@ class Server {
   const api::ModelService& service() const { return service_; }
   Metrics& metrics() { return metrics_; }
   RunningRequests& running() { return running_; }
+  ResumableReplies& resumable() { return resumable_; }
   int64_t start_time() const { return start_time_; }
   // Users with different keys are strangers to each other.
   bool has_strangers() const { return keys_.num_keys() > 1; }
@@ -114,6 +116,7 @@ class Server {
   const api::ModelService& service_;
   Metrics metrics_;
   RunningRequests running_;
+  ResumableReplies resumable_;
   const MediaLoader media_loader_;
   const int64_t start_time_;
   std::atomic<bool> draining_ = false;

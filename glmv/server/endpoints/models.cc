@@ -1,5 +1,9 @@
-// GET /v1/models, /v1/models/NAME, /health, /ready, /version, /metrics, /load, /props.
+// GET /v1/models, /v1/models/NAME, /health, /ready, /health_generate, /version, /metrics, /load,
+// /props.
 
+#include <limits>
+
+#include "glmv/server/ask_backend.h"
 #include "glmv/server/routes.h"
 
 namespace glmv::server {
@@ -49,6 +53,21 @@ void ready(const Call& call) {
   }
   send_error(call.reply, {503, full ? "queue_full" : "draining", "not ready for requests", "", 5},
              call.request_id);
+}
+
+// Goes ahead of others, and is no request among max_requests: it shall answer under load, too.
+void health_generate(const Call& call) {
+  if (!call.server.engine_trouble().empty()) return health(call);
+  api::ChatRequest request;
+  request.raw_prompt = api::RawPrompt{.ids = {0}};
+  request.max_tokens = 1;
+  request.ignore_eos = true;
+  request.priority = std::numeric_limits<int64_t>::min();
+  const auto reply =
+      ask_backend(call, request, [&](const api::ChatChunk&) { return !call.reply.client_gone(); });
+  if (!reply) return fail(call, reply.error());
+  send_json(call.reply, 200, {{"completion_tokens", reply->usage.completion_tokens}},
+            call.request_id);
 }
 
 void show_metrics(const Call& call) {
