@@ -1,5 +1,6 @@
 #include "glmv/base/kept_memory.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@ namespace glmv {
 namespace {
 
 constexpr size_t kPageBytes = size_t{2} << 20;
+constexpr int kMaxHeaps = 2;
 
 // Maps of their own: in the C library's heap, the hint for large pages would outlive the block, and
 // small blocks in its place would take 2 MB each.
@@ -127,5 +129,8 @@ void* take_kept(size_t num_bytes) {
 bool give_kept(void* block) { return blocks().give(block); }
 void release_kept_memory() { blocks().release(); }
 int64_t kept_bytes() { return blocks().kept(); }
+
+void share_heaps() { ::mallopt(M_ARENA_MAX, kMaxHeaps); }
+void trim_heaps() { ::malloc_trim(0); }
 
 }  // namespace glmv

@@ -26,6 +26,13 @@ void release_kept_memory();
 // Bytes kept at the moment.
 int64_t kept_bytes();
 
+// For programs that run for weeks, where each of many threads would have a heap of its own whose
+// free pages nobody else can use: few heaps, from now on. Before threads are started.
+void share_heaps();
+// Gives free pages of the C library's heaps back to the system: between what lives on, they would
+// add up. Milliseconds.
+void trim_heaps();
+
 // For std::vector: large ones live in kept memory, and resize() leaves new elements uninitialised.
 template <class T>
 class KeptAllocator {
