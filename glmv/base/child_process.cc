@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
+#include "glmv/base/fd.h"
 #include "glmv/base/files.h"
 
 namespace glmv {
@@ -53,7 +55,11 @@ bool wait_for(int socket, short events, ChildProcess::Deadline deadline) {
 
 }  // namespace
 
-Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command) {
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command, int file) {
+  // At a number that is none of the child's.
+  std::optional<Fd> copy;
+  if (file >= 0) copy.emplace(::fcntl(file, F_DUPFD_CLOEXEC, kChildFile + 1));
+  if (copy && !copy->ok()) return unavailable("no file for a child: {}", errno_text(errno));
   int sockets[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
     return unavailable("no socket for a child process: {}", errno_text(errno));
@@ -66,7 +72,8 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command
   }
   // Our end of the socket pair is closed with everything else: the child sees when we are gone.
   posix_spawn_file_actions_adddup2(&actions, sockets[1], kChildSocket);
-  posix_spawn_file_actions_addclosefrom_np(&actions, kChildSocket + 1);
+  if (copy) posix_spawn_file_actions_adddup2(&actions, copy->get(), kChildFile);
+  posix_spawn_file_actions_addclosefrom_np(&actions, (copy ? kChildFile : kChildSocket) + 1);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none, all;

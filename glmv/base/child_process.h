@@ -16,6 +16,8 @@ namespace glmv {
 inline constexpr char kThisProgram[] = "/proc/self/exe";
 // The number under which a child finds its end of the socket.
 inline constexpr int kChildSocket = 3;
+// And the file that it was given.
+inline constexpr int kChildFile = 4;
 
 // Not thread-safe. Killed and waited for by the destructor.
 class ChildProcess {
@@ -24,8 +26,9 @@ class ChildProcess {
 
   // The child has no other open files than its socket and /dev/null, an environment of what the
   // loader needs only, and a process group of its own, so that Ctrl-C does not reach it.
-  // Errors: unavailable (no such program, no memory).
-  static Result<ChildProcess> start(const std::vector<std::string>& command);
+  // `file`: one that is open here and shall be there too. Errors: unavailable (no such program, no
+  // memory).
+  static Result<ChildProcess> start(const std::vector<std::string>& command, int file = -1);
 
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&& other) noexcept;

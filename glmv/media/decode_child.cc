@@ -1,14 +1,9 @@
 #include "glmv/media/decode_child.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <fstream>
 #include <new>
 #include <string>
 
-#include "glmv/base/files.h"
+#include "glmv/base/child_side.h"
 #include "glmv/base/kept_memory.h"
 #include "glmv/base/sandbox.h"
 #include "glmv/media/decode_wire.h"
@@ -22,39 +17,10 @@ constexpr size_t kMemoryPerPixel = 24;
 constexpr size_t kMemoryBeside = size_t{512} << 20;  // files, threads' stacks
 constexpr size_t kMaxFileBytes = size_t{512} << 20;
 
-// Answers that are computed already go first.
-constexpr int kNiceness = 5;
-
 // One grey pixel: loads what the decoders load on first use, before no file can be opened any more.
 constexpr char kSmallestGif[] =
     "GIF89a\x01\x00\x01\x00\x80\x00\x00\x80\x80\x80\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00"
     "\x00\x02\x02\x44\x01\x00\x3b";
-
-// False at the end of the stream.
-Result<bool> read_all(int socket, void* bytes, size_t num_bytes) {
-  char* next = static_cast<char*>(bytes);
-  while (num_bytes > 0) {
-    const ssize_t got = ::read(socket, next, num_bytes);
-    if (got == 0) return false;
-    if (got < 0 && errno != EINTR) return unavailable("read: {}", errno_text(errno));
-    if (got < 0) continue;
-    next += got;
-    num_bytes -= static_cast<size_t>(got);
-  }
-  return true;
-}
-
-Result<void> write_all(int socket, const void* bytes, size_t num_bytes) {
-  const char* next = static_cast<const char*>(bytes);
-  while (num_bytes > 0) {
-    const ssize_t written = ::write(socket, next, num_bytes);
-    if (written < 0 && errno != EINTR) return unavailable("write: {}", errno_text(errno));
-    if (written < 0) continue;
-    next += written;
-    num_bytes -= static_cast<size_t>(written);
-  }
-  return {};
-}
 
 Result<Image> decode(std::string_view file, int64_t max_pixels) {
   try {
@@ -94,9 +60,7 @@ Result<bool> serve_one(int socket) {
 }  // namespace
 
 Result<void> serve_decode_requests(int socket, int64_t max_pixels) {
-  // Whatever happens to memory, the server is not the first to go.
-  std::ofstream("/proc/self/oom_score_adj") << 500;
-  ::setpriority(PRIO_PROCESS, 0, kNiceness);  // before libraries start threads, which inherit it
+  stand_behind_parent();
   const std::string_view gif(kSmallestGif, sizeof kSmallestGif - 1);
   GLMV_RETURN_IF_ERROR(InlineDecoder().decode(gif, 1));
   // Without a filter of system calls the other limits still hold.
