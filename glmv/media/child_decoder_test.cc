@@ -23,6 +23,9 @@
 #include "glmv/media/png_writer.h"
 
 namespace glmv::media {
+
+int run_video_child(const std::string& kind);  // child_video_opener_test.cc
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -53,6 +56,7 @@ void answer_one_pixel(int socket) {
 
 // This program is its own child.
 int run_child(const std::string& kind) {
+  if (kind.starts_with("video")) return run_video_child(kind);
   if (kind == "decode") return serve_decode_requests(kChildSocket, kMaxPixels) ? 0 : 1;
   if (kind == "confined") {
     // Reports which of the forbidden things work all the same.

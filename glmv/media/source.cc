@@ -13,16 +13,6 @@ namespace {
 
 constexpr size_t kMaxNameBytes = 120;
 
-// Sources come from users: shown in messages they must be short, printable UTF-8.
-std::string short_name(std::string_view source) {
-  std::string name = repair_utf8(source.substr(0, kMaxNameBytes));
-  for (char& c : name) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
-  if (source.size() > kMaxNameBytes) name += "...";
-  return name;
-}
-
 Result<SourceBytes> load_data_url(std::string_view url, size_t max_bytes) {
   const size_t comma = url.find(',');
   if (comma == url.npos) {
@@ -102,6 +92,15 @@ Result<SourceBytes> load_file_url(std::string_view url, const SourceOptions& opt
 }
 
 }  // namespace
+
+std::string short_name(std::string_view source) {
+  std::string name = repair_utf8(source.substr(0, kMaxNameBytes));
+  for (char& c : name) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  if (source.size() > kMaxNameBytes) name += "...";
+  return name;
+}
 
 Result<SourceBytes> load_source(std::string_view source, const SourceOptions& options) {
   if (has_prefix_ignoring_case(source, "data:")) return load_data_url(source, options.max_bytes);

@@ -26,6 +26,9 @@ struct SourceBytes {
 // base64), unsupported (http:// and https://, other schemes).
 Result<SourceBytes> load_source(std::string_view source, const SourceOptions& options = {});
 
+// Sources come from users: shown in messages they must be short, printable UTF-8.
+std::string short_name(std::string_view source);
+
 // load_source and decode_image.
 Result<DecodedImage> load_image(std::string_view source, const SourceOptions& source_options = {},
                                 const DecodeOptions& decode_options = {});
