@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
@@ -10,6 +11,7 @@
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/reply_printer.h"
+#include "apps/glmv/video_flags.h"
 #include "glmv/api/chat_json.h"
 #include "glmv/chat/local_backend.h"
 
@@ -23,7 +25,7 @@ struct AskFlags {
   std::vector<std::string> images;
   std::vector<std::string> frames;
   std::vector<double> frame_times_s;
-  double fps = 24;
+  VideoFlags video;
   std::string messages;
   bool json = false;
   bool raw = false;
@@ -33,6 +35,10 @@ struct AskFlags {
   std::string save_boxes;
 };
 
+bool has_media(const AskFlags& flags) {
+  return !flags.images.empty() || !flags.frames.empty() || !flags.video.videos.empty();
+}
+
 Result<std::string> read_prompt(const AskFlags& flags) {
   std::string prompt;
   for (const std::string& word : flags.prompt) prompt += (prompt.empty() ? "" : " ") + word;
@@ -41,23 +47,25 @@ Result<std::string> read_prompt(const AskFlags& flags) {
     prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
     while (!prompt.empty() && prompt.back() == '\n') prompt.pop_back();
   }
-  if (prompt.empty() && flags.images.empty() && flags.frames.empty()) {
+  if (prompt.empty() && !has_media(flags)) {
     return invalid_argument("nothing to ask: glmv ask -i PICTURE \"QUESTION\"");
   }
   return prompt;
 }
 
-text::Message user_message(const AskFlags& flags, std::string prompt) {
+Result<text::Message> user_message(const AskFlags& flags, std::string prompt) {
   text::Message message = text::Message::user("");
   message.content.clear();
   for (const std::string& path : flags.images) {
     message.content.push_back({.kind = text::PartKind::kImage, .source = path});
   }
+  GLMV_ASSIGN(std::vector<text::ContentPart> videos, video_parts(flags.video));
+  std::ranges::move(videos, std::back_inserter(message.content));
   if (!flags.frames.empty()) {
     message.content.push_back({.kind = text::PartKind::kVideo,
                                .frames = flags.frames,
                                .frame_times_s = flags.frame_times_s,
-                               .fps = flags.fps});
+                               .fps = flags.video.fps});
   }
   message.content_is_string = message.content.empty();
   if (!prompt.empty()) {
@@ -69,7 +77,7 @@ text::Message user_message(const AskFlags& flags, std::string prompt) {
 // The conversation so far: from --messages, and the question of the command line after it.
 Result<std::vector<text::Message>> conversation(const AskFlags& flags) {
   std::vector<text::Message> messages;
-  const bool question = !flags.prompt.empty() || !flags.images.empty() || !flags.frames.empty();
+  const bool question = !flags.prompt.empty() || has_media(flags);
   if (!flags.messages.empty()) {
     GLMV_ASSIGN(const Json json, read_json_file(flags.messages));
     auto parsed = text::parse_messages(
@@ -79,7 +87,8 @@ Result<std::vector<text::Message>> conversation(const AskFlags& flags) {
     if (!question) return messages;
   }
   GLMV_ASSIGN(std::string prompt, read_prompt(flags));
-  messages.push_back(user_message(flags, std::move(prompt)));
+  GLMV_ASSIGN(text::Message message, user_message(flags, std::move(prompt)));
+  messages.push_back(std::move(message));
   return messages;
 }
 
@@ -152,13 +161,11 @@ void add_ask(CLI::App& command, int& exit_code) {
       .add_option("--messages", flags->messages,
                   "JSON file with a conversation in OpenAI's form, before the question")
       ->group("Input");
-  command.add_option("--frames", flags->frames, "frame pictures of one video, in order")
-      ->group("Input");
-  command.add_option("--frame-times", flags->frame_times_s, "seconds of each frame")
-      ->group("Input");
-  command.add_option("--fps", flags->fps, "frames per second, without --frame-times")
-      ->capture_default_str()
-      ->group("Input");
+  add_video_flags(command, flags->video);
+  command.add_option("--frame-images", flags->frames, "frame pictures of one video, in order")
+      ->group("Video");
+  command.add_option("--frame-times", flags->frame_times_s, "seconds of each of them")
+      ->group("Video");
   const std::string output = "Output";
   command.add_flag("--json", flags->json, "one JSON object with everything")->group(output);
   command.add_flag("--raw", flags->raw, "the output with all its tags")->group(output);

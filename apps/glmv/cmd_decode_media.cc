@@ -1,8 +1,10 @@
-// glmv decode-media: the child process in which serve decodes pictures. Started by serve only.
+// glmv decode-media and decode-video: the child processes in which pictures and videos are decoded.
+// Started by glmv only.
 
 #include "apps/glmv/command.h"
 #include "glmv/base/child_process.h"
 #include "glmv/media/decode_child.h"
+#include "glmv/media/video_child.h"
 
 namespace glmv::app {
 
@@ -14,6 +16,10 @@ void add_decode_media(CLI::App& command, int& exit_code) {
   command.callback([max_pixels, &exit_code] {
     exit_code = report(media::serve_decode_requests(kChildSocket, *max_pixels));
   });
+}
+
+void add_decode_video(CLI::App& command, int& exit_code) {
+  command.callback([&exit_code] { exit_code = report(media::serve_video_requests(kChildSocket)); });
 }
 
 }  // namespace glmv::app

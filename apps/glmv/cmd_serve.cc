@@ -8,6 +8,7 @@
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/media_flags.h"
+#include "glmv/base/kept_memory.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/chat/self_check.h"
 #include "glmv/net/http_server.h"
@@ -17,6 +18,9 @@ namespace glmv::app {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr auto kTick = 50ms;
+constexpr int64_t kTrimTicks = 30s / kTick;
 
 struct ServeFlags {
   ModelFlags model;
@@ -73,8 +77,9 @@ Result<void> test_model(chat::LocalBackend& backend, const runtime::EngineOption
 void wait_for_end(const server::Server& server) {
   std::string known;
   for (int64_t i = 0; !interrupted(); ++i) {
-    std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(kTick);
     if (took_hangup() && server.options().access_log) server.options().access_log->reopen();
+    if (i % kTrimTicks == kTrimTicks - 1) trim_heaps();
     if (i % 20 != 0) continue;
     const std::string trouble = server.engine_trouble();
     if (!trouble.empty() && trouble != known) warn(trouble);
@@ -85,6 +90,7 @@ void wait_for_end(const server::Server& server) {
 }
 
 Result<int> run_serve(ServeFlags flags) {
+  share_heaps();
   GLMV_RETURN_IF_ERROR(add_keys(flags.api_key_file, flags.server.api_keys));
   GLMV_RETURN_IF_ERROR(add_keys(flags.admin_api_key_file, flags.server.admin_api_keys));
   GLMV_RETURN_IF_ERROR(net::check_tls_files(flags.http));
@@ -95,6 +101,7 @@ Result<int> run_serve(ServeFlags flags) {
   flags.server.allowed_hosts = host_names(flags);
   if (flags.server.model.empty()) flags.server.model = served_name(engine);
   GLMV_ASSIGN(flags.server.media, media_options(flags.media));
+  GLMV_ASSIGN(flags.server.media.processor, processing::read_processor_config(engine.model_dir));
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
   catch_interrupts();
   const auto rules = parsers::reasoning_rules(flags.reasoning_parser);

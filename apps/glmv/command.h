@@ -33,6 +33,7 @@ void add_doctor(CLI::App& command, int& exit_code);
 void add_plan(CLI::App& command, int& exit_code);
 void add_batch(CLI::App& command, int& exit_code);
 void add_decode_media(CLI::App& command, int& exit_code);
+void add_decode_video(CLI::App& command, int& exit_code);
 
 // Prints "error: ..." on stderr for an error; the exit code either way.
 int report(const Result<void>& result);

@@ -39,6 +39,7 @@ constexpr CommandRow kCommands[] = {
     {"make-tiny", "Make", "a tiny random checkpoint of any family", glmv::app::add_make_tiny},
     // Not for people: without a group, help does not show it.
     {"decode-media", "", "the child of serve that decodes pictures", glmv::app::add_decode_media},
+    {"decode-video", "", "the child that reads a video", glmv::app::add_decode_video},
 };
 
 // An unknown first word would otherwise only be told that a subcommand is missing.

@@ -4,6 +4,7 @@
 
 #include "glmv/base/cpus.h"
 #include "glmv/media/child_decoder.h"
+#include "glmv/media/child_video_opener.h"
 
 namespace glmv::app {
 namespace {
@@ -33,6 +34,14 @@ Result<std::shared_ptr<media::PictureDecoder>> make_decoder(const MediaFlags& fl
   return media::ChildDecoder::start(std::move(options));
 }
 
+std::shared_ptr<media::VideoOpener> make_video_opener(const MediaFlags& flags) {
+  const media::VideoLimits limits{.max_pixels = flags.limits.max_picture_pixels,
+                                  .max_seconds = flags.limits.max_video_seconds};
+  if (flags.decoder == "inline") return std::make_shared<media::InlineVideoOpener>(limits);
+  return std::make_shared<media::ChildVideoOpener>(media::ChildVideoOptions{
+      .limits = limits, .max_children = allowed_cpus().size() >= kManyCores ? 2 : 1});
+}
+
 }  // namespace
 
 void add_media_flags(CLI::App& command, MediaFlags& flags) {
@@ -46,6 +55,16 @@ void add_media_flags(CLI::App& command, MediaFlags& flags) {
       .add_option("--max-image-pixels", flags.limits.max_picture_pixels,
                   "of one picture, as its header says")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--max-video-mb", flags.max_video_mb, "size of a video file in a request")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--max-video-seconds", flags.limits.max_video_seconds,
+                  "time that the reading of one video may take")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group(group);
   command
@@ -84,6 +103,7 @@ void add_media_flags(CLI::App& command, MediaFlags& flags) {
 Result<server::MediaOptions> media_options(const MediaFlags& flags) {
   server::MediaOptions options;
   options.limits = flags.limits;
+  options.limits.max_video_bytes = static_cast<size_t>(flags.max_video_mb) << 20;
   for (const std::string& text : flags.per_prompt) {
     GLMV_RETURN_IF_ERROR(read_count(text, options.limits));
   }
@@ -99,6 +119,7 @@ Result<server::MediaOptions> media_options(const MediaFlags& flags) {
     options.folder = std::make_shared<const media::LocalFolder>(std::move(*folder));
   }
   GLMV_ASSIGN(options.decoder, make_decoder(flags));
+  options.videos = make_video_opener(flags);
   return options;
 }
 

@@ -11,6 +11,7 @@ namespace glmv::app {
 
 struct MediaFlags {
   server::MediaLimits limits;
+  int64_t max_video_mb = 128;
   std::vector<std::string> per_prompt;  // "image=N", "video=N"
   std::vector<std::string> domains;
   int max_redirects = 0;

@@ -37,9 +37,8 @@ std::vector<std::jthread> start_helpers(FramePatches& patches, int64_t num,
 PatchBuilder::PatchBuilder(const MediaConfig& config, int64_t num_frames, FrameSize size)
     : config_(config), normalizer_(config), num_frames_(num_frames), size_(size) {}
 
-Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind kind,
-                                          int64_t num_frames, int64_t width, int64_t height,
-                                          int64_t max_pixels) {
+Result<FrameSize> resized(const MediaConfig& config, MediaKind kind, int64_t num_frames,
+                          FrameSize size, int64_t max_pixels) {
   ResizeLimits limits = config.limits();
   const bool image = kind == MediaKind::kImage;
   GLMV_CHECK(!image || num_frames == 1);
@@ -50,14 +49,20 @@ Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind k
     limits.max_pixels = max_pixels * counted_frames;
     limits.min_pixels = std::min(limits.min_pixels, limits.max_pixels);
   }
-  FrameSize size{height, width};
-  if (config.do_resize) {
-    GLMV_ASSIGN(size, smart_resize(counted_frames, height, width, limits));
-  } else if (counted_frames < temporal || height % limits.factor || width % limits.factor ||
-             height < 1 || width < 1) {
+  if (config.do_resize) return smart_resize(counted_frames, size.height, size.width, limits);
+  if (counted_frames < temporal || size.height % limits.factor || size.width % limits.factor ||
+      size.height < 1 || size.width < 1) {
     return invalid_argument("{} x {} pixels: with do_resize off, sides must be multiples of {}",
-                            width, height, limits.factor);
+                            size.width, size.height, limits.factor);
   }
+  return size;
+}
+
+Result<PatchBuilder> PatchBuilder::create(const MediaConfig& config, MediaKind kind,
+                                          int64_t num_frames, int64_t width, int64_t height,
+                                          int64_t max_pixels) {
+  GLMV_ASSIGN(const FrameSize size, resized(config, kind, num_frames, {height, width}, max_pixels));
+  const int64_t temporal = config.temporal_patch_size;
   const int64_t slices = (num_frames + temporal - 1) / temporal;
   const Grid grid{slices, size.height / config.patch_size, size.width / config.patch_size};
   if (grid.num_patches() > kMaxPatchFloats / config.patch_dim()) {

@@ -15,13 +15,17 @@
 
 namespace glmv::processing {
 
+// The size of a picture (num_frames 1) or of a video's frames after resize. max_pixels: per frame,
+// 0 for no further limit. Errors: smart_resize's; with do_resize off, sides that are no multiple of
+// patch_size * merge_size.
+Result<FrameSize> resized(const MediaConfig& config, MediaKind kind, int64_t num_frames,
+                          FrameSize size, int64_t max_pixels);
+
 // Builds the patches of one picture or video frame by frame, so that only one decoded frame needs
 // to be in memory. Not thread-safe; uses up to num_threads threads for large frames.
 class PatchBuilder {
  public:
-  // width, height: of all frames, in pixels. max_pixels: per frame after resize, 0 for no further
-  // limit. Errors: smart_resize's; with do_resize off, sides that are no multiple of
-  // patch_size * merge_size.
+  // width, height: of all frames, in pixels. max_pixels and errors as resized().
   static Result<PatchBuilder> create(const MediaConfig& config, MediaKind kind, int64_t num_frames,
                                      int64_t width, int64_t height, int64_t max_pixels = 0);
 

@@ -4,18 +4,20 @@
 #include <cmath>
 
 #include "glmv/base/json.h"
+#include "glmv/media/child_video_opener.h"
 #include "glmv/media/source.h"
+#include "glmv/media/video_source.h"
 #include "glmv/processing/frame_sampling.h"
 #include "glmv/processing/image_processor.h"
 #include "glmv/processing/placeholders.h"
 #include "glmv/processing/position_ids.h"
+#include "glmv/processing/video_plan.h"
 
 namespace glmv::processing {
 namespace {
 
 constexpr double kDefaultFps = 24.0;  // of frames that come without times
-// Tokens of a picture: at most with Detail::kLow, and not scaled down with kOriginal.
-constexpr int64_t kLowDetailTokens = 256;
+// Tokens of a picture that Detail::kOriginal does not scale down.
 constexpr int64_t kOriginalTokens = 6084;
 
 Result<std::string> read_model_type(const std::filesystem::path& dir) {
@@ -74,10 +76,11 @@ struct Processor::Impl {
   }
 
   // Creates the builder at the first frame, whose size decides.
-  Result<void> add_frame(std::optional<PatchBuilder>& builder, MediaKind kind, size_t num_frames,
-                         const media::ImageView& frame, int64_t max_pixels) const {
+  static Result<void> add_frame(std::optional<PatchBuilder>& builder, const MediaConfig& media,
+                                MediaKind kind, size_t num_frames, const media::ImageView& frame,
+                                int64_t max_pixels) {
     if (!builder) {
-      auto created = PatchBuilder::create(config_of(kind), kind, static_cast<int64_t>(num_frames),
+      auto created = PatchBuilder::create(media, kind, static_cast<int64_t>(num_frames),
                                           frame.width, frame.height, max_pixels);
       if (!created) return std::unexpected(created.error());
       builder.emplace(std::move(*created));
@@ -93,23 +96,9 @@ struct Processor::Impl {
     return medium;
   }
 
-  // The limit of a picture or frame after resize, 0 for the config's.
-  int64_t max_pixels_of(const text::ContentPart& part, const PromptOptions& options,
-                        const MediaConfig& media) const {
-    const int64_t factor = media.patch_size * media.merge_size;
-    if (options.max_pixels < 0) return options.max_pixels;  // PatchBuilder refuses it
-    int64_t least = 0;
-    for (const int64_t limit :
-         {options.max_pixels, part.max_pixels,
-          part.detail == text::Detail::kLow ? kLowDetailTokens * factor * factor : 0}) {
-      if (limit > 0 && (least == 0 || limit < least)) least = limit;
-    }
-    return least;
-  }
-
   Result<Medium> load_image(const text::ContentPart& part, const PromptOptions& options) const {
     MediaConfig media = config.image;
-    const int64_t max_pixels = max_pixels_of(part, options, media);
+    const int64_t max_pixels = part_max_pixels(part, options.max_pixels, media);
     if (part.detail == text::Detail::kOriginal) {
       const int64_t factor = media.patch_size * media.merge_size;
       media.max_pixels =
@@ -130,19 +119,34 @@ struct Processor::Impl {
     return reader.finish(decoded.image);
   }
 
+  Result<Medium> load_video_file(text::ContentPart part, const PromptOptions& options) const {
+    GLMV_ASSIGN(const media::VideoSource source, media::open_video_source(part.source));
+    const auto videos =
+        options.videos ? options.videos : std::make_shared<media::ChildVideoOpener>();
+    auto reader = videos->open(source.file);
+    if (!reader) return in_context(source.name, reader.error());
+    auto plan = plan_video((*reader)->info(), part, config,
+                           part_max_pixels(part, options.max_pixels, config.video));
+    if (!plan) return in_context(source.name, plan.error());
+    if (const auto read = read_video(**reader, *plan, part); !read) {
+      return in_context(source.name, read.error());
+    }
+    return load_video(part, options);
+  }
+
   Result<Medium> load_video(const text::ContentPart& part, const PromptOptions& options) const {
     const bool decoded = !part.pixels.empty();
     if (!decoded && !options.read_sources) return unsupported("the video was not loaded");
-    if (!decoded && part.frames.empty()) {
-      return unsupported("video: video files are not read yet; give the frames as pictures");
-    }
+    if (!decoded && part.frames.empty()) return load_video_file(part, options);
     const size_t num_given = decoded ? part.pixels.size() : part.frames.size();
     GLMV_ASSIGN(const std::vector<double> given_times,
-                frame_times(part.frame_times_s, num_given, part.fps));
+                frame_times(part.frame_times_s, num_given, part.list_fps()));
     const auto count = static_cast<int64_t>(num_given);
     const std::vector<int64_t> taken =
         spread_frames(count, part.max_frames > 0 ? part.max_frames : count);
-    const int64_t max_pixels = max_pixels_of(part, options, config.video);
+    const int64_t max_pixels = part_max_pixels(part, options.max_pixels, config.video);
+    MediaConfig media = config.video;
+    if (part.pixels_fit) media.do_resize = false;
     std::vector<double> times;
     std::optional<PatchBuilder> builder;
     for (const int64_t index : taken) {
@@ -152,7 +156,8 @@ struct Processor::Impl {
         GLMV_ASSIGN(loaded, media::load_image(part.frames[index]));
       }
       const media::ImageView frame = decoded ? view_of(part.pixels[index]) : loaded.image;
-      GLMV_RETURN_IF_ERROR(add_frame(builder, MediaKind::kVideo, taken.size(), frame, max_pixels));
+      GLMV_RETURN_IF_ERROR(
+          add_frame(builder, media, MediaKind::kVideo, taken.size(), frame, max_pixels));
     }
     return finish(builder, times);
   }
@@ -186,7 +191,8 @@ Result<Medium> Processor::prepare(const DecodedMedium& medium, int64_t max_pixel
               frame_times(medium.frame_times_s, num_frames, kDefaultFps));
   std::optional<PatchBuilder> builder;
   for (const media::Image& frame : medium.frames) {
-    GLMV_RETURN_IF_ERROR(impl_->add_frame(builder, medium.kind, num_frames, frame, max_pixels));
+    GLMV_RETURN_IF_ERROR(impl_->add_frame(builder, impl_->config_of(medium.kind), medium.kind,
+                                          num_frames, frame, max_pixels));
   }
   return impl_->finish(builder, times);
 }

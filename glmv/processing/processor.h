@@ -12,6 +12,7 @@
 
 #include "glmv/base/result.h"
 #include "glmv/media/image.h"
+#include "glmv/media/video_reader.h"
 #include "glmv/processing/model_input.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/text/chat_template.h"
@@ -28,6 +29,8 @@ struct PromptOptions {
   text::TokensInText tokens_in_text = text::TokensInText::kMarkers;
   // Media are read from the sources in the messages. Off: only parts with pixels are taken.
   bool read_sources = true;
+  // Who reads video files; null: children of this program (media/child_video_opener.h).
+  std::shared_ptr<media::VideoOpener> videos;
 };
 
 // A picture or the frames of a video, decoded.

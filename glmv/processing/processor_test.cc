@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "glmv/media/source.h"
+#include "glmv/processing/golden_lines.h"
 
 namespace glmv::processing {
 namespace {
@@ -242,12 +243,36 @@ TEST_F(ProcessorTest, ErrorsNameTheMessageAndTheSource) {
   EXPECT_THAT(missing.error().message, HasSubstr("/no/such.png"));
   text::ContentPart file = video_part(0);
   file.source = "clip.mp4";
-  EXPECT_EQ(processor.process(user({file}), {}).error().code, Code::kUnsupported);
+  EXPECT_EQ(processor.process(user({file}), {}).error().code, Code::kNotFound);
+  EXPECT_EQ(processor.process(user({file}), {.read_sources = false}).error().code,
+            Code::kUnsupported);
   EXPECT_THAT(processor.process(user({video_part(1)}), {}).error().message,
               HasSubstr("at least 2 frames"));
   text::ContentPart times = video_part(4);
   times.frame_times_s = {0.0, 1.0};
   EXPECT_THAT(processor.process(user({times}), {}).error().message, HasSubstr("4 frames but 2"));
+}
+
+// tests/golden/video: the reference's tokens for the same files.
+TEST_F(ProcessorTest, VideoFiles) {
+  PromptOptions options;
+  options.videos = std::make_shared<media::InlineVideoOpener>();
+  for (const auto& [key, tokenizer, model_type] :
+       {std::tuple{"glm4v", "glm41v", "glm4v"}, {"glm46v", "glm45v", "glm46v"}}) {
+    const Processor processor = load(tokenizer, model_type);
+    for (const Json& row : golden_lines("../video/index.jsonl")) {
+      if (!row.contains("file")) continue;
+      const std::string file = row["file"];
+      text::ContentPart part{.kind = text::PartKind::kVideo};
+      part.source = (kRoot / "tests/golden/video" / file).string();
+      const auto input = processor.process(user({part, text_part("What?")}), options);
+      ASSERT_TRUE(input) << file << ": " << input.error().message;
+      int64_t hash = 0;
+      for (const int32_t id : input->input_ids) hash = (hash * 1000003 + id) % 2147483647;
+      EXPECT_EQ(std::ssize(input->input_ids), row[key]["num_ids"].get<int64_t>()) << file;
+      EXPECT_EQ(hash, row[key]["ids_hash"].get<int64_t>()) << file << " " << key;
+    }
+  }
 }
 
 TEST_F(ProcessorTest, TextOnly) {

@@ -12,14 +12,15 @@ constexpr size_t kAhead = 4;
 
 }  // namespace
 
-FetchAhead::FetchAhead(const net::MediaFetcher& fetcher, std::vector<std::string> urls,
-                       Limits limits, std::function<bool()> wanted)
+FetchAhead::FetchAhead(const net::MediaFetcher& fetcher, std::vector<Download> downloads,
+                       std::chrono::milliseconds each, std::chrono::milliseconds all,
+                       std::function<bool()> wanted)
     : fetcher_(fetcher),
-      urls_(std::move(urls)),
-      limits_(limits),
+      downloads_(std::move(downloads)),
+      each_(each),
       wanted_(std::move(wanted)),
-      end_(std::chrono::steady_clock::now() + limits.all) {
-  const size_t num_threads = std::min(urls_.size(), kAhead);
+      end_(std::chrono::steady_clock::now() + all) {
+  const size_t num_threads = std::min(downloads_.size(), kAhead);
   for (size_t i = 0; i < num_threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -33,7 +34,7 @@ FetchAhead::~FetchAhead() {
 
 FetchAhead::Fetched FetchAhead::take() {
   std::unique_lock lock(mutex_);
-  GLMV_CHECK(next_to_take_ < urls_.size());
+  GLMV_CHECK(next_to_take_ < downloads_.size());
   const size_t index = next_to_take_;
   changed_.wait(lock, [&] { return fetched_.contains(index); });
   Fetched fetched = std::move(fetched_.extract(index).mapped());
@@ -46,18 +47,18 @@ void FetchAhead::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] {
-      return ending_ || next_to_fetch_ == urls_.size() || next_to_fetch_ < next_to_take_ + kAhead;
+      return ending_ || next_to_fetch_ == downloads_.size() ||
+             next_to_fetch_ < next_to_take_ + kAhead;
     });
-    if (ending_ || next_to_fetch_ == urls_.size()) return;
+    if (ending_ || next_to_fetch_ == downloads_.size()) return;
     const size_t index = next_to_fetch_++;
     lock.unlock();
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        end_ - std::chrono::steady_clock::now());
-    net::FetchLimits limits = limits_.each;
-    limits.deadline = std::min(limits.deadline, left);
-    Fetched fetched = fetcher_.fetch(urls_[index], limits, [this] {
-      return !ending_ && (!wanted_ || wanted_());
-    });
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end_ - std::chrono::steady_clock::now());
+    const Download& download = downloads_[index];
+    const net::FetchLimits limits{download.max_bytes, std::min(each_, left)};
+    Fetched fetched = fetcher_.fetch(download.url, limits,
+                                     [this] { return !ending_ && (!wanted_ || wanted_()); });
     lock.lock();
     fetched_.emplace(index, std::move(fetched));
     changed_.notify_all();

@@ -20,27 +20,29 @@ class FetchAhead {
  public:
   using Fetched = std::expected<std::string, net::FetchFault>;
 
-  struct Limits {
-    net::FetchLimits each;
-    std::chrono::milliseconds all{60'000};  // from now, what is done between the downloads included
+  struct Download {
+    std::string url;
+    size_t max_bytes = 0;
   };
-  // Begins. `wanted` is asked on several threads; false ends the downloads. Everything given lives
-  // longer.
-  FetchAhead(const net::MediaFetcher& fetcher, std::vector<std::string> urls, Limits limits,
+  // Begins. `each`, `all`: how long one may take, and all together, what is done between them
+  // included. `wanted` is asked on several threads; false ends the downloads. What is given by
+  // reference lives longer.
+  FetchAhead(const net::MediaFetcher& fetcher, std::vector<Download> downloads,
+             std::chrono::milliseconds each, std::chrono::milliseconds all,
              std::function<bool()> wanted);
   ~FetchAhead();
   FetchAhead(const FetchAhead&) = delete;
   FetchAhead& operator=(const FetchAhead&) = delete;
 
-  // The next one, in the order of the URLs; waits for it.
+  // The next one, in order; waits for it.
   Fetched take();
 
  private:
   void work();
 
   const net::MediaFetcher& fetcher_;
-  const std::vector<std::string> urls_;
-  const Limits limits_;
+  const std::vector<Download> downloads_;
+  const std::chrono::milliseconds each_;
   const std::function<bool()> wanted_;
   const std::chrono::steady_clock::time_point end_;
 

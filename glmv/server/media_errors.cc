@@ -24,8 +24,10 @@ constexpr Row kRows[] = {
      "one side is more than 200 times the other: cut the picture into parts"},
     {MediaFault::kMixedFrames, "media_decode_failed", "the frames of a video must have one size"},
     {MediaFault::kVideoFile, "media_decode_failed",
-     "video files are not read yet: give the frames as pictures in \"frames\", or as "
+     "video files are not taken here: give the frames as pictures in \"frames\", or as "
      "data:video/jpeg;base64,FRAME,FRAME,..."},
+    {MediaFault::kNoVideo, "media_decode_failed",
+     "this cannot be decoded: give a whole video file (MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG)"},
     {MediaFault::kFrameTimes, "media_decode_failed",
      "the times or indices of the frames must be numbers from 0 on, one for each frame"},
     {MediaFault::kTooLarge, "media_too_large",

@@ -14,7 +14,8 @@ enum class MediaFault {
   kNoPicture,    // media_decode_failed: not a format that is taken, damaged, its decoder broke
   kBadShape,     // media_decode_failed
   kMixedFrames,  // media_decode_failed
-  kVideoFile,    // media_decode_failed
+  kVideoFile,    // media_decode_failed: this server takes none
+  kNoVideo,      // media_decode_failed: as kNoPicture
   kFrameTimes,   // media_decode_failed
   kTooLarge,
 };

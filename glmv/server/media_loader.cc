@@ -9,8 +9,10 @@
 #include "glmv/media/base64.h"
 #include "glmv/media/data_url.h"
 #include "glmv/media/file_url.h"
+#include "glmv/media/video_source.h"
 #include "glmv/processing/frame_sampling.h"
 #include "glmv/processing/grid.h"
+#include "glmv/processing/video_plan.h"
 #include "glmv/server/fetch_ahead.h"
 #include "glmv/server/media_errors.h"
 
@@ -21,16 +23,17 @@ using text::ContentPart;
 using text::PartKind;
 
 // The picture's memory, counted as long as anybody holds it.
-RgbPixels hold(media::Image image, std::shared_ptr<std::atomic<int64_t>> held_bytes) {
+RgbPixels hold(RgbPixels pixels, std::shared_ptr<std::atomic<int64_t>> held_bytes) {
   struct Held {
-    media::Image image;
+    RgbPixels pixels;
     std::shared_ptr<std::atomic<int64_t>> counter;
-    ~Held() { *counter -= std::ssize(image.data); }
+    int64_t num_bytes() const { return int64_t{3} * pixels.width * pixels.height; }
+    ~Held() { *counter -= num_bytes(); }
   };
-  *held_bytes += std::ssize(image.data);
-  const auto owner = std::make_shared<Held>(std::move(image), std::move(held_bytes));
-  return {owner->image.width, owner->image.height,
-          std::shared_ptr<const uint8_t>(owner, owner->image.data.data())};
+  const auto owner = std::make_shared<Held>(std::move(pixels), std::move(held_bytes));
+  *owner->counter += owner->num_bytes();
+  return {owner->pixels.width, owner->pixels.height,
+          std::shared_ptr<const uint8_t>(owner, owner->pixels.data.get())};
 }
 
 bool has_remote_scheme(std::string_view source) {
@@ -62,7 +65,7 @@ bool read_frame_parameters(const media::DataUrl& url, ContentPart& part) {
   const auto fps = number(url.parameter("fps"));
   const auto total = number(url.parameter("total_num_frames"));
   const auto duration = number(url.parameter("duration"));
-  double rate = part.fps;
+  double rate = part.list_fps();
   if (fps) rate = *fps;
   if (!fps && total && duration && *duration > 0) rate = *total / *duration;
   if (!(rate > 0)) return false;
@@ -88,8 +91,11 @@ int64_t num_taken_frames(const ContentPart& part, int64_t num_given) {
 // The media of one request.
 class MediaLoader::Load {
  public:
-  Load(const MediaLoader& loader, const std::function<bool()>& wanted)
-      : options_(loader.options_), held_bytes_(loader.held_bytes_), wanted_(wanted) {
+  Load(const MediaLoader& loader, int64_t max_model_pixels, const std::function<bool()>& wanted)
+      : options_(loader.options_),
+        held_bytes_(loader.held_bytes_),
+        max_model_pixels_(max_model_pixels),
+        wanted_(wanted) {
     bytes_left_ = options_.limits.max_request_bytes;
     pixels_left_ = options_.limits.max_request_pixels;
     frames_left_ = options_.limits.max_frames;
@@ -98,29 +104,31 @@ class MediaLoader::Load {
   // Begins to fetch what load_part() will ask for, called for the same parts in the same order.
   void fetch_ahead(const std::vector<text::Message>& messages) {
     if (!options_.fetcher) return;
-    std::vector<std::string> urls;
-    const auto add = [&](const std::string& source) {
-      if (has_remote_scheme(source)) urls.push_back(source);
+    const MediaLimits& limits = options_.limits;
+    std::vector<FetchAhead::Download> downloads;
+    const auto add = [&](const std::string& source, size_t max_bytes) {
+      if (has_remote_scheme(source)) downloads.push_back({source, max_bytes});
     };
     for (const text::Message& message : messages) {
       for (const ContentPart& part : message.content) {
-        if (part.kind == PartKind::kImage) add(part.source);
+        if (part.kind == PartKind::kImage) add(part.source, limits.max_picture_bytes);
         if (part.kind != PartKind::kVideo) continue;
+        if (part.frames.empty() && options_.videos) add(part.source, limits.max_video_bytes);
         const auto count = std::ssize(part.frames);
         if (count == 0 || num_taken_frames(part, count) > frames_left_) continue;
         for (const int64_t i : processing::spread_frames(count, num_taken_frames(part, count))) {
-          add(part.frames[i]);
+          add(part.frames[i], limits.max_picture_bytes);
         }
       }
     }
-    const FetchAhead::Limits limits{
-        {options_.limits.max_picture_bytes, options_.limits.fetch_deadline},
-        options_.limits.request_fetch_deadline};
-    if (!urls.empty()) fetching_.emplace(*options_.fetcher, std::move(urls), limits, wanted_);
+    if (downloads.empty()) return;
+    fetching_.emplace(*options_.fetcher, std::move(downloads), limits.fetch_deadline,
+                      limits.request_fetch_deadline, wanted_);
   }
 
   ApiResult<void> load_part(ContentPart& part, std::string path) {
     path_ = std::move(path);
+    source_limit_ = options_.limits.max_picture_bytes;
     if (part.kind == PartKind::kImage) return load_image(part);
     if (part.kind == PartKind::kVideo) return load_video(part);
     return {};
@@ -147,14 +155,11 @@ class MediaLoader::Load {
     media::DataUrl url;
     size_t num_given = part.frames.size();
     if (part.frames.empty()) {
-      if (!media::has_prefix_ignoring_case(part.source, "data:")) {
-        return refuse(has_remote_scheme(part.source) && options_.fetcher ? MediaFault::kVideoFile
-                                                                         : MediaFault::kNotAllowed);
-      }
+      if (!media::has_prefix_ignoring_case(part.source, "data:")) return load_video_file(part);
       auto split = media::split_data_url(part.source);
       if (!split) return refuse(MediaFault::kBadDataUrl);
       url = std::move(*split);
-      if (!url.is_frame_list()) return refuse(MediaFault::kVideoFile);
+      if (!url.is_frame_list()) return load_video_file(part);
       if (!read_frame_parameters(url, part)) return refuse(MediaFault::kFrameTimes);
       num_given = url.num_frames();
     }
@@ -166,7 +171,7 @@ class MediaLoader::Load {
     if (num_taken > frames_left_) return refuse(MediaFault::kTooLarge);
     frames_left_ -= num_taken;
     if (part.frame_times_s.empty()) {
-      for (int64_t i = 0; i < count; ++i) part.frame_times_s.push_back(double(i) / part.fps);
+      for (int64_t i = 0; i < count; ++i) part.frame_times_s.push_back(double(i) / part.list_fps());
     }
     const std::vector<std::string_view> payloads =
         part.frames.empty() ? url.frames() : std::vector<std::string_view>();
@@ -192,6 +197,65 @@ class MediaLoader::Load {
     return {};
   }
 
+  ApiResult<void> load_video_file(ContentPart& part) {
+    if (!options_.videos)
+      return refuse(may_read(part.source) ? MediaFault::kVideoFile : MediaFault::kNotAllowed);
+    source_limit_ = options_.limits.max_video_bytes;
+    GLMV_ASSIGN(const std::shared_ptr<const Fd> file, video_file(part.source));
+    auto reader = options_.videos->open(file);
+    if (!reader) return refuse_video(reader.error());
+    const processing::ProcessorConfig& config = options_.processor;
+    const auto plan =
+        processing::plan_video((*reader)->info(), part, config,
+                               processing::part_max_pixels(part, max_model_pixels_, config.video));
+    if (!plan) return bad_field(path_, plan.error().message);
+    const auto num_frames = std::ssize(plan->indices);
+    if (num_frames > frames_left_) return refuse(MediaFault::kTooLarge);
+    frames_left_ -= num_frames;
+    GLMV_RETURN_IF_ERROR(check_held(num_frames * plan->size.width * plan->size.height * 3));
+    if (const auto read = processing::read_video(**reader, *plan, part, wanted_); !read) {
+      return refuse_video(read.error());
+    }
+    for (RgbPixels& frame : part.pixels) frame = hold(std::move(frame), held_bytes_);
+    return {};
+  }
+
+  std::unexpected<ApiError> refuse_video(const Status& status) const {
+    switch (status.code) {
+      case Code::kInternal:
+        return std::unexpected(
+            ApiError{500, "internal_error", "videos cannot be decoded now", "", 0});
+      case Code::kCancelled:
+        return std::unexpected(ApiError{499, "cancelled", "the client is gone", "", 0});
+      case Code::kResourceExhausted:
+        return refuse(MediaFault::kTooLarge);
+      default:
+        return refuse(MediaFault::kNoVideo);
+    }
+  }
+
+  ApiResult<std::shared_ptr<const Fd>> video_file(std::string_view source) {
+    GLMV_ASSIGN(const std::string bytes, read_source(source));
+    auto file = media::file_of_bytes(bytes);
+    if (file) return *std::move(file);
+    return std::unexpected(
+        ApiError{503, "queue_full", "no memory for the video; try again soon", "", 5});
+  }
+
+  ApiResult<void> check_held(int64_t more_bytes) const {
+    if (*held_bytes_ + more_bytes <= options_.limits.max_held_bytes) return {};
+    return std::unexpected(
+        ApiError{503, "queue_full",
+                 "the pictures of other requests fill the memory; try again soon", "", 5});
+  }
+
+  // Whether a flag opens this kind of source.
+  bool may_read(std::string_view source) const {
+    if (media::has_prefix_ignoring_case(source, "data:")) return true;
+    if (has_remote_scheme(source)) return options_.fetcher != nullptr;
+    return media::has_prefix_ignoring_case(source, "file://") && options_.folder != nullptr;
+  }
+
   ApiResult<std::string> read_source(std::string_view source) {
     if (wanted_ && !wanted_()) {
       return std::unexpected(ApiError{499, "cancelled", "the client is gone", "", 0});
@@ -205,7 +269,7 @@ class MediaLoader::Load {
     return refuse(MediaFault::kNotAllowed);
   }
 
-  size_t max_bytes() const { return std::min(options_.limits.max_picture_bytes, bytes_left_); }
+  size_t max_bytes() const { return std::min(source_limit_, bytes_left_); }
 
   ApiResult<std::string> counted(std::string bytes) {
     if (bytes.size() > max_bytes()) return refuse(MediaFault::kTooLarge);
@@ -262,18 +326,16 @@ class MediaLoader::Load {
       const bool large = image.error().code == Code::kResourceExhausted;
       return refuse(large ? MediaFault::kTooLarge : MediaFault::kNoPicture);
     }
-    if (*held_bytes_ + std::ssize(image->data) > options_.limits.max_held_bytes) {
-      return std::unexpected(
-          ApiError{503, "queue_full",
-                   "the pictures of other requests fill the memory; try again soon", "", 5});
-    }
+    GLMV_RETURN_IF_ERROR(check_held(std::ssize(image->data)));
     pixels_left_ -= int64_t{image->width} * image->height;
-    return hold(std::move(*image), held_bytes_);
+    return hold(processing::shared_pixels(std::move(*image)), held_bytes_);
   }
 
   const MediaOptions& options_;
   const std::shared_ptr<std::atomic<int64_t>>& held_bytes_;
+  const int64_t max_model_pixels_;
   const std::function<bool()>& wanted_;
+  size_t source_limit_ = 0;
   std::string path_;  // of the part that is loaded
   size_t bytes_left_ = 0;
   int64_t pixels_left_ = 0;
@@ -304,7 +366,7 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request,
       (request.max_pixels == 0 || request.max_pixels > limits.max_model_pixels)) {
     request.max_pixels = limits.max_model_pixels;
   }
-  Load load(*this, wanted);
+  Load load(*this, request.max_pixels, wanted);
   load.fetch_ahead(request.messages);
   for (size_t m = 0; m < request.messages.size(); ++m) {
     std::vector<ContentPart>& content = request.messages[m].content;

@@ -14,7 +14,9 @@
 #include "glmv/api/chat_types.h"
 #include "glmv/media/local_folder.h"
 #include "glmv/media/picture_decoder.h"
+#include "glmv/media/video_reader.h"
 #include "glmv/net/media_fetcher.h"
+#include "glmv/processing/processor_config.h"
 #include "glmv/server/api_error.h"
 
 namespace glmv::server {
@@ -23,9 +25,11 @@ namespace glmv::server {
 struct MediaLimits {
   int64_t max_images = 64;  // per request
   int64_t max_videos = 1;
-  int64_t max_frames = 640;  // of all videos of a request
+  int64_t max_frames = 640;  // that the model sees, of all videos of a request
   size_t max_picture_bytes = size_t{32} << 20;
   int64_t max_picture_pixels = 100'000'000;
+  size_t max_video_bytes = size_t{128} << 20;
+  double max_video_seconds = 120;  // of reading one
   size_t max_request_bytes = size_t{256} << 20;
   int64_t max_request_pixels = 400'000'000;
   int64_t max_model_pixels =
@@ -38,6 +42,8 @@ struct MediaLimits {
 struct MediaOptions {
   MediaLimits limits;
   std::shared_ptr<media::PictureDecoder> decoder;    // null: in this process
+  std::shared_ptr<media::VideoOpener> videos;        // null: video files are not taken
+  processing::ProcessorConfig processor;             // of the model: which frames it sees
   std::shared_ptr<const net::MediaFetcher> fetcher;  // null: nothing is fetched
   std::shared_ptr<const media::LocalFolder> folder;  // null: no files are read
 };

@@ -47,7 +47,8 @@ Json frames(const std::vector<std::string>& list, const Json& more = Json::objec
 std::string outcome(const MediaLoader& loader, api::ChatRequest& given) {
   const auto loaded = loader.load(given, {});
   if (loaded) return "";
-  EXPECT_EQ(loaded.error().status, loaded.error().code.starts_with("media_") ? 422 : 400);
+  EXPECT_EQ(loaded.error().status, loaded.error().code.starts_with("media_") ? 422 : 400)
+      << loaded.error().message;
   return loaded.error().code + " " + loaded.error().param;
 }
 std::string outcome(const MediaLoader& loader, const Json& content) {
@@ -293,6 +294,51 @@ TEST(MediaLoader, HostsOfTheList) {
   ASSERT_TRUE(!first && !second);
   EXPECT_EQ(first.error().code, "media_fetch_failed");
   EXPECT_EQ(first.error().message, second.error().message);
+}
+
+std::string golden_video(const std::string& name) {
+  return *read_file(std::string(GLMV_SOURCE_DIR) + "/tests/golden/video/" + name);
+}
+Json video(const std::string& url, const Json& more = Json::object()) {
+  Json part = {{"type", "video_url"}, {"video_url", {{"url", url}}}};
+  part.update(more);
+  return part;
+}
+
+MediaOptions with_videos() {
+  MediaOptions options;
+  options.videos = std::make_shared<media::InlineVideoOpener>();
+  options.processor.video.max_pixels = int64_t{28} * 28 * 2 * 30000;
+  return options;
+}
+
+TEST(MediaLoader, VideoFiles) {
+  const std::string url = data_url(golden_video("cfr25.mp4"), "video/mp4");
+  const MediaLoader loader(with_videos());
+  api::ChatRequest given = request({video(url)});
+  ASSERT_EQ(outcome(loader, given), "");
+  const text::ContentPart& part = given.messages[0].content[0];
+  EXPECT_EQ(part.pixels.size(), 8u);  // two a second
+  EXPECT_EQ(part.pixels[0].width, 56);
+  EXPECT_EQ(part.frame_times_s.at(1), 0.52);
+  EXPECT_TRUE(part.source.empty());
+  given = request({video(url, {{"start", 1}, {"end", 3}, {"fps", 5}, {"max_frames", 4}})});
+  ASSERT_EQ(outcome(loader, given), "");
+  EXPECT_EQ(given.messages[0].content[0].pixels.size(), 4u);
+  EXPECT_EQ(given.messages[0].content[0].frame_times_s.at(0), 1.0);
+
+  const std::string here = "messages[0].content[0]";
+  EXPECT_EQ(outcome(loader, {video(url, {{"start", 5}})}), "invalid_value " + here);
+  EXPECT_EQ(outcome(loader, {video(data_url(png(20, 20)))}), "media_decode_failed " + here);
+  EXPECT_EQ(outcome(loader, {video(data_url("no video", "video/mp4"))}),
+            "media_decode_failed " + here);
+  EXPECT_EQ(outcome(MediaLoader({}), {video(url)}), "media_decode_failed " + here);
+  MediaOptions small = with_videos();
+  small.limits.max_video_bytes = 1000;
+  EXPECT_EQ(outcome(MediaLoader(small), {video(url)}), "media_too_large " + here);
+  MediaOptions few = with_videos();
+  few.limits.max_frames = 7;
+  EXPECT_EQ(outcome(MediaLoader(few), {video(url)}), "media_too_large " + here);
 }
 
 TEST(MediaLoader, FetchesSideBySideAndInOrder) {

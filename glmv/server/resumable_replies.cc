@@ -62,9 +62,8 @@ RecordedReply::State RecordedReply::state() const {
 
 RecordedReply::State RecordedReply::wait(size_t index, std::chrono::milliseconds patience) const {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, patience, [&] {
-    return state_.ended || forgotten_ || index < state_.num_pieces;
-  });
+  changed_.wait_for(lock, patience,
+                    [&] { return state_.ended || forgotten_ || index < state_.num_pieces; });
   return state_;
 }
 

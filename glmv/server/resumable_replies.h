@@ -1,6 +1,7 @@
 #pragma once
 // Replies that outlive their connections. A request with the header X-Conversation-Id is answered
-// to its end though its client goes; who comes back reads what it has missed (endpoints/streams.cc).
+// to its end though its client goes; who comes back reads what it has missed
+// (endpoints/streams.cc).
 
 #include <atomic>
 #include <chrono>

@@ -8,7 +8,8 @@ namespace {
 using api::ScriptedReply;
 using namespace std::chrono_literals;
 
-constexpr char kConversation[] = "X-Conversation-Id: a b\r\n";  // "a b" as it is, "a%20b" in a query
+constexpr char kConversation[] =
+    "X-Conversation-Id: a b\r\n";  // "a b" as it is, "a%20b" in a query
 
 // The text of a stream's pieces, and how its numbers run.
 struct Followed {
@@ -73,7 +74,7 @@ TEST(Streams, GoOnWithoutTheirClient) {
   {
     net::TestConnection client(server.port());
     client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
-                        kConversation);
+                   kConversation);
     backend.began.acquire();
   }
   // A client that went would be noticed within a tenth of a second.
@@ -101,7 +102,7 @@ TEST(Streams, EndWhenAskedTo) {
   {
     net::TestConnection client(server.port());
     client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
-                        kConversation);
+                   kConversation);
     backend.began.acquire();
   }
   EXPECT_EQ(Json::parse(server.ask("DELETE", "/v1/stream?conv_id=a%20b").body)["found"], true);
@@ -131,7 +132,7 @@ TEST(Streams, EndWithTheServerWhenNobodyListens) {
   {
     net::TestConnection client(server.port());
     client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
-                        kConversation);
+                   kConversation);
     backend.began.acquire();
   }
   server.server().start_draining();

@@ -114,6 +114,22 @@ Result<void> read_frame_times(const Json& times, const char* name, double per_se
   return {};
 }
 
+// Under the first of `names` that is there.
+Result<void> read_seconds(const Json& json, const Json& value,
+                          std::initializer_list<const char*> names, const std::string& path,
+                          double& seconds) {
+  for (const char* name : names) {
+    const Json* const given = option(json, value, name);
+    if (given == nullptr) continue;
+    if (!given->is_number() || !(given->get<double>() >= 0) || !(given->get<double>() < 1e9)) {
+      return invalid_argument("{}.{}: must be a number of seconds from 0", path, name);
+    }
+    seconds = given->get<double>();
+    return {};
+  }
+  return {};
+}
+
 Result<void> read_video_options(const Json& json, const Json& value, const std::string& path,
                                 ContentPart& part) {
   if (const Json* fps = option(json, value, "fps"); fps != nullptr) {
@@ -122,13 +138,15 @@ Result<void> read_video_options(const Json& json, const Json& value, const std::
     }
     part.fps = fps->get<double>();
   }
+  GLMV_RETURN_IF_ERROR(read_seconds(json, value, {"start", "begin_s"}, path, part.begin_s));
+  GLMV_RETURN_IF_ERROR(read_seconds(json, value, {"end", "end_s"}, path, part.end_s));
   GLMV_RETURN_IF_ERROR(
       read_count(option(json, value, "max_frames"), path + ".max_frames", part.max_frames));
   if (const Json* times = option(json, value, "frame_times_s"); times != nullptr) {
     return read_frame_times(*times, "frame_times_s", 1, path, part);
   }
   if (const Json* indices = option(json, value, "frames_indices"); indices != nullptr) {
-    return read_frame_times(*indices, "frames_indices", part.fps, path, part);
+    return read_frame_times(*indices, "frames_indices", part.list_fps(), path, part);
   }
   return {};
 }

@@ -24,12 +24,18 @@ struct ContentPart {
   std::string source;                 // kImage, kVideo: path, file://, http(s)://, data:
   std::vector<std::string> frames;    // kVideo given as a list of frame images
   std::vector<double> frame_times_s;  // per frame; empty: frame i is at i / fps
-  double fps = 24.0;                  // of the frame list
+  // Of a list of frames (0: 24 a second); of a video file, so many are taken a second (0: by the
+  // checkpoint's rule).
+  double fps = 0;
+  double begin_s = 0, end_s = 0;  // the part of a video file that is meant; end_s 0: to its end
   Detail detail = Detail::kAuto;
   int64_t max_pixels = 0;  // per picture or frame, only lowers limits; 0: none
-  int64_t max_frames = 0;  // so many of the list's frames, evenly spread; 0: all
+  int64_t max_frames = 0;  // so many of the frames, evenly spread; 0: all
   // Decoded already, one of a picture or one per frame: the sources are then not read.
   std::vector<RgbPixels> pixels;
+  bool pixels_fit = false;  // they have the size that the model gets
+
+  double list_fps() const { return fps > 0 ? fps : 24.0; }
 };
 
 struct Message {

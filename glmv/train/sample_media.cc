@@ -24,7 +24,7 @@ Result<processing::DecodedMedium> decode_part(const text::ContentPart& part,
     medium.kind = processing::MediaKind::kVideo;
     medium.frame_times_s = part.frame_times_s;
     for (size_t i = medium.frame_times_s.size(); i < medium.frames.size(); ++i) {
-      medium.frame_times_s.push_back(static_cast<double>(i) / part.fps);
+      medium.frame_times_s.push_back(static_cast<double>(i) / part.list_fps());
     }
   }
   return medium;

@@ -47,8 +47,8 @@ TEST_P(Families, AnswersTextPicturesAndFrames) {
   EXPECT_LE(ids(reply).size(), 5u);
   EXPECT_EQ(reply["usage"]["prompt_tokens"], reply["prompt_ids"].size());
 
-  const Outcome frames = run(join(base, {"--frames", picture, picture, picture, "--frame-times",
-                                         "0", "1.5", "7", "--", "What happens?"}));
+  const Outcome frames = run(join(base, {"--frame-images", picture, picture, picture,
+                                         "--frame-times", "0", "1.5", "7", "--", "What happens?"}));
   ASSERT_EQ(frames.exit_code, 0) << frames.err;
   EXPECT_GT(frames.json()["usage"]["image_tokens"], 0);
 }

@@ -54,8 +54,10 @@ TEST_F(Program, BadFlagValues) {
       {{"--stop", ""}, kMalformed, "stop"},
       {{"--think", "maybe"}, kMalformed, "--think"},
       {{"--system", "@missing.txt"}, kNotFound, "missing.txt"},
-      {{"--fps", "0", "--frames", golden_picture("rgb.png")}, kMalformed, "fps"},
-      {{"--frame-times", "1", "2", "--frames", golden_picture("rgb.png")}, kMalformed, "times"},
+      {{"--fps", "0", "--frame-images", golden_picture("rgb.png")}, kMalformed, "fps"},
+      {{"--frame-times", "1", "2", "--frame-images", golden_picture("rgb.png")},
+       kMalformed,
+       "times"},
   };
   const std::string model = tiny();
   for (const FlagCase& row : cases) {

@@ -47,15 +47,14 @@ ApiError not_found(const std::string& id) {
 }
 
 void follow(const Call& call, const RecordedReply& record, size_t next) {
-  call.reply.start(200,
-                   {{"Content-Type", record.state().content_type},
-                    {"Cache-Control", "no-cache"},
-                    {"X-Accel-Buffering", "no"},
-                    {"x-request-id", call.request_id}},
-                   record.state().content_type.starts_with("text/event-stream")
-                       ? ": keep-alive\n\n"
-                       : "",
-                   call.server.options().heartbeat_seconds);
+  call.reply.start(
+      200,
+      {{"Content-Type", record.state().content_type},
+       {"Cache-Control", "no-cache"},
+       {"X-Accel-Buffering", "no"},
+       {"x-request-id", call.request_id}},
+      record.state().content_type.starts_with("text/event-stream") ? ": keep-alive\n\n" : "",
+      call.server.options().heartbeat_seconds);
   while (!call.reply.client_gone()) {
     const RecordedReply::State state = record.wait(next, kLookInterval);
     if (record.forgotten()) return call.reply.abort();

@@ -1,0 +1,27 @@
+#pragma once
+// Flags that name a video and what of it is meant.
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "glmv/text/messages.h"
+
+namespace glmv::app {
+
+struct VideoFlags {
+  std::vector<std::string> videos;  // files
+  double fps = 0;
+  int64_t num_frames = 0;
+  std::string clip;  // BEGIN-END
+};
+void add_video_flags(CLI::App& command, VideoFlags& flags);
+
+// A part for each file. invalid_argument: the clip cannot be read.
+Result<std::vector<text::ContentPart>> video_parts(const VideoFlags& flags);
+
+// "90", "1:30", "1:02:03.5" in seconds.
+std::optional<double> parse_seconds(std::string_view text);
+
+}  // namespace glmv::app
