@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -14,10 +15,22 @@ function woff2Only(): Plugin {
   };
 }
 
+// A text that one language lacks stops the build.
+function sameKeys(): Plugin {
+  return {
+    name: 'same-keys',
+    buildStart() {
+      const [en, zh] = ['en', 'zh'].map((name) => Object.keys(JSON.parse(readFileSync(`src/lib/i18n/${name}.json`, 'utf8'))));
+      const odd = [...en!.filter((key) => !zh!.includes(key)), ...zh!.filter((key) => !en!.includes(key))];
+      if (odd.length > 0) this.error(`texts that only one language has: ${odd.join(', ')}`);
+    },
+  };
+}
+
 const server = process.env.GLMV_SERVER ?? 'http://127.0.0.1:8000';
 
 export default defineConfig({
-  plugins: [woff2Only(), svelte()],
+  plugins: [sameKeys(), woff2Only(), svelte()],
   base: './',
   server: { proxy: { '/v1': server, '/api': server, '/health': server } },
   build: {

@@ -4,5 +4,5 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   plugins: [svelte()],
   resolve: { conditions: ['browser'] },
-  test: { include: ['tests/unit/**/*.test.ts'], environment: 'happy-dom', maxWorkers: 1 },
+  test: { include: ['tests/unit/**/*.test.ts'], environment: 'jsdom', maxWorkers: 1 },
 });

@@ -67,7 +67,7 @@ export function mathRule(md: MarkdownIt, render: RenderTex): void {
       const opener = state.src.startsWith('$$', start) ? '$$' : state.src.startsWith('\\[', start) ? '\\[' : '';
       if (!opener || state.sCount[startLine]! - state.blkIndent >= 4) return false;
       const end = closing(state.src, start + 2, opener === '$$' ? '$$' : '\\]');
-      if (end < 0) return false;
+      if (end < 0 || state.src.slice(start + 2, end).trim() === '') return false;
       let line = startLine;
       while (line < endLine && state.eMarks[line]! < end) line++;
       if (line >= endLine) return false;

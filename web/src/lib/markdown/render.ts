@@ -16,6 +16,8 @@ interface Env {
 
 const md = new MarkdownIt({ html: false, linkify: true, breaks: true, highlight: (code, language) => highlight(code, language) ?? '' });
 md.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+// Answers know no addresses on this server: relative ones would only hit its API.
+md.validateLink = (url) => /^(?:https?:\/\/|mailto:|#|data:image\/(?:png|jpeg|gif|webp);base64,)/i.test(url.trim());
 mathRule(md, renderTex);
 
 md.inline.ruler.before('escape', 'boxed', (state, silent) => {
@@ -80,12 +82,7 @@ md.renderer.rules.image = (tokens, i) => {
   const src = String(tokens[i]!.attrGet('src') ?? '');
   const alt = tokens[i]!.content;
   if (/^data:image\/(?:png|jpeg|gif|webp);base64,/i.test(src)) return `<img src="${escapeHtml(src)}" alt="${escapeHtml(alt)}">`;
-  let host = src;
-  try {
-    host = new URL(src).host;
-  } catch {
-    return `<span class="no-image">${escapeHtml(alt || src)}</span>`;
-  }
+  const host = URL.canParse(src) ? new URL(src).host : src;
   const label = t('remoteImage', { host, alt: alt || host });
   return `<a class="remote-image" href="${escapeHtml(src)}" target="_blank" rel="noopener noreferrer nofollow">${escapeHtml(label)}</a>`;
 };
@@ -102,8 +99,14 @@ const kPurify = {
   FORBID_TAGS: ['style', 'form', 'input', 'textarea', 'select', 'iframe', 'audio', 'video', 'dialog'],
   FORBID_ATTR: ['srcset', 'ping', 'autofocus', 'contenteditable'],
   ADD_ATTR: ['target'],
-  ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
+  // Also applied to attributes that are no addresses, so that what has no scheme must pass.
+  ALLOWED_URI_REGEXP: /^(?:(?:https?|mailto):|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
 };
+
+// Whatever way a picture came here: nothing is fetched for it.
+DOMPurify.addHook('afterSanitizeAttributes', (node) => {
+  if (node.tagName === 'IMG' && !node.getAttribute('src')?.startsWith('data:image/')) node.removeAttribute('src');
+});
 
 export function sanitize(html: string): string {
   return DOMPurify.sanitize(html, kPurify);
