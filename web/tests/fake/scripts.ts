@@ -16,14 +16,14 @@ export interface Script {
 const B = '<|begin_of_box|>';
 const E = '<|end_of_box|>';
 
-const kLong = Array.from({ length: 60 }, (_, i) => `Sentence ${i + 1} of a long and patient answer.`).join(' ');
+const kLong = Array.from({ length: 24 }, (_, i) => `Sentence ${i + 1} of a long and patient answer.`).join(' ');
 
 export const kScripts: Record<string, Script> = {
   'script:slow': { think: 'I take my time. '.repeat(4), text: kLong, delayMs: 40 },
   'script:plain': { text: 'A plain answer without a thought.' },
   'script:locate': {
     think: 'The red cup stands left of the middle. The lamp is on the right.',
-    text: `Two objects match:\n\n- the red cup ${B}[[187,450,372,700]]${E}\n- the lamp ${B}[[756,185,932,705]]${E}\n`,
+    text: `Two objects match:\n\n- the red cup ${B}[[187,494,397,768]]${E}\n- the lamp ${B}[[724,279,943,781]]${E}\n`,
   },
   'script:boxed': {
     think: 'Seven bars. Add the first and the last: $12 + 30 = 42$.',
@@ -58,7 +58,10 @@ export const kScripts: Record<string, Script> = {
   'script:prefill': { text: 'Ready.', prefillMs: 1500 },
 };
 
+// "echo:" gives back what follows it.
 export function scriptFor(text: string, media: string[]): Script {
+  const echo = text.indexOf('echo:');
+  if (echo >= 0) return { text: text.slice(echo + 5) };
   const named = Object.keys(kScripts).find((name) => text.includes(name));
   if (named) return kScripts[named]!;
   if (/where|locate|box|在哪|定位/i.test(text)) return kScripts['script:locate']!;

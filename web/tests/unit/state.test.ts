@@ -7,7 +7,7 @@ import { groupConversations } from '../../src/lib/state/groups';
 import { applyChunk, newLive, settle } from '../../src/lib/state/reply';
 import { conversationInHash, hashOf } from '../../src/lib/state/router';
 import { readSettings } from '../../src/lib/state/settings.svelte';
-import { childrenOf, leafAfterDelete, pathTo, siblingsOf, subtree, titleOf, youngestLeaf } from '../../src/lib/state/tree';
+import { childrenOf, leafAfterDelete, pathTo, siblingIndex, siblingsOf, subtree, titleOf, youngestLeaf } from '../../src/lib/state/tree';
 import type { Conversation, Message } from '../../src/lib/state/types';
 
 let clock = 0;
@@ -30,6 +30,7 @@ describe('tree', () => {
   test('siblings are of the same role, oldest first', () => {
     expect(siblingsOf(tree, 'a1b').map((m) => m.id)).toEqual(['a1', 'a1b']);
     expect(siblingsOf(tree, 'q1').map((m) => m.id)).toEqual(['q1', 'q1b']);
+    for (const id of tree.keys()) expect(siblingIndex(tree).get(id)).toEqual(siblingsOf(tree, id).map((m) => m.id));
     expect(childrenOf(tree, 'a1').map((m) => m.id)).toEqual(['q2']);
   });
   test('the youngest leaf', () => {

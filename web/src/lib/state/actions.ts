@@ -1,4 +1,5 @@
 // What the user does with messages.
+import { flushSync } from 'svelte';
 import { t } from '../i18n/index.svelte';
 import * as chats from './chats.svelte';
 import { draftOf } from './drafts.svelte';
@@ -7,12 +8,20 @@ import { hashOf } from './router';
 import type { Message } from './types';
 import { toast, ui } from './ui.svelte';
 
+// The first message leads to another screen: the field there takes over the focus.
+let focusWanted = false;
+export function takeFocus(field: HTMLElement): void {
+  if (focusWanted) field.focus();
+  focusWanted = false;
+}
+
 export async function sendDraft(): Promise<void> {
   const draft = draftOf(chats.chats.openId);
   const { text, parts } = draft.take();
   const isNew = chats.openConversation() === null;
   const conv = chats.openConversation() ?? chats.create();
   if (isNew) {
+    focusWanted = true;
     await chats.open(conv.id);
     history.pushState(null, '', hashOf(conv.id));
   }
@@ -72,5 +81,6 @@ export function newChat(): void {
 }
 
 export function focusComposer(): void {
-  requestAnimationFrame(() => document.getElementById('composer')?.focus());
+  flushSync();
+  document.getElementById('composer')?.focus();
 }

@@ -2,7 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import * as db from './db';
 import { newId } from './ids';
-import { childrenOf, leafAfterDelete, pathTo, siblingsOf, subtree, titleOf, youngestLeaf } from './tree';
+import { childrenOf, leafAfterDelete, pathTo, siblingIndex, subtree, titleOf, youngestLeaf } from './tree';
 import type { Conversation, Message, Part } from './types';
 
 export const chats = $state<{
@@ -18,12 +18,16 @@ export function openConversation(): Conversation | null {
   return (chats.openId && chats.list.get(chats.openId)) || null;
 }
 
+// Made once for all that show them: in long conversations each message asks.
+const path = $derived(pathTo(messages, openConversation()?.leaf ?? null));
+const siblings = $derived(siblingIndex(messages));
+
 export function shownPath(): Message[] {
-  return pathTo(messages, openConversation()?.leaf ?? null);
+  return path;
 }
 
 export function branchOf(id: string): { ids: string[]; index: number } {
-  const ids = siblingsOf(messages, id).map((message) => message.id);
+  const ids = siblings.get(id) ?? [id];
   return { ids, index: ids.indexOf(id) };
 }
 

@@ -1,4 +1,5 @@
 // Keys of the page. None of them takes one of the browser's own that people need (reload, close).
+import { flushSync } from 'svelte';
 import type { Key } from '../i18n/index.svelte';
 import { withoutMarkers } from '../parse/split_reply';
 import { copyText, focusComposer, newChat } from './actions';
@@ -21,7 +22,9 @@ interface Shortcut {
 function showSearch(): void {
   if (matchMedia('(max-width: 899px)').matches) ui.drawer = true;
   else settings.railOpen = true;
-  requestAnimationFrame(() => document.getElementById('search')?.focus());
+  // What is typed right behind the keys must arrive there.
+  flushSync();
+  document.getElementById('search')?.focus();
 }
 
 function copyLast(): boolean {

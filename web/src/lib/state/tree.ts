@@ -29,6 +29,23 @@ export function siblingsOf(messages: Messages, id: string): Message[] {
   return childrenOf(messages, message.parent).filter((other) => other.role === message.role);
 }
 
+// siblingsOf for all messages at once, by their ids.
+export function siblingIndex(messages: Messages): Map<string, string[]> {
+  const families = new Map<string, Message[]>();
+  for (const message of messages.values()) {
+    const family = `${message.role} ${message.parent}`;
+    const members = families.get(family);
+    if (members) members.push(message);
+    else families.set(family, [message]);
+  }
+  const index = new Map<string, string[]>();
+  for (const members of families.values()) {
+    const ids = members.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1)).map((message) => message.id);
+    for (const id of ids) index.set(id, ids);
+  }
+  return index;
+}
+
 // The leaf below `id` that follows the youngest child at each step.
 export function youngestLeaf(messages: Messages, id: string): string {
   const seen = new Set<string>();
