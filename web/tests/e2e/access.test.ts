@@ -125,6 +125,23 @@ for (const theme of ['light', 'dark'] as const) {
   });
 }
 
+test('in Chinese, all of the page is Chinese', () =>
+  withPage(site.url, async ({ page }) => {
+    await page.getByRole('heading', { name: '想看点什么？' }).waitFor();
+    await page.locator('#composer').fill('你好');
+    await page.getByRole('button', { name: '发送', exact: true }).click();
+    await settled(page);
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    await page.keyboard.press('Control+Shift+P');
+    await page.getByRole('complementary', { name: '当前对话' }).waitFor();
+    const english = await page.evaluate(() =>
+      Array.from(document.querySelectorAll('button, label, h2, h3, input, textarea'))
+        .map((node) => node.getAttribute('aria-label') ?? node.getAttribute('placeholder') ?? node.textContent?.trim() ?? '')
+        .filter((text) => /[A-Za-z]{3,}/.test(text) && !/[\u4e00-\u9fff]/.test(text)));
+    expect(english.filter((text) => !['Top-k', 'Top-p', 'Min-p'].includes(text))).toEqual([]);
+    expect(await violations(page)).toEqual([]);
+  }, { locale: 'zh-CN', bypassCSP: true }));
+
 describe('by keyboard alone', () => {
   const focused = (page: Page) => page.evaluate(() => document.activeElement?.getAttribute('aria-label') || document.activeElement?.id || document.activeElement?.textContent || '');
   async function tabTo(page: Page, name: string, most = 40): Promise<void> {

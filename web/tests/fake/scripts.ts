@@ -20,6 +20,12 @@ const kLong = Array.from({ length: 24 }, (_, i) => `Sentence ${i + 1} of a long 
 
 export const kScripts: Record<string, Script> = {
   'script:slow': { think: 'I take my time. '.repeat(4), text: kLong, delayMs: 40 },
+  'script:camera': {
+    think:
+      'The question is how a camera turns light into colour. Start with the sensor: each photosite counts photons, whatever their wavelength. So colour must come from filters. The Bayer pattern has two green filters for each red and blue one, because eyes are most sensitive to green. Then the missing values are interpolated, white is balanced, and the result is mapped to the colours of a screen. I should keep it to four steps and mention why green is doubled.',
+    text: '1. **Light** falls through the lens onto a sensor of millions of photosites.\n2. **Filters** in red, green and blue cover them in a mosaic.\n3. **Interpolation** fills in the two colours that each place lacks.\n4. **White balance** makes a white wall white.',
+    delayMs: 40,
+  },
   'script:plain': { text: 'A plain answer without a thought.' },
   'script:locate': {
     think: 'The red cup stands left of the middle. The lamp is on the right.',
@@ -33,7 +39,7 @@ export const kScripts: Record<string, Script> = {
     text: 'What happens:\n\n- **00:01** a bar comes in from the left\n- **00:03 - 00:04** the colours turn\n- **5.5s** the picture fades\n',
   },
   'script:math': {
-    text: 'The roots of $ax^2+bx+c=0$ are\n\n$$x_{1,2}=\\frac{-b\\pm\\sqrt{b^2-4ac}}{2a}$$\n\nIt costs $5 or $6.',
+    text: 'The roots of $ax^2+bx+c=0$ are\n\n$$x_{1,2}=\\frac{-b\\pm\\sqrt{b^2-4ac}}{2a}$$\n\nBoth are real numbers where $b^2 \\ge 4ac$.',
   },
   'script:code': {
     text: 'A loop in C++:\n\n```cpp\n#include <print>\nint main() {\n  for (int i = 0; i < 3; ++i) std::println("{}", i);\n}\n```\n\nand in Python:\n\n```python\nfor i in range(3):\n    print(i)\n```\n',
@@ -64,13 +70,22 @@ export function scriptFor(text: string, media: string[]): Script {
   if (echo >= 0) return { text: text.slice(echo + 5) };
   const named = Object.keys(kScripts).find((name) => text.includes(name));
   if (named) return kScripts[named]!;
-  if (/where|locate|box|在哪|定位/i.test(text)) return kScripts['script:locate']!;
+  const spoken: [RegExp, string][] = [
+    [/where|locate|box|在哪|定位/i, 'script:locate'],
+    [/\bsum\b|how many/i, 'script:boxed'],
+    [/roots|equation/i, 'script:math'],
+    [/loop|code/i, 'script:code'],
+    [/web page/i, 'script:html'],
+    [/step by step/i, 'script:camera'],
+  ];
+  const meant = spoken.find(([words]) => words.test(text));
+  if (meant) return kScripts[meant[1]]!;
   if (media.includes('video')) return kScripts['script:timeline']!;
   if (media.includes('doc')) return kScripts['script:table']!;
   if (media.includes('image')) {
     return {
       think: 'A table with things on it. I name them from left to right and say how the light falls.',
-      text: 'A quiet still life: a **red cup** and a smaller **blue cup** stand on a wooden table. On the right a lamp with a round yellow shade lights the scene.\n\nThe background is plain, so the eye goes to the cups first.',
+      text: 'A quiet still life on a wooden table: a **red cup** with its handle to the right, a **green bottle** with a pale label and a yellow cap, and a **lamp** whose yellow shade glows.\n\nThe wall behind is plain and lit from the right, so the eye goes from the lamp to the cup.',
     };
   }
   return { think: 'A short question. I answer it in one sentence.', text: `You wrote: ${text.slice(0, 200)}` };

@@ -54,7 +54,7 @@ export class FakeStream {
 
   private chunk(delta: object, more: object = {}, choice: object = {}): string {
     return JSON.stringify({
-      id: this.requestId, object: 'chat.completion.chunk', created: 0, model: 'fake-vlm',
+      id: this.requestId, object: 'chat.completion.chunk', created: 0, model: 'GLM-4.1V-9B-Thinking',
       choices: [{ index: 0, delta, finish_reason: null, ...choice }], ...more,
     });
   }
@@ -87,7 +87,7 @@ export class FakeStream {
     const end = (choice: object) => {
       const ms = Math.max(1, Date.now() - started);
       const n = spoken + thought;
-      this.emit(this.chunk({}, { timings: { queue_ms: 2, vision_ms: imageTokens ? 310 : 0, prompt_ms: 420, predicted_ms: ms, predicted_n: n, predicted_per_second: (n * 1000) / ms, time_to_first_token_ms: 730 } }, choice));
+      this.emit(this.chunk({}, { timings: { queue_ms: 2, vision_ms: imageTokens ? 310 : 0, prompt_ms: 420, predicted_ms: ms, predicted_n: n, predicted_per_second: 8.6, time_to_first_token_ms: 730 } }, choice));
       this.emit(JSON.stringify({ id: this.requestId, choices: [], usage: {
         prompt_tokens: promptTokens, completion_tokens: n, total_tokens: promptTokens + n,
         prompt_tokens_details: { cached_tokens: 0, image_tokens: imageTokens },

@@ -27,70 +27,98 @@ function db(): Promise<IDBPDatabase<Schema>> {
   return opened;
 }
 
-export async function allConversations(): Promise<Conversation[]> {
-  return (await db()).getAll('conv');
-}
-export async function messagesOf(conv: string): Promise<Message[]> {
-  return (await db()).getAllFromIndex('msg', 'conv', conv);
-}
-export async function allMessages(): Promise<Message[]> {
-  return (await db()).getAll('msg');
-}
-export async function putConversation(conv: Conversation): Promise<void> {
-  await (await db()).put('conv', conv);
-}
-export async function putMessage(message: Message): Promise<void> {
-  await (await db()).put('msg', message);
+// A browser may have no room, or lend none (private windows). What is shown then lasts as long as the
+// page; the listener is told once.
+let told = false;
+let tell: () => void = () => {};
+export function onStorageFailure(listener: () => void): void {
+  tell = listener;
 }
 
-export async function putAll(conv: Conversation, messages: Message[]): Promise<void> {
-  const tx = (await db()).transaction(['conv', 'msg'], 'readwrite');
-  await Promise.all([
-    tx.objectStore('conv').put(conv),
-    ...messages.map((message) => tx.objectStore('msg').put(message)),
-    tx.done,
-  ]);
+async function tolerant<T>(run: (base: IDBPDatabase<Schema>) => Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await run(await db());
+  } catch {
+    if (!told) tell();
+    told = true;
+    return otherwise;
+  }
 }
 
-export async function deleteMessages(ids: string[]): Promise<void> {
-  const tx = (await db()).transaction('msg', 'readwrite');
-  await Promise.all([...ids.map((id) => tx.store.delete(id)), tx.done]);
+export function allConversations(): Promise<Conversation[]> {
+  return tolerant((base) => base.getAll('conv'), []);
+}
+export function messagesOf(conv: string): Promise<Message[]> {
+  return tolerant((base) => base.getAllFromIndex('msg', 'conv', conv), []);
+}
+export function allMessages(): Promise<Message[]> {
+  return tolerant((base) => base.getAll('msg'), []);
+}
+export function putConversation(conv: Conversation): Promise<void> {
+  return tolerant(async (base) => void (await base.put('conv', conv)), undefined);
+}
+export function putMessage(message: Message): Promise<void> {
+  return tolerant(async (base) => void (await base.put('msg', message)), undefined);
 }
 
-export async function deleteConversation(id: string): Promise<void> {
-  const tx = (await db()).transaction(['conv', 'msg'], 'readwrite');
-  const keys = await tx.objectStore('msg').index('conv').getAllKeys(id);
-  await Promise.all([
-    tx.objectStore('conv').delete(id),
-    ...keys.map((key) => tx.objectStore('msg').delete(key)),
-    tx.done,
-  ]);
+export function putAll(conv: Conversation, messages: Message[]): Promise<void> {
+  return tolerant(async (base) => {
+    const tx = base.transaction(['conv', 'msg'], 'readwrite');
+    await Promise.all([
+      tx.objectStore('conv').put(conv),
+      ...messages.map((message) => tx.objectStore('msg').put(message)),
+      tx.done,
+    ]);
+  }, undefined);
 }
 
-export async function deleteEverything(): Promise<void> {
-  const tx = (await db()).transaction(['conv', 'msg', 'blob'], 'readwrite');
-  await Promise.all([
-    tx.objectStore('conv').clear(),
-    tx.objectStore('msg').clear(),
-    tx.objectStore('blob').clear(),
-    tx.done,
-  ]);
+export function deleteMessages(ids: string[]): Promise<void> {
+  return tolerant(async (base) => {
+    const tx = base.transaction('msg', 'readwrite');
+    await Promise.all([...ids.map((id) => tx.store.delete(id)), tx.done]);
+  }, undefined);
 }
 
-export async function putBlob(blob: StoredBlob): Promise<void> {
-  await (await db()).put('blob', blob);
+export function deleteConversation(id: string): Promise<void> {
+  return tolerant(async (base) => {
+    const tx = base.transaction(['conv', 'msg'], 'readwrite');
+    const keys = await tx.objectStore('msg').index('conv').getAllKeys(id);
+    await Promise.all([
+      tx.objectStore('conv').delete(id),
+      ...keys.map((key) => tx.objectStore('msg').delete(key)),
+      tx.done,
+    ]);
+  }, undefined);
 }
-export async function getBlob(sha256: string): Promise<StoredBlob | undefined> {
-  return (await db()).get('blob', sha256);
+
+export function deleteEverything(): Promise<void> {
+  return tolerant(async (base) => {
+    const tx = base.transaction(['conv', 'msg', 'blob'], 'readwrite');
+    await Promise.all([
+      tx.objectStore('conv').clear(),
+      tx.objectStore('msg').clear(),
+      tx.objectStore('blob').clear(),
+      tx.done,
+    ]);
+  }, undefined);
+}
+
+export function putBlob(blob: StoredBlob): Promise<void> {
+  return tolerant(async (base) => void (await base.put('blob', blob)), undefined);
+}
+export function getBlob(sha256: string): Promise<StoredBlob | undefined> {
+  return tolerant((base) => base.get('blob', sha256), undefined);
 }
 
 // Removes the bytes that no message refers to any more.
-export async function sweepBlobs(): Promise<void> {
-  const tx = (await db()).transaction(['msg', 'blob'], 'readwrite');
-  const used = new Set<string>();
-  for (let cursor = await tx.objectStore('msg').openCursor(); cursor; cursor = await cursor.continue())
-    for (const part of cursor.value.parts) used.add(part.sha256);
-  for (const key of await tx.objectStore('blob').getAllKeys())
-    if (!used.has(key)) void tx.objectStore('blob').delete(key);
-  await tx.done;
+export function sweepBlobs(): Promise<void> {
+  return tolerant(async (base) => {
+    const tx = base.transaction(['msg', 'blob'], 'readwrite');
+    const used = new Set<string>();
+    for (let cursor = await tx.objectStore('msg').openCursor(); cursor; cursor = await cursor.continue())
+      for (const part of cursor.value.parts) used.add(part.sha256);
+    for (const key of await tx.objectStore('blob').getAllKeys())
+      if (!used.has(key)) void tx.objectStore('blob').delete(key);
+    await tx.done;
+  }, undefined);
 }

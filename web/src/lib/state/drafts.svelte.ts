@@ -58,7 +58,7 @@ export class Draft {
     const { part } = attachment;
     try {
       part.sha256 = await digest(content);
-      await putBlob({ sha256: part.sha256, mime: part.mime, bytes: content }).catch(() => {});
+      await putBlob({ sha256: part.sha256, mime: part.mime, bytes: content });
       if (part.kind === 'text') {
         part.text = new TextDecoder().decode(content);
         part.estTokens = Math.ceil(part.text.length / 3.5);

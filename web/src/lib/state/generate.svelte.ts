@@ -35,8 +35,7 @@ export function effectiveParams(conv: Conversation): Params {
   return { ...$state.snapshot(settings.params), ...$state.snapshot(conv.params) };
 }
 
-function bodyFor(conv: Conversation, message: Message, continued: boolean): Record<string, unknown> {
-  const path = pathTo(chats.messages, continued ? message.id : message.parent);
+function bodyFor(conv: Conversation, path: Message[], continued: boolean): Record<string, unknown> {
   const options = { model: server.info?.model ?? '', system: conv.system, params: effectiveParams(conv), continued };
   return chatBody($state.snapshot(path) as Message[], options);
 }
@@ -61,14 +60,19 @@ export async function retry(conv: Conversation, message: Message): Promise<void>
 
 async function run(conv: Conversation, message: Message, continued: boolean): Promise<void> {
   message.stream = { id: newId('s'), next: 0 };
+  // Taken now: while files are sent, another conversation may be opened.
+  const path = pathTo(chats.messages, continued ? message.id : message.parent);
   await follow(message, async (signal) => {
-    await refreshUploads(pathTo(chats.messages, message.id), false, signal);
-    const ask = () => streams.begin(message.stream!.id, bodyFor(conv, message, continued), signal);
+    const refresh = async (all: boolean) => {
+      for (const changed of await refreshUploads(path, all, signal)) await chats.saveMessage(changed);
+    };
+    const ask = () => streams.begin(message.stream!.id, bodyFor(conv, path, continued), signal);
+    await refresh(false);
     try {
       return await ask();
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'file_not_found') throw error;
-      await refreshUploads(pathTo(chats.messages, message.id), true, signal);
+      await refresh(true);
       return ask();
     }
   });

@@ -20,14 +20,18 @@ async function sendAgain(part: Part, signal: AbortSignal): Promise<void> {
   noteUpload(info.id);
 }
 
-// `all`: also those that should be there.
-export async function refreshUploads(path: Message[], all: boolean, signal: AbortSignal): Promise<void> {
+// `all`: also those that should be there. Gives the messages whose parts have new names.
+export async function refreshUploads(path: Message[], all: boolean, signal: AbortSignal): Promise<Message[]> {
+  const changed = new Set<Message>();
   for (const message of path) {
     for (const part of message.parts) {
       if (part.kind === 'text') continue;
       const known = part.fileId !== undefined && instanceOf.get(part.fileId);
       const stale = known !== undefined && known !== (server.info?.instance ?? '');
-      if (all || !part.fileId || stale) await sendAgain(part, signal);
+      if (!all && part.fileId && !stale) continue;
+      await sendAgain(part, signal);
+      changed.add(message);
     }
   }
+  return Array.from(changed);
 }
