@@ -40,7 +40,7 @@ const kScreens: Screen[] = [
     await page.locator('#picker').setInputFiles({ name: 'x.exe', mimeType: '', buffer: Buffer.from('x') });
     await page.getByRole('alert').waitFor();
   } },
-  { name: 'chat', show: async (page) => {
+  { name: 'chat', fakeOnly: true, show: async (page) => {
     await attach(page, picture());
     for (const text of ['script:locate', 'script:boxed', 'script:math', 'script:code', 'script:table', 'script:html', 'script:length', 'script:image']) await ask(page, text);
     await page.locator('.thinking button').first().click();

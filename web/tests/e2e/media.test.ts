@@ -74,7 +74,20 @@ describe('attachments', () => {
       expect(await dialog.getByRole('list', { name: 'Times in the answer' }).getByRole('button').count()).toBe(3);
     }));
 
-  test('too many, too mixed, and no media at all are refused with the reason', () =>
+  scripted('a video that the browser cannot play is shown by its frames', () =>
+    withPage(site.url, async ({ page }) => {
+      const broken = Buffer.concat([Buffer.from('1a45dfa3', 'hex'), Buffer.alloc(200)]);
+      await attach(page, { name: 'old.avi', mimeType: 'video/x-msvideo', buffer: broken });
+      await page.getByRole('button', { name: 'Open old.avi' }).click();
+      await page.getByRole('img', { name: 'Frame at 0:00' }).waitFor();
+      await page.getByRole('slider', { name: 'Position' }).fill('3');
+      await page.getByRole('img', { name: 'Frame at 0:03' }).waitFor();
+      await page.getByRole('button', { name: 'End here' }).click();
+      await page.keyboard.press('Escape');
+      expect(await page.locator('li[data-state=ready]').innerText()).toContain('0:00 – 0:03');
+    }));
+
+  scripted('too many, too mixed, and no media at all are refused with the reason', () =>
     withPage(site.url, async ({ page }) => {
       await page.locator('#picker').setInputFiles({ name: 'x.exe', mimeType: 'application/x-msdownload', buffer: Buffer.from('MZ') });
       await expect.poll(() => page.getByRole('alert').innerText()).toContain('x.exe');

@@ -74,7 +74,7 @@ export function wireMessages(path: Message[], options: RequestOptions): unknown[
 export function chatBody(path: Message[], options: RequestOptions): Record<string, unknown> {
   const { thinking, thinking_budget, max_pixels, video_fps: _f, max_frames: _m, ...sampling } = options.params;
   const body: Record<string, unknown> = {
-    model: options.model,
+    ...(options.model ? { model: options.model } : {}),
     messages: wireMessages(path, options),
     stream: true,
     stream_options: { include_usage: true },
