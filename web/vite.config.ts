@@ -35,6 +35,8 @@ export default defineConfig({
   server: { proxy: { '/v1': server, '/api': server, '/health': server } },
   build: {
     target: 'es2022',
+    // What is embedded in the binary carries the licences of its parts.
+    license: { fileName: 'licences.md' },
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 400,

@@ -13,7 +13,7 @@ const kPagePolicy = "default-src 'self'; img-src 'self' data: blob:; media-src '
 const kPreviewPolicy = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'self'";
 const kTypes: Record<string, string> = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml', '.woff2': 'font/woff2',
+  '.svg': 'image/svg+xml', '.md': 'text/plain; charset=utf-8', '.woff2': 'font/woff2',
 };
 
 export interface FakeOptions {

@@ -65,7 +65,8 @@ export function keysOf(event: KeyboardEvent): string {
 }
 
 export function handleShortcut(event: KeyboardEvent, panes: Panes): void {
-  if (event.defaultPrevented || event.isComposing || ui.dialog || ui.viewer) return;
+  // The state of a dialog that is just closing comes later than the next key.
+  if (event.defaultPrevented || event.isComposing || document.querySelector('dialog[open]')) return;
   const keys = keysOf(event);
   const shortcut = kShortcuts.find((each) => each.run && each.keys === keys);
   if (shortcut && shortcut.run!(panes) !== false) event.preventDefault();
