@@ -1,0 +1,27 @@
+// "1-3,7": pages of a document.
+
+export function pagesIn(selection: string, most: number): Set<number> {
+  const pages = new Set<number>();
+  for (const range of selection.split(',')) {
+    const match = /^\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?$/.exec(range);
+    if (!match) continue;
+    const from = Number(match[1]);
+    const to = Math.min(Number(match[2] ?? match[1]), most);
+    for (let page = Math.max(1, from); page <= to; page++) pages.add(page);
+  }
+  return pages;
+}
+
+// Empty: all of them.
+export function selectionOf(pages: Iterable<number>, most: number): string {
+  const sorted = Array.from(new Set(pages)).sort((a, b) => a - b);
+  if (sorted.length === 0 || sorted.length === most) return '';
+  const ranges: string[] = [];
+  for (let i = 0; i < sorted.length; ) {
+    let j = i;
+    while (sorted[j + 1] === sorted[j]! + 1) j++;
+    ranges.push(i === j ? `${sorted[i]}` : `${sorted[i]}-${sorted[j]}`);
+    i = j + 1;
+  }
+  return ranges.join(',');
+}

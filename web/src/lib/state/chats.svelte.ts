@@ -1,0 +1,212 @@
+// The conversations, and the messages of the one that is open.
+import { SvelteMap } from 'svelte/reactivity';
+import * as db from './db';
+import { newId } from './ids';
+import { childrenOf, leafAfterDelete, pathTo, siblingIndex, subtree, titleOf, youngestLeaf } from './tree';
+import type { Conversation, Message, Part } from './types';
+
+export const chats = $state<{
+  list: SvelteMap<string, Conversation>;
+  openId: string | null; // null: the start screen
+  loading: boolean;
+}>({ list: new SvelteMap(), openId: null, loading: true });
+
+// Messages of the open conversation; each is a state of its own, so that a token redraws one.
+export const messages = new SvelteMap<string, Message>();
+
+export function openConversation(): Conversation | null {
+  return (chats.openId && chats.list.get(chats.openId)) || null;
+}
+
+// Made once for all that show them: in long conversations each message asks.
+const path = $derived(pathTo(messages, openConversation()?.leaf ?? null));
+const siblings = $derived(siblingIndex(messages));
+
+export function shownPath(): Message[] {
+  return path;
+}
+
+export function branchOf(id: string): { ids: string[]; index: number } {
+  const ids = siblings.get(id) ?? [id];
+  return { ids, index: ids.indexOf(id) };
+}
+
+// Other tabs of this browser.
+const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('glmv');
+type Note = { conv: string; gone?: true };
+let onChange: (id: string) => void = () => {};
+
+function tell(note: Note): void {
+  channel?.postMessage(note);
+  onChange(note.conv);
+}
+// `listener` hears of conversations that changed in this tab.
+export function watchChanges(listener: (id: string) => void): void {
+  onChange = listener;
+}
+
+// Messages that this tab is writing: what others have stored of them is older.
+export const writing = new Set<string>();
+
+channel?.addEventListener('message', async (event: MessageEvent<Note>) => {
+  const { conv, gone } = event.data;
+  if (gone) {
+    chats.list.delete(conv);
+    if (chats.openId === conv) location.hash = '#/';
+    return;
+  }
+  const stored = (await db.allConversations()).find((other) => other.id === conv);
+  if (!stored) return;
+  const mine = chats.list.get(conv);
+  if (mine) Object.assign(mine, stored, { leaf: chats.openId === conv ? mine.leaf : stored.leaf });
+  else track(stored);
+  if (chats.openId === conv) await load(conv);
+});
+
+function track(conv: Conversation): Conversation {
+  const state = $state(conv);
+  chats.list.set(conv.id, state);
+  return state;
+}
+
+// One that was stored by an import or came from the server.
+export function adopt(conv: Conversation): void {
+  track(conv);
+  tell({ conv: conv.id });
+}
+
+export function trackMessage(message: Message): Message {
+  const state = $state(message);
+  messages.set(message.id, state);
+  return state;
+}
+
+export async function loadList(): Promise<void> {
+  for (const conv of await db.allConversations()) track(conv);
+  chats.loading = false;
+}
+
+async function load(id: string): Promise<void> {
+  for (const message of await db.messagesOf(id)) {
+    if (chats.openId !== id) return;
+    const mine = messages.get(message.id);
+    if (!mine) trackMessage(message);
+    else if (!writing.has(message.id)) Object.assign(mine, message);
+  }
+}
+
+// False: there is no such conversation.
+export async function open(id: string | null): Promise<boolean> {
+  if (id !== null && !chats.list.has(id)) return false;
+  if (id === chats.openId) return true;
+  // What is being written stays tracked: its tokens go on to the database.
+  messages.clear();
+  chats.openId = id;
+  if (id === null) return true;
+  for (const message of live.values()) if (message.conv === id) messages.set(message.id, message);
+  await load(id);
+  return true;
+}
+
+// Replies in the making, of any conversation.
+export const live = new Map<string, Message>();
+
+function blank(): Conversation {
+  return {
+    id: newId('c'), title: '', named: false, created: 0, updated: 0, pinned: false, leaf: null,
+    params: {}, system: '',
+  };
+}
+
+// The conversation that begins with the next message on the start screen.
+const next = $state({ conv: blank() });
+
+// What the panel and the composer work on.
+export function current(): Conversation {
+  return openConversation() ?? next.conv;
+}
+
+export function create(): Conversation {
+  const conv = track(next.conv);
+  conv.created = conv.updated = Date.now();
+  next.conv = blank();
+  return conv;
+}
+
+export async function save(conv: Conversation, touched = true): Promise<void> {
+  if (touched) conv.updated = Date.now();
+  await db.putConversation($state.snapshot(conv) as Conversation);
+  tell({ conv: conv.id });
+}
+
+export async function saveMessage(message: Message): Promise<void> {
+  await db.putMessage($state.snapshot(message) as Message);
+}
+
+export async function addMessage(
+  conv: Conversation,
+  fields: Pick<Message, 'role' | 'parent'> & Partial<Message>,
+): Promise<Message> {
+  const message = trackMessage({
+    id: newId('m'), conv: conv.id, text: '', think: '', parts: [], status: 'done', stats: {},
+    created: Date.now(), ...fields,
+  });
+  conv.leaf = message.id;
+  if (!conv.named && message.role === 'user' && message.parent === null) {
+    conv.title = titleOf(message.text) || titleOf(message.parts[0]?.name ?? '');
+  }
+  conv.updated = Date.now();
+  await db.putAll($state.snapshot(conv) as Conversation, [$state.snapshot(message) as Message]);
+  tell({ conv: conv.id });
+  return message;
+}
+
+export function addUserMessage(conv: Conversation, parent: string | null, text: string, parts: Part[]): Promise<Message> {
+  return addMessage(conv, { role: 'user', parent, text, parts });
+}
+
+export async function showBranch(id: string): Promise<void> {
+  const conv = openConversation();
+  if (!conv) return;
+  conv.leaf = youngestLeaf(messages, id);
+  await save(conv, false);
+}
+
+export async function removeMessage(id: string): Promise<void> {
+  const conv = openConversation();
+  if (!conv) return;
+  const gone = subtree(messages, id);
+  const shown = pathTo(messages, conv.leaf).some((message) => message.id === id);
+  if (shown) conv.leaf = leafAfterDelete(messages, id);
+  for (const each of gone) messages.delete(each);
+  await db.deleteMessages(gone);
+  await save(conv);
+}
+
+export async function removeConversation(id: string): Promise<void> {
+  chats.list.delete(id);
+  if (chats.openId === id) location.hash = '#/';
+  await db.deleteConversation(id);
+  await db.sweepBlobs();
+  tell({ conv: id, gone: true });
+}
+
+export async function rename(conv: Conversation, title: string): Promise<void> {
+  if (!title.trim()) return;
+  conv.title = title.trim();
+  conv.named = true;
+  await save(conv, false);
+}
+
+export async function togglePin(conv: Conversation): Promise<void> {
+  conv.pinned = !conv.pinned;
+  await save(conv, false);
+}
+
+export function lastOf(role: Message['role']): Message | undefined {
+  return shownPath().findLast((message) => message.role === role);
+}
+
+export function hasChildren(id: string): boolean {
+  return childrenOf(messages, id).length > 0;
+}

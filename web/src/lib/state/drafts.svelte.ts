@@ -1,0 +1,145 @@
+// What is being written: a text and attachments for each conversation, kept while the page is open.
+import { ApiError } from '../api/client';
+import { digest, upload } from '../api/files';
+import { bytes as bytesText, t } from '../i18n/index.svelte';
+import { kindOf, refusal, type Refusal } from '../media/kinds';
+import { putBlob } from './db';
+import { newId } from './ids';
+import { noticeFailure, server } from './server.svelte';
+import type { Part } from './types';
+import { announce } from './ui.svelte';
+import { noteUpload } from './uploads';
+
+export interface Attachment {
+  key: string;
+  part: Part;
+  state: 'reading' | 'sending' | 'ready' | 'error';
+  progress: number;
+  error: string;
+  abort: AbortController;
+}
+
+export class Draft {
+  text = $state('');
+  attachments = $state<Attachment[]>([]);
+  refused = $state<string[]>([]);
+
+  get ready(): boolean {
+    return this.attachments.every((each) => each.state === 'ready');
+  }
+  get filled(): boolean {
+    return this.text.trim() !== '' || this.attachments.length > 0;
+  }
+
+  async add(files: Iterable<File>): Promise<void> {
+    this.refused = [];
+    await Promise.all(Array.from(files, (file) => this.addOne(file)));
+  }
+
+  private async addOne(file: File): Promise<void> {
+    const kind = kindOf(file.name, file.type);
+    const attached = this.attachments.map((each) => each.part.kind);
+    const why = refusal(kind, file.size, attached, server.info);
+    if (why || kind === null) {
+      const text = refusalText(file.name, why ?? { rule: 'type' });
+      this.refused = [...this.refused, text];
+      announce(text);
+      return;
+    }
+    this.attachments.push({
+      key: newId('a'), state: 'reading', progress: 0, error: '', abort: new AbortController(),
+      part: { kind, name: file.name, mime: file.type, bytes: file.size, sha256: '' },
+    });
+    const attachment = this.attachments.at(-1)!;
+    await this.send(attachment, await file.arrayBuffer());
+  }
+
+  private async send(attachment: Attachment, content: ArrayBuffer): Promise<void> {
+    const { part } = attachment;
+    try {
+      part.sha256 = await digest(content);
+      await putBlob({ sha256: part.sha256, mime: part.mime, bytes: content });
+      if (part.kind === 'text') {
+        part.text = new TextDecoder().decode(content);
+        part.estTokens = Math.ceil(part.text.length / 3.5);
+      } else {
+        attachment.state = 'sending';
+        const progress = (fraction: number) => (attachment.progress = fraction);
+        const file = new Blob([content], { type: part.mime });
+        const info = await upload(file, part.name, part.sha256, progress, attachment.abort.signal);
+        noteUpload(info.id);
+        Object.assign(part, {
+          kind: info.kind, fileId: info.id, w: info.w, h: info.h, pages: info.pages,
+          duration: info.duration, fps: info.fps, estTokens: info.est_tokens, mime: info.mime || part.mime,
+        });
+      }
+      attachment.state = 'ready';
+    } catch (error) {
+      if (attachment.abort.signal.aborted) return;
+      noticeFailure(error);
+      attachment.state = 'error';
+      attachment.error = error instanceof ApiError ? error.message : String(error);
+      announce(`${part.name}: ${attachment.error}`);
+    }
+  }
+
+  // Attachments of an older message, by their bytes in this browser.
+  reuse(parts: Part[]): void {
+    for (const part of parts) {
+      const attached = this.attachments.map((each) => each.part.kind);
+      const why = refusal(part.kind, part.bytes, attached, server.info);
+      if (why) this.refused = [...this.refused, refusalText(part.name, why)];
+      else
+        this.attachments.push({
+          key: newId('a'), state: 'ready', progress: 1, error: '', abort: new AbortController(),
+          part: structuredClone($state.snapshot(part)) as Part,
+        });
+    }
+  }
+
+  remove(key: string): void {
+    this.attachments.find((each) => each.key === key)?.abort.abort();
+    this.attachments = this.attachments.filter((each) => each.key !== key);
+    this.refused = [];
+  }
+
+  // The text and parts; the draft is empty afterwards.
+  take(): { text: string; parts: Part[] } {
+    const taken = {
+      text: this.text.trim(),
+      parts: this.attachments.map((each) => $state.snapshot(each.part) as Part),
+    };
+    this.text = '';
+    this.attachments = [];
+    this.refused = [];
+    return taken;
+  }
+}
+
+function refusalText(name: string, why: Refusal): string {
+  switch (why.rule) {
+    case 'size':
+      return t('refused.size', { name, most: bytesText(why.most) });
+    case 'images':
+    case 'videos':
+    case 'docs':
+      return t(`refused.${why.rule}`, { most: why.most });
+    case 'capability':
+      return t('refused.capability', { name });
+    default:
+      return t(`refused.${why.rule}`, { name });
+  }
+}
+
+// Not reactive: one is made where it is first read.
+const drafts = new Map<string, Draft>();
+
+export function draftOf(conversation: string | null): Draft {
+  const key = conversation ?? '';
+  let draft = drafts.get(key);
+  if (!draft) {
+    draft = new Draft();
+    drafts.set(key, draft);
+  }
+  return draft;
+}

@@ -1,0 +1,150 @@
+// The list of conversations, the archive, settings, the store, signing in.
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { ask, lastReply, openPage, scripted, useSite, withPage } from './harness';
+
+const site = useSite();
+
+async function menu(page: Parameters<typeof ask>[0], title: string, action: string): Promise<void> {
+  const item = page.locator('nav.rail li', { hasText: title });
+  await item.hover();
+  await item.getByRole('button', { name: `Actions for ${title}` }).click();
+  await page.getByRole('menuitem', { name: action, exact: true }).click();
+}
+
+describe('conversations', () => {
+  test('search, rename, pin, delete', () =>
+    withPage(site.url, async ({ page }) => {
+      for (const text of ['About apples', 'About pears', 'About plums']) {
+        await page.getByRole('button', { name: 'New chat' }).click();
+        await ask(page, text);
+      }
+      const items = page.locator('nav.rail li');
+      expect(await items.count()).toBe(3);
+      expect(await page.locator('nav.rail h2').allInnerTexts()).toEqual(['Today']);
+      await page.keyboard.press('Control+k');
+      await page.keyboard.type('pears');
+      await expect.poll(() => items.allInnerTexts()).toEqual(['About pears']);
+      await page.locator('#search').fill('');
+      await menu(page, 'About pears', 'Rename');
+      await page.getByRole('textbox', { name: 'Rename' }).fill('Fruit');
+      await page.keyboard.press('Enter');
+      await expect.poll(() => items.allInnerTexts()).toContain('Fruit');
+      await menu(page, 'Fruit', 'Pin');
+      await expect.poll(() => page.locator('nav.rail h2').allInnerTexts()).toEqual(['Pinned', 'Today']);
+      page.once('dialog', (dialog) => void dialog.accept());
+      await menu(page, 'About plums', 'Delete');
+      await expect.poll(() => items.count()).toBe(2);
+      await page.reload();
+      await expect.poll(() => items.allInnerTexts()).toEqual(['Fruit', 'About apples']);
+    }));
+
+  test('all are exported, deleted, and come back by an import', () =>
+    withPage(site.url, async ({ page }) => {
+      await ask(page, 'Keep me');
+      const answer = await lastReply(page).locator('.prose').innerText();
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await page.getByRole('tab', { name: 'Data' }).click();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export', exact: true }).click()]);
+      const text = await readFile(await download.path(), 'utf8');
+      expect(JSON.parse(text)).toMatchObject({ format: 'glmv-conversations', v: 1 });
+      await page.getByRole('button', { name: 'Delete all' }).click();
+      await page.getByRole('button', { name: 'Delete for good' }).click();
+      await expect.poll(() => page.locator('nav.rail li').count()).toBe(0);
+      await page.locator('#import').setInputFiles({ name: 'bad.json', mimeType: 'application/json', buffer: Buffer.from('{"format":"other"}') });
+      await page.locator('.toast.error').waitFor();
+      await page.locator('#import').setInputFiles({ name: 'all.json', mimeType: 'application/json', buffer: Buffer.from(text) });
+      await expect.poll(() => page.locator('nav.rail li').count()).toBe(1);
+      await page.keyboard.press('Escape');
+      await page.locator('nav.rail a', { hasText: 'Keep me' }).click();
+      await expect.poll(() => lastReply(page).locator('.prose').innerText()).toBe(answer);
+    }));
+
+  test('an address of a conversation that is not there leads to the start', () =>
+    withPage(`${site.url}/#/c/nothing`, async ({ page }) => {
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      expect(page.url()).toMatch(/#\/$/);
+    }));
+});
+
+describe('settings', () => {
+  test('language, theme, size and the key that sends', () =>
+    withPage(site.url, async ({ page }) => {
+      await page.keyboard.press('Control+,');
+      await page.getByRole('radio', { name: 'Dark' }).check();
+      expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+      await page.getByRole('radio', { name: 'Ctrl + Enter' }).check();
+      await page.getByRole('radio', { name: '中文' }).check();
+      await page.getByRole('tab', { name: '通用' }).waitFor();
+      expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+      await page.keyboard.press('Escape');
+      await page.reload();
+      await page.getByRole('heading', { name: '想看点什么？' }).waitFor();
+      await page.locator('#composer').fill('a');
+      await page.keyboard.press('Enter');
+      expect(await page.locator('article').count()).toBe(0);
+      await page.keyboard.press('Control+Enter');
+      await page.locator('article.user').waitFor();
+    }));
+
+  test('shortcuts are listed and work', () =>
+    withPage(site.url, async ({ page }) => {
+      await page.keyboard.press('Control+/');
+      expect(await page.getByRole('dialog').innerText()).toContain('Copy the last answer');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+Shift+S');
+      await expect.poll(() => page.locator('nav.rail').count()).toBe(0);
+      await page.keyboard.press('Control+Shift+P');
+      await page.getByRole('complementary').waitFor();
+      await page.keyboard.press('Shift+Escape');
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('composer');
+      await ask(page, 'Edit me');
+      await page.locator('#composer').focus();
+      await page.keyboard.press('ArrowUp');
+      expect(await page.getByRole('textbox', { name: 'Edit message' }).inputValue()).toBe('Edit me');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+Shift+O');
+      await page.getByRole('heading', { level: 1 }).waitFor();
+    }));
+
+  test('the list is a drawer on narrow screens', () =>
+    withPage(site.url, async ({ page }) => {
+      expect(await page.locator('nav.rail').count()).toBe(0);
+      await page.getByRole('button', { name: 'Show conversations' }).click();
+      await page.locator('.drawer nav.rail').waitFor();
+      await page.keyboard.press('Escape');
+      await expect.poll(() => page.locator('nav.rail').count()).toBe(0);
+    }, { viewport: { width: 700, height: 800 } }));
+});
+
+describe('a server with a key', () => {
+  const guarded = useSite({ key: 'secret-key' });
+  scripted('asks for it, and the page forgets it', () =>
+    withPage(guarded.fake.url, async ({ page }) => {
+      await page.getByLabel('API key').fill('wrong');
+      await page.keyboard.press('Enter');
+      await page.getByRole('alert').waitFor();
+      await page.getByLabel('API key').fill('secret-key');
+      await page.keyboard.press('Enter');
+      await ask(page, 'Hello');
+      const kept = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
+      expect(kept).not.toContain('secret-key');
+      await page.reload();
+      await page.getByLabel('API key').waitFor();
+    }));
+});
+
+describe('a server with a store', () => {
+  const storing = useSite({ store: true });
+  scripted('keeps conversations for another browser', async () => {
+    const first = await openPage(storing.fake.url);
+    await ask(first.page, 'Remember this');
+    await expect.poll(() => storing.fake.conversations.size, { timeout: 8000 }).toBe(1);
+    await first.context.close();
+    const second = await openPage(storing.fake.url);
+    await second.page.locator('nav.rail a', { hasText: 'Remember this' }).click();
+    await lastReply(second.page).locator('.prose').waitFor();
+    expect(second.errors).toEqual([]);
+    await second.context.close();
+  });
+});

@@ -1,0 +1,90 @@
+// Files for the tests, made here.
+import type { Page } from 'playwright-core';
+import { scene } from '../fake/png';
+
+export interface TestFile {
+  name: string;
+  mimeType: string;
+  buffer: Buffer;
+}
+
+export const picture = (name = 'scene.png'): TestFile => ({ name, mimeType: 'image/png', buffer: scene() });
+
+export function pdf(pages: number, name = 'report.pdf'): TestFile {
+  const kids = Array.from({ length: pages }, (_, i) => `${3 + i} 0 R`).join(' ');
+  const objects = [
+    '<< /Type /Catalog /Pages 2 0 R >>',
+    `<< /Type /Pages /Kids [${kids}] /Count ${pages} >>`,
+    ...Array.from({ length: pages }, () => '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>'),
+  ];
+  let body = '%PDF-1.4\n';
+  const offsets = objects.map((object, i) => {
+    const at = body.length;
+    body += `${i + 1} 0 obj\n${object}\nendobj\n`;
+    return at;
+  });
+  const xref = body.length;
+  body += `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n`;
+  body += offsets.map((at) => `${String(at).padStart(10, '0')} 00000 n \n`).join('');
+  body += `trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${xref}\n%%EOF\n`;
+  return { name, mimeType: 'application/pdf', buffer: Buffer.from(body, 'latin1') };
+}
+
+// The fake server looks at the name and the first bytes only.
+export const slides = (): TestFile => ({
+  name: 'talk.pptx',
+  mimeType: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
+  buffer: Buffer.concat([Buffer.from('504b0304', 'hex'), Buffer.alloc(64)]),
+});
+
+// A bar that moves over a ground of changing colour, recorded by the browser itself.
+export async function video(page: Page, seconds = 2): Promise<TestFile> {
+  const base64 = await page.evaluate(async (length) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+    const pen = canvas.getContext('2d')!;
+    const recorder = new MediaRecorder(canvas.captureStream(10), { mimeType: 'video/webm;codecs=vp8' });
+    const pieces: Blob[] = [];
+    recorder.ondataavailable = (event) => pieces.push(event.data);
+    const ended = new Promise((resolve) => (recorder.onstop = resolve));
+    recorder.start();
+    for (let frame = 0; frame < length * 10; frame++) {
+      pen.fillStyle = `hsl(${160 + frame * 4} 40% 80%)`;
+      pen.fillRect(0, 0, 320, 180);
+      pen.fillStyle = '#0b6b5b';
+      pen.fillRect((frame * 320) / (length * 10), 60, 40, 60);
+      await new Promise((go) => setTimeout(go, 100));
+    }
+    recorder.stop();
+    await ended;
+    const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  }, seconds);
+  return { name: 'clip.webm', mimeType: 'video/webm', buffer: Buffer.from(base64, 'base64') };
+}
+
+export async function attach(page: Page, ...files: TestFile[]): Promise<void> {
+  await page.locator('#picker').setInputFiles(files);
+  await page.locator('li[data-state=reading], li[data-state=sending]').first().waitFor({ state: 'detached' });
+}
+
+// Drops or pastes files, as the browser would from a file manager or the clipboard.
+export async function transfer(page: Page, how: 'drop' | 'paste', files: TestFile[]): Promise<void> {
+  const wire = files.map((file) => ({ name: file.name, type: file.mimeType, base64: file.buffer.toString('base64') }));
+  await page.evaluate(
+    ({ kind, list }) => {
+      const data = new DataTransfer();
+      for (const file of list) {
+        const bytes = Uint8Array.from(atob(file.base64), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], file.name, { type: file.type }));
+      }
+      if (kind === 'paste') {
+        const area = document.querySelector('#composer')!;
+        area.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+        return;
+      }
+      for (const name of ['dragenter', 'dragover', 'drop'])
+        window.dispatchEvent(new DragEvent(name, { dataTransfer: data, bubbles: true, cancelable: true }));
+    },
+    { kind: how, list: wire },
+  );
+}

@@ -1,0 +1,107 @@
+// Lost connections, reloads, a server that dies, two tabs.
+import { describe, expect } from 'vitest';
+import { lastReply, openPage, scripted, sendText, settled, useSite, watch, withPage } from './harness';
+
+const site = useSite();
+const prose = (page: Parameters<typeof lastReply>[0]) => lastReply(page).locator('.prose');
+const kEnd = 'Sentence 24 of a long and patient answer.';
+
+async function whole(page: Parameters<typeof lastReply>[0]): Promise<void> {
+  await settled(page);
+  const text = await prose(page).innerText();
+  // Nothing twice, nothing lost.
+  expect(text.match(/Sentence \d+ of/g)).toEqual(Array.from({ length: 24 }, (_, i) => `Sentence ${i + 1} of`));
+  expect(text.endsWith(kEnd)).toBe(true);
+}
+
+describe('recovery', () => {
+  scripted('a connection that is cut is taken up again', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:cut');
+      await whole(page);
+      expect(site.fake.requests.some((r) => r.path.startsWith('/v1/stream?conv_id='))).toBe(true);
+    }));
+
+  scripted('a reload during a stream goes on with the answer', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:slow');
+      await prose(page).waitFor();
+      await page.waitForTimeout(1500);
+      await page.reload();
+      await prose(page).waitFor();
+      await whole(page);
+      expect(await lastReply(page).getAttribute('data-status')).toBe('done');
+    }));
+
+  scripted('a server that is killed is waited for; the answer is kept and can go on', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:slow');
+      await prose(page).waitFor();
+      await site.fake.kill();
+      await expect.poll(() => lastReply(page).innerText(), { timeout: 20_000 }).toContain('The connection is lost');
+      await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
+      await site.fake.start();
+      await settled(page);
+      expect(await lastReply(page).getAttribute('data-status')).toBe('stopped');
+      expect(await lastReply(page).innerText()).toContain('started anew');
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await expect.poll(() => prose(page).innerText()).toContain('and this is its end');
+      await settled(page);
+    }));
+
+  scripted('a page that is opened while the server is down recovers without a reload', async () => {
+    const { page, context } = await openPage(site.url);
+    await page.locator('.chip .light').waitFor();
+    await site.fake.kill();
+    await page.locator('#composer').fill('Hello');
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
+    expect(await page.getByRole('alert').innerText()).toMatch(/Next try in|Trying/);
+    await site.fake.start();
+    await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor({ state: 'detached' });
+    await settled(page);
+    const retry = page.getByRole('button', { name: 'Try again' });
+    await retry.click();
+    await settled(page);
+    expect(await prose(page).innerText()).toContain('You wrote: Hello');
+    await context.close();
+  });
+
+  scripted('of two tabs, Stop in one does not stop the other', () =>
+    withPage(site.url, async ({ page, context }) => {
+      const other = await context.newPage();
+      const errors = watch(other);
+      await other.goto(site.url);
+      await sendText(page, 'script:slow one');
+      await sendText(other, 'script:slow two');
+      await prose(page).waitFor();
+      await prose(other).waitFor();
+      await page.getByRole('button', { name: 'Stop', exact: true }).click();
+      await settled(page);
+      expect(await lastReply(other).getAttribute('data-status')).toBe('streaming');
+      await whole(other);
+      // Each knows of the other's conversation.
+      await expect.poll(() => page.locator('nav.rail li').count()).toBe(2);
+      expect(errors).toEqual([]);
+    }));
+
+  scripted('another conversation can be read while an answer is written', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:plain');
+      await settled(page);
+      await page.getByRole('button', { name: 'New chat' }).click();
+      await sendText(page, 'script:slow');
+      await prose(page).waitFor();
+      await page.locator('nav.rail a', { hasText: 'script:plain' }).click();
+      await expect.poll(() => prose(page).innerText()).toContain('A plain answer');
+      await page.locator('nav.rail a', { hasText: 'script:slow' }).click();
+      await whole(page);
+    }));
+
+  scripted('a full queue says so', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:busy');
+      await settled(page);
+      expect(await lastReply(page).innerText()).toContain('Many requests are waiting');
+    }));
+});

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { pagesIn, selectionOf } from '../../src/lib/media/pages';
+import { kindOf, refusal } from '../../src/lib/media/kinds';
+import { secondsOf, timeMarks } from '../../src/lib/parse/timestamps';
+import type { Info } from '../../src/lib/api/types';
+
+describe('times', () => {
+  test.each([
+    ['00:12', 12], ['1:02:03', 3723], ['1:02.5', 62.5], ['12.5s', 12.5], ['12 seconds', 12], ['3秒', 3],
+  ])('%s', (text, seconds) => expect(secondsOf(text)).toBe(seconds));
+
+  test.each<[string, [number, number?][]]>([
+    ['at 00:01 it starts', [[1]]],
+    ['from 00:03 - 00:04', [[3, 4]]],
+    ['1.5s to 3s', [[1.5, 3]]],
+    ['0:02–0:05 and 0:07', [[2, 5], [7]]],
+    ['00:01至00:03', [[1, 3]]],
+    ['at 99:00', []],
+    ['ratio 16:9', []],
+    ['C++17:23', []],
+    ['5 sheep', []],
+    ['2s', [[2]]],
+  ])('%s', (text, marks) => {
+    expect(timeMarks(text, 10).map((m) => (m.end === undefined ? [m.start] : [m.start, m.end]))).toEqual(marks);
+  });
+});
+
+describe('pages', () => {
+  test.each<[string, number[]]>([
+    ['1-3,7', [1, 2, 3, 7]], ['2', [2]], ['9-12', [9, 10]], ['x', []], ['', []], ['0-1', [1]], [' 2 – 3 ', [2, 3]],
+  ])('%j', (text, pages) => expect(Array.from(pagesIn(text, 10))).toEqual(pages));
+  test.each<[number[], string]>([
+    [[1, 2, 3, 7], '1-3,7'], [[3, 1], '1,3'], [[1, 2, 3, 4], '1-4'], [[], ''], [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], ''],
+  ])('%j', (pages, text) => expect(selectionOf(pages, 10)).toBe(text));
+});
+
+describe('files', () => {
+  test.each([
+    ['a.JPG', '', 'image'], ['a.webm', '', 'video'], ['a.pptx', '', 'doc'], ['a.py', '', 'text'],
+    ['blob', 'image/png', 'image'], ['blob', 'image/svg+xml', null], ['a.exe', '', null], ['a', 'text/plain', 'text'],
+  ])('%s %s', (name, mime, kind) => expect(kindOf(name, mime)).toBe(kind));
+
+  const info = {
+    capabilities: { image: true, video: true, doc: false, mix: false, think_switch: true },
+    limits: { images: 2, videos: 1, docs: 1, file_bytes: 100, image_bytes: 50, video_bytes: 100, doc_bytes: 100, doc_pages: 60 },
+  } as Info;
+  test('limits', () => {
+    expect(refusal('image', 10, [], info)).toBeNull();
+    expect(refusal('image', 60, [], info)).toEqual({ rule: 'size', most: 50 });
+    expect(refusal('image', 10, ['image', 'image'], info)).toEqual({ rule: 'images', most: 2 });
+    expect(refusal('video', 10, ['image'], info)).toEqual({ rule: 'mix' });
+    expect(refusal('video', 10, ['video'], info)).toEqual({ rule: 'videos', most: 1 });
+    expect(refusal('doc', 10, [], info)).toEqual({ rule: 'capability', kind: 'doc' });
+    expect(refusal('text', 10, ['image'], info)).toBeNull();
+    expect(refusal('image', 10, ['text'], info)).toBeNull();
+    expect(refusal('image', 0, [], info)).toEqual({ rule: 'empty' });
+    expect(refusal(null, 10, [], info)).toEqual({ rule: 'type' });
+    expect(refusal('doc', 10, [], null)).toBeNull();
+  });
+});

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig, type Plugin } from 'vite';
+
+// Browsers that run this page read woff2; KaTeX's style sheet also names two older forms of each
+// font, which would be embedded in the binary for nothing.
+function woff2Only(): Plugin {
+  return {
+    name: 'woff2-only',
+    enforce: 'pre',
+    transform(code, id) {
+      if (!id.includes('katex') || !/\.css/.test(id)) return null;
+      return code.replace(/,\s*url\([^)]*\.(?:woff|ttf)\)\s*format\(["'][^"']*["']\)/g, '');
+    },
+  };
+}
+
+// A text that one language lacks stops the build.
+function sameKeys(): Plugin {
+  return {
+    name: 'same-keys',
+    buildStart() {
+      const [en, zh] = ['en', 'zh'].map((name) => Object.keys(JSON.parse(readFileSync(`src/lib/i18n/${name}.json`, 'utf8'))));
+      const odd = [...en!.filter((key) => !zh!.includes(key)), ...zh!.filter((key) => !en!.includes(key))];
+      if (odd.length > 0) this.error(`texts that only one language has: ${odd.join(', ')}`);
+    },
+  };
+}
+
+const server = process.env.GLMV_SERVER ?? 'http://127.0.0.1:8000';
+
+export default defineConfig({
+  plugins: [sameKeys(), woff2Only(), svelte()],
+  base: './',
+  server: { proxy: { '/v1': server, '/api': server, '/health': server } },
+  build: {
+    target: 'es2022',
+    // What is embedded in the binary carries the licences of its parts.
+    license: { fileName: 'licences.md' },
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 400,
+  },
+});
