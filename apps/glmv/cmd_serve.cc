@@ -29,6 +29,7 @@ struct ServeFlags {
   server::ServerOptions server{.model = ""};
   std::string api_key_file, admin_api_key_file;
   std::string access_log;
+  std::string web_dir;
   std::string reasoning_parser = "native";
   bool self_test = true;
   bool strict_text = false;
@@ -96,6 +97,11 @@ Result<int> run_serve(ServeFlags flags) {
   GLMV_RETURN_IF_ERROR(net::check_tls_files(flags.http));
   if (!flags.access_log.empty()) {
     GLMV_ASSIGN(flags.server.access_log, server::AccessLog::open(flags.access_log, warn));
+  }
+  if (!flags.web_dir.empty()) {
+    auto page = server::PageFiles::load(flags.web_dir);
+    if (!page) return in_context("--web-dir", page.error());
+    flags.server.page = std::make_shared<const server::PageFiles>(std::move(*page));
   }
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   flags.server.allowed_hosts = host_names(flags);
@@ -200,6 +206,7 @@ void add_serve(CLI::App& command, int& exit_code) {
                   "web pages of other sites that may use the server, as https://app.example, or *")
       ->delimiter(',')
       ->group(group);
+  command.add_option("--web-dir", flags->web_dir, "a build of web/, the page at /")->group(group);
   command
       .add_option("--access-log", flags->access_log,
                   "a line of JSON for each request to this file, or - for standard output")

@@ -92,7 +92,7 @@ void answer_once(const Call& call, Work work, ReplyWriter& writer) {
                        "", 5});
   }
   for (api::ChatRequest& request : work.requests) {
-    if (auto loaded = call.server.load_media(request, call.reply); !loaded) {
+    if (auto loaded = call.server.load_media(request, call.reply, call.record.key); !loaded) {
       return fail(call, loaded.error());
     }
     // How soon an answer comes must not tell of the prompts of others. No salt of a client has a

@@ -41,6 +41,13 @@ bool has_remote_scheme(std::string_view source) {
          media::has_prefix_ignoring_case(source, "https://");
 }
 
+constexpr std::string_view kUploadScheme = "file:";
+
+// "file:ID", and not "file:///path".
+bool is_upload(std::string_view source) {
+  return source.starts_with(kUploadScheme) && !source.starts_with("file:/");
+}
+
 std::optional<double> number(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -91,11 +98,13 @@ int64_t num_taken_frames(const ContentPart& part, int64_t num_given) {
 // The media of one request.
 class MediaLoader::Load {
  public:
-  Load(const MediaLoader& loader, int64_t max_model_pixels, const std::function<bool()>& wanted)
+  Load(const MediaLoader& loader, int64_t max_model_pixels, const std::function<bool()>& wanted,
+       const FindUpload& uploaded)
       : options_(loader.options_),
         held_bytes_(loader.held_bytes_),
         max_model_pixels_(max_model_pixels),
-        wanted_(wanted) {
+        wanted_(wanted),
+        uploaded_(uploaded) {
     bytes_left_ = options_.limits.max_request_bytes;
     pixels_left_ = options_.limits.max_request_pixels;
     frames_left_ = options_.limits.max_frames;
@@ -251,7 +260,7 @@ class MediaLoader::Load {
 
   // Whether a flag opens this kind of source.
   bool may_read(std::string_view source) const {
-    if (media::has_prefix_ignoring_case(source, "data:")) return true;
+    if (media::has_prefix_ignoring_case(source, "data:") || is_upload(source)) return true;
     if (has_remote_scheme(source)) return options_.fetcher != nullptr;
     return media::has_prefix_ignoring_case(source, "file://") && options_.folder != nullptr;
   }
@@ -265,6 +274,7 @@ class MediaLoader::Load {
       return url ? decode_base64(url->payload) : refuse(MediaFault::kBadDataUrl);
     }
     if (has_remote_scheme(source)) return take_fetched();
+    if (is_upload(source)) return read_upload(source);
     if (media::has_prefix_ignoring_case(source, "file://")) return read_file(source);
     return refuse(MediaFault::kNotAllowed);
   }
@@ -297,6 +307,15 @@ class MediaLoader::Load {
         break;
     }
     return refuse(MediaFault::kFetchFailed);
+  }
+
+  ApiResult<std::string> read_upload(std::string_view source) {
+    if (!uploaded_) return refuse(MediaFault::kNotAllowed);
+    const auto upload = uploaded_(source.substr(kUploadScheme.size()));
+    if (upload != nullptr) return counted(upload->bytes);
+    return std::unexpected(ApiError{
+        404, "file_not_found",
+        path_ + ": there is no such file: it was never sent, or its time is over", path_, 0});
   }
 
   ApiResult<std::string> read_file(std::string_view url) {
@@ -335,6 +354,7 @@ class MediaLoader::Load {
   const std::shared_ptr<std::atomic<int64_t>>& held_bytes_;
   const int64_t max_model_pixels_;
   const std::function<bool()>& wanted_;
+  const FindUpload& uploaded_;
   size_t source_limit_ = 0;
   std::string path_;  // of the part that is loaded
   size_t bytes_left_ = 0;
@@ -347,8 +367,8 @@ MediaLoader::MediaLoader(MediaOptions options) : options_(std::move(options)) {
   if (!options_.decoder) options_.decoder = std::make_shared<media::InlineDecoder>();
 }
 
-ApiResult<void> MediaLoader::load(api::ChatRequest& request,
-                                  const std::function<bool()>& wanted) const {
+ApiResult<void> MediaLoader::load(api::ChatRequest& request, const std::function<bool()>& wanted,
+                                  const FindUpload& uploaded) const {
   int64_t num_images = 0, num_videos = 0;
   for (const text::Message& message : request.messages) {
     for (const ContentPart& part : message.content) {
@@ -366,7 +386,7 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request,
       (request.max_pixels == 0 || request.max_pixels > limits.max_model_pixels)) {
     request.max_pixels = limits.max_model_pixels;
   }
-  Load load(*this, request.max_pixels, wanted);
+  Load load(*this, request.max_pixels, wanted, uploaded);
   load.fetch_ahead(request.messages);
   for (size_t m = 0; m < request.messages.size(); ++m) {
     std::vector<ContentPart>& content = request.messages[m].content;

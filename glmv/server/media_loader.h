@@ -18,6 +18,7 @@
 #include "glmv/net/media_fetcher.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/server/api_error.h"
+#include "glmv/server/uploads.h"
 
 namespace glmv::server {
 
@@ -58,9 +59,13 @@ class MediaLoader {
   // whose texts say nothing of addresses, files or libraries; 400 for too many media; 503 while
   // requests hold more pixels than limits.max_held_bytes. `wanted` may be empty; false: the client
   // is gone.
-  ApiResult<void> load(api::ChatRequest& request, const std::function<bool()>& wanted) const;
+  // `uploaded`: the file that a part names as "file:ID", null if there is none (404
+  // "file_not_found"); empty: such parts are not allowed.
+  using FindUpload = std::function<std::shared_ptr<const Upload>(std::string_view id)>;
+  ApiResult<void> load(api::ChatRequest& request, const std::function<bool()>& wanted,
+                       const FindUpload& uploaded = {}) const;
 
-  const MediaLimits& limits() const { return options_.limits; }
+  const MediaOptions& options() const { return options_; }
 
  private:
   class Load;

@@ -10,15 +10,25 @@ namespace {
 
 Json error_schema() { return Json::parse(R"({"type": "object", "required": ["error"]})"); }
 
+const char* success_status(const Route& route) {
+  if (route.endpoint == &send_file) return "201";
+  return route.endpoint == &delete_file ? "204" : "200";
+}
+
 Json responses_json(const Route& route) {
   const Json ref = {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}};
-  Json responses = {{"200", {{"description", "the answer"}}}};
+  Json responses = {{success_status(route), {{"description", "the answer"}}}};
   const auto add = [&](const char* status, const char* text) {
     responses[status] = {{"description", text}, {"content", ref}};
   };
   if (!route.is_public) add("401", "no key, or an unknown one");
   add("403", "a host or page that is not served");
   if (route.path.find('*') != route.path.npos) add("404", "there is none of this name");
+  if (route.endpoint == &page_file) {
+    responses["304"] = {{"description", "it is as it was"}};
+    add("404", "the server has no such page");
+  }
+  if (route.path.starts_with("/api/files/")) add("422", "the file cannot be decoded");
   if (!route.query.empty()) {
     add("400", "a parameter is wrong; error.param names it");
     add("404", "there is none of this name");
@@ -37,10 +47,12 @@ Json responses_json(const Route& route) {
   return responses;
 }
 
-// "/v1/models/*" -> "/v1/models/{id}"
+// "/v1/models/*" -> "/v1/models/{id}"; a second one is {n}.
 std::string path_template(std::string_view path) {
   std::string text(path);
-  if (const size_t star = text.find('*'); star != text.npos) text.replace(star, 1, "{id}");
+  for (const char* name : {"{id}", "{n}"}) {
+    if (const size_t star = text.find('*'); star != text.npos) text.replace(star, 1, name);
+  }
   return text;
 }
 
@@ -53,7 +65,9 @@ Json parameter(std::string_view name, const char* place, bool required) {
 
 Json parameters(const Route& route) {
   Json list = Json::array();
-  if (route.path.find('*') != route.path.npos) list.push_back(parameter("id", "path", true));
+  const auto num_stars = std::ranges::count(route.path, '*');
+  if (num_stars > 0) list.push_back(parameter("id", "path", true));
+  if (num_stars > 1) list.push_back(parameter("n", "path", true));
   for (std::string_view rest = route.query; !rest.empty();) {
     std::string_view name = rest.substr(0, rest.find(' '));
     rest.remove_prefix(std::min(name.size() + 1, rest.size()));
@@ -69,8 +83,9 @@ Json operation(const Route& route) {
   if (Json list = parameters(route); !list.empty()) json["parameters"] = std::move(list);
   if (!route.body.empty()) {
     const std::string ref = "#/components/schemas/" + std::string(route.body);
+    const char* type = route.body == "Multipart" ? "multipart/form-data" : "application/json";
     json["requestBody"] = {{"required", true},
-                           {"content", {{"application/json", {{"schema", {{"$ref", ref}}}}}}}};
+                           {"content", {{type, {{"schema", {{"$ref", ref}}}}}}}};
   }
   if (route.is_public) json["security"] = Json::array();
   return json;

@@ -47,6 +47,7 @@ constexpr const char kChat[] = R"({
   "include_reasoning": {"type": ["boolean", "null"]},
   "box_markers": {"enum": ["keep", "remove", null]},
   "reasoning_format": {"enum": ["auto", "none", "deepseek", null]},
+  "detect_repetition": {"type": ["boolean", "null"]},
   "return_progress": {"type": ["boolean", "null"]},
   "return_token_ids": {"type": ["boolean", "null"]},
   "add_generation_prompt": {"type": ["boolean", "null"]},
@@ -117,6 +118,7 @@ constexpr const char kOthers[] = R"({
     "images": {"type": "array", "items": {"type": "string"}}, "raw": {"type": ["boolean", "null"]},
     "options": {"type": ["object", "null"]}, "stream": {"type": ["boolean", "null"]}}},
   "OllamaShowRequest": {"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}},
+  "Multipart": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]},
   "Anything": {"type": "object"}
 })";
 

@@ -12,13 +12,17 @@ namespace {
 
 constexpr size_t kMaxRequestId = 128;
 
+std::string fresh_id() {
+  static thread_local std::random_device device;
+  return fmt::format("{:08x}{:08x}{:08x}", device(), device(), device());
+}
+
 // The client's own id if it can stand in a header, else a fresh one.
 std::string request_id_of(const net::HttpRequest& request) {
   const std::string_view given = request.header("x-request-id");
   const bool printable = std::ranges::all_of(given, [](char c) { return c > 32 && c < 127; });
   if (!given.empty() && given.size() <= kMaxRequestId && printable) return std::string(given);
-  static thread_local std::random_device device;
-  return fmt::format("{:08x}{:08x}{:08x}", device(), device(), device());
+  return fresh_id();
 }
 
 std::string_view given_key(const net::HttpRequest& request) {
@@ -30,16 +34,15 @@ std::string_view given_key(const net::HttpRequest& request) {
 
 // "*" stands for one part of the path, not empty.
 bool matches(std::string_view pattern, std::string_view path) {
-  const size_t star = pattern.find('*');
-  if (star == pattern.npos) return pattern == path;
-  const std::string_view prefix = pattern.substr(0, star), suffix = pattern.substr(star + 1);
-  if (path.size() <= prefix.size() + suffix.size() || !path.starts_with(prefix) ||
-      !path.ends_with(suffix)) {
-    return false;
+  while (true) {
+    const std::string_view want = pattern.substr(0, pattern.find('/'));
+    const std::string_view part = path.substr(0, path.find('/'));
+    if (want == "*" ? part.empty() : want != part) return false;
+    const bool last = want.size() == pattern.size();
+    if (last || part.size() == path.size()) return last && part.size() == path.size();
+    pattern.remove_prefix(want.size() + 1);
+    path.remove_prefix(part.size() + 1);
   }
-  path.remove_prefix(prefix.size());
-  path.remove_suffix(suffix.size());
-  return path.find('/') == path.npos;
 }
 
 // Adds headers, and notes what is sent.
@@ -94,7 +97,8 @@ Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backe
       service_(service),
       metrics_(options_.metrics_prefix, options_.model, service, options_.access_log),
       media_loader_(options_.media),
-      start_time_(std::time(nullptr)) {}
+      start_time_(std::time(nullptr)),
+      instance_(fresh_id()) {}
 
 ApiResult<void> Server::check_key(const net::HttpRequest& request, const Route* route,
                                   AccessRecord& record) const {

@@ -18,8 +18,10 @@
 #include "glmv/server/media_loader.h"
 #include "glmv/server/metrics.h"
 #include "glmv/server/origin.h"
+#include "glmv/server/page_files.h"
 #include "glmv/server/resumable_replies.h"
 #include "glmv/server/running_requests.h"
+#include "glmv/server/uploads.h"
 
 namespace glmv::server {
 
@@ -36,6 +38,7 @@ struct ServerOptions {
   double request_timeout_s = 0;     // of the work on a request; 0: none
   double watchdog_timeout_s = 300;  // a step of the engine that takes longer has hung; 0: never
   std::shared_ptr<AccessLog> access_log;  // null: none
+  std::shared_ptr<const PageFiles> page;  // the web page; null: none
   MediaOptions media;
 };
 
@@ -66,8 +69,12 @@ class Server {
   void start_draining() { draining_ = true; }
 
   // What every endpoint whose request may hold media calls before the backend (media_loader.h).
-  ApiResult<void> load_media(api::ChatRequest& request, const net::HttpReply& reply) const {
-    return media_loader_.load(request, [&reply] { return !reply.client_gone(); });
+  // `owner`: whose uploads it may name.
+  ApiResult<void> load_media(api::ChatRequest& request, const net::HttpReply& reply,
+                             const std::string& owner) {
+    return media_loader_.load(
+        request, [&reply] { return !reply.client_gone(); },
+        [&](std::string_view id) { return uploads_.find(owner, id); });
   }
 
   const ServerOptions& options() const { return options_; }
@@ -77,6 +84,10 @@ class Server {
   Metrics& metrics() { return metrics_; }
   RunningRequests& running() { return running_; }
   ResumableReplies& resumable() { return resumable_; }
+  Uploads& uploads() { return uploads_; }
+  const MediaOptions& media() const { return media_loader_.options(); }
+  // Another one each time the program is started.
+  const std::string& instance() const { return instance_; }
   int64_t start_time() const { return start_time_; }
   // Users with different keys are strangers to each other.
   bool has_strangers() const { return keys_.num_keys() > 1; }
@@ -117,8 +128,10 @@ class Server {
   Metrics metrics_;
   RunningRequests running_;
   ResumableReplies resumable_;
+  Uploads uploads_;
   const MediaLoader media_loader_;
   const int64_t start_time_;
+  const std::string instance_;
   std::atomic<bool> draining_ = false;
   std::atomic<int> num_requests_ = 0;
 };

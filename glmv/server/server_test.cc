@@ -478,7 +478,7 @@ TEST(Access, KeysHostsAndRoutes) {
   EXPECT_EQ(server.ask("GET", "/health").status, 200);
   const std::string_view key = "Authorization: Bearer secret\r\n";
   for (const char* path :
-       {"//v1/models", "/v1/../v1/models", "/v1%2fmodels", "/v1/models/", "/V1/models", "/"}) {
+       {"//v1/models", "/v1/../v1/models", "/v1%2fmodels", "/v1/models/", "/V1/models"}) {
     EXPECT_EQ(server.ask("GET", path, "", key).status, 404) << path;
     EXPECT_EQ(server.ask("GET", path).status, 401) << path;
   }

@@ -160,7 +160,7 @@ void count_message_tokens(const Call& call) {
   if (!body) return fail(call, body.error());
   auto chat = parse_messages_call(*body, false);
   if (!chat) return fail(call, chat.error());
-  if (auto loaded = call.server.load_media(chat->request, call.reply); !loaded) {
+  if (auto loaded = call.server.load_media(chat->request, call.reply, call.record.key); !loaded) {
     return fail(call, loaded.error());
   }
   const auto tokens = call.server.service().prompt_tokens(chat->request);

@@ -25,7 +25,7 @@ ApiResult<Json> tokenize_json(const Call& call) {
   api::PromptTokens tokens;
   if (body.contains("messages")) {
     GLMV_ASSIGN(ChatCall chat, parse_chat_call(body));
-    GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply));
+    GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply, call.record.key));
     auto found = service.prompt_tokens(chat.request);
     if (!found) return std::unexpected(to_api_error(found.error()));
     tokens = std::move(*found);
@@ -80,7 +80,7 @@ ApiResult<Json> template_json(const Call& call) {
 ApiResult<Json> count_json(const Call& call, ApiResult<ChatCall> (*parse)(const Json&)) {
   GLMV_ASSIGN(const Json body, parse_body(call.request.body));
   GLMV_ASSIGN(ChatCall chat, parse(body));
-  GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply));
+  GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply, call.record.key));
   auto tokens = call.server.service().prompt_tokens(chat.request);
   if (!tokens) return std::unexpected(to_api_error(tokens.error()));
   int64_t media_tokens = 0;

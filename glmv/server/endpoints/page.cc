@@ -1,0 +1,64 @@
+// GET / and the other files of the web page; GET /api/info, what the page asks first.
+
+#include <algorithm>
+
+#include "glmv/server/page_files.h"
+#include "glmv/server/routes.h"
+
+namespace glmv::server {
+
+void page_file(const Call& call) {
+  const PageFiles* const page = call.server.options().page.get();
+  const PageFile* const file = page == nullptr ? nullptr : page->find(call.request.path);
+  if (file == nullptr) {
+    return fail(call, {404, "route_not_found",
+                       page == nullptr
+                           ? "this server has no web page: start it with --web-dir (web/README.md); "
+                             "the API is at /v1/chat/completions"
+                           : fmt::format("the web page has no file {}", call.request.path),
+                       "", 0});
+  }
+  net::HttpHeaders headers = file->headers;
+  headers.emplace_back("x-request-id", call.request_id);
+  if (call.request.header("if-none-match") == file->etag) return call.reply.send(304, headers, {});
+  call.reply.send(200, headers, file->bytes);
+}
+
+void show_info(const Call& call) {
+  const Server& server = call.server;
+  const MediaOptions& media = server.media();
+  Json defaults = server.model().generation_defaults;
+  for (const char* name : {"min_p", "presence_penalty", "frequency_penalty"}) {
+    if (!defaults.contains(name)) defaults[name] = 0;
+  }
+  const bool think_switch =
+      server.service().chat_template().find("enable_thinking") != std::string::npos;
+  send_json(call.reply, 200,
+            {{"name", "glmv"},
+             {"version", GLMV_VERSION},
+             {"model", server.options().model},
+             {"family", server.model().family},
+             {"instance", server.instance()},
+             {"context", server.model().max_context_tokens},
+             {"store", false},
+             {"capabilities",
+              {{"image", true},
+               {"video", media.videos != nullptr},
+               {"doc", false},
+               {"mix", true},
+               {"think_switch", think_switch}}},
+             {"limits",
+              {{"images", media.limits.max_images},
+               {"videos", media.limits.max_videos},
+               {"docs", 0},
+               {"file_bytes", std::max(media.limits.max_picture_bytes,
+                                       media.limits.max_video_bytes)},
+               {"image_bytes", media.limits.max_picture_bytes},
+               {"video_bytes", media.limits.max_video_bytes},
+               {"doc_bytes", 0},
+               {"doc_pages", 0}}},
+             {"defaults", std::move(defaults)}},
+            call.request_id);
+}
+
+}  // namespace glmv::server

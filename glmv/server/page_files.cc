@@ -1,0 +1,69 @@
+#include "glmv/server/page_files.h"
+
+#include "glmv/base/files.h"
+#include "glmv/base/sha256.h"
+
+namespace glmv::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxFileBytes = size_t{16} << 20;
+
+constexpr char kPagePolicy[] =
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' "
+    "'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors "
+    "'none'";
+// HTML of answers runs its scripts, and reaches nothing.
+constexpr char kPreviewPolicy[] =
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src "
+    "'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'self'";
+
+std::string_view type_of(const fs::path& path) {
+  constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
+      {".html", "text/html; charset=utf-8"},      {".js", "text/javascript; charset=utf-8"},
+      {".css", "text/css; charset=utf-8"},        {".svg", "image/svg+xml"},
+      {".woff2", "font/woff2"},                   {".png", "image/png"},
+      {".json", "application/json"},              {".md", "text/plain; charset=utf-8"},
+      {".webmanifest", "application/manifest+json"}};
+  for (const auto& [extension, type] : kTypes) {
+    if (path.extension() == extension) return type;
+  }
+  return "application/octet-stream";
+}
+
+}  // namespace
+
+Result<PageFiles> PageFiles::load(const fs::path& folder) {
+  PageFiles page;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (!it->is_regular_file()) continue;
+    GLMV_ASSIGN(std::string bytes, read_file(it->path().string(), kMaxFileBytes));
+    const std::string path = "/" + it->path().lexically_relative(folder).generic_string();
+    const bool hashed = path.starts_with("/assets/");
+    PageFile file{.bytes = std::move(bytes)};
+    file.etag = "\"" + Sha256().add_framed(file.bytes).digest().hex().substr(0, 32) + "\"";
+    file.headers = {
+        {"Content-Type", std::string(type_of(it->path()))},
+        {"Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache"},
+        {"Content-Security-Policy", path == "/preview.html" ? kPreviewPolicy : kPagePolicy},
+        {"ETag", file.etag},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"}};
+    page.files_.emplace(path, std::move(file));
+  }
+  if (page.find("/") == nullptr) {
+    return not_found("{}: there is no index.html; build the page (web/README.md)",
+                     folder.string());
+  }
+  return page;
+}
+
+const PageFile* PageFiles::find(std::string_view path) const {
+  const auto it = files_.find(path == "/" ? "/index.html" : path);
+  return it == files_.end() ? nullptr : &it->second;
+}
+
+}  // namespace glmv::server

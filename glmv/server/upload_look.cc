@@ -1,0 +1,146 @@
+#include "glmv/server/upload_look.h"
+
+#include <algorithm>
+
+#include "glmv/media/format.h"
+#include "glmv/media/png_writer.h"
+#include "glmv/media/resize.h"
+#include "glmv/media/video_source.h"
+#include "glmv/processing/grid.h"
+#include "glmv/processing/video_plan.h"
+#include "glmv/server/media_errors.h"
+
+namespace glmv::server {
+namespace {
+
+ApiError too_large(std::string_view what) {
+  return {413, "file_too_large", fmt::format("this {} is larger than the server takes", what),
+          "file", 0};
+}
+std::unexpected<ApiError> broken(std::string_view what) {
+  return std::unexpected(
+      ApiError{422, "media_decode_failed",
+               fmt::format("this {} cannot be decoded: it is damaged or empty", what), "file", 0});
+}
+std::unexpected<ApiError> refuse(const Status& status, std::string_view what) {
+  if (status.code == Code::kResourceExhausted) return std::unexpected(too_large(what));
+  if (status.code == Code::kInternal) {
+    return std::unexpected(ApiError{500, "internal_error", "media cannot be decoded now", "", 0});
+  }
+  return broken(what);
+}
+
+struct Size {
+  int width, height;
+};
+Size thumb_size(int width, int height) {
+  const double scale = std::min(1.0, double{kThumbSide} / std::max(width, height));
+  return {std::max(1, static_cast<int>(width * scale)),
+          std::max(1, static_cast<int>(height * scale))};
+}
+
+ApiResult<std::string> png_of(const media::Image& image) {
+  auto png = media::encode_png(image);
+  if (png) return *std::move(png);
+  return std::unexpected(ApiError{500, "internal_error", "no preview could be made", "", 0});
+}
+
+int64_t tokens_of(const processing::FrameSize& size, int64_t slices,
+                  const processing::MediaConfig& config) {
+  const int64_t side = config.patch_size * config.merge_size;
+  return slices * (size.height / side) * (size.width / side);
+}
+
+ApiResult<void> look_at_picture(Upload& upload, media::ImageFormat format,
+                                const MediaOptions& options) {
+  const MediaLimits& limits = options.limits;
+  if (upload.bytes.size() > limits.max_picture_bytes) return std::unexpected(too_large("picture"));
+  auto image = options.decoder->decode(upload.bytes, limits.max_picture_pixels);
+  if (!image) return refuse(image.error(), "picture");
+  const processing::MediaConfig& config = options.processor.image;
+  const auto size = processing::smart_resize(config.temporal_patch_size, image->height,
+                                             image->width, config.limits());
+  if (!size) return broken("picture");
+  upload.kind = "image";
+  upload.mime = "image/" + std::string(media::format_name(format));
+  std::ranges::transform(upload.mime, upload.mime.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  upload.width = image->width;
+  upload.height = image->height;
+  upload.num_tokens = tokens_of(*size, 1, config) + 2;
+  const Size thumb = thumb_size(image->width, image->height);
+  GLMV_ASSIGN(upload.thumb, png_of(media::resize_bicubic(*image, thumb.width, thumb.height)));
+  return {};
+}
+
+ApiResult<void> look_at_video(Upload& upload, const MediaOptions& options) {
+  if (upload.bytes.size() > options.limits.max_video_bytes) {
+    return std::unexpected(too_large("video"));
+  }
+  GLMV_ASSIGN(const auto reader, open_upload(upload, options));
+  const media::VideoFileInfo& info = reader->info();
+  const auto plan = processing::plan_video(info, {}, options.processor, 0);
+  if (!plan) return broken("video");
+  upload.width = info.width;
+  upload.height = info.height;
+  upload.duration_s = info.duration_s;
+  upload.fps = info.fps;
+  const int64_t slices = (std::ssize(plan->indices) + 1) / 2;
+  constexpr int64_t kTokensOfTime = 8;  // and the marks of a slice
+  upload.num_tokens =
+      tokens_of(plan->size, slices, options.processor.video) + slices * kTokensOfTime;
+  GLMV_ASSIGN(upload.thumb, frame_png(*reader, info.num_frames / 10));
+  return {};
+}
+
+}  // namespace
+
+ApiResult<std::unique_ptr<media::VideoReader>> open_upload(const Upload& upload,
+                                                           const MediaOptions& options) {
+  if (upload.kind != "video" || !options.videos) {
+    return std::unexpected(
+        ApiError{404, "file_not_found", "the file is no video: it has no frames", "", 0});
+  }
+  auto file = media::file_of_bytes(upload.bytes);
+  if (!file) {
+    return std::unexpected(ApiError{503, "storage_full", "no memory; try again soon", "", 5});
+  }
+  auto reader = options.videos->open(*std::move(file));
+  if (!reader) return refuse(reader.error(), "video");
+  return *std::move(reader);
+}
+
+ApiResult<std::string> frame_png(media::VideoReader& reader, int64_t index) {
+  const Size size = thumb_size(reader.info().width, reader.info().height);
+  media::Image frame;
+  const int64_t one[] = {index};
+  const auto read = reader.read(one, size.width, size.height, [&](int64_t, media::Image image) {
+    frame = std::move(image);
+    return true;
+  });
+  if (!read) return refuse(read.error(), "video");
+  return png_of(frame);
+}
+
+ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const MediaOptions& options) {
+  Upload upload{.name = std::move(name), .bytes = std::move(bytes)};
+  upload.digest = Sha256().add(std::as_bytes(std::span(upload.bytes))).digest();
+  if (const auto format = media::sniff_format(upload.bytes)) {
+    GLMV_RETURN_IF_ERROR(look_at_picture(upload, *format, options));
+    return upload;
+  }
+  upload.kind = "video";
+  upload.mime = "video/mp4";
+  if (options.videos) {
+    const auto looked = look_at_video(upload, options);
+    if (looked) return upload;
+    if (looked.error().status != 422) return std::unexpected(looked.error());
+  }
+  return std::unexpected(ApiError{
+      415, "file_type_unsupported",
+      fmt::format("{}: neither a picture nor a video that can be read; it looks like {}",
+                  upload.name, media::describe_content(upload.bytes)),
+      "file", 0});
+}
+
+}  // namespace glmv::server
