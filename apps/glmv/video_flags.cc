@@ -49,7 +49,8 @@ Result<std::vector<text::ContentPart>> video_parts(const VideoFlags& flags) {
     const size_t dash = flags.clip.find('-');
     const std::string_view clip = flags.clip;
     const std::string_view begin = clip.substr(0, dash);
-    const std::string_view end = dash == clip.npos ? clip.substr(clip.size()) : clip.substr(dash + 1);
+    const std::string_view end =
+        dash == clip.npos ? clip.substr(clip.size()) : clip.substr(dash + 1);
     const std::optional<double> from = begin.empty() ? 0.0 : parse_seconds(begin);
     const std::optional<double> to = end.empty() ? 0.0 : parse_seconds(end);
     if (dash == clip.npos || !from || !to || (!end.empty() && *to <= *from)) {

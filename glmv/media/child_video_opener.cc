@@ -153,7 +153,8 @@ Result<std::unique_ptr<VideoReader>> ChildVideoOpener::open(std::shared_ptr<cons
   Place place(places_);
   auto process = ChildProcess::start(options_.command, file->get());
   if (!process) return internal_error("{}", process.error().message);
-  auto reader = std::make_unique<ChildReader>(std::move(place), std::move(*process), options_.limits);
+  auto reader =
+      std::make_unique<ChildReader>(std::move(place), std::move(*process), options_.limits);
   GLMV_RETURN_IF_ERROR(reader->open(options_.start_timeout));
   return reader;
 }

@@ -94,8 +94,8 @@ Result<std::unique_ptr<VideoContainer>> VideoContainer::open(std::shared_ptr<con
 Result<void> VideoContainer::open_format(const VideoLimits& limits) {
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBufferBytes));
   if (buffer == nullptr) return resource_exhausted("no memory");
-  io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, const_cast<Fd*>(file_.get()), &read_bytes, nullptr,
-                               &seek_bytes));
+  io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, const_cast<Fd*>(file_.get()), &read_bytes,
+                               nullptr, &seek_bytes));
   if (!io_) {
     av_free(buffer);
     return resource_exhausted("no memory");

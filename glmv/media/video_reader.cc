@@ -128,8 +128,8 @@ class FileReader final : public VideoReader {
       const int64_t index = index_at(packet_->pts);
       fed_ = std::max(fed_, index);
       // Frames that no other needs are not decoded, unless they are asked for.
-      codec_->skip_frame = std::ranges::binary_search(wanted_, index) ? AVDISCARD_DEFAULT
-                                                                      : AVDISCARD_NONREF;
+      codec_->skip_frame =
+          std::ranges::binary_search(wanted_, index) ? AVDISCARD_DEFAULT : AVDISCARD_NONREF;
     }
     // What it cannot read it says so of, and goes on.
     avcodec_send_packet(codec_.get(), packet_.get());
@@ -144,7 +144,8 @@ class FileReader final : public VideoReader {
   }
 
   Result<Step> take_frame() {
-    const int64_t time = frame_->pts != AV_NOPTS_VALUE ? frame_->pts : frame_->best_effort_timestamp;
+    const int64_t time =
+        frame_->pts != AV_NOPTS_VALUE ? frame_->pts : frame_->best_effort_timestamp;
     const int64_t index = timed_ ? index_at(time) : num_shown_++;
     // Behind a key frame only frames from it on are whole.
     const bool first = std::exchange(wound_to_, -1) > 0;

@@ -24,9 +24,9 @@ struct VideoFileInfo {
 };
 
 struct VideoLimits {
-  int64_t max_pixels = 64'000'000;     // of a frame
-  int64_t max_frames = 20'000'000;     // of the file
-  double max_seconds = 1200;           // of computing, over all of one call
+  int64_t max_pixels = 64'000'000;  // of a frame
+  int64_t max_frames = 20'000'000;  // of the file
+  double max_seconds = 1200;        // of computing, over all of one call
   size_t max_memory_bytes = size_t{1} << 30;
   int num_threads = 2;
 };
@@ -54,8 +54,9 @@ class VideoOpener {
  public:
   virtual ~VideoOpener() = default;
 
-  // `file`: regular, readable, at any position, which changes. Errors: unsupported (no video stream, a codec that is not there), invalid_argument (damaged),
-  // resource_exhausted (a limit), unavailable (the child ended). Messages name no file.
+  // `file`: regular, readable, at any position, which changes. Errors: unsupported (no video
+  // stream, a codec that is not there), invalid_argument (damaged), resource_exhausted (a limit),
+  // unavailable (the child ended). Messages name no file.
   virtual Result<std::unique_ptr<VideoReader>> open(std::shared_ptr<const Fd> file) = 0;
 };
 

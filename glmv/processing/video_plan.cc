@@ -19,7 +19,8 @@ struct Clip {
 
 // Frames that are shown within [begin_s, end_s].
 Result<Clip> clip_of(const media::VideoFileInfo& file, const text::ContentPart& part) {
-  if (!(part.begin_s >= 0) || !(part.end_s >= 0) || (part.end_s > 0 && part.end_s <= part.begin_s)) {
+  if (!(part.begin_s >= 0) || !(part.end_s >= 0) ||
+      (part.end_s > 0 && part.end_s <= part.begin_s)) {
     return invalid_argument("the part from {} s to {} s: expected an end behind its begin",
                             part.begin_s, part.end_s);
   }
@@ -29,7 +30,8 @@ Result<Clip> clip_of(const media::VideoFileInfo& file, const text::ContentPart& 
     return invalid_argument("the part begins at {} s, the video has {:.3f} s", part.begin_s,
                             file.duration_s);
   }
-  const double end = part.end_s > 0 ? std::min(std::floor(part.end_s * file.fps + 1e-6), last) : last;
+  const double end =
+      part.end_s > 0 ? std::min(std::floor(part.end_s * file.fps + 1e-6), last) : last;
   return Clip{static_cast<int64_t>(first),
               std::max<int64_t>(static_cast<int64_t>(end) - static_cast<int64_t>(first) + 1, 1)};
 }
@@ -38,8 +40,7 @@ Result<Clip> clip_of(const media::VideoFileInfo& file, const text::ContentPart& 
 
 RgbPixels shared_pixels(media::Image image) {
   const auto owner = std::make_shared<const media::Image>(std::move(image));
-  return {owner->width, owner->height,
-          std::shared_ptr<const uint8_t>(owner, owner->data.data())};
+  return {owner->width, owner->height, std::shared_ptr<const uint8_t>(owner, owner->data.data())};
 }
 
 int64_t part_max_pixels(const text::ContentPart& part, int64_t request_max_pixels,
@@ -58,12 +59,13 @@ int64_t part_max_pixels(const text::ContentPart& part, int64_t request_max_pixel
 Result<VideoPlan> plan_video(const media::VideoFileInfo& file, const text::ContentPart& part,
                              const ProcessorConfig& config, int64_t max_pixels) {
   GLMV_ASSIGN(const Clip clip, clip_of(file, part));
-  const VideoInfo sampled{clip.num_frames, file.fps, static_cast<double>(clip.num_frames) / file.fps};
+  const VideoInfo sampled{clip.num_frames, file.fps,
+                          static_cast<double>(clip.num_frames) / file.fps};
   VideoPlan plan;
   // Only the older rule knows a frame rate.
-  GLMV_ASSIGN(plan.indices,
-              part.fps > 0 ? sample_frames(sampled, VideoStyle::kGlm4v, part.fps)
-                           : sample_frames(sampled, config.sampling, config.sampling_fps));
+  GLMV_ASSIGN(plan.indices, part.fps > 0
+                                ? sample_frames(sampled, VideoStyle::kGlm4v, part.fps)
+                                : sample_frames(sampled, config.sampling, config.sampling_fps));
   const auto count = static_cast<int64_t>(plan.indices.size());
   if (part.max_frames > 0 && part.max_frames < count) {
     std::vector<int64_t> taken;
