@@ -26,8 +26,8 @@ std::string golden(const std::string& name) {
 
 net::HttpAnswer upload(Fixture& server, const std::string& bytes, const std::string& headers = {}) {
   const std::string body =
-      "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"my file\"\r\n\r\n" + bytes +
-      "\r\n--XX--\r\n";
+      "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"my file\"\r\n\r\n" +
+      bytes + "\r\n--XX--\r\n";
   net::TestConnection client(server.port());
   client.send(fmt::format("POST /api/files HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: "
                           "multipart/form-data; boundary=XX\r\nContent-Length: {}\r\n\r\n",
@@ -178,8 +178,9 @@ TEST_F(Page, HasItsHeaders) {
   EXPECT_EQ(index.headers.at("content-type"), "text/html; charset=utf-8");
   EXPECT_EQ(index.headers.at("cache-control"), "no-cache");
   EXPECT_TRUE(index.headers.at("content-security-policy").starts_with("default-src 'self'; "));
-  EXPECT_EQ(server.ask("GET", "/", {}, "If-None-Match: " + index.headers.at("etag") + "\r\n").status,
-            304);
+  EXPECT_EQ(
+      server.ask("GET", "/", {}, "If-None-Match: " + index.headers.at("etag") + "\r\n").status,
+      304);
   EXPECT_TRUE(server.ask("GET", "/preview.html")
                   .headers.at("content-security-policy")
                   .starts_with("sandbox allow-scripts; "));

@@ -10,8 +10,9 @@ namespace {
 constexpr char kType[] = "multipart/form-data; boundary=XX";
 
 std::string part(std::string_view disposition, std::string_view contents) {
-  return fmt::format("--XX\r\nContent-Disposition: form-data; {}\r\nContent-Type: a/b\r\n\r\n{}\r\n",
-                     disposition, contents);
+  return fmt::format(
+      "--XX\r\nContent-Disposition: form-data; {}\r\nContent-Type: a/b\r\n\r\n{}\r\n", disposition,
+      contents);
 }
 
 std::string name_of(std::string_view disposition) {
@@ -21,18 +22,18 @@ std::string name_of(std::string_view disposition) {
 }
 
 TEST(Multipart, FindsThePart) {
-  const std::string contents = "a\r\n--X\r\nb\r\n\r\n--", body = part("name=\"note\"", "hello") +
-                                                             part("name=\"file\"; filename=\"a.png\"",
-                                                                  contents) +
-                                                             "--XX--\r\n";
+  const std::string contents = "a\r\n--X\r\nb\r\n\r\n--",
+                    body = part("name=\"note\"", "hello") +
+                           part("name=\"file\"; filename=\"a.png\"", contents) + "--XX--\r\n";
   for (const std::string& whole : {body, "preamble\r\n" + body}) {
     const auto file = multipart_file(kType, whole, "file");
     ASSERT_TRUE(file) << file.error().message;
     EXPECT_EQ(file->contents, contents);
     EXPECT_EQ(file->name, "a.png");
   }
-  EXPECT_EQ(multipart_file("Multipart/Form-Data; charset=x; Boundary=\"XX\"", body, "note")->contents,
-            "hello");
+  EXPECT_EQ(
+      multipart_file("Multipart/Form-Data; charset=x; Boundary=\"XX\"", body, "note")->contents,
+      "hello");
   const std::string empty = part("name=\"file\"; filename=\"e\"", "") + "--XX--";
   EXPECT_EQ(multipart_file(kType, empty, "file")->contents, "");
 }
@@ -64,7 +65,7 @@ TEST(Multipart, WhatIsWrong) {
 
 TEST(Multipart, AnyBytes) {
   Random random(4);
-  const std::string pieces[] = {"--XX",       "\r\n", "\r\n\r\n", "Content-Disposition: form-data",
+  const std::string pieces[] = {"--XX",        "\r\n", "\r\n\r\n", "Content-Disposition: form-data",
                                 "; name=file", "\"",   "=",        "filename*=utf-8''%",
                                 "\\",          "--"};
   for (int i = 0; i < 20'000; ++i) {

@@ -21,10 +21,14 @@ constexpr char kPreviewPolicy[] =
 
 std::string_view type_of(const fs::path& path) {
   constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
-      {".html", "text/html; charset=utf-8"},      {".js", "text/javascript; charset=utf-8"},
-      {".css", "text/css; charset=utf-8"},        {".svg", "image/svg+xml"},
-      {".woff2", "font/woff2"},                   {".png", "image/png"},
-      {".json", "application/json"},              {".md", "text/plain; charset=utf-8"},
+      {".html", "text/html; charset=utf-8"},
+      {".js", "text/javascript; charset=utf-8"},
+      {".css", "text/css; charset=utf-8"},
+      {".svg", "image/svg+xml"},
+      {".woff2", "font/woff2"},
+      {".png", "image/png"},
+      {".json", "application/json"},
+      {".md", "text/plain; charset=utf-8"},
       {".webmanifest", "application/manifest+json"}};
   for (const auto& [extension, type] : kTypes) {
     if (path.extension() == extension) return type;
@@ -55,8 +59,7 @@ Result<PageFiles> PageFiles::load(const fs::path& folder) {
     page.files_.emplace(path, std::move(file));
   }
   if (page.find("/") == nullptr) {
-    return not_found("{}: there is no index.html; build the page (web/README.md)",
-                     folder.string());
+    return not_found("{}: there is no index.html; build the page (web/README.md)", folder.string());
   }
   return page;
 }

@@ -63,8 +63,9 @@ ApiResult<void> look_at_picture(Upload& upload, media::ImageFormat format,
   if (!size) return broken("picture");
   upload.kind = "image";
   upload.mime = "image/" + std::string(media::format_name(format));
-  std::ranges::transform(upload.mime, upload.mime.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(upload.mime, upload.mime.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   upload.width = image->width;
   upload.height = image->height;
   upload.num_tokens = tokens_of(*size, 1, config) + 2;
@@ -136,11 +137,11 @@ ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const Medi
     if (looked) return upload;
     if (looked.error().status != 422) return std::unexpected(looked.error());
   }
-  return std::unexpected(ApiError{
-      415, "file_type_unsupported",
-      fmt::format("{}: neither a picture nor a video that can be read; it looks like {}",
-                  upload.name, media::describe_content(upload.bytes)),
-      "file", 0});
+  return std::unexpected(
+      ApiError{415, "file_type_unsupported",
+               fmt::format("{}: neither a picture nor a video that can be read; it looks like {}",
+                           upload.name, media::describe_content(upload.bytes)),
+               "file", 0});
 }
 
 }  // namespace glmv::server

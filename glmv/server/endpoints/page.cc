@@ -11,12 +11,13 @@ void page_file(const Call& call) {
   const PageFiles* const page = call.server.options().page.get();
   const PageFile* const file = page == nullptr ? nullptr : page->find(call.request.path);
   if (file == nullptr) {
-    return fail(call, {404, "route_not_found",
-                       page == nullptr
-                           ? "this server has no web page: start it with --web-dir (web/README.md); "
-                             "the API is at /v1/chat/completions"
-                           : fmt::format("the web page has no file {}", call.request.path),
-                       "", 0});
+    return fail(
+        call,
+        {404, "route_not_found",
+         page == nullptr ? "this server has no web page: start it with --web-dir (web/README.md); "
+                           "the API is at /v1/chat/completions"
+                         : fmt::format("the web page has no file {}", call.request.path),
+         "", 0});
   }
   net::HttpHeaders headers = file->headers;
   headers.emplace_back("x-request-id", call.request_id);
@@ -33,32 +34,32 @@ void show_info(const Call& call) {
   }
   const bool think_switch =
       server.service().chat_template().find("enable_thinking") != std::string::npos;
-  send_json(call.reply, 200,
-            {{"name", "glmv"},
-             {"version", GLMV_VERSION},
-             {"model", server.options().model},
-             {"family", server.model().family},
-             {"instance", server.instance()},
-             {"context", server.model().max_context_tokens},
-             {"store", false},
-             {"capabilities",
-              {{"image", true},
-               {"video", media.videos != nullptr},
-               {"doc", false},
-               {"mix", true},
-               {"think_switch", think_switch}}},
-             {"limits",
-              {{"images", media.limits.max_images},
-               {"videos", media.limits.max_videos},
-               {"docs", 0},
-               {"file_bytes", std::max(media.limits.max_picture_bytes,
-                                       media.limits.max_video_bytes)},
-               {"image_bytes", media.limits.max_picture_bytes},
-               {"video_bytes", media.limits.max_video_bytes},
-               {"doc_bytes", 0},
-               {"doc_pages", 0}}},
-             {"defaults", std::move(defaults)}},
-            call.request_id);
+  send_json(
+      call.reply, 200,
+      {{"name", "glmv"},
+       {"version", GLMV_VERSION},
+       {"model", server.options().model},
+       {"family", server.model().family},
+       {"instance", server.instance()},
+       {"context", server.model().max_context_tokens},
+       {"store", false},
+       {"capabilities",
+        {{"image", true},
+         {"video", media.videos != nullptr},
+         {"doc", false},
+         {"mix", true},
+         {"think_switch", think_switch}}},
+       {"limits",
+        {{"images", media.limits.max_images},
+         {"videos", media.limits.max_videos},
+         {"docs", 0},
+         {"file_bytes", std::max(media.limits.max_picture_bytes, media.limits.max_video_bytes)},
+         {"image_bytes", media.limits.max_picture_bytes},
+         {"video_bytes", media.limits.max_video_bytes},
+         {"doc_bytes", 0},
+         {"doc_pages", 0}}},
+       {"defaults", std::move(defaults)}},
+      call.request_id);
 }
 
 }  // namespace glmv::server
