@@ -1,40 +1,16 @@
 #include "glmv/media/child_video_opener.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include "glmv/base/check.h"
 #include "glmv/media/video_wire.h"
 
 namespace glmv::media {
 
-// Of children that may run.
-class Places {
- public:
-  explicit Places(int num) : num_free_(num) {}
-  void take() {
-    std::unique_lock lock(mutex_);
-    free_.wait(lock, [this] { return num_free_ > 0; });
-    --num_free_;
-  }
-  void give() {
-    {
-      const std::lock_guard lock(mutex_);
-      ++num_free_;
-    }
-    free_.notify_one();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable free_;
-  int num_free_;
-};
-
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Places = std::counting_semaphore<>;  // of children that may run
 
 // Text of a child that a video may have taken over.
 std::string text_of(const char (&message)[256]) {
@@ -51,9 +27,11 @@ Status error_of(int32_t code, const char (&message)[256]) {
 // Taken while it lives.
 class Place {
  public:
-  explicit Place(std::shared_ptr<Places> places) : places_(std::move(places)) { places_->take(); }
+  explicit Place(std::shared_ptr<Places> places) : places_(std::move(places)) {
+    places_->acquire();
+  }
   ~Place() {
-    if (places_) places_->give();
+    if (places_) places_->release();
   }
   Place(Place&&) = default;
   Place& operator=(Place&&) = delete;

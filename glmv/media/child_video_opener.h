@@ -3,6 +3,7 @@
 // breaks a decoder ends its child and nothing else. One child a video.
 
 #include <chrono>
+#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,6 @@ struct ChildVideoOptions {
   std::chrono::milliseconds start_timeout{30'000};
 };
 
-class Places;
-
 class ChildVideoOpener final : public VideoOpener {
  public:
   explicit ChildVideoOpener(ChildVideoOptions options = {});
@@ -28,7 +27,7 @@ class ChildVideoOpener final : public VideoOpener {
 
  private:
   const ChildVideoOptions options_;
-  const std::shared_ptr<Places> places_;
+  const std::shared_ptr<std::counting_semaphore<>> places_;
 };
 
 }  // namespace glmv::media

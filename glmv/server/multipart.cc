@@ -5,27 +5,23 @@
 
 #include "glmv/base/percent.h"
 #include "glmv/base/utf8.h"
+#include "glmv/media/file_url.h"
 
 namespace glmv::server {
 namespace {
 
+using media::has_prefix_ignoring_case;
+
 constexpr size_t kMaxBoundary = 70;  // RFC 2046
 constexpr size_t kMaxPartHeaders = 16 << 10;
 constexpr size_t kMaxNameBytes = 200;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool starts_like(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, lower, lower);
-}
 
 // Of a header "form-data; name=\"a\"; filename=\"b\"".
 std::optional<std::string> parameter(std::string_view header, std::string_view name) {
   for (size_t at = header.find(';'); at != header.npos;) {
     ++at;
     while (at < header.size() && header[at] == ' ') ++at;
-    const bool wanted = starts_like(header.substr(at), name) &&
+    const bool wanted = has_prefix_ignoring_case(header.substr(at), name) &&
                         header.substr(at + name.size()).starts_with('=');
     const size_t equals = header.find('=', at);
     if (equals == header.npos) return {};
@@ -54,7 +50,7 @@ std::string_view disposition(std::string_view headers) {
   while (!headers.empty()) {
     const std::string_view line = headers.substr(0, headers.find("\r\n"));
     headers.remove_prefix(std::min(line.size() + 2, headers.size()));
-    if (starts_like(line, kName)) return line.substr(kName.size());
+    if (has_prefix_ignoring_case(line, kName)) return line.substr(kName.size());
   }
   return {};
 }
@@ -71,7 +67,7 @@ std::string label(std::string name) {
 
 ApiResult<MultipartFile> multipart_file(std::string_view content_type, std::string_view body,
                                         std::string_view field) {
-  if (!starts_like(content_type, "multipart/form-data")) {
+  if (!has_prefix_ignoring_case(content_type, "multipart/form-data")) {
     return std::unexpected(
         ApiError{415, "unsupported_media_type", "send multipart/form-data with a file", "", 0});
   }
@@ -98,7 +94,7 @@ ApiResult<MultipartFile> multipart_file(std::string_view content_type, std::stri
     if (parameter(header, "name") == field) {
       const auto encoded = parameter(header, "filename*");
       std::string name = parameter(header, "filename").value_or("");
-      if (encoded && starts_like(*encoded, "utf-8''")) {
+      if (encoded && has_prefix_ignoring_case(*encoded, "utf-8''")) {
         if (auto decoded = percent_decode(encoded->substr(7)); decoded) name = *decoded;
       }
       return MultipartFile{label(std::move(name)),

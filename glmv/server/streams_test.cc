@@ -41,6 +41,13 @@ Followed read_events(const std::string& body) {
   return out;
 }
 
+void begin_and_leave(Fixture& server, EndlessBackend& backend) {
+  net::TestConnection client(server.port());
+  client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
+                 kConversation);
+  backend.began.acquire();
+}
+
 TEST(Streams, AReplyThatEndedIsReadAgainFromAnyEvent) {
   api::ScriptedBackend backend({ScriptedReply::text({"one ", "two ", "three"})});
   Fixture server(backend);
@@ -71,12 +78,7 @@ TEST(Streams, AReplyThatEndedIsReadAgainFromAnyEvent) {
 TEST(Streams, GoOnWithoutTheirClient) {
   EndlessBackend backend;
   Fixture server(backend);
-  {
-    net::TestConnection client(server.port());
-    client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
-                   kConversation);
-    backend.began.acquire();
-  }
+  begin_and_leave(server, backend);
   // A client that went would be noticed within a tenth of a second.
   EXPECT_FALSE(backend.ended.try_acquire_for(500ms));
   const Json listed = Json::parse(server.ask("GET", "/v1/streams").body)["data"];
@@ -99,12 +101,7 @@ TEST(Streams, GoOnWithoutTheirClient) {
 TEST(Streams, EndWhenAskedTo) {
   EndlessBackend backend;
   Fixture server(backend);
-  {
-    net::TestConnection client(server.port());
-    client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
-                   kConversation);
-    backend.began.acquire();
-  }
+  begin_and_leave(server, backend);
   EXPECT_EQ(Json::parse(server.ask("DELETE", "/v1/stream?conv_id=a%20b").body)["found"], true);
   EXPECT_TRUE(backend.ended.try_acquire_for(5s));
   EXPECT_EQ(Json::parse(server.ask("DELETE", "/v1/stream?conv_id=a%20b").body)["found"], false);
@@ -129,12 +126,7 @@ TEST(Streams, TheNextRequestOfAConversationEndsTheOneBefore) {
 TEST(Streams, EndWithTheServerWhenNobodyListens) {
   EndlessBackend backend;
   Fixture server(backend);
-  {
-    net::TestConnection client(server.port());
-    client.request("POST", "/v1/chat/completions", question({{"stream", true}}).dump(),
-                   kConversation);
-    backend.began.acquire();
-  }
+  begin_and_leave(server, backend);
   server.server().start_draining();
   EXPECT_TRUE(backend.ended.try_acquire_for(5s));
 }

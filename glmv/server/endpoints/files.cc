@@ -95,6 +95,18 @@ ApiResult<processing::VideoPlan> plan_of(const Call& call, const media::VideoFil
   return *std::move(plan);
 }
 
+struct OpenVideo {
+  std::unique_ptr<media::VideoReader> reader;
+  processing::VideoPlan plan;
+};
+ApiResult<OpenVideo> open_video(const Call& call) {
+  GLMV_ASSIGN(const auto upload, find(call));
+  OpenVideo video;
+  GLMV_ASSIGN(video.reader, open_upload(*upload, call.server.media()));
+  GLMV_ASSIGN(video.plan, plan_of(call, video.reader->info()));
+  return video;
+}
+
 ApiResult<std::shared_ptr<const Upload>> take_upload(const Call& call) {
   Uploads& uploads = call.server.uploads();
   if (const auto known = Digest::from_hex(call.request.header("x-file-sha256"))) {
@@ -151,36 +163,30 @@ void show_file_thumb(const Call& call) {
 }
 
 void list_file_frames(const Call& call) {
-  const auto upload = find(call);
-  if (!upload) return fail(call, upload.error());
-  const auto reader = open_upload(**upload, call.server.media());
-  if (!reader) return fail(call, reader.error());
-  const auto plan = plan_of(call, (*reader)->info());
-  if (!plan) return fail(call, plan.error());
+  const auto video = open_video(call);
+  if (!video) return fail(call, video.error());
+  const processing::VideoPlan& plan = video->plan;
   Json frames = Json::array();
-  for (size_t i = 0; i < plan->times_s.size(); ++i) {
-    frames.push_back({{"n", i}, {"time", plan->times_s[i]}});
+  for (size_t i = 0; i < plan.times_s.size(); ++i) {
+    frames.push_back({{"n", i}, {"time", plan.times_s[i]}});
   }
   send_json(call.reply, 200,
-            {{"duration", (*reader)->info().duration_s}, {"frames", std::move(frames)}},
+            {{"duration", video->reader->info().duration_s}, {"frames", std::move(frames)}},
             call.request_id);
 }
 
 void show_file_frame(const Call& call) {
-  const auto upload = find(call);
-  if (!upload) return fail(call, upload.error());
-  const auto reader = open_upload(**upload, call.server.media());
-  if (!reader) return fail(call, reader.error());
-  const auto plan = plan_of(call, (*reader)->info());
-  if (!plan) return fail(call, plan.error());
+  const auto video = open_video(call);
+  if (!video) return fail(call, video.error());
+  const processing::VideoPlan& plan = video->plan;
   const std::string_view rest = path_of(call).rest;  // "frames/N"
   const std::string_view digits = rest.substr(rest.find('/') + 1);
   size_t n = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
-  if (error != std::errc() || end != digits.data() + digits.size() || n >= plan->indices.size()) {
+  if (error != std::errc() || end != digits.data() + digits.size() || n >= plan.indices.size()) {
     return fail(call, not_found("frame"));
   }
-  const auto png = frame_png(**reader, plan->indices[n]);
+  const auto png = frame_png(*video->reader, plan.indices[n]);
   if (!png) return fail(call, png.error());
   send_picture(call, *png);
 }
