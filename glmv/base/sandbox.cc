@@ -41,6 +41,7 @@ constexpr int kAllowedCalls[] = {
     SYS_sendmsg,
     SYS_close,
     SYS_lseek,
+    SYS_pread64,
     SYS_ppoll,
     SYS_fstat,
     SYS_newfstatat,

@@ -1,6 +1,7 @@
 #include "glmv/media/video_container.h"
 
-#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,26 +22,6 @@ constexpr int kBufferBytes = 1 << 16;
 // What people hold in their hands. Others, playlists above all, name further files.
 constexpr char kFormats[] =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,ogg,gif,apng";
-
-int read_bytes(void* opaque, uint8_t* buffer, int size) {
-  const int file = static_cast<const Fd*>(opaque)->get();
-  while (true) {
-    const ssize_t got = ::read(file, buffer, static_cast<size_t>(size));
-    if (got > 0) return static_cast<int>(got);
-    if (got == 0) return AVERROR_EOF;
-    if (errno != EINTR) return AVERROR(errno);
-  }
-}
-
-int64_t seek_bytes(void* opaque, int64_t offset, int whence) {
-  const int file = static_cast<const Fd*>(opaque)->get();
-  if (whence == AVSEEK_SIZE) {
-    const off_t here = ::lseek(file, 0, SEEK_CUR), end = ::lseek(file, 0, SEEK_END);
-    ::lseek(file, here, SEEK_SET);
-    return end;
-  }
-  return ::lseek(file, offset, whence & ~AVSEEK_FORCE);
-}
 
 // The turn that a display matrix asks for; mirrors are not used by cameras.
 int orientation_of(const AVStream& stream) {
@@ -77,25 +58,77 @@ std::string av_error_text(int error) {
   return text;
 }
 
+int VideoContainer::Input::read(void* opaque, uint8_t* buffer, int size) {
+  auto& input = *static_cast<Input*>(opaque);
+  while (true) {
+    const ssize_t got =
+        ::pread(input.file->get(), buffer, static_cast<size_t>(size), input.position);
+    if (got > 0) {
+      input.position += got;
+      return static_cast<int>(got);
+    }
+    if (got == 0) return AVERROR_EOF;
+    if (errno != EINTR) return AVERROR(errno);
+  }
+}
+
+int64_t VideoContainer::Input::seek(void* opaque, int64_t offset, int whence) {
+  auto& input = *static_cast<Input*>(opaque);
+  struct stat status{};
+  if (::fstat(input.file->get(), &status) != 0) return AVERROR(errno);
+  if (whence == AVSEEK_SIZE) return status.st_size;
+  switch (whence & ~AVSEEK_FORCE) {
+    case SEEK_SET:
+      break;
+    case SEEK_CUR:
+      offset += input.position;
+      break;
+    case SEEK_END:
+      offset += status.st_size;
+      break;
+    default:
+      return AVERROR(EINVAL);
+  }
+  if (offset < 0) return AVERROR(EINVAL);
+  return input.position = offset;
+}
+
 VideoContainer::~VideoContainer() = default;
+
+Result<std::unique_ptr<VideoContainer>> VideoContainer::with_format(std::shared_ptr<const Fd> file,
+                                                                    const VideoLimits& limits) {
+  struct stat status{};
+  if (!file->ok() || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return invalid_argument("no regular file");
+  }
+  std::unique_ptr<VideoContainer> container(new VideoContainer);
+  container->input_ = std::make_unique<Input>(std::move(file));
+  GLMV_RETURN_IF_ERROR(container->open_format(limits));
+  return container;
+}
 
 Result<std::unique_ptr<VideoContainer>> VideoContainer::open(std::shared_ptr<const Fd> file,
                                                              const VideoLimits& limits) {
-  std::unique_ptr<VideoContainer> container(new VideoContainer);
-  container->file_ = std::move(file);
-  if (!container->file_->ok() || ::lseek(container->file_->get(), 0, SEEK_SET) != 0) {
-    return invalid_argument("no regular file");
-  }
-  GLMV_RETURN_IF_ERROR(container->open_format(limits));
+  GLMV_ASSIGN(auto container, with_format(std::move(file), limits));
   GLMV_RETURN_IF_ERROR(container->scan(limits));
+  return container;
+}
+
+Result<std::unique_ptr<VideoContainer>> VideoContainer::again(const VideoLimits& limits) const {
+  GLMV_ASSIGN(auto container, with_format(input_->file, limits));
+  container->info_ = info_;
+  container->times_ = times_;
+  container->keys_ = keys_;
+  container->first_time_ = first_time_;
+  if (!container->seek(0)) return invalid_argument("the file cannot be wound back");
   return container;
 }
 
 Result<void> VideoContainer::open_format(const VideoLimits& limits) {
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBufferBytes));
   if (buffer == nullptr) return resource_exhausted("no memory");
-  io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, const_cast<Fd*>(file_.get()), &read_bytes,
-                               nullptr, &seek_bytes));
+  io_.reset(avio_alloc_context(buffer, kBufferBytes, 0, input_.get(), &Input::read, nullptr,
+                               &Input::seek));
   if (!io_) {
     av_free(buffer);
     return resource_exhausted("no memory");
@@ -137,6 +170,8 @@ Result<void> VideoContainer::open_format(const VideoLimits& limits) {
   orientation_ = orientation_of(*stream_);
   info_.width = orientation_ >= 5 ? codec.height : codec.width;
   info_.height = orientation_ >= 5 ? codec.width : codec.height;
+  ahead_.reset(av_packet_alloc());
+  if (!ahead_) return resource_exhausted("no memory");
   return {};
 }
 
@@ -174,7 +209,7 @@ Result<void> VideoContainer::scan(const VideoLimits& limits) {
   info_.num_frames = std::ssize(entries);
   if (!counted) {
     for (const Entry& entry : entries) {
-      if (entry.key) keys_.push_back({std::ssize(times_), entry.wound});
+      if (entry.key) keys_.push_back({std::ssize(times_), entry.shown, entry.wound});
       times_.push_back(entry.shown);
     }
   }
@@ -199,17 +234,33 @@ int64_t VideoContainer::key_frame(int64_t index) const {
 }
 
 bool VideoContainer::seek(int64_t index) {
+  av_packet_unref(ahead_.get());
   const auto key = std::ranges::lower_bound(keys_, index, {}, &Key::index);
-  const bool start = index == 0 || key == keys_.end();
-  const int64_t time = start ? first_time_ : key->time;
-  if (avformat_seek_file(format_.get(), stream_->index, INT64_MIN, time, time, 0) >= 0) return true;
-  if (!start) return false;
-  // Some containers can be wound back only roughly, or by bytes.
-  return av_seek_frame(format_.get(), stream_->index, first_time_, AVSEEK_FLAG_BACKWARD) >= 0 ||
-         av_seek_frame(format_.get(), -1, 0, AVSEEK_FLAG_BYTE) >= 0;
+  if (index == 0 || key == keys_.end()) {
+    // Some containers can be wound back only roughly, or by bytes.
+    return wind_to(first_time_) ||
+           av_seek_frame(format_.get(), stream_->index, first_time_, AVSEEK_FLAG_BACKWARD) >= 0 ||
+           av_seek_frame(format_.get(), -1, 0, AVSEEK_FLAG_BYTE) >= 0;
+  }
+  // By when it is shown or by when it is decoded: containers differ, and with the other time end
+  // up at the key frame before it.
+  if (wind_to(key->shown) && next(*ahead_)) {
+    const int64_t there = ahead_->dts == AV_NOPTS_VALUE ? ahead_->pts : ahead_->dts;
+    if (there == key->wound) return true;
+    av_packet_unref(ahead_.get());
+  }
+  return wind_to(key->wound);
+}
+
+bool VideoContainer::wind_to(int64_t time) {
+  return avformat_seek_file(format_.get(), stream_->index, INT64_MIN, time, time, 0) >= 0;
 }
 
 bool VideoContainer::next(AVPacket& packet) {
+  if (ahead_->data != nullptr && &packet != ahead_.get()) {
+    av_packet_move_ref(&packet, ahead_.get());
+    return true;
+  }
   while (av_read_frame(format_.get(), &packet) >= 0) {
     if (packet.stream_index == stream_->index) return true;
     av_packet_unref(&packet);

@@ -37,6 +37,10 @@ class VideoContainer {
                                                       const VideoLimits& limits);
   ~VideoContainer();
 
+  // The same file once more, at its beginning, for a decoder of its own; what open() found out is
+  // not sought again. Errors as open.
+  Result<std::unique_ptr<VideoContainer>> again(const VideoLimits& limits) const;
+
   const VideoFileInfo& info() const { return info_; }
   // EXIF's number of how the stored frames are turned: 1, 3, 6 or 8.
   int orientation() const { return orientation_; }
@@ -56,20 +60,34 @@ class VideoContainer {
 
  private:
   VideoContainer() = default;
+  static Result<std::unique_ptr<VideoContainer>> with_format(std::shared_ptr<const Fd> file,
+                                                             const VideoLimits& limits);
   Result<void> open_format(const VideoLimits& limits);
   Result<void> scan(const VideoLimits& limits);
+  bool wind_to(int64_t time);
 
   struct Key {
     int64_t index;  // of the frame
-    int64_t time;   // to wind to
+    int64_t shown;  // when
+    int64_t wound;  // when it is decoded, if the file says so
   };
 
-  std::shared_ptr<const Fd> file_;
+  // Read with a position of its own: others may read the same descriptor.
+  struct Input {
+    std::shared_ptr<const Fd> file;
+    int64_t position = 0;
+
+    static int read(void* opaque, uint8_t* buffer, int size);
+    static int64_t seek(void* opaque, int64_t offset, int whence);
+  };
+
+  std::unique_ptr<Input> input_;
   AvPtr<AVIOContext> io_;
   AvPtr<AVFormatContext> format_;
   AVStream* stream_ = nullptr;
   VideoFileInfo info_;
   int orientation_ = 1;
+  AvPtr<AVPacket> ahead_;  // that winding has read, if it holds one
   std::vector<int64_t> times_;
   std::vector<Key> keys_;           // ascending
   int64_t first_time_ = INT64_MAX;  // of all packets
