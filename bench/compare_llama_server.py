@@ -8,7 +8,7 @@ Both read prompts of random token ids that share nothing and answer with the sam
 (sampled at temperature 1, stop tokens ignored), at --streams clients that send their next request
 when the last reply has ended. Rounds alternate between the servers; a table gives the median of the
 rounds (best in brackets) and the ratio; a plot and JSON go to build/compare. llama.cpp's server is
-built by tools/llama_server. Runs with the Python of tools/llama_env.
+built by tools/llama_server. Runs with the Python of tools/bench_env.
 """
 
 import argparse
@@ -141,7 +141,7 @@ def main():
 
 
 if __name__ == "__main__":
-    python = subprocess.check_output([ROOT / "tools/llama_env"], text=True).strip()
+    python = subprocess.check_output([ROOT / "tools/bench_env"], text=True).strip()
     if os.path.realpath(sys.prefix) != os.path.realpath(pathlib.Path(python).parents[1]):
         os.execv(python, [python, *sys.argv])
     main()

@@ -173,8 +173,7 @@ int64_t FrameDecoder::index_at(int64_t time) const {
 }
 
 Result<FrameDecoder::Step> FrameDecoder::take_frame() {
-  const int64_t time =
-      frame_->pts != AV_NOPTS_VALUE ? frame_->pts : frame_->best_effort_timestamp;
+  const int64_t time = frame_->pts != AV_NOPTS_VALUE ? frame_->pts : frame_->best_effort_timestamp;
   const int64_t index = timed_ ? index_at(time) : num_shown_++;
   // Behind a key frame only frames from it on are whole.
   const bool first = std::exchange(wound_to_, -1) > 0;
@@ -184,7 +183,8 @@ Result<FrameDecoder::Step> FrameDecoder::take_frame() {
   av_frame_unref(frame_.get());
   if (index < wanted_.indices[0]) return Step::kGoOn;
   GLMV_ASSIGN(const Image image, picture());
-  while (!wanted_.indices.empty() && wanted_.indices[0] <= index) GLMV_RETURN_IF_ERROR(hand_over(image));
+  while (!wanted_.indices.empty() && wanted_.indices[0] <= index)
+    GLMV_RETURN_IF_ERROR(hand_over(image));
   return Step::kGoOn;
 }
 

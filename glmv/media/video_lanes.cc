@@ -123,8 +123,7 @@ class Exchange {
 
 }  // namespace
 
-std::vector<std::span<const int64_t>> VideoLanes::units_of(
-    std::span<const int64_t> indices) const {
+std::vector<std::span<const int64_t>> VideoLanes::units_of(std::span<const int64_t> indices) const {
   std::vector<std::span<const int64_t>> units;
   size_t begin = 0;
   int64_t begin_key = indices.empty() ? 0 : container_.key_frame(indices[0]);
@@ -152,7 +151,8 @@ Result<void> VideoLanes::open_lanes(size_t count) {
 Result<size_t> VideoLanes::read(const FramesWanted& wanted, const OnFrame& on_frame) {
   if (container_.times().empty()) return 0;
   const auto units = units_of(wanted.indices);
-  const size_t count = std::min(units.size(), static_cast<size_t>(std::max(limits_.num_threads, 1)));
+  const size_t count =
+      std::min(units.size(), static_cast<size_t>(std::max(limits_.num_threads, 1)));
   if (count < 2) return 0;
   GLMV_RETURN_IF_ERROR(open_lanes(count));
   Exchange exchange(units, 2 * count);

@@ -51,8 +51,8 @@ class FileReader final : public VideoReader {
 Result<std::unique_ptr<VideoReader>> InlineVideoOpener::open(std::shared_ptr<const Fd> file) {
   av_log_set_level(AV_LOG_QUIET);
   GLMV_ASSIGN(auto container, VideoContainer::open(std::move(file), limits_));
-  GLMV_ASSIGN(auto decoder, FrameDecoder::create(std::move(container), limits_,
-                                                 limits_.num_threads));
+  GLMV_ASSIGN(auto decoder,
+              FrameDecoder::create(std::move(container), limits_, limits_.num_threads));
   return std::make_unique<FileReader>(std::move(decoder), limits_);
 }
 
