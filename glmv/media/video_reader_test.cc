@@ -133,6 +133,38 @@ INSTANTIATE_TEST_SUITE_P(VideoReader, EveryFile, testing::ValuesIn(rows()), [](c
   return name;
 });
 
+// Several lanes or one decoder: the same pixels, bit for bit.
+TEST(VideoReader, ThreadsDoNotChangeFrames) {
+  Random random(9);
+  for (const Json& row : rows()) {
+    const std::string name = row["file"];
+    const auto source = open_video_source((folder() / name).string());
+    ASSERT_TRUE(source);
+    auto one = InlineVideoOpener({.num_threads = 1}).open(source->file);
+    auto three = InlineVideoOpener({.num_threads = 3}).open(source->file);
+    ASSERT_TRUE(one && three) << name;
+    const int64_t n = (*one)->info().num_frames;
+    for (int round = 0; round < 3; ++round) {
+      std::vector<int64_t> indices(6);
+      for (int64_t& index : indices) index = static_cast<int64_t>(random.below(n));
+      std::ranges::sort(indices);
+      std::vector<Image> want, got;
+      const auto into = [](std::vector<Image>& images) {
+        return [&](int64_t, Image image) {
+          images.push_back(std::move(image));
+          return true;
+        };
+      };
+      ASSERT_TRUE((*one)->read(indices, 0, 0, into(want))) << name;
+      ASSERT_TRUE((*three)->read(indices, 0, 0, into(got))) << name;
+      ASSERT_EQ(got.size(), want.size()) << name;
+      for (size_t i = 0; i < got.size(); ++i) {
+        EXPECT_EQ(got[i].data, want[i].data) << name << " frame " << indices[i];
+      }
+    }
+  }
+}
+
 TEST(VideoReader, WhatIsNoVideo) {
   const fs::path pictures = fs::path(GLMV_SOURCE_DIR) / "tests/golden/media";
   const auto picture = open(pictures / "rgb.png");
