@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "apps/glmv/chat_options.h"
@@ -92,6 +93,9 @@ void wait_for_end(const server::Server& server) {
 
 Result<int> run_serve(ServeFlags flags) {
   share_heaps();
+  // oneDNN would keep 1,024 programs of 500 kB. It reads this once, at its first product; what the
+  // user has set stays.
+  ::setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256", 0);
   GLMV_RETURN_IF_ERROR(add_keys(flags.api_key_file, flags.server.api_keys));
   GLMV_RETURN_IF_ERROR(add_keys(flags.admin_api_key_file, flags.server.admin_api_keys));
   GLMV_RETURN_IF_ERROR(net::check_tls_files(flags.http));

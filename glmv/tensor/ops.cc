@@ -119,12 +119,42 @@ at::Tensor gemv(const at::Tensor& x_in, const at::Tensor& weight, const at::Tens
   return y;
 }
 
+at::Tensor library_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+}
+
+// For products of bf16 oneDNN makes a program for every number of rows that it meets, half a
+// millisecond and 500 kB each, and prompts have any number of rows: they are filled up to one of a
+// few. The least such number for `rows`.
+int64_t rows_with_program(int64_t rows) {
+  const int64_t step = rows <= 128 ? 32 : rows <= 512 ? 64 : 128;
+  return (rows + step - 1) / step * step;
+}
+
+bool takes_filled_rows(const at::Tensor& x, const at::Tensor& weight) {
+  return !c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kBFloat16 &&
+         weight.scalar_type() == at::kBFloat16 && x.numel() > 0;
+}
+
+at::Tensor linear_with_filled_rows(const at::Tensor& x, const at::Tensor& weight,
+                                   const at::Tensor& bias) {
+  const int64_t in = x.size(-1), rows = x.numel() / in, filled = rows_with_program(rows);
+  if (rows == filled) return library_linear(x, weight, bias);
+  const at::Tensor input = at::empty({filled, in}, x.options());
+  input.narrow(0, 0, rows).copy_(x.reshape({rows, in}));
+  input.narrow(0, rows, filled - rows).zero_();
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = weight.size(0);
+  return library_linear(input, weight, bias).narrow(0, 0, rows).view(shape);
+}
+
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   if (takes_gemv(x, weight)) return gemv<at::BFloat16>(x, weight, bias);
   if (takes_tile_linear(x, weight)) return tile_linear(x, weight, bias);
-  return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+  if (takes_filled_rows(x, weight)) return linear_with_filled_rows(x, weight, bias);
+  return library_linear(x, weight, bias);
 }
 
 at::Tensor linear_fp32(const at::Tensor& x, const at::Tensor& weight) {

@@ -124,9 +124,9 @@ TEST(Ops, RmsNormCastsBeforeTheWeight) {
   EXPECT_TRUE(at::equal(rms_norm(xb, wb, 1e-5), wb * normed));
 }
 
-TEST(Ops, LinearOfFewBf16RowsEqualsTheRoundedProduct) {
+TEST(Ops, LinearOfBf16RowsEqualsTheRoundedProduct) {
   c10::InferenceMode no_grad;
-  for (int64_t rows : {1, 2, 3, 8, 9}) {
+  for (int64_t rows : {1, 2, 3, 8, 9, 31, 32, 33, 130, 513}) {
     for (int64_t out : {1, 63, 64, 130}) {
       const at::Tensor x = random({rows, 96}, 11).to(at::kBFloat16);
       const at::Tensor weight = random({out, 96}, 12).to(at::kBFloat16);
@@ -142,6 +142,19 @@ TEST(Ops, LinearOfFewBf16RowsEqualsTheRoundedProduct) {
             << rows << " x " << out;
       }
     }
+  }
+}
+
+// Filled up or not: what a row gives does not depend on how many there are.
+TEST(Ops, LinearOfManyBf16RowsGivesEachTheSame) {
+  c10::InferenceMode no_grad;
+  const at::Tensor weight = random({130, 96}, 17).to(at::kBFloat16);
+  const at::Tensor x = random({2, 160, 96}, 18).to(at::kBFloat16);
+  const at::Tensor all = tensor::linear(x, weight, at::Tensor());
+  for (int64_t rows : {40, 64, 100, 129, 159}) {
+    const at::Tensor some = tensor::linear(x.narrow(1, 0, rows), weight, at::Tensor());
+    ASSERT_EQ(some.sizes(), (std::vector<int64_t>{2, rows, 130}));
+    EXPECT_TRUE(at::equal(some, all.narrow(1, 0, rows))) << rows;
   }
 }
 
