@@ -148,7 +148,8 @@ Result<DocumentPlan> plan_document(const media::Document& document, const text::
   }
   DocumentPlan plan{.dpi = part.dpi};
   if (plan.dpi <= 0) {
-    GLMV_ASSIGN(plan.dpi, affordable_dpi(sizer, rule.max_tokens));
+    GLMV_ASSIGN(plan.dpi,
+                affordable_dpi(sizer, part.max_tokens > 0 ? part.max_tokens : rule.max_tokens));
   }
   GLMV_ASSIGN(plan.num_tokens, sizer.num_tokens(plan.dpi));
   for (size_t i = 0; i < pages.size(); ++i) {

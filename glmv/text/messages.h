@@ -35,6 +35,7 @@ struct ContentPart {
   std::string name;        // kDocument: of the file, for the prompt; may be empty
   std::string pages;       // kDocument: as parse_page_list() reads them; empty: all
   double dpi = 0;          // kDocument: of the pages; 0: what a budget of tokens allows
+  int64_t max_tokens = 0;  // kDocument: that budget; 0: of who reads it
   // Decoded already, one of a picture or one per frame: the sources are then not read.
   std::vector<RgbPixels> pixels;
   bool pixels_fit = false;  // they have the size that the model gets
