@@ -63,6 +63,32 @@ TEST(ParseMessages, OptionsOfMedia) {
   EXPECT_EQ(parts[6].frame_times_s, (std::vector<double>{0.5}));
 }
 
+TEST(ParseMessages, Documents) {
+  const Json json = Json::parse(R"([{"role":"user","content":[
+      {"type":"file","file":{"file_data":"data:application/pdf;base64,QQ==","filename":"a.pdf"}},
+      {"type":"file","file":{"file_id":"f_1"},"pages":"1-3, 7","dpi":96},
+      {"type":"input_file","file_data":"QQ==","filename":"b.pdf"},
+      {"type":"input_file","file_url":"https://x/c.pdf"},
+      {"type":"file","file":{"path":"d.pdf","pages":"2-","detail":"low"}},
+      {"type":"file","file":"e.pdf"},
+      {"type":"input_image","file_id":"f_2"}]}])");
+  const auto messages = parse_messages(json);
+  ASSERT_TRUE(messages) << messages.error().message;
+  const auto& parts = (*messages)[0].content;
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(parts[i].kind, PartKind::kDocument);
+  EXPECT_EQ(parts[0].source, "data:application/pdf;base64,QQ==");
+  EXPECT_EQ(parts[0].name, "a.pdf");
+  EXPECT_EQ(parts[1].source, "file:f_1");
+  EXPECT_EQ(parts[1].pages, "1-3, 7");
+  EXPECT_EQ(parts[1].dpi, 96);
+  EXPECT_EQ(parts[2].source, "data:;base64,QQ==");
+  EXPECT_EQ(parts[3].source, "https://x/c.pdf");
+  EXPECT_EQ(parts[4].pages, "2-");
+  EXPECT_EQ(parts[4].detail, Detail::kLow);
+  EXPECT_EQ(parts[5].source, "e.pdf");
+  EXPECT_EQ(parts[6].source, "file:f_2");
+}
+
 TEST(ParseMessages, FlattensTextOfSystemAndAssistant) {
   const auto messages = parse_messages(Json::parse(
       R"([{"role":"system","content":[{"type":"text","text":"a"},"b"]},

@@ -18,11 +18,12 @@ TEST(PageList, Numbers) {
 TEST(PageList, WhatIsNone) {
   for (const char* text :
        {"", " ", ",", "1,", ",1", "0", "-3", "3-1", "1--2", "a", "1-b", "1.5", "+1", "1-2-3",
-        "99999999999999999999", "10000001", "1;2", "\n", "1\0002"}) {
+        "99999999999999999999", "10000001", "1;2", "\n"}) {
     const auto list = parse_page_list(text);
     ASSERT_FALSE(list) << text;
     EXPECT_EQ(list.error().code, Code::kInvalidArgument);
   }
+  EXPECT_FALSE(parse_page_list(std::string_view("1\0", 2)));
   std::string many = "1";
   for (int i = 0; i < 10'000; ++i) many += ",1";
   EXPECT_FALSE(parse_page_list(many));
