@@ -206,7 +206,7 @@ TEST_F(Documents, Uploads) {
   EXPECT_EQ(size("/thumb").second, 320);
   EXPECT_EQ(size("/pages/1"), std::pair(1484, 2100));
   EXPECT_EQ(size("/pages/1?w=100").first, 100);
-  EXPECT_EQ(size("/pages/3?w=320"), std::pair(320, 161));
+  EXPECT_EQ(size("/pages/3?w=320"), std::pair(320, 160));
   EXPECT_EQ(size("/pages/3?w=99999"), size("/pages/3"));
   for (const char* what : {"/pages/0", "/pages/4", "/pages/x", "/pages/99999999999", "/frames"}) {
     EXPECT_EQ(server_.ask("GET", path + what).status, 404) << what;
