@@ -2,6 +2,7 @@
 
 #include "glmv/media/decode.h"
 #include "glmv/media/draw.h"
+#include "glmv/media/pixels.h"
 #include "glmv/media/png_writer.h"
 #include "glmv/media/source.h"
 
@@ -13,14 +14,7 @@ Result<media::Image> load(const text::ContentPart& picture) {
     GLMV_ASSIGN(media::DecodedImage decoded, media::load_image(picture.source));
     return std::move(decoded.image);
   }
-  const RgbPixels& pixels = picture.pixels[0];
-  media::Image image;
-  image.width = pixels.width;
-  image.height = pixels.height;
-  const size_t num_bytes =
-      size_t{3} * static_cast<size_t>(pixels.width) * static_cast<size_t>(pixels.height);
-  image.data.assign(pixels.data.get(), pixels.data.get() + num_bytes);
-  return image;
+  return media::image_of(picture.pixels[0]);
 }
 
 }  // namespace

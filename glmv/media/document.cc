@@ -7,7 +7,6 @@
 
 #include "glmv/base/check.h"
 #include "glmv/base/limited_program.h"
-#include "glmv/media/pixels.h"
 #include "glmv/media/video_source.h"
 
 namespace glmv::media {

@@ -4,6 +4,7 @@
 
 #include "glmv/media/document_kind.h"
 #include "glmv/media/format.h"
+#include "glmv/media/pixels.h"
 #include "glmv/media/png_writer.h"
 #include "glmv/media/resize.h"
 #include "glmv/media/video_source.h"
@@ -117,9 +118,7 @@ ApiResult<processing::DocumentPlan> whole_plan(const media::Document& document,
 ApiResult<std::string> picture_of(const media::Document& document, const media::PageView& view) {
   const auto pages = document.render({&view, 1});
   if (!pages) return std::unexpected(document_error(pages.error(), ""));
-  const RgbPixels& pixels = pages->front();
-  const media::ImageView page(pixels.width, pixels.height, pixels.data.get());
-  return png_of(media::resize_bicubic(page, page.width, page.height));
+  return png_of(media::image_of(pages->front()));
 }
 
 ApiResult<void> look_at_document(Upload& upload, const MediaOptions& options) {
