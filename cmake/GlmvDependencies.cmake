@@ -5,6 +5,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(vips REQUIRED IMPORTED_TARGET vips)
 # vips asks for -pthread, which defines _REENTRANT and would not match the shared precompiled
 # header; Threads::Threads links what is needed.

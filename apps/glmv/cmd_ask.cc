@@ -10,6 +10,7 @@
 #include "apps/glmv/box_drawing.h"
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
+#include "apps/glmv/document_flags.h"
 #include "apps/glmv/reply_printer.h"
 #include "apps/glmv/video_flags.h"
 #include "glmv/api/chat_json.h"
@@ -26,6 +27,7 @@ struct AskFlags {
   std::vector<std::string> frames;
   std::vector<double> frame_times_s;
   VideoFlags video;
+  DocumentFlags documents;
   std::string messages;
   bool json = false;
   bool raw = false;
@@ -36,7 +38,8 @@ struct AskFlags {
 };
 
 bool has_media(const AskFlags& flags) {
-  return !flags.images.empty() || !flags.frames.empty() || !flags.video.videos.empty();
+  return !flags.images.empty() || !flags.frames.empty() || !flags.video.videos.empty() ||
+         !flags.documents.documents.empty();
 }
 
 Result<std::string> read_prompt(const AskFlags& flags) {
@@ -61,6 +64,8 @@ Result<text::Message> user_message(const AskFlags& flags, std::string prompt) {
   }
   GLMV_ASSIGN(std::vector<text::ContentPart> videos, video_parts(flags.video));
   std::ranges::move(videos, std::back_inserter(message.content));
+  GLMV_ASSIGN(std::vector<text::ContentPart> documents, document_parts(flags.documents));
+  std::ranges::move(documents, std::back_inserter(message.content));
   if (!flags.frames.empty()) {
     message.content.push_back({.kind = text::PartKind::kVideo,
                                .frames = flags.frames,
@@ -92,15 +97,15 @@ Result<std::vector<text::Message>> conversation(const AskFlags& flags) {
   return messages;
 }
 
-// Sources of all pictures, in prompt order.
-std::vector<std::string> picture_sources(const std::vector<text::Message>& messages) {
-  std::vector<std::string> sources;
+// All pictures, in prompt order.
+std::vector<text::ContentPart> pictures(const std::vector<text::Message>& messages) {
+  std::vector<text::ContentPart> parts;
   for (const text::Message& message : messages) {
     for (const text::ContentPart& part : message.content) {
-      if (part.kind == text::PartKind::kImage) sources.push_back(part.source);
+      if (part.kind == text::PartKind::kImage) parts.push_back(part);
     }
   }
-  return sources;
+  return parts;
 }
 
 Result<ShowThought> thought_mode(const AskFlags& flags) {
@@ -112,11 +117,14 @@ Result<ShowThought> thought_mode(const AskFlags& flags) {
 
 Result<int> run_ask(const AskFlags& flags) {
   GLMV_ASSIGN(api::ChatRequest request, chat_request(flags.chat));
-  GLMV_ASSIGN(std::vector<text::Message> messages, conversation(flags));
+  GLMV_ASSIGN(const std::vector<text::Message> messages, conversation(flags));
   request.messages.insert(request.messages.end(), messages.begin(), messages.end());
   GLMV_ASSIGN(const ShowThought thought, thought_mode(flags));
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
+
+  // Boxes are drawn on what the model sees.
+  GLMV_ASSIGN(request.messages, backend->with_pages(request.messages, request.max_pixels));
 
   const bool stream = !flags.json && !flags.raw && !flags.no_stream;
   const bool terminal = wants_colour(STDERR_FILENO);
@@ -138,7 +146,7 @@ Result<int> run_ask(const AskFlags& flags) {
   }
   printer.finish(reply);
   if (!flags.save_boxes.empty()) {
-    GLMV_RETURN_IF_ERROR(save_boxes(reply, picture_sources(messages), flags.save_boxes));
+    GLMV_RETURN_IF_ERROR(save_boxes(reply, pictures(request.messages), flags.save_boxes));
     if (!flags.quiet && !flags.json) {
       fmt::print(stderr, "{} box{} drawn to {}\n", reply.boxes.size(),
                  reply.boxes.size() == 1 ? "" : "es", flags.save_boxes);
@@ -162,6 +170,7 @@ void add_ask(CLI::App& command, int& exit_code) {
                   "JSON file with a conversation in OpenAI's form, before the question")
       ->group("Input");
   add_video_flags(command, flags->video);
+  add_document_flags(command, flags->documents);
   command.add_option("--frame-images", flags->frames, "frame pictures of one video, in order")
       ->group("Video");
   command.add_option("--frame-times", flags->frame_times_s, "seconds of each of them")

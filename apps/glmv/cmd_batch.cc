@@ -68,7 +68,12 @@ Result<int> run_batch_command(BatchFlags flags) {
   engine.max_running_requests = std::max<int64_t>(engine.max_running_requests, flags.concurrency);
   if (flags.served_name.empty()) flags.served_name = served_name(engine);
   GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
-  server::Server server({.model = flags.served_name, .max_requests = flags.concurrency},
+  server::MediaOptions media{.document_rule = backend->document_rule(),
+                             .processor = backend->processor().config()};
+  if (media::check_pdf_programs()) media.documents = std::make_shared<media::DocumentReader>();
+  server::Server server({.model = flags.served_name,
+                         .max_requests = flags.concurrency,
+                         .media = std::move(media)},
                         {.max_context_tokens = backend->engine().max_context_tokens(),
                          .fingerprint = system_fingerprint(engine, backend->engine())},
                         *backend, *backend);

@@ -125,6 +125,9 @@ Result<int> run_serve(ServeFlags flags) {
   if (flags.self_test) GLMV_RETURN_IF_ERROR(test_model(*backend, engine));
   if (flags.reasoning_parser != "native") backend->use_rules(*rules);
   if (flags.strict_text) backend->use_strict_text();
+  if (flags.media.document_tokens == 0) {
+    flags.server.media.document_rule.max_tokens = backend->document_rule().max_tokens;
+  }
   server::Server server(flags.server,
                         {.max_context_tokens = backend->engine().max_context_tokens(),
                          .fingerprint = system_fingerprint(engine, backend->engine()),

@@ -5,6 +5,7 @@
 #include "glmv/base/cpus.h"
 #include "glmv/media/child_decoder.h"
 #include "glmv/media/child_video_opener.h"
+#include "glmv/media/document.h"
 
 namespace glmv::app {
 namespace {
@@ -18,10 +19,15 @@ Result<void> read_count(const std::string& text, server::MediaLimits& limits) {
   const char* begin = text.data() + std::min(equals + 1, text.size());
   const char* end = text.data() + text.size();
   const bool whole = std::from_chars(begin, end, count).ptr == end && count >= 0 && count <= 10'000;
-  if (!whole || (kind != "image" && kind != "video")) {
-    return invalid_argument("--limit-mm-per-prompt {}: write image=N or video=N", text);
+  int64_t* const limit = kind == "image"      ? &limits.max_images
+                         : kind == "video"    ? &limits.max_videos
+                         : kind == "document" ? &limits.max_documents
+                                              : nullptr;
+  if (!whole || limit == nullptr) {
+    return invalid_argument("--limit-mm-per-prompt {}: write image=N, video=N or document=N",
+                            text);
   }
-  (kind == "image" ? limits.max_images : limits.max_videos) = count;
+  *limit = count;
   return {};
 }
 
@@ -45,10 +51,10 @@ std::shared_ptr<media::VideoOpener> make_video_opener(const MediaFlags& flags) {
 }  // namespace
 
 void add_media_flags(CLI::App& command, MediaFlags& flags) {
-  const std::string group = "Pictures and videos of requests";
+  const std::string group = "Pictures, videos and documents of requests";
   command
       .add_option("--limit-mm-per-prompt", flags.per_prompt,
-                  "media of one request at most (default image=64,video=1)")
+                  "media of one request at most (default image=64,video=1,document=4)")
       ->delimiter(',')
       ->group(group);
   command
@@ -66,6 +72,23 @@ void add_media_flags(CLI::App& command, MediaFlags& flags) {
                   "time that the reading of one video may take")
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--max-document-mb", flags.max_document_mb, "size of a document in a request")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 12))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--max-pages", flags.max_pages,
+                  "pages of a document that one request may show; requests choose them by \"pages\"")
+      ->check(CLI::Range(int64_t{1}, int64_t{10'000}))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--doc-tokens", flags.document_tokens,
+                  "tokens of a document's pages at most, which decides their size (default: 24000, "
+                  "or three quarters of a smaller context)")
+      ->check(CLI::Range(int64_t{64}, int64_t{10'000'000}))
       ->group(group);
   command
       .add_option("--max-pixels", flags.limits.max_model_pixels,
@@ -118,6 +141,10 @@ Result<server::MediaOptions> media_options(const MediaFlags& flags) {
     if (!folder) return in_context("--allowed-local-media-path", folder.error());
     options.folder = std::make_shared<const media::LocalFolder>(std::move(*folder));
   }
+  options.limits.max_document_bytes = static_cast<size_t>(flags.max_document_mb) << 20;
+  options.document_rule.max_pages = flags.max_pages;
+  if (flags.document_tokens > 0) options.document_rule.max_tokens = flags.document_tokens;
+  if (media::check_pdf_programs()) options.documents = std::make_shared<media::DocumentReader>();
   GLMV_ASSIGN(options.decoder, make_decoder(flags));
   options.videos = make_video_opener(flags);
   return options;

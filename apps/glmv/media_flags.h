@@ -1,5 +1,5 @@
 #pragma once
-// Flags of serve about pictures and videos in requests.
+// Flags of serve about pictures, videos and documents in requests.
 
 #include <CLI/CLI.hpp>
 #include <string>
@@ -12,7 +12,10 @@ namespace glmv::app {
 struct MediaFlags {
   server::MediaLimits limits;
   int64_t max_video_mb = 128;
-  std::vector<std::string> per_prompt;  // "image=N", "video=N"
+  int64_t max_document_mb = 30;
+  int64_t max_pages = 60;
+  int64_t document_tokens = 0;          // 0: by the context
+  std::vector<std::string> per_prompt;  // "image=N", "video=N", "document=N"
   std::vector<std::string> domains;
   int max_redirects = 0;
   std::string folder;
@@ -21,7 +24,7 @@ struct MediaFlags {
 };
 void add_media_flags(CLI::App& command, MediaFlags& flags);
 
-// Opens the folder and starts the decoder. Errors: not_found, invalid_argument, unavailable.
+// Opens the folder and starts the decoder. Documents are taken where poppler is installed. Errors: not_found, invalid_argument, unavailable.
 Result<server::MediaOptions> media_options(const MediaFlags& flags);
 
 }  // namespace glmv::app

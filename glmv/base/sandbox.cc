@@ -1,8 +1,5 @@
 #include "glmv/base/sandbox.h"
 
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,17 +13,12 @@
 #include <cstdio>
 #include <vector>
 
+#include "glmv/base/call_filter.h"
 #include "glmv/base/child_process.h"
 #include "glmv/base/files.h"
 
 namespace glmv {
 namespace {
-
-#if defined(__x86_64__)
-constexpr uint32_t kArchitecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
-#endif
 
 // What computing, memory, threads and open sockets need. Everything else fails with EPERM, so that
 // a library that tries it takes its error path.
@@ -87,43 +79,34 @@ constexpr int kAllowedCalls[] = {
 #endif
 };
 
-sock_filter load(size_t offset) {
-  return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset));
-}
-sock_filter answer(uint32_t value) { return BPF_STMT(BPF_RET | BPF_K, value); }
-// Skips `otherwise` instructions unless the loaded value is `value`.
-sock_filter if_equal(uint32_t value, uint8_t otherwise) {
-  return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, otherwise);
-}
-
 std::vector<sock_filter> call_filter() {
-  constexpr size_t kFirstArgument = offsetof(seccomp_data, args);  // low half: little-endian
-  std::vector<sock_filter> filter = {
-      load(offsetof(seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0),
-      answer(SECCOMP_RET_KILL_PROCESS), load(offsetof(seccomp_data, nr))};
+  std::vector<sock_filter> filter = {load_word(offsetof(seccomp_data, arch)),
+                                     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kCallArchitecture, 1, 0),
+                                     answer_call(SECCOMP_RET_KILL_PROCESS),
+                                     load_word(offsetof(seccomp_data, nr))};
   for (const int call : kAllowedCalls) {
-    filter.push_back(if_equal(static_cast<uint32_t>(call), 1));
-    filter.push_back(answer(SECCOMP_RET_ALLOW));
+    filter.push_back(if_word_is(static_cast<uint32_t>(call), 1));
+    filter.push_back(answer_call(SECCOMP_RET_ALLOW));
   }
   // Signals and limits for itself alone: the parent has the same user.
   const auto allow_if_first_is = [&](int call, uint32_t value) {
-    filter.push_back(if_equal(static_cast<uint32_t>(call), 4));
-    filter.push_back(load(kFirstArgument));
-    filter.push_back(if_equal(value, 1));
-    filter.push_back(answer(SECCOMP_RET_ALLOW));
-    filter.push_back(answer(SECCOMP_RET_ERRNO | EPERM));
+    filter.push_back(if_word_is(static_cast<uint32_t>(call), 4));
+    filter.push_back(load_word(call_argument(0)));
+    filter.push_back(if_word_is(value, 1));
+    filter.push_back(answer_call(SECCOMP_RET_ALLOW));
+    filter.push_back(answer_call(SECCOMP_RET_ERRNO | EPERM));
   };
   allow_if_first_is(SYS_tgkill, static_cast<uint32_t>(::getpid()));
   allow_if_first_is(SYS_prlimit64, 0);
   // Flags of clone3 lie in memory, which a filter cannot read: the C library then uses clone.
-  filter.push_back(if_equal(SYS_clone3, 1));
-  filter.push_back(answer(SECCOMP_RET_ERRNO | ENOSYS));
+  filter.push_back(if_word_is(SYS_clone3, 1));
+  filter.push_back(answer_call(SECCOMP_RET_ERRNO | ENOSYS));
   // Threads, no processes.
-  filter.push_back(if_equal(SYS_clone, 3));
-  filter.push_back(load(kFirstArgument));
-  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1));
-  filter.push_back(answer(SECCOMP_RET_ALLOW));
-  filter.push_back(answer(SECCOMP_RET_ERRNO | EPERM));
+  filter.push_back(if_word_is(SYS_clone, 3));
+  filter.push_back(load_word(call_argument(0)));
+  filter.push_back(if_word_has(CLONE_THREAD, 1));
+  filter.push_back(answer_call(SECCOMP_RET_ALLOW));
+  filter.push_back(answer_call(SECCOMP_RET_ERRNO | EPERM));
   return filter;
 }
 

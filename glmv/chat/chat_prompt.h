@@ -20,13 +20,20 @@ Result<std::vector<int32_t>> encode_text(const text::Tokenizer& tokenizer, std::
 // The tags of a reply as this tokenizer spells them.
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 
+// Who reads the documents of a request, and what of them. Null: a reader for this prompt alone.
+struct DocumentSource {
+  std::shared_ptr<media::DocumentReader> reader;
+  processing::DocumentRule rule;
+};
+
 // Renders and tokenises the messages, or takes the raw prompt. Thinking::kOff sets enable_thinking
 // = false; where the template has no such switch (4.1V) a closed think pair, and <answer> if the
 // tokenizer has it, is appended. Messages may hold `most_tokens`, whatever the request says.
 // Errors of media, template and tokenizer pass through.
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request,
-                                            text::TokensInText most_tokens);
+                                            text::TokensInText most_tokens,
+                                            const DocumentSource& documents = {});
 
 // The same as text, media as placeholders.
 Result<std::string> render_prompt(const processing::Processor& processor,

@@ -28,6 +28,9 @@ std::string wire_name(runtime::FinishReason reason) {
   }
 }
 
+// The rest is for the question, other turns and the answer.
+int64_t tokens_for_document(int64_t max_context_tokens) { return max_context_tokens * 3 / 4; }
+
 // The picture that boxes refer to.
 struct BoxFrame {
   int image = -1;
@@ -79,11 +82,20 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
       defaults_(std::move(defaults)),
       tags_(output_tags(processor_->tokenizer())),
       structured_(processor_->tokenizer(), tags_, defaults_, engine_->config().text.vocab_size) {
+  documents_.reader = std::make_shared<media::DocumentReader>();
+  documents_.rule.max_tokens =
+      std::min(documents_.rule.max_tokens, tokens_for_document(engine_->max_context_tokens()));
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   for (int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
     longest_token_ =
         std::max(longest_token_, tokenizer.token_bytes(static_cast<int32_t>(id)).size());
   }
+}
+
+Result<std::vector<text::Message>> LocalBackend::with_pages(
+    std::span<const text::Message> messages, int64_t max_pixels) const {
+  return processing::expand_documents(messages, *documents_.reader, processor_->config(),
+                                      documents_.rule, max_pixels);
 }
 
 Result<void> LocalBackend::check_length(size_t num_bytes) const {
@@ -108,7 +120,7 @@ Result<api::ChatReply> LocalBackend::chat(
   const Clock::time_point start = Clock::now();
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(processing::ModelInput input, build_prompt(*processor_, request, most_tokens_));
+  GLMV_ASSIGN(processing::ModelInput input, build_prompt(*processor_, request, most_tokens_, documents_));
   const parsers::StartState reply_begins = reply_start(input.input_ids, tokenizer, tags_);
 
   api::ChatReply reply;
@@ -210,7 +222,7 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
 
 Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request, most_tokens_));
+  GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request, most_tokens_, documents_));
   api::PromptTokens out;
   out.ids = input.input_ids;
   const int64_t merge = processor_->merge_size();
@@ -227,7 +239,12 @@ Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& re
 
 Result<std::string> LocalBackend::prompt_text(const api::ChatRequest& request) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
-  return render_prompt(*processor_, request);
+  if (!request.read_sources || !processing::has_documents(request.messages)) {
+    return render_prompt(*processor_, request);
+  }
+  api::ChatRequest expanded = request;
+  GLMV_ASSIGN(expanded.messages, with_pages(request.messages, request.max_pixels));
+  return render_prompt(*processor_, expanded);
 }
 
 api::ModelMetrics LocalBackend::metrics() const {

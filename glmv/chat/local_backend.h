@@ -5,6 +5,7 @@
 
 #include "glmv/api/chat_backend.h"
 #include "glmv/api/model_service.h"
+#include "glmv/chat/chat_prompt.h"
 #include "glmv/chat/structured_answer.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/parsers/output_tags.h"
@@ -47,6 +48,13 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   // No token typed in a message counts; before the first chat.
   void use_strict_text() { most_tokens_ = text::TokensInText::kNone; }
 
+  // The messages with the pages of their documents in place of these, as chat() shows them to the
+  // model; what was read last is kept. Errors name the part and the file.
+  Result<std::vector<text::Message>> with_pages(std::span<const text::Message> messages,
+                                                int64_t max_pixels) const;
+  // Which pages, and how large.
+  const processing::DocumentRule& document_rule() const { return documents_.rule; }
+
   const runtime::Engine& engine() const { return *engine_; }
   const processing::Processor& processor() const { return *processor_; }
   // Of the checkpoint, what unset fields of a request take.
@@ -67,6 +75,7 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   text::TokensInText most_tokens_ = text::TokensInText::kAll;
   size_t longest_token_ = 1;  // bytes
   StructuredAnswers structured_;
+  DocumentSource documents_;
 };
 
 }  // namespace glmv::chat

@@ -81,6 +81,33 @@ struct Pieces {
   }
 };
 
+TEST(LocalBackend, DocumentsBecomePages) {
+  Bench bench({FakeScript::tokens(ids_of("<answer>[[0,0,500,1000]]"))});
+  text::Message question = message("user", "which colours?");
+  question.content.insert(question.content.begin(),
+                          {.kind = text::PartKind::kDocument,
+                           .source = GLMV_SOURCE_DIR "/tests/golden/documents/three_pages.pdf"});
+  EXPECT_EQ(bench.backend->document_rule().max_tokens, 3072);  // of 4096
+  const auto pages = bench.backend->with_pages({&question, 1}, 0);
+  ASSERT_TRUE(pages) << pages.error().message;
+  EXPECT_EQ((*pages)[0].content.size(), 7u);
+  const auto reply = bench.backend->chat({.messages = {question}}, {});
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->image_sizes.size(), 3u);
+  EXPECT_LE(reply->usage.image_tokens, 3072);
+  EXPECT_GT(reply->usage.image_tokens, 2000);
+  // The same prompt from pages that were read before.
+  const auto again = bench.backend->prompt_tokens({.messages = *pages});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->ids, reply->prompt_ids);
+  const auto text = bench.backend->prompt_text({.messages = {question}});
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_NE(text->find("Page 3:"), std::string::npos);
+  const auto refused = bench.backend->chat({.messages = {question}, .read_sources = false}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnsupported);
+}
+
 TEST(LocalBackend, WholeReplyWithPictureAndBoxes) {
   FakeScript script = FakeScript::tokens(
       ids_of("<think>\nwhy</think>\n<answer>a cat <|begin_of_box|>[[100,200,300,400]]"

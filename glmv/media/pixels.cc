@@ -101,4 +101,14 @@ Image apply_orientation(Image&& image, int orientation) {
   return out;
 }
 
+Image image_of(const RgbPixels& pixels) {
+  Image image;
+  image.width = pixels.width;
+  image.height = pixels.height;
+  const size_t num_bytes =
+      size_t{3} * static_cast<size_t>(pixels.width) * static_cast<size_t>(pixels.height);
+  image.data.assign(pixels.data.get(), pixels.data.get() + num_bytes);
+  return image;
+}
+
 }  // namespace glmv::media

@@ -3,6 +3,7 @@
 
 #include "glmv/media/codecs.h"
 #include "glmv/media/decode.h"
+#include "glmv/base/rgb_pixels.h"
 #include "glmv/media/image.h"
 
 namespace glmv::media {
@@ -13,5 +14,8 @@ Image to_rgb(RawImage&& raw, AlphaMode alpha);
 
 // Turns the stored picture upright; orientation is an EXIF value, 1-8.
 Image apply_orientation(Image&& image, int orientation);
+
+// A copy.
+Image image_of(const RgbPixels& pixels);
 
 }  // namespace glmv::media

@@ -53,24 +53,28 @@ Result<SourceBytes> load_data_url(std::string_view url, size_t max_bytes) {
 Result<SourceBytes> load_file(const std::string& path, const SourceOptions& options) {
   const std::string name = short_name(path);
   if (!options.allow_files) {
-    return unsupported("picture {}: files are not read here; send a data: URL", name);
+    return unsupported("{} {}: files are not read here; send a data: URL", options.what, name);
   }
-  if (path.empty()) return invalid_argument("picture: the path is empty");
-  if (path.find('\0') != path.npos) return invalid_argument("picture {}: NUL in the path", name);
+  if (path.empty()) return invalid_argument("{}: the path is empty", options.what);
+  if (path.find('\0') != path.npos) {
+    return invalid_argument("{} {}: NUL in the path", options.what, name);
+  }
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) {
-    return not_found("picture {}: no such file", name);
+    return not_found("{} {}: no such file", options.what, name);
   }
-  if (error) return invalid_argument("picture {}: cannot be read: {}", name, error.message());
+  if (error) {
+    return invalid_argument("{} {}: cannot be read: {}", options.what, name, error.message());
+  }
   // Reading a pipe or a device might never end.
   if (!std::filesystem::is_regular_file(status)) {
-    return invalid_argument("picture {}: not a regular file", name);
+    return invalid_argument("{} {}: not a regular file", options.what, name);
   }
   const uintmax_t size = std::filesystem::file_size(path, error);
   if (!error && size > options.max_bytes) {
-    return resource_exhausted("picture {}: {} bytes are more than the limit of {}", name, size,
-                              options.max_bytes);
+    return resource_exhausted("{} {}: {} bytes are more than the limit of {}", options.what, name,
+                              size, options.max_bytes);
   }
   auto bytes = read_file(path, options.max_bytes);
   if (!bytes) {
@@ -78,7 +82,7 @@ Result<SourceBytes> load_file(const std::string& path, const SourceOptions& opti
     const std::string& text = bytes.error().message;
     const size_t reason = text.rfind(": ");
     return in_context(
-        fmt::format("picture {}: cannot be read", name),
+        fmt::format("{} {}: cannot be read", options.what, name),
         Status{bytes.error().code, reason == text.npos ? std::string("larger than the limit")
                                                        : text.substr(reason + 2)});
   }
@@ -87,7 +91,7 @@ Result<SourceBytes> load_file(const std::string& path, const SourceOptions& opti
 
 Result<SourceBytes> load_file_url(std::string_view url, const SourceOptions& options) {
   auto path = file_url_path(url);
-  if (!path) return in_context("picture " + short_name(url), path.error());
+  if (!path) return in_context(fmt::format("{} {}", options.what, short_name(url)), path.error());
   return load_file(*path, options);
 }
 
@@ -106,12 +110,12 @@ Result<SourceBytes> load_source(std::string_view source, const SourceOptions& op
   if (has_prefix_ignoring_case(source, "data:")) return load_data_url(source, options.max_bytes);
   if (has_prefix_ignoring_case(source, "file://")) return load_file_url(source, options);
   if (has_prefix_ignoring_case(source, "http://") || has_prefix_ignoring_case(source, "https://")) {
-    return unsupported("picture {}: pictures are not downloaded yet; save it and give its path",
+    return unsupported("{} {}: nothing is downloaded here; save it and give its path", options.what,
                        short_name(source));
   }
   const size_t scheme = source.substr(0, 32).find("://");
   if (scheme != source.npos && scheme > 0) {
-    return unsupported("picture {}: unknown URL scheme; give a path, file:// or data: URL",
+    return unsupported("{} {}: unknown URL scheme; give a path, file:// or data: URL", options.what,
                        short_name(source));
   }
   return load_file(std::string(source), options);

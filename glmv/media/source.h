@@ -1,5 +1,5 @@
 #pragma once
-// Bytes of a picture named in a message.
+// Bytes of a picture or document named in a message.
 
 #include <cstddef>
 #include <string>
@@ -14,6 +14,7 @@ struct SourceOptions {
   size_t max_bytes = size_t{128} << 20;
   // Off: only data: URLs (for servers that must not read their own disk for a client).
   bool allow_files = true;
+  std::string_view what = "picture";  // for messages
 };
 
 struct SourceBytes {

@@ -106,6 +106,7 @@ struct Processor::Impl {
     }
     if (!part.pixels.empty()) {
       const media::ImageView view = view_of(part.pixels[0]);
+      if (part.pixels_fit) media.do_resize = false;
       GLMV_ASSIGN(PatchBuilder builder, PatchBuilder::create(media, MediaKind::kImage, 1,
                                                              view.width, view.height, max_pixels));
       GLMV_RETURN_IF_ERROR(builder.add(view));
@@ -199,6 +200,15 @@ Result<Medium> Processor::prepare(const DecodedMedium& medium, int64_t max_pixel
 
 Result<ModelInput> Processor::process(std::span<const text::Message> messages,
                                       const PromptOptions& options) const {
+  if (has_documents(messages)) {
+    if (!options.read_sources) return unsupported("the document was not loaded");
+    const auto reader = options.documents ? options.documents
+                                          : std::make_shared<media::DocumentReader>();
+    GLMV_ASSIGN(const std::vector<text::Message> expanded,
+                expand_documents(messages, *reader, impl_->config, options.document_rule,
+                                 options.max_pixels));
+    return process(expanded, options);
+  }
   GLMV_ASSIGN(const text::Rendered rendered, impl_->chat_template.render(messages, options.render));
   std::vector<Medium> media;
   for (size_t m = 0; m < messages.size(); ++m) {

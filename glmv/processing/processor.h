@@ -13,6 +13,7 @@
 #include "glmv/base/result.h"
 #include "glmv/media/image.h"
 #include "glmv/media/video_reader.h"
+#include "glmv/processing/document_plan.h"
 #include "glmv/processing/model_input.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/text/chat_template.h"
@@ -31,6 +32,9 @@ struct PromptOptions {
   bool read_sources = true;
   // Who reads video files; null: children of this program (media/child_video_opener.h).
   std::shared_ptr<media::VideoOpener> videos;
+  // Who reads documents, and keeps what was read last; null: one for this call.
+  std::shared_ptr<media::DocumentReader> documents;
+  DocumentRule document_rule;
 };
 
 // A picture or the frames of a video, decoded.
@@ -50,7 +54,8 @@ class Processor {
   Processor& operator=(Processor&&) noexcept;
   ~Processor();
 
-  // The whole path. Media are the pixels in the messages or, without such, read from the sources.
+  // The whole path. Media are the pixels in the messages or, without such, read from the sources,
+  // documents too.
   Result<ModelInput> process(std::span<const text::Message> messages,
                              const PromptOptions& options) const;
 

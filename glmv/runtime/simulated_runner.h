@@ -11,9 +11,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "glmv/base/byte_lru.h"
 #include "glmv/base/check.h"
 #include "glmv/model/kv/block_pool.h"
-#include "glmv/runtime/byte_lru.h"
 #include "glmv/runtime/model_runner.h"
 #include "glmv/runtime/prefix_keys.h"
 

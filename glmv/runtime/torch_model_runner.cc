@@ -9,11 +9,11 @@
 #include <unordered_set>
 #include <utility>
 
+#include "glmv/base/byte_lru.h"
 #include "glmv/base/check.h"
 #include "glmv/model/text/mtp.h"
 #include "glmv/model/vlm.h"
 #include "glmv/runtime/block_spiller.h"
-#include "glmv/runtime/byte_lru.h"
 #include "glmv/runtime/prefix_keys.h"
 #include "glmv/tensor/device.h"
 #include "glmv/tensor/threads.h"

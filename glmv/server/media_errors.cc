@@ -30,6 +30,9 @@ constexpr Row kRows[] = {
      "this cannot be decoded: give a whole video file (MP4, MOV, MKV, WebM, AVI, FLV, WMV, MPEG)"},
     {MediaFault::kFrameTimes, "media_decode_failed",
      "the times or indices of the frames must be numbers from 0 on, one for each frame"},
+    {MediaFault::kDocuments, "media_decode_failed",
+     "documents are not taken here: the server has no pdftoppm (package poppler-utils); give the "
+     "pages as pictures"},
     {MediaFault::kTooLarge, "media_too_large",
      "more bytes, pixels or frames than are taken: send smaller or fewer pictures"},
 };
@@ -43,6 +46,23 @@ ApiError media_error(MediaFault fault, std::string param) {
     }
   }
   return {422, "media_decode_failed", param, std::move(param), 0};
+}
+
+ApiError document_error(const Status& status, std::string param) {
+  std::string text = param.empty() ? status.message : param + ": " + status.message;
+  switch (status.code) {
+    case Code::kCancelled:
+      return {499, "cancelled", "the client is gone", "", 0};
+    case Code::kInternal:
+      return {500, "internal_error", "documents cannot be read now", "", 0};
+    case Code::kUnavailable:
+    case Code::kNotFound:
+      return {503, "media_unavailable", std::move(text), std::move(param), 30};
+    case Code::kResourceExhausted:
+      return {422, "media_too_large", std::move(text), std::move(param), 0};
+    default:
+      return {422, "media_decode_failed", std::move(text), std::move(param), 0};
+  }
 }
 
 }  // namespace glmv::server

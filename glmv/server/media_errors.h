@@ -17,10 +17,15 @@ enum class MediaFault {
   kVideoFile,    // media_decode_failed: this server takes none
   kNoVideo,      // media_decode_failed: as kNoPicture
   kFrameTimes,   // media_decode_failed
+  kDocuments,    // media_decode_failed: this server takes none
   kTooLarge,
 };
 
 // 422 with the code of the fault.
 ApiError media_error(MediaFault fault, std::string param);
+
+// Of a document, by what its reader says, which is meant for clients: 422, or 503 where a program,
+// memory or room is missing.
+ApiError document_error(const Status& status, std::string param);
 
 }  // namespace glmv::server

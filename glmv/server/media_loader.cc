@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <optional>
 
 #include "glmv/base/check.h"
 #include "glmv/media/base64.h"
 #include "glmv/media/data_url.h"
 #include "glmv/media/file_url.h"
+#include "glmv/media/source.h"
 #include "glmv/media/video_source.h"
 #include "glmv/processing/frame_sampling.h"
 #include "glmv/processing/grid.h"
@@ -121,6 +123,9 @@ class MediaLoader::Load {
     for (const text::Message& message : messages) {
       for (const ContentPart& part : message.content) {
         if (part.kind == PartKind::kImage) add(part.source, limits.max_picture_bytes);
+        if (part.kind == PartKind::kDocument && options_.documents) {
+          add(part.source, limits.max_document_bytes);
+        }
         if (part.kind != PartKind::kVideo) continue;
         if (part.frames.empty() && options_.videos) add(part.source, limits.max_video_bytes);
         const auto count = std::ssize(part.frames);
@@ -141,6 +146,34 @@ class MediaLoader::Load {
     if (part.kind == PartKind::kImage) return load_image(part);
     if (part.kind == PartKind::kVideo) return load_video(part);
     return {};
+  }
+
+  // What stands in its place.
+  ApiResult<std::vector<ContentPart>> load_document(ContentPart& part, std::string path) {
+    path_ = std::move(path);
+    source_limit_ = options_.limits.max_document_bytes;
+    if (!options_.documents) {
+      return refuse(may_read(part.source) ? MediaFault::kDocuments : MediaFault::kNotAllowed);
+    }
+    GLMV_ASSIGN(const auto document, open_document(part));
+    if (document == nullptr) {
+      std::vector<ContentPart> parts;
+      parts.push_back(std::move(part));
+      return parts;
+    }
+    const auto plan =
+        processing::plan_document(*document, part, options_.processor, options_.document_rule,
+                                  max_model_pixels_);
+    if (!plan) return refuse_plan(plan.error());
+    int64_t num_pixels = 0;
+    for (const media::PageView& view : plan->pages) num_pixels += int64_t{view.width} * view.height;
+    if (num_pixels > pixels_left_) return refuse(MediaFault::kTooLarge);
+    GLMV_RETURN_IF_ERROR(check_held(num_pixels * 3));
+    pixels_left_ -= num_pixels;
+    auto pages = document->render(plan->pages, wanted_);
+    if (!pages) return std::unexpected(document_error(pages.error(), path_));
+    for (RgbPixels& page : *pages) page = hold(std::move(page), held_bytes_);
+    return processing::page_parts(*plan, *pages);
   }
 
  private:
@@ -229,6 +262,43 @@ class MediaLoader::Load {
     return {};
   }
 
+  // Null: it is text, which `part` holds then.
+  ApiResult<std::shared_ptr<const media::Document>> open_document(ContentPart& part) {
+    if (is_upload(part.source)) {
+      GLMV_ASSIGN(const auto upload, find_upload(part.source));
+      if (upload->document == nullptr) {
+        return bad_field(path_, "the file is no document: give it as a picture or video");
+      }
+      return upload->document;
+    }
+    GLMV_ASSIGN(const std::string bytes, read_source(part.source));
+    const auto kind = media::document_kind(bytes);
+    if (!kind) return std::unexpected(document_error(kind.error(), path_));
+    if (*kind == media::DocumentKind::kText) {
+      if (!part.pages.empty()) return bad_field(path_ + ".pages", "text has no pages");
+      if (bytes.size() > options_.document_rule.max_text_bytes) {
+        return refuse(MediaFault::kTooLarge);
+      }
+      part = processing::text_file_part(media::short_name(part.name), bytes);
+      return nullptr;
+    }
+    auto document = options_.documents->open(bytes);
+    if (!document) return std::unexpected(document_error(document.error(), path_));
+    return *std::move(document);
+  }
+
+  // Pages that are not there, or too many, are up to the request; others to the file.
+  std::unexpected<ApiError> refuse_plan(const Status& status) const {
+    if (status.code == Code::kInvalidArgument) {
+      return bad_field(path_ + ".pages", status.message);
+    }
+    if (status.code != Code::kResourceExhausted) {
+      return std::unexpected(document_error(status, path_));
+    }
+    return std::unexpected(
+        ApiError{422, "too_many_pages", path_ + ": " + status.message, path_, 0});
+  }
+
   std::unexpected<ApiError> refuse_video(const Status& status) const {
     switch (status.code) {
       case Code::kInternal:
@@ -310,9 +380,14 @@ class MediaLoader::Load {
   }
 
   ApiResult<std::string> read_upload(std::string_view source) {
+    GLMV_ASSIGN(const auto upload, find_upload(source));
+    return counted(upload->bytes);
+  }
+
+  ApiResult<std::shared_ptr<const Upload>> find_upload(std::string_view source) const {
     if (!uploaded_) return refuse(MediaFault::kNotAllowed);
-    const auto upload = uploaded_(source.substr(kUploadScheme.size()));
-    if (upload != nullptr) return counted(upload->bytes);
+    auto upload = uploaded_(source.substr(kUploadScheme.size()));
+    if (upload != nullptr) return upload;
     return std::unexpected(ApiError{
         404, "file_not_found",
         path_ + ": there is no such file: it was never sent, or its time is over", path_, 0});
@@ -369,18 +444,22 @@ MediaLoader::MediaLoader(MediaOptions options) : options_(std::move(options)) {
 
 ApiResult<void> MediaLoader::load(api::ChatRequest& request, const std::function<bool()>& wanted,
                                   const FindUpload& uploaded) const {
-  int64_t num_images = 0, num_videos = 0;
+  int64_t num_images = 0, num_videos = 0, num_documents = 0;
   for (const text::Message& message : request.messages) {
     for (const ContentPart& part : message.content) {
       if (part.kind == PartKind::kImage) ++num_images;
       if (part.kind == PartKind::kVideo) ++num_videos;
+      if (part.kind == PartKind::kDocument) ++num_documents;
     }
   }
   const MediaLimits& limits = options_.limits;
-  if (num_images > limits.max_images || num_videos > limits.max_videos) {
-    return bad_field("messages",
-                     fmt::format("hold {} images and {} videos; at most {} and {} are taken",
-                                 num_images, num_videos, limits.max_images, limits.max_videos));
+  if (num_images > limits.max_images || num_videos > limits.max_videos ||
+      num_documents > limits.max_documents) {
+    return bad_field(
+        "messages",
+        fmt::format("hold {} images, {} videos and {} documents; at most {}, {} and {} are taken",
+                    num_images, num_videos, num_documents, limits.max_images, limits.max_videos,
+                    limits.max_documents));
   }
   if (limits.max_model_pixels > 0 &&
       (request.max_pixels == 0 || request.max_pixels > limits.max_model_pixels)) {
@@ -389,11 +468,20 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request, const std::function
   Load load(*this, request.max_pixels, wanted, uploaded);
   load.fetch_ahead(request.messages);
   for (size_t m = 0; m < request.messages.size(); ++m) {
-    std::vector<ContentPart>& content = request.messages[m].content;
-    for (size_t c = 0; c < content.size(); ++c) {
-      GLMV_RETURN_IF_ERROR(
-          load.load_part(content[c], fmt::format("messages[{}].content[{}]", m, c)));
+    text::Message& message = request.messages[m];
+    std::vector<ContentPart> content;
+    for (size_t c = 0; c < message.content.size(); ++c) {
+      ContentPart& part = message.content[c];
+      std::string path = fmt::format("messages[{}].content[{}]", m, c);
+      if (part.kind == PartKind::kDocument) {
+        GLMV_ASSIGN(std::vector<ContentPart> parts, load.load_document(part, std::move(path)));
+        std::ranges::move(parts, std::back_inserter(content));
+        continue;
+      }
+      GLMV_RETURN_IF_ERROR(load.load_part(part, std::move(path)));
+      content.push_back(std::move(part));
     }
+    message.content = std::move(content);
   }
   return {};
 }

@@ -16,6 +16,7 @@
 #include "glmv/media/picture_decoder.h"
 #include "glmv/media/video_reader.h"
 #include "glmv/net/media_fetcher.h"
+#include "glmv/processing/document_plan.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/server/api_error.h"
 #include "glmv/server/uploads.h"
@@ -31,6 +32,8 @@ struct MediaLimits {
   int64_t max_picture_pixels = 100'000'000;
   size_t max_video_bytes = size_t{128} << 20;
   double max_video_seconds = 120;  // of reading one
+  int64_t max_documents = 4;       // per request
+  size_t max_document_bytes = size_t{30} << 20;
   size_t max_request_bytes = size_t{256} << 20;
   int64_t max_request_pixels = 400'000'000;
   int64_t max_model_pixels =
@@ -44,6 +47,8 @@ struct MediaOptions {
   MediaLimits limits;
   std::shared_ptr<media::PictureDecoder> decoder;    // null: in this process
   std::shared_ptr<media::VideoOpener> videos;        // null: video files are not taken
+  std::shared_ptr<media::DocumentReader> documents;  // null: documents are not taken
+  processing::DocumentRule document_rule;            // which of their pages the model sees
   processing::ProcessorConfig processor;             // of the model: which frames it sees
   std::shared_ptr<const net::MediaFetcher> fetcher;  // null: nothing is fetched
   std::shared_ptr<const media::LocalFolder> folder;  // null: no files are read
@@ -54,8 +59,9 @@ class MediaLoader {
  public:
   explicit MediaLoader(MediaOptions options);
 
-  // Fills pixels of every part that is a picture or a list of frames, and clears its sources.
-  // Errors: 422 with media_not_allowed, media_fetch_failed, media_decode_failed or media_too_large,
+  // Fills pixels of every part that is a picture or a list of frames, and clears its sources; pages
+  // or text take the place of documents.
+  // Errors: 422 with too_many_pages, media_not_allowed, media_fetch_failed, media_decode_failed or media_too_large,
   // whose texts say nothing of addresses, files or libraries; 400 for too many media; 503 while
   // requests hold more pixels than limits.max_held_bytes. `wanted` may be empty; false: the client
   // is gone.

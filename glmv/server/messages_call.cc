@@ -1,5 +1,7 @@
 #include "glmv/server/messages_call.h"
 
+#include "glmv/media/source.h"
+#include "glmv/processing/document_plan.h"
 #include "glmv/server/fields.h"
 #include "glmv/server/translation.h"
 
@@ -39,6 +41,65 @@ struct Parts {
 
 ApiResult<void> add_block(const Json& block, const std::string& path, Parts& parts);
 
+// PDF files, slides and text. What is text already goes the way of text files.
+ApiResult<void> add_document(const Json& block, const std::string& path, Parts& parts) {
+  const Json* source = find(block, "source");
+  if (source == nullptr || !source->is_object()) return bad_field(path + ".source", "is missing");
+  const std::string here = path + ".source";
+  std::string title;
+  if (find(block, "title") != nullptr) {
+    GLMV_ASSIGN(title, text_field(block, "title", path));
+  }
+  if (find(block, "context") != nullptr) {
+    GLMV_ASSIGN(const std::string context, text_field(block, "context", path));
+    parts.content.push_back({{"type", "text"}, {"text", context + "\n"}});
+  }
+  GLMV_ASSIGN(const std::string type, text_field(*source, "type", here));
+  Json part = {{"type", "file"}, {"file", {{"filename", title}}}};
+  for (const char* name : {"pages", "dpi"}) {
+    if (const Json* option = find(block, name); option != nullptr) part[name] = *option;
+  }
+  if (type == "text") {
+    GLMV_ASSIGN(const std::string text, text_field(*source, "data", here));
+    const text::ContentPart fenced = processing::text_file_part(media::short_name(title), text);
+    parts.content.push_back({{"type", "text"}, {"text", fenced.text}});
+    return {};
+  }
+  if (type == "content") {
+    const Json* content = find(*source, "content");
+    if (content != nullptr && content->is_string()) {
+      parts.content.push_back({{"type", "text"}, {"text", *content}});
+      return {};
+    }
+    if (content == nullptr || !content->is_array()) {
+      return bad_field(here + ".content", "must be a string or a list of blocks");
+    }
+    for (size_t i = 0; i < content->size(); ++i) {
+      const Json& inner = (*content)[i];
+      const std::string inside = fmt::format("{}.content[{}]", here, i);
+      const bool plain = inner.is_object() && (inner.value("type", Json()) == "text" ||
+                                               inner.value("type", Json()) == "image");
+      if (!plain) return bad_field(inside, "must be a text or image block", "unsupported_value");
+      GLMV_RETURN_IF_ERROR(add_block(inner, inside, parts));
+    }
+    return {};
+  }
+  if (type == "base64") {
+    GLMV_ASSIGN(const std::string media_type, text_field(*source, "media_type", here));
+    GLMV_ASSIGN(const std::string data, text_field(*source, "data", here));
+    part["file"]["file_data"] = fmt::format("data:{};base64,{}", media_type, data);
+  } else if (type == "url") {
+    GLMV_ASSIGN(part["file"]["file_url"], text_field(*source, "url", here));
+  } else if (type == "file") {
+    GLMV_ASSIGN(part["file"]["file_id"], text_field(*source, "file_id", here));
+  } else {
+    return bad_field(here + ".type", "must be one of base64, url, text, content, file",
+                     "unsupported_value");
+  }
+  parts.content.push_back(std::move(part));
+  return {};
+}
+
 ApiResult<Json> result_content(const Json& block, const std::string& path) {
   const Json* content = find(block, "content");
   if (content == nullptr) return Json("");
@@ -61,6 +122,8 @@ ApiResult<void> add_block(const Json& block, const std::string& path, Parts& par
   } else if (type == "image") {
     GLMV_ASSIGN(Json part, image_part(block, path));
     parts.content.push_back(std::move(part));
+  } else if (type == "document") {
+    GLMV_RETURN_IF_ERROR(add_document(block, path, parts));
   } else if (type == "thinking") {
     GLMV_ASSIGN(const std::string thought, text_field(block, "thinking", path));
     parts.thought += thought;
@@ -81,7 +144,7 @@ ApiResult<void> add_block(const Json& block, const std::string& path, Parts& par
   } else {
     return bad_field(
         path + ".type",
-        fmt::format("\"{}\" is not one of text, image, tool_use, tool_result, thinking", type),
+        fmt::format("\"{}\" is not one of text, image, document, tool_use, tool_result, thinking", type),
         "unsupported_value");
   }
   return {};

@@ -68,7 +68,11 @@ constexpr const char kOthers[] = R"({
        "properties": {"url": {"type": "string"}, "detail": {"enum": ["auto", "low", "high", "original"]}}}}},
     {"type": "object", "required": ["type", "video_url"],
      "properties": {"type": {"const": "video_url"}, "video_url": {"type": "object", "required": ["url"],
-       "properties": {"url": {"type": "string"}}}}}]},
+       "properties": {"url": {"type": "string"}}}}},
+    {"type": "object", "required": ["type", "file"],
+     "properties": {"type": {"const": "file"}, "file": {"type": "object", "properties": {
+       "file_data": {"type": "string"}, "file_id": {"type": "string"}, "filename": {"type": "string"}}},
+       "pages": {"type": "string"}, "dpi": {"type": "number", "minimum": 10, "maximum": 600}}}]},
   "Tool": {"type": "object", "required": ["type", "function"], "properties": {"type": {"const": "function"},
     "function": {"type": "object", "required": ["name"], "properties": {
       "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},

@@ -75,6 +75,7 @@ void show_file_content(const Call& call);
 void show_file_thumb(const Call& call);
 void list_file_frames(const Call& call);
 void show_file_frame(const Call& call);
+void show_file_page(const Call& call);
 void list_models(const Call& call);
 void show_model(const Call& call);
 void health(const Call& call);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "glmv/media/document_kind.h"
 #include "glmv/media/format.h"
+#include "glmv/media/pixels.h"
 #include "glmv/media/png_writer.h"
 #include "glmv/media/resize.h"
 #include "glmv/media/video_source.h"
@@ -94,7 +96,83 @@ ApiResult<void> look_at_video(Upload& upload, const MediaOptions& options) {
   return {};
 }
 
+// The pages that a request without a choice gets, or the first of more than that.
+ApiResult<processing::DocumentPlan> whole_plan(const media::Document& document,
+                                               const MediaOptions& options) {
+  text::ContentPart part{.kind = text::PartKind::kDocument};
+  const int64_t most = options.document_rule.max_pages;
+  if (document.num_pages() > most && !media::is_slides(document.kind())) {
+    part.pages = fmt::format("1-{}", most);
+  }
+  auto plan = processing::plan_document(document, part, options.processor, options.document_rule,
+                                        options.limits.max_model_pixels);
+  if (plan) return *std::move(plan);
+  // As many as a request without a choice would have are too many: then it has to choose.
+  part.pages = "1";
+  plan = processing::plan_document(document, part, options.processor, options.document_rule,
+                                   options.limits.max_model_pixels);
+  if (plan) return *std::move(plan);
+  return std::unexpected(document_error(plan.error(), "file"));
+}
+
+ApiResult<std::string> picture_of(const media::Document& document, const media::PageView& view) {
+  const auto pages = document.render({&view, 1});
+  if (!pages) return std::unexpected(document_error(pages.error(), ""));
+  return png_of(media::image_of(pages->front()));
+}
+
+ApiResult<void> look_at_document(Upload& upload, const MediaOptions& options) {
+  if (upload.bytes.size() > options.limits.max_document_bytes) {
+    return std::unexpected(too_large("document"));
+  }
+  auto opened = options.documents->open(upload.bytes);
+  if (!opened) return std::unexpected(document_error(opened.error(), "file"));
+  const media::Document& document = **opened;
+  GLMV_ASSIGN(const processing::DocumentPlan plan, whole_plan(document, options));
+  upload.kind = "doc";
+  upload.mime = media::media_type(document.kind());
+  upload.width = plan.pages[0].width;
+  upload.height = plan.pages[0].height;
+  upload.num_tokens = plan.num_tokens;
+  const Size thumb = thumb_size(upload.width, upload.height);
+  GLMV_ASSIGN(upload.thumb,
+              picture_of(document, {plan.pages[0].page, thumb.width, thumb.height}));
+  upload.document = *std::move(opened);
+  return {};
+}
+
+// Whether what cannot be read as a document can be nothing else.
+bool is_office_file(std::string_view bytes) {
+  return bytes.starts_with("PK\x03\x04") || bytes.starts_with("\xd0\xcf\x11\xe0");
+}
+
 }  // namespace
+
+ApiResult<std::string> page_png(const Upload& upload, int page, int max_width,
+                                const MediaOptions& options) {
+  if (upload.document == nullptr || page < 1 || page > upload.document->num_pages()) {
+    return std::unexpected(
+        ApiError{404, "file_not_found", "the file has no such page", "", 0});
+  }
+  const media::Document& document = *upload.document;
+  GLMV_ASSIGN(processing::DocumentPlan plan, whole_plan(document, options));
+  auto view = std::ranges::find(plan.pages, page, &media::PageView::page);
+  if (view == plan.pages.end()) {
+    const text::ContentPart part{.kind = text::PartKind::kDocument,
+                                 .pages = std::to_string(page),
+                                 .max_tokens = plan.num_tokens / std::ssize(plan.pages)};
+    auto alone = processing::plan_document(document, part, options.processor,
+                                           options.document_rule, options.limits.max_model_pixels);
+    if (!alone) return std::unexpected(document_error(alone.error(), ""));
+    plan = *std::move(alone);
+    view = plan.pages.begin();
+  }
+  if (max_width > 0 && max_width < view->width) {
+    view->height = std::max(1, static_cast<int>(int64_t{view->height} * max_width / view->width));
+    view->width = max_width;
+  }
+  return picture_of(document, *view);
+}
 
 ApiResult<std::unique_ptr<media::VideoReader>> open_upload(const Upload& upload,
                                                            const MediaOptions& options) {
@@ -130,18 +208,28 @@ ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const Medi
     GLMV_RETURN_IF_ERROR(look_at_picture(upload, *format, options));
     return upload;
   }
-  upload.kind = "video";
-  upload.mime = "video/mp4";
-  if (options.videos) {
+  const auto kind = media::document_kind(upload.bytes);
+  if (kind && *kind != media::DocumentKind::kText && options.documents) {
+    GLMV_RETURN_IF_ERROR(look_at_document(upload, options));
+    return upload;
+  }
+  std::string why = fmt::format("neither a picture nor a video or document that can be read; it "
+                                "looks like {}",
+                                media::describe_content(upload.bytes));
+  if (!kind && options.documents && is_office_file(upload.bytes)) {
+    if (kind.error().code != Code::kUnsupported || kind.error().message.starts_with("it is")) {
+      return std::unexpected(document_error(kind.error(), "file"));
+    }
+    why = kind.error().message;
+  } else if (options.videos && !kind) {
+    upload.kind = "video";
+    upload.mime = "video/mp4";
     const auto looked = look_at_video(upload, options);
     if (looked) return upload;
     if (looked.error().status != 422) return std::unexpected(looked.error());
   }
-  return std::unexpected(
-      ApiError{415, "file_type_unsupported",
-               fmt::format("{}: neither a picture nor a video that can be read; it looks like {}",
-                           upload.name, media::describe_content(upload.bytes)),
-               "file", 0});
+  return std::unexpected(ApiError{415, "file_type_unsupported",
+                                  fmt::format("{}: {}", upload.name, why), "file", 0});
 }
 
 }  // namespace glmv::server

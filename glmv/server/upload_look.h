@@ -7,7 +7,8 @@
 
 namespace glmv::server {
 
-// Fills what the bytes say of themselves. Errors: 415 (neither picture nor video), 422, 413.
+// Fills what the bytes say of themselves. Errors: 415 (neither picture, video nor document), 422,
+// 413, 503.
 ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const MediaOptions& options);
 
 // A reader of an uploaded video. Errors: 404 (no video), 422, 500, 503.
@@ -17,5 +18,10 @@ ApiResult<std::unique_ptr<media::VideoReader>> open_upload(const Upload& upload,
 // PNG of one frame, within kThumbSide x kThumbSide. Errors as open_upload().
 inline constexpr int kThumbSide = 320;
 ApiResult<std::string> frame_png(media::VideoReader& reader, int64_t index);
+
+// PNG of page `page` (from 1) as the model gets it, or at most `max_width` wide. Errors: 404 (no
+// document, no such page), 422, 500, 503.
+ApiResult<std::string> page_png(const Upload& upload, int page, int max_width,
+                                const MediaOptions& options);
 
 }  // namespace glmv::server

@@ -29,7 +29,8 @@ std::string random_id() {
 }  // namespace
 
 int64_t Uploads::size_of(const Upload& upload) {
-  return std::ssize(upload.bytes) + std::ssize(upload.thumb) + 1024;
+  const int64_t document = upload.document != nullptr ? upload.document->num_bytes() : 0;
+  return std::ssize(upload.bytes) + std::ssize(upload.thumb) + document + 1024;
 }
 
 std::shared_ptr<const Upload> Uploads::add(Upload upload) {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "glmv/base/sha256.h"
+#include "glmv/media/document.h"
 
 namespace glmv::server {
 
@@ -17,14 +18,15 @@ struct Upload {
   std::string id;
   std::string owner;  // name of the key that it came with
   std::string name;   // a label
-  std::string kind;   // "image" or "video"
+  std::string kind;   // "image", "video" or "doc"
   std::string mime;
   std::string bytes;
   Digest digest;
-  int width = 0, height = 0;  // as shown
+  int width = 0, height = 0;  // as shown; the first page of a document as the model gets it
   double duration_s = 0, fps = 0;
   int64_t num_tokens = 0;  // in a prompt, about
   std::string thumb;       // PNG
+  std::shared_ptr<const media::Document> document;  // null: it is none
 };
 
 // Thread-safe.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "glmv/base/utf8.h"
+#include "glmv/text/page_list.h"
 
 namespace glmv::text {
 namespace {
@@ -163,12 +164,55 @@ const Json* find_any(const Json& json, std::initializer_list<const char*> keys, 
   return nullptr;
 }
 
-std::unexpected<Status> missing_source(const Json& json, const std::string& type,
-                                       const std::string& path) {
-  if (json.contains("file_id")) {
-    return invalid_argument("{}.file_id: is not supported; give a data: URL", path);
+// A file that was sent before (server/uploads.h).
+Result<std::string> file_id_source(const Json& id, const std::string& path) {
+  GLMV_ASSIGN(const std::string name, string_field(id, path));
+  if (name.empty()) return invalid_argument("{}: is empty", path);
+  return "file:" + name;
+}
+
+// OpenAI's file parts: {"type": "file", "file": {"file_data" | "file_id", "filename"}}, or the same
+// fields in the part itself (Responses API). Data may come without the head of a data: URL.
+Result<void> read_document(const Json& json, const std::string& path, ContentPart& part) {
+  part.kind = PartKind::kDocument;
+  const auto inner = json.find("file");
+  if (inner != json.end() && inner->is_string()) {
+    GLMV_ASSIGN(part.source, source_field(*inner, path + ".file"));
   }
-  return invalid_argument("{}.{}: is missing", path, type);
+  const bool nested = inner != json.end() && inner->is_object();
+  const Json& file = nested ? *inner : json;
+  const std::string here = nested ? path + ".file" : path;
+  std::string key;
+  if (part.source.empty()) {
+    const Json* const value =
+        find_any(file, {"file_data", "file_id", "file_url", "url", "path"}, key);
+    if (value == nullptr) return invalid_argument("{}.file_data: is missing", here);
+    if (key == "file_id") {
+      GLMV_ASSIGN(part.source, file_id_source(*value, here + ".file_id"));
+    } else {
+      GLMV_ASSIGN(part.source, source_field(*value, here + "." + key));
+    }
+    constexpr std::string_view kData = "data:";
+    if (key == "file_data" && !std::string_view(part.source).starts_with(kData)) {
+      part.source.insert(0, "data:;base64,");
+    }
+  }
+  if (const Json* name = option(json, file, "filename"); name != nullptr) {
+    GLMV_ASSIGN(part.name, string_field(*name, here + ".filename"));
+  }
+  if (const Json* pages = option(json, file, "pages"); pages != nullptr) {
+    GLMV_ASSIGN(part.pages, string_field(*pages, path + ".pages"));
+    if (const auto list = parse_page_list(part.pages); !list) {
+      return in_context(path + ".pages", list.error());
+    }
+  }
+  if (const Json* dpi = option(json, file, "dpi"); dpi != nullptr) {
+    part.dpi = dpi->is_number() ? dpi->get<double>() : 0;
+    if (!(part.dpi >= kMinDpi) || part.dpi > kMaxDpi) {
+      return invalid_argument("{}.dpi: must be a number from {} to {}", path, kMinDpi, kMaxDpi);
+    }
+  }
+  return read_size_options(json, file, path, part);
 }
 
 Result<ContentPart> read_part(const Json& json, const std::string& path) {
@@ -192,16 +236,17 @@ Result<ContentPart> read_part(const Json& json, const std::string& path) {
   }
   if (type == "image" || type == "image_url" || type == "input_image") {
     part.kind = PartKind::kImage;
-    const Json* value = find_any(json, {"image_url", "image", "url", "path"}, key);
-    if (value == nullptr) return missing_source(json, type, path);
-    GLMV_ASSIGN(part.source, source_field(*value, path + "." + key));
+    const Json* value = find_any(json, {"image_url", "image", "url", "path", "file_id"}, key);
+    if (value == nullptr) return invalid_argument("{}.{}: is missing", path, type);
+    GLMV_ASSIGN(part.source, key == "file_id" ? file_id_source(*value, path + ".file_id")
+                                              : source_field(*value, path + "." + key));
     GLMV_RETURN_IF_ERROR(read_size_options(json, *value, path, part));
     return part;
   }
   if (type == "video" || type == "video_url" || type == "input_video") {
     part.kind = PartKind::kVideo;
     const Json* value = find_any(json, {"video_url", "video", "frames", "url", "path"}, key);
-    if (value == nullptr) return missing_source(json, type, path);
+    if (value == nullptr) return invalid_argument("{}.{}: is missing", path, type);
     if (value->is_array()) {
       GLMV_RETURN_IF_ERROR(read_frames(*value, path + "." + key, part));
     } else {
@@ -215,11 +260,11 @@ Result<ContentPart> read_part(const Json& json, const std::string& path) {
     if (type == name) return invalid_argument("{}.type: sound is not supported", path);
   }
   if (type == "file" || type == "input_file") {
-    return invalid_argument("{}.type: files are not supported yet; give the pages as pictures",
-                            path);
+    GLMV_RETURN_IF_ERROR(read_document(json, path, part));
+    return part;
   }
-  return invalid_argument("{}.type: '{}' is not one of text, image, image_url, video, video_url",
-                          path, type);
+  return invalid_argument(
+      "{}.type: '{}' is not one of text, image, image_url, video, video_url, file", path, type);
 }
 
 Result<void> read_content(const Json& json, const std::string& path, Message& message) {
@@ -352,6 +397,8 @@ Json content_json(const Message& message) {
         break;
       case PartKind::kVideo:
         list.push_back({{"type", "video"}});
+        break;
+      case PartKind::kDocument:  // its pages should stand here
         break;
     }
   }

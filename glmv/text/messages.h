@@ -10,18 +10,19 @@
 
 namespace glmv::text {
 
-enum class PartKind { kText, kImage, kVideo };
+enum class PartKind { kText, kImage, kVideo, kDocument };
 
 // How much of a picture is wanted: kLow at most 256 tokens, kOriginal what it has, up to 6084
 // tokens or the checkpoint's limit if that is more; the others the checkpoint's limit.
 enum class Detail { kAuto, kLow, kHigh, kOriginal };
 
 // One item of a content list. Media carry a source (path, URL or data: URL) or, for videos made of
-// pictures, the sources of the frames with their times.
+// pictures, the sources of the frames with their times. A document stands for its pages, or its
+// text; processing/document_parts.h puts those in its place before a template sees it.
 struct ContentPart {
   PartKind kind = PartKind::kText;
   std::string text;                   // kText
-  std::string source;                 // kImage, kVideo: path, file://, http(s)://, data:
+  std::string source;                 // of media: path, file://, http(s)://, data:
   std::vector<std::string> frames;    // kVideo given as a list of frame images
   std::vector<double> frame_times_s;  // per frame; empty: frame i is at i / fps
   // Of a list of frames (0: 24 a second); of a video file, so many are taken a second (0: by the
@@ -31,6 +32,10 @@ struct ContentPart {
   Detail detail = Detail::kAuto;
   int64_t max_pixels = 0;  // per picture or frame, only lowers limits; 0: none
   int64_t max_frames = 0;  // so many of the frames, evenly spread; 0: all
+  std::string name;        // kDocument: of the file, for the prompt; may be empty
+  std::string pages;       // kDocument: as parse_page_list() reads them; empty: all
+  double dpi = 0;          // kDocument: of the pages; 0: what a budget of tokens allows
+  int64_t max_tokens = 0;  // kDocument: that budget; 0: of who reads it
   // Decoded already, one of a picture or one per frame: the sources are then not read.
   std::vector<RgbPixels> pixels;
   bool pixels_fit = false;  // they have the size that the model gets

@@ -63,6 +63,32 @@ TEST(ParseMessages, OptionsOfMedia) {
   EXPECT_EQ(parts[6].frame_times_s, (std::vector<double>{0.5}));
 }
 
+TEST(ParseMessages, Documents) {
+  const Json json = Json::parse(R"([{"role":"user","content":[
+      {"type":"file","file":{"file_data":"data:application/pdf;base64,QQ==","filename":"a.pdf"}},
+      {"type":"file","file":{"file_id":"f_1"},"pages":"1-3, 7","dpi":96},
+      {"type":"input_file","file_data":"QQ==","filename":"b.pdf"},
+      {"type":"input_file","file_url":"https://x/c.pdf"},
+      {"type":"file","file":{"path":"d.pdf","pages":"2-","detail":"low"}},
+      {"type":"file","file":"e.pdf"},
+      {"type":"input_image","file_id":"f_2"}]}])");
+  const auto messages = parse_messages(json);
+  ASSERT_TRUE(messages) << messages.error().message;
+  const auto& parts = (*messages)[0].content;
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(parts[i].kind, PartKind::kDocument);
+  EXPECT_EQ(parts[0].source, "data:application/pdf;base64,QQ==");
+  EXPECT_EQ(parts[0].name, "a.pdf");
+  EXPECT_EQ(parts[1].source, "file:f_1");
+  EXPECT_EQ(parts[1].pages, "1-3, 7");
+  EXPECT_EQ(parts[1].dpi, 96);
+  EXPECT_EQ(parts[2].source, "data:;base64,QQ==");
+  EXPECT_EQ(parts[3].source, "https://x/c.pdf");
+  EXPECT_EQ(parts[4].pages, "2-");
+  EXPECT_EQ(parts[4].detail, Detail::kLow);
+  EXPECT_EQ(parts[5].source, "e.pdf");
+  EXPECT_EQ(parts[6].source, "file:f_2");
+}
+
 TEST(ParseMessages, FlattensTextOfSystemAndAssistant) {
   const auto messages = parse_messages(Json::parse(
       R"([{"role":"system","content":[{"type":"text","text":"a"},"b"]},
@@ -106,10 +132,22 @@ TEST(ParseMessages, ErrorsNameThePath) {
        "messages[0].content[0].frame_times_s: "},
       {R"([{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"x"}}]}])",
        "messages[0].content[0].type: sound is not supported"},
-      {R"([{"role":"user","content":[{"type":"file","file":{"file_data":"data:application/pdf;base64,"}}]}])",
-       "messages[0].content[0].type: files are not supported"},
-      {R"([{"role":"user","content":[{"type":"input_image","file_id":"f"}]}])",
-       "messages[0].content[0].file_id: is not supported"},
+      {R"([{"role":"user","content":[{"type":"file","file":{"filename":"a.pdf"}}]}])",
+       "messages[0].content[0].file.file_data: is missing"},
+      {R"([{"role":"user","content":[{"type":"file","file":7}]}])",
+       "messages[0].content[0].file_data: is missing"},
+      {R"([{"role":"user","content":[{"type":"file","file":{"file_id":""}}]}])",
+       "messages[0].content[0].file.file_id: is empty"},
+      {R"([{"role":"user","content":[{"type":"file","file":{"file_id":"f"},"pages":"0"}]}])",
+       "messages[0].content[0].pages: "},
+      {R"([{"role":"user","content":[{"type":"file","file":{"file_id":"f"},"pages":[1]}]}])",
+       "messages[0].content[0].pages: must be a string"},
+      {R"([{"role":"user","content":[{"type":"file","file":{"file_id":"f","dpi":9}}]}])",
+       "messages[0].content[0].dpi: "},
+      {R"([{"role":"user","content":[{"type":"input_file","file_url":""}]}])",
+       "messages[0].content[0].file_url: is empty"},
+      {R"([{"role":"user","content":[{"type":"input_image","file_id":""}]}])",
+       "messages[0].content[0].file_id: is empty"},
       {R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"[1]"}}]}])",
        "messages[0].tool_calls[0].function.arguments: "},
       {R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{"}}]}])",

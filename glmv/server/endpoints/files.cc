@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "glmv/processing/video_plan.h"
 #include "glmv/server/multipart.h"
@@ -20,6 +21,16 @@ Path path_of(const Call& call) {
   const std::string_view behind = std::string_view(call.request.path).substr(kPrefix.size());
   const size_t slash = std::min(behind.find('/'), behind.size());
   return {behind.substr(0, slash), behind.substr(std::min(slash + 1, behind.size()))};
+}
+
+// N of "frames/N" and "pages/N".
+std::optional<size_t> number_of(const Call& call) {
+  const std::string_view rest = path_of(call).rest;
+  const std::string_view digits = rest.substr(rest.find('/') + 1);
+  size_t n = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+  if (error != std::errc() || end != digits.data() + digits.size()) return {};
+  return n;
 }
 
 ApiError not_found(std::string_view what) {
@@ -46,6 +57,7 @@ Json upload_json(const Call& call, const Upload& upload) {
                {"h", upload.height},
                {"est_tokens", upload.num_tokens},
                {"expires_s", call.server.uploads().keep().count()}};
+  if (upload.document != nullptr) json["pages"] = upload.document->num_pages();
   if (upload.kind == "video") {
     json["duration"] = upload.duration_s;
     json["fps"] = upload.fps;
@@ -179,14 +191,22 @@ void show_file_frame(const Call& call) {
   const auto video = open_video(call);
   if (!video) return fail(call, video.error());
   const processing::VideoPlan& plan = video->plan;
-  const std::string_view rest = path_of(call).rest;  // "frames/N"
-  const std::string_view digits = rest.substr(rest.find('/') + 1);
-  size_t n = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
-  if (error != std::errc() || end != digits.data() + digits.size() || n >= plan.indices.size()) {
-    return fail(call, not_found("frame"));
-  }
-  const auto png = frame_png(*video->reader, plan.indices[n]);
+  const auto n = number_of(call);
+  if (!n || *n >= plan.indices.size()) return fail(call, not_found("frame"));
+  const auto png = frame_png(*video->reader, plan.indices[*n]);
+  if (!png) return fail(call, png.error());
+  send_picture(call, *png);
+}
+
+void show_file_page(const Call& call) {
+  const auto upload = find(call);
+  if (!upload) return fail(call, upload.error());
+  double width = 0;
+  if (const auto read = read_number(call, "w", 1, width); !read) return fail(call, read.error());
+  const auto n = number_of(call);
+  if (!n || *n > INT32_MAX) return fail(call, not_found("page"));
+  const auto png = page_png(**upload, static_cast<int>(*n),
+                            static_cast<int>(std::min(width, 1e5)), call.server.media());
   if (!png) return fail(call, png.error());
   send_picture(call, *png);
 }

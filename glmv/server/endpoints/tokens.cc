@@ -71,7 +71,11 @@ ApiResult<Json> detokenize_json(const Call& call) {
 
 ApiResult<Json> template_json(const Call& call) {
   GLMV_ASSIGN(const Json body, parse_body(call.request.body));
-  GLMV_ASSIGN(const ChatCall chat, parse_chat_call(body));
+  GLMV_ASSIGN(ChatCall chat, parse_chat_call(body));
+  // How many pages there are is a part of the prompt.
+  if (processing::has_documents(chat.request.messages)) {
+    GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply, call.record.key));
+  }
   auto text = call.server.service().prompt_text(chat.request);
   if (!text) return std::unexpected(to_api_error(text.error()));
   return Json{{"prompt", repair_utf8(*text)}};

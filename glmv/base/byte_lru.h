@@ -8,7 +8,7 @@
 
 #include "glmv/base/sha256.h"
 
-namespace glmv::runtime {
+namespace glmv {
 
 template <class Value>
 class ByteLru {
@@ -58,4 +58,4 @@ class ByteLru {
   std::unordered_map<Digest, typename std::list<Entry>::iterator, DigestHash> by_key_;
 };
 
-}  // namespace glmv::runtime
+}  // namespace glmv

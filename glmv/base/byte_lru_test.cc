@@ -1,8 +1,8 @@
-#include "glmv/runtime/byte_lru.h"
+#include "glmv/base/byte_lru.h"
 
 #include <gtest/gtest.h>
 
-namespace glmv::runtime {
+namespace glmv {
 namespace {
 
 Digest key_of(uint64_t n) { return Sha256().add_u64(n).digest(); }
@@ -40,4 +40,4 @@ TEST(ByteLru, AKeyIsReplacedAndWhatIsTooLargeIsNotKept) {
 }
 
 }  // namespace
-}  // namespace glmv::runtime
+}  // namespace glmv

@@ -1,0 +1,24 @@
+#pragma once
+// Which pages of a document are meant: "1-3,7,12-".
+
+#include <string_view>
+#include <vector>
+
+#include "glmv/base/result.h"
+
+namespace glmv::text {
+
+// Resolutions of pages that can be asked for.
+inline constexpr double kMinDpi = 10, kMaxDpi = 600;
+
+struct PageRange {
+  int first = 1;
+  int last = 0;  // 0: to the end
+  friend bool operator==(const PageRange&, const PageRange&) = default;
+};
+
+// Numbers from 1 on and ranges of them, with commas between and blanks anywhere; at least one.
+// Errors: invalid_argument.
+Result<std::vector<PageRange>> parse_page_list(std::string_view text);
+
+}  // namespace glmv::text
