@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "glmv/net/http_fields.h"
 #include "glmv/processing/video_plan.h"
 #include "glmv/server/multipart.h"
 #include "glmv/server/routes.h"
@@ -61,6 +62,17 @@ void send_picture(const Call& call, const std::string& png) {
                    {"X-Content-Type-Options", "nosniff"},
                    {"x-request-id", call.request_id}},
                   png);
+}
+
+// The name of a file that is saved, of any letters (RFC 8187).
+std::string as_attachment(std::string_view name) {
+  std::string header = "attachment; filename*=UTF-8''";
+  for (const char c : name) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '.' || c == '-' || c == '_';
+    header += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return header;
 }
 
 // Of the query; absent: unchanged.
@@ -146,14 +158,37 @@ void delete_file(const Call& call) {
 void show_file_content(const Call& call) {
   const auto upload = find(call);
   if (!upload) return fail(call, upload.error());
-  call.reply.send(200,
-                  {{"Content-Type", (*upload)->mime},
-                   {"Content-Disposition", "attachment"},
-                   {"Content-Security-Policy", "default-src 'none'; sandbox"},
-                   {"X-Content-Type-Options", "nosniff"},
-                   {"Cache-Control", "private, max-age=3600"},
-                   {"x-request-id", call.request_id}},
-                  (*upload)->bytes);
+  const std::string& bytes = (*upload)->bytes;
+  const std::string etag = '"' + (*upload)->digest.hex() + '"';
+  net::HttpHeaders headers = {{"Content-Disposition", as_attachment((*upload)->name)},
+                              {"Content-Security-Policy", "default-src 'none'; sandbox"},
+                              {"X-Content-Type-Options", "nosniff"},
+                              {"Cache-Control", "private, max-age=3600"},
+                              {"Accept-Ranges", "bytes"},
+                              {"ETag", etag},
+                              {"x-request-id", call.request_id}};
+  if (net::matches_etag(call.request.header("if-none-match"), etag)) {
+    return call.reply.send(304, headers, {});
+  }
+  headers.emplace_back("Content-Type", (*upload)->mime);
+  // A part of another file than the one that is here would be worth nothing.
+  const std::string_view condition = call.request.header("if-range");
+  const bool wants_part = condition.empty() || condition == etag;
+  using Kind = net::ByteRange::Kind;
+  const net::ByteRange range =
+      net::byte_range(wants_part ? call.request.header("range") : "", std::ssize(bytes));
+  if (range.kind == Kind::kAll) return call.reply.send(200, headers, bytes);
+  if (range.kind == Kind::kNone) {
+    return fail(
+        call,
+        {416, "range_not_satisfiable",
+         fmt::format("the file has {} bytes; the range begins behind them", bytes.size()), "", 0},
+        {{"Content-Range", fmt::format("bytes */{}", bytes.size())}});
+  }
+  headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", range.begin,
+                                                    range.begin + range.size - 1, bytes.size()));
+  call.reply.send(206, headers,
+                  bytes.substr(static_cast<size_t>(range.begin), static_cast<size_t>(range.size)));
 }
 
 void show_file_thumb(const Call& call) {
