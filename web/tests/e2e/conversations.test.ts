@@ -120,7 +120,7 @@ describe('settings', () => {
 describe('a server with a key', () => {
   const guarded = useSite({ key: 'secret-key' });
   scripted('asks for it, and the page forgets it', () =>
-    withPage(guarded.fake.url, async ({ page }) => {
+    withPage(guarded.server.url, async ({ page }) => {
       await page.getByLabel('API key').fill('wrong');
       await page.keyboard.press('Enter');
       await page.getByRole('alert').waitFor();
@@ -134,14 +134,18 @@ describe('a server with a key', () => {
     }));
 });
 
+async function stored(url: string): Promise<number> {
+  return ((await (await fetch(`${url}/api/conversations`)).json()) as { data: unknown[] }).data.length;
+}
+
 describe('a server with a store', () => {
   const storing = useSite({ store: true });
   scripted('keeps conversations for another browser', async () => {
-    const first = await openPage(storing.fake.url);
+    const first = await openPage(storing.server.url);
     await ask(first.page, 'Remember this');
-    await expect.poll(() => storing.fake.conversations.size, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => stored(storing.server.url), { timeout: 8000 }).toBe(1);
     await first.context.close();
-    const second = await openPage(storing.fake.url);
+    const second = await openPage(storing.server.url);
     await second.page.locator('nav.rail a', { hasText: 'Remember this' }).click();
     await lastReply(second.page).locator('.prose').waitFor();
     expect(second.errors).toEqual([]);
