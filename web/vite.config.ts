@@ -54,6 +54,8 @@ export default defineConfig({
   server: { proxy: { '/v1': server, '/api': server, '/health': server } },
   build: {
     target: 'es2022',
+    // light-dark() stays as it is.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     // What is embedded in the binary carries the licences of its parts.
     license: { fileName: 'licences.md' },
     assetsInlineLimit: 0,

@@ -30,6 +30,7 @@ struct ServeFlags {
   std::string api_key_file, admin_api_key_file;
   std::string access_log;
   std::string web_dir;
+  std::string store;  // folder
   std::string reasoning_parser = "native";
   bool self_test = true;
   bool strict_text = false;
@@ -120,6 +121,13 @@ Result<int> run_serve(ServeFlags flags) {
     GLMV_ASSIGN(flags.server.access_log, server::AccessLog::open(flags.access_log, warn));
   }
   GLMV_ASSIGN(flags.server.page, page_of(flags.web_dir));
+  if (!flags.store.empty()) {
+    std::vector<std::string> notices;
+    auto store = store::ConversationStore::open(flags.store, notices);
+    if (!store) return in_context("--store", store.error());
+    flags.server.store = *std::move(store);
+    for (const std::string& text : notices) warn(text);
+  }
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   flags.server.allowed_hosts = host_names(flags);
   if (flags.server.model.empty()) flags.server.model = served_name(engine);
@@ -225,6 +233,10 @@ void add_serve(CLI::App& command, int& exit_code) {
       ->group(group);
   command
       .add_option("--web-dir", flags->web_dir, "a build of web/ instead of the page in the program")
+      ->group(group);
+  command
+      .add_option("--store", flags->store,
+                  "folder for conversations of the page, so that other browsers have them too")
       ->group(group);
   command
       .add_option("--access-log", flags->access_log,

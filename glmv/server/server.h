@@ -22,6 +22,7 @@
 #include "glmv/server/resumable_replies.h"
 #include "glmv/server/running_requests.h"
 #include "glmv/server/uploads.h"
+#include "glmv/store/conversation_store.h"
 
 namespace glmv::server {
 
@@ -37,8 +38,9 @@ struct ServerOptions {
   std::string metrics_prefix = "glmv";
   double request_timeout_s = 0;     // of the work on a request; 0: none
   double watchdog_timeout_s = 300;  // a step of the engine that takes longer has hung; 0: never
-  std::shared_ptr<AccessLog> access_log;  // null: none
-  std::shared_ptr<const PageFiles> page;  // the web page; null: none
+  std::shared_ptr<AccessLog> access_log;            // null: none
+  std::shared_ptr<const PageFiles> page;            // the web page; null: none
+  std::shared_ptr<store::ConversationStore> store;  // conversations of the page; null: none
   MediaOptions media;
 };
 

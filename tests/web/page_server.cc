@@ -124,6 +124,7 @@ class Door {
 struct Flags {
   std::string scripts;
   std::string web_dir;
+  std::string store;
   net::HttpServerOptions http;
   server::ServerOptions server{.model = "GLM-4.1V-9B-Thinking"};
 };
@@ -136,6 +137,10 @@ Result<void> serve(Flags flags) {
                                           ? server::PageFiles::embedded()
                                           : server::PageFiles::load(flags.web_dir));
   flags.server.page = std::make_shared<const server::PageFiles>(std::move(page));
+  if (!flags.store.empty()) {
+    std::vector<std::string> notices;
+    GLMV_ASSIGN(flags.server.store, store::ConversationStore::open(flags.store, notices));
+  }
   flags.server.media.videos = std::make_shared<media::InlineVideoOpener>();
   flags.server.media.processor.video.max_pixels = int64_t{28} * 28 * 2 * 30000;
   flags.server.media.limits.max_images = 10;
@@ -173,6 +178,7 @@ int main(int argc, char** argv) {
   app.add_option("scripts", flags.scripts, "replies")->required();
   app.add_option("--port", flags.http.port, "0: any free one");
   app.add_option("--api-key", flags.server.api_keys, "ask for this key");
+  app.add_option("--store", flags.store, "folder of conversations");
   app.add_option("--web-dir", flags.web_dir, "instead of the page in the program");
   CLI11_PARSE(app, argc, argv);
   const auto stop = [](int) { glmv::page::ended.release(); };

@@ -162,7 +162,10 @@ Script Scripts::choose(const api::ChatRequest& request) const {
   if (const Script* const script = named(text)) return *script;
   if (has(*message, text::PartKind::kVideo)) return scripts_.at("script:timeline");
   if (has(*message, text::PartKind::kImage)) return picture_;
-  return {.think = "A short question. I answer it in one sentence.", .text = "You wrote: " + text};
+  size_t most = std::min<size_t>(text.size(), 200);
+  while (most > 0 && most < text.size() && (text[most] & 0xC0) == 0x80) --most;
+  return {.think = "A short question. I answer it in one sentence.",
+          .text = "You wrote: " + text.substr(0, most)};
 }
 
 api::ChatUsage cost_of(const api::ChatRequest& request) {

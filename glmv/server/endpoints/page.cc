@@ -52,7 +52,7 @@ void show_info(const Call& call) {
        {"family", server.model().family},
        {"instance", server.instance()},
        {"context", server.model().max_context_tokens},
-       {"store", false},
+       {"store", server.options().store != nullptr},
        {"capabilities",
         {{"image", true},
          {"video", media.videos != nullptr},

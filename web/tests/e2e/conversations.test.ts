@@ -1,7 +1,7 @@
 // The list of conversations, the archive, settings, the store, signing in.
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { ask, lastReply, openPage, scripted, useSite, withPage } from './harness';
+import { ask, lastReply, scripted, useSite, withPage } from './harness';
 
 const site = useSite();
 
@@ -132,23 +132,4 @@ describe('a server with a key', () => {
       await page.reload();
       await page.getByLabel('API key').waitFor();
     }));
-});
-
-async function stored(url: string): Promise<number> {
-  return ((await (await fetch(`${url}/api/conversations`)).json()) as { data: unknown[] }).data.length;
-}
-
-describe('a server with a store', () => {
-  const storing = useSite({ store: true });
-  scripted('keeps conversations for another browser', async () => {
-    const first = await openPage(storing.server.url);
-    await ask(first.page, 'Remember this');
-    await expect.poll(() => stored(storing.server.url), { timeout: 8000 }).toBe(1);
-    await first.context.close();
-    const second = await openPage(storing.server.url);
-    await second.page.locator('nav.rail a', { hasText: 'Remember this' }).click();
-    await lastReply(second.page).locator('.prose').waitFor();
-    expect(second.errors).toEqual([]);
-    await second.context.close();
-  });
 });

@@ -70,7 +70,7 @@ describe('attachments', () => {
       await ask(page, 'What happens?');
       await lastReply(page).getByRole('button', { name: '00:01', exact: true }).click();
       const dialog = page.getByRole('dialog');
-      await expect.poll(() => dialog.locator('.tick').count()).toBeGreaterThan(3);
+      await expect.poll(() => dialog.locator('.tick').count()).toBeGreaterThan(1);
       await expect.poll(() => dialog.locator('video').evaluate((node: HTMLVideoElement) => node.currentTime)).toBeCloseTo(1, 0);
       expect(await dialog.getByRole('list', { name: 'Times in the answer' }).getByRole('button').count()).toBe(3);
     }));
@@ -80,11 +80,11 @@ describe('attachments', () => {
       await attach(page, { name: 'old.avi', mimeType: 'video/x-msvideo', buffer: readFileSync('../tests/golden/video/xvid.avi') });
       await page.getByRole('button', { name: 'Open old.avi' }).click();
       await page.getByRole('img', { name: 'Frame at 0:00' }).waitFor();
-      await page.getByRole('slider', { name: 'Position' }).fill('3');
-      await page.getByRole('img', { name: 'Frame at 0:03' }).waitFor();
+      await page.getByRole('slider', { name: 'Position' }).fill('1');
+      await page.getByRole('img', { name: 'Frame at 0:01' }).waitFor();
       await page.getByRole('button', { name: 'End here' }).click();
       await page.keyboard.press('Escape');
-      expect(await page.locator('li[data-state=ready]').innerText()).toContain('0:00 – 0:03');
+      expect(await page.locator('li[data-state=ready]').innerText()).toContain('0:00 – 0:01');
     }));
 
   scripted('too many, and no media at all, are refused with the reason', () =>
@@ -107,7 +107,7 @@ describe('attachments', () => {
 
   scripted('a broken file shows why, and does not stop the others', () =>
     withPage(site.url, async ({ page }) => {
-      await attach(page, { name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('89504e47', 'hex') });
+      await attach(page, { name: 'broken.png', mimeType: 'image/png', buffer: picture().buffer.subarray(0, 32) });
       expect(await page.locator('li[data-state=error]').innerText()).toMatch(/Not a whole PNG|damaged or empty/);
       await page.locator('#composer').fill('x');
       expect(await page.getByRole('button', { name: 'Send', exact: true }).getAttribute('aria-disabled')).toBe('true');
