@@ -105,6 +105,59 @@ TEST(Files, AVideo) {
   EXPECT_EQ(backend.requests().at(0).messages[0].content[0].pixels.size(), 8u);
 }
 
+// Counts how often a video is opened.
+class CountingOpener final : public media::VideoOpener {
+ public:
+  Result<std::unique_ptr<media::VideoReader>> open(std::shared_ptr<const Fd> file) override {
+    ++count;
+    return real_.open(std::move(file));
+  }
+  int count = 0;
+
+ private:
+  media::InlineVideoOpener real_;
+};
+
+TEST(Files, ARowOfFramesIsReadOnce) {
+  api::ScriptedBackend backend({ScriptedReply::text({"x"})});
+  MediaOptions media = with_videos();
+  const auto opener = std::make_shared<CountingOpener>();
+  media.videos = opener;
+  Fixture server(backend, {.model = "nano", .media = media});
+  const auto sent = upload(server, golden("video/minute.mp4"));
+  ASSERT_EQ(sent.status, 201) << sent.body;
+  const std::string path = "/api/files/" + Json::parse(sent.body)["id"].get<std::string>();
+  EXPECT_EQ(opener->count, 1);
+  const auto frames = Json::parse(server.ask("GET", path + "/frames").body)["frames"].size();
+  ASSERT_GT(frames, 20u);
+  EXPECT_EQ(opener->count, 1);
+  std::vector<std::string> pictures;
+  for (int n = 0; n < 16; ++n) {
+    pictures.push_back(server.ask("GET", fmt::format("{}/frames/{}", path, n)).body);
+  }
+  EXPECT_EQ(opener->count, 3);
+  // The same pictures as one by one, from the back.
+  for (int n = 15; n >= 0; --n) {
+    EXPECT_EQ(server.ask("GET", fmt::format("{}/frames/{}", path, n)).body, pictures[n]);
+  }
+  EXPECT_EQ(opener->count, 3);
+  EXPECT_NE(pictures[0], pictures[15]);
+}
+
+TEST(FramePictures, OldOnesMakeRoom) {
+  FramePictures pictures(100);
+  pictures.add("a", 1, std::string(40, 'x'));
+  pictures.add("a", 2, std::string(40, 'y'));
+  pictures.add("a", 3, std::string(200, 'z'));
+  EXPECT_TRUE(pictures.find("a", 1));
+  EXPECT_FALSE(pictures.find("b", 1));
+  EXPECT_FALSE(pictures.find("a", 3));
+  pictures.add("b", 1, std::string(40, 'z'));
+  EXPECT_FALSE(pictures.find("a", 2));
+  EXPECT_EQ(pictures.find("a", 1), std::string(40, 'x'));
+  EXPECT_EQ(pictures.find("b", 1), std::string(40, 'z'));
+}
+
 TEST(Files, PartsOfTheBytes) {
   api::ScriptedBackend backend({});
   Fixture server(backend, {.model = "nano", .media = with_videos()});
@@ -170,13 +223,13 @@ TEST(Uploads, TheOnesUnusedForLongestMakeRoom) {
   Uploads uploads(100'000);
   std::vector<std::string> ids;
   for (int i = 0; i < 4; ++i) {
-    ids.push_back(uploads.add({.owner = "a", .bytes = std::string(20'000, 'x')})->id);
+    ids.push_back(uploads.add({.owner = "a", .num_bytes = 20'000})->id);
   }
   EXPECT_NE(uploads.find("a", ids[0]), nullptr);
-  uploads.add({.owner = "a", .bytes = std::string(30'000, 'x')});
+  uploads.add({.owner = "a", .num_bytes = 30'000});
   EXPECT_NE(uploads.find("a", ids[0]), nullptr);
   EXPECT_EQ(uploads.find("a", ids[1]), nullptr);
-  EXPECT_EQ(uploads.add({.bytes = std::string(100'000, 'x')}), nullptr);
+  EXPECT_EQ(uploads.add({.num_bytes = 100'000}), nullptr);
   Uploads brief(100'000, std::chrono::seconds(0));
   const std::string id = brief.add({.owner = "a", .bytes = "x"})->id;
   std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -244,8 +244,15 @@ class MediaLoader::Load {
   }
 
   ApiResult<std::shared_ptr<const Fd>> video_file(std::string_view source) {
-    GLMV_ASSIGN(const std::string bytes, read_source(source));
-    auto file = media::file_of_bytes(bytes);
+    Result<std::shared_ptr<const Fd>> file;
+    if (is_upload(source)) {
+      GLMV_ASSIGN(const auto upload, find_upload(source));
+      if (upload->file == nullptr) return refuse(MediaFault::kNoVideo);
+      file = media::reopen(*upload->file);
+    } else {
+      GLMV_ASSIGN(const std::string bytes, read_source(source));
+      file = media::file_of_bytes(bytes);
+    }
     if (file) return *std::move(file);
     return std::unexpected(
         ApiError{503, "queue_full", "no memory for the video; try again soon", "", 5});
@@ -310,9 +317,14 @@ class MediaLoader::Load {
   }
 
   ApiResult<std::string> read_upload(std::string_view source) {
+    GLMV_ASSIGN(const auto upload, find_upload(source));
+    return counted(upload->bytes);
+  }
+
+  ApiResult<std::shared_ptr<const Upload>> find_upload(std::string_view source) const {
     if (!uploaded_) return refuse(MediaFault::kNotAllowed);
-    const auto upload = uploaded_(source.substr(kUploadScheme.size()));
-    if (upload != nullptr) return counted(upload->bytes);
+    auto upload = uploaded_(source.substr(kUploadScheme.size()));
+    if (upload != nullptr) return upload;
     return std::unexpected(ApiError{
         404, "file_not_found",
         path_ + ": there is no such file: it was never sent, or its time is over", path_, 0});

@@ -14,6 +14,7 @@
 #include "glmv/net/http_types.h"
 #include "glmv/server/access_log.h"
 #include "glmv/server/api_error.h"
+#include "glmv/server/frame_pictures.h"
 #include "glmv/server/keys.h"
 #include "glmv/server/media_loader.h"
 #include "glmv/server/metrics.h"
@@ -87,6 +88,7 @@ class Server {
   RunningRequests& running() { return running_; }
   ResumableReplies& resumable() { return resumable_; }
   Uploads& uploads() { return uploads_; }
+  FramePictures& frame_pictures() { return frame_pictures_; }
   const MediaOptions& media() const { return media_loader_.options(); }
   // Another one each time the program is started.
   const std::string& instance() const { return instance_; }
@@ -131,6 +133,7 @@ class Server {
   RunningRequests running_;
   ResumableReplies resumable_;
   Uploads uploads_;
+  FramePictures frame_pictures_;
   const MediaLoader media_loader_;
   const int64_t start_time_;
   const std::string instance_;

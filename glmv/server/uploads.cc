@@ -29,7 +29,7 @@ std::string random_id() {
 }  // namespace
 
 int64_t Uploads::size_of(const Upload& upload) {
-  return std::ssize(upload.bytes) + std::ssize(upload.thumb) + 1024;
+  return upload.num_bytes + std::ssize(upload.thumb) + 1024;
 }
 
 std::shared_ptr<const Upload> Uploads::add(Upload upload) {
