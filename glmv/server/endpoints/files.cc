@@ -234,7 +234,7 @@ void show_file_content(const Call& call) {
         {{"Content-Range", fmt::format("bytes */{}", num_bytes)}});
   }
   headers.emplace_back("Content-Range", fmt::format("bytes {}-{}/{}", range.begin,
-                                                    range.begin + range.size - 1, bytes.size()));
+                                                    range.begin + range.size - 1, num_bytes));
   call.reply.send(206, headers, bytes_of(**upload, range.begin, range.size));
 }
 
