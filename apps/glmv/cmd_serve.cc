@@ -31,11 +31,18 @@ struct ServeFlags {
   std::string api_key_file, admin_api_key_file;
   std::string access_log;
   std::string web_dir;
+  std::string store;  // folder
   std::string reasoning_parser = "native";
   bool self_test = true;
   bool strict_text = false;
   int64_t shutdown_timeout_s = 30;
 };
+
+// As a URL has it, and as one that a browser here can open.
+std::string url_host(const std::string& host) {
+  if (host == "0.0.0.0" || host == "::") return "localhost";
+  return host.find(':') == host.npos ? host : "[" + host + "]";
+}
 
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
@@ -61,6 +68,21 @@ Json defaults_json(const checkpoint::GenerationConfig& defaults) {
           {"top_p", defaults.top_p},
           {"top_k", defaults.top_k},
           {"repetition_penalty", defaults.repetition_penalty}};
+}
+
+// Null: the program was built without one, and none is given.
+Result<std::shared_ptr<const server::PageFiles>> page_of(const std::string& web_dir) {
+  auto page = web_dir.empty() ? server::PageFiles::embedded() : server::PageFiles::load(web_dir);
+  if (page) return std::make_shared<const server::PageFiles>(*std::move(page));
+  if (web_dir.empty()) return nullptr;
+  return in_context("--web-dir", page.error());
+}
+
+// What a person opens in a browser.
+std::string page_line(const ServeFlags& flags, const std::string& where) {
+  if (!flags.http.unix_socket.empty()) return {};
+  if (flags.server.page == nullptr) return "no web page in this program; see docs/server.md\n";
+  return fmt::format("open {}/ in a browser; Ctrl-C ends it\n", where);
 }
 
 void warn(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
@@ -102,10 +124,13 @@ Result<int> run_serve(ServeFlags flags) {
   if (!flags.access_log.empty()) {
     GLMV_ASSIGN(flags.server.access_log, server::AccessLog::open(flags.access_log, warn));
   }
-  if (!flags.web_dir.empty()) {
-    auto page = server::PageFiles::load(flags.web_dir);
-    if (!page) return in_context("--web-dir", page.error());
-    flags.server.page = std::make_shared<const server::PageFiles>(std::move(*page));
+  GLMV_ASSIGN(flags.server.page, page_of(flags.web_dir));
+  if (!flags.store.empty()) {
+    std::vector<std::string> notices;
+    auto store = store::ConversationStore::open(flags.store, notices);
+    if (!store) return in_context("--store", store.error());
+    flags.server.store = *std::move(store);
+    for (const std::string& text : notices) warn(text);
   }
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   flags.server.allowed_hosts = host_names(flags);
@@ -151,10 +176,10 @@ Result<int> run_serve(ServeFlags flags) {
   const std::string where =
       flags.http.unix_socket.empty()
           ? fmt::format("{}://{}:{}", flags.http.tls_key.empty() ? "http" : "https",
-                        flags.http.host, http->port())
+                        url_host(flags.http.host), http->port())
           : "unix:" + flags.http.unix_socket;
-  fmt::print(stderr, "serving {} on {}{}\n", flags.server.model, where,
-             flags.server.api_keys.empty() ? "" : ", with keys");
+  fmt::print(stderr, "serving {} on {}{}\n{}", flags.server.model, where,
+             flags.server.api_keys.empty() ? "" : ", with keys", page_line(flags, where));
   wait_for_end(server);
   server.start_draining();
   const int running = http->num_handlers();
@@ -213,7 +238,13 @@ void add_serve(CLI::App& command, int& exit_code) {
                   "web pages of other sites that may use the server, as https://app.example, or *")
       ->delimiter(',')
       ->group(group);
-  command.add_option("--web-dir", flags->web_dir, "a build of web/, the page at /")->group(group);
+  command
+      .add_option("--web-dir", flags->web_dir, "a build of web/ instead of the page in the program")
+      ->group(group);
+  command
+      .add_option("--store", flags->store,
+                  "folder for conversations of the page, so that other browsers have them too")
+      ->group(group);
   command
       .add_option("--access-log", flags->access_log,
                   "a line of JSON for each request to this file, or - for standard output")

@@ -43,6 +43,13 @@ Result<std::shared_ptr<const Fd>> file_of_bytes(std::string_view bytes) {
   return file;
 }
 
+Result<std::shared_ptr<const Fd>> reopen(const Fd& file) {
+  const std::string path = fmt::format("/proc/self/fd/{}", file.get());
+  auto again = std::make_shared<const Fd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!again->ok()) return unavailable("{}: {}", path, errno_text(errno));
+  return again;
+}
+
 Result<VideoSource> open_video_source(std::string_view source) {
   if (has_prefix_ignoring_case(source, "data:")) {
     GLMV_ASSIGN(const SourceBytes loaded, load_source(source));

@@ -22,4 +22,7 @@ Result<VideoSource> open_video_source(std::string_view source);
 // Bytes as a file without a name.
 Result<std::shared_ptr<const Fd>> file_of_bytes(std::string_view bytes);
 
+// The same file at a position of its own, to be read only.
+Result<std::shared_ptr<const Fd>> reopen(const Fd& file);
+
 }  // namespace glmv::media

@@ -52,7 +52,7 @@ void Exchange::append(std::string bytes, bool ended) {
 
 void Exchange::send(int status, const HttpHeaders& headers, std::string body) {
   GLMV_CHECK(!std::exchange(started_, true), "a reply was sent twice");
-  const bool has_body = status != 204;
+  const bool has_body = status != 204 && status != 304;
   std::string bytes =
       head(status, headers,
            has_body ? fmt::format("Content-Length: {}\r\n", body.size()) : std::string());

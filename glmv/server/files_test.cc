@@ -105,6 +105,89 @@ TEST(Files, AVideo) {
   EXPECT_EQ(backend.requests().at(0).messages[0].content[0].pixels.size(), 8u);
 }
 
+// Counts how often a video is opened.
+class CountingOpener final : public media::VideoOpener {
+ public:
+  Result<std::unique_ptr<media::VideoReader>> open(std::shared_ptr<const Fd> file) override {
+    ++count;
+    return real_.open(std::move(file));
+  }
+  int count = 0;
+
+ private:
+  media::InlineVideoOpener real_;
+};
+
+TEST(Files, ARowOfFramesIsReadOnce) {
+  api::ScriptedBackend backend({ScriptedReply::text({"x"})});
+  MediaOptions media = with_videos();
+  const auto opener = std::make_shared<CountingOpener>();
+  media.videos = opener;
+  Fixture server(backend, {.model = "nano", .media = media});
+  const auto sent = upload(server, golden("video/minute.mp4"));
+  ASSERT_EQ(sent.status, 201) << sent.body;
+  const std::string path = "/api/files/" + Json::parse(sent.body)["id"].get<std::string>();
+  EXPECT_EQ(opener->count, 1);
+  const auto frames = Json::parse(server.ask("GET", path + "/frames").body)["frames"].size();
+  ASSERT_GT(frames, 20u);
+  EXPECT_EQ(opener->count, 1);
+  std::vector<std::string> pictures;
+  for (int n = 0; n < 16; ++n) {
+    pictures.push_back(server.ask("GET", fmt::format("{}/frames/{}", path, n)).body);
+  }
+  EXPECT_EQ(opener->count, 3);
+  // The same pictures as one by one, from the back.
+  for (int n = 15; n >= 0; --n) {
+    EXPECT_EQ(server.ask("GET", fmt::format("{}/frames/{}", path, n)).body, pictures[n]);
+  }
+  EXPECT_EQ(opener->count, 3);
+  EXPECT_NE(pictures[0], pictures[15]);
+}
+
+TEST(FramePictures, OldOnesMakeRoom) {
+  FramePictures pictures(100);
+  pictures.add("a", 1, std::string(40, 'x'));
+  pictures.add("a", 2, std::string(40, 'y'));
+  pictures.add("a", 3, std::string(200, 'z'));
+  EXPECT_TRUE(pictures.find("a", 1));
+  EXPECT_FALSE(pictures.find("b", 1));
+  EXPECT_FALSE(pictures.find("a", 3));
+  pictures.add("b", 1, std::string(40, 'z'));
+  EXPECT_FALSE(pictures.find("a", 2));
+  EXPECT_EQ(pictures.find("a", 1), std::string(40, 'x'));
+  EXPECT_EQ(pictures.find("b", 1), std::string(40, 'z'));
+}
+
+TEST(Files, PartsOfTheBytes) {
+  api::ScriptedBackend backend({});
+  Fixture server(backend, {.model = "nano", .media = with_videos()});
+  const std::string bytes = golden("video/cfr25.mp4");
+  const auto sent = upload(server, bytes);
+  ASSERT_EQ(sent.status, 201);
+  const std::string path =
+      "/api/files/" + Json::parse(sent.body)["id"].get<std::string>() + "/content";
+  const auto get = [&](const std::string& headers) { return server.ask("GET", path, {}, headers); };
+  const auto whole = get("");
+  EXPECT_EQ(whole.status, 200);
+  EXPECT_EQ(whole.body, bytes);
+  EXPECT_EQ(whole.headers.at("accept-ranges"), "bytes");
+  EXPECT_EQ(whole.headers.at("content-disposition"), "attachment; filename*=UTF-8''my%20file");
+  const auto part = get("Range: bytes=100-199\r\n");
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(part.body, bytes.substr(100, 100));
+  EXPECT_EQ(part.headers.at("content-range"), fmt::format("bytes 100-199/{}", bytes.size()));
+  EXPECT_EQ(part.headers.at("content-type"), "video/mp4");
+  EXPECT_EQ(get("Range: bytes=-7\r\n").body, bytes.substr(bytes.size() - 7));
+  const auto behind = get(fmt::format("Range: bytes={}-\r\n", bytes.size()));
+  EXPECT_EQ(behind.status, 416);
+  EXPECT_EQ(behind.headers.at("content-range"), fmt::format("bytes */{}", bytes.size()));
+  EXPECT_EQ(get("Range: bytes=1-2,4-5\r\n").status, 200);
+  const std::string etag = whole.headers.at("etag");
+  EXPECT_EQ(get("Range: bytes=0-9\r\nIf-Range: " + etag + "\r\n").status, 206);
+  EXPECT_EQ(get("Range: bytes=0-9\r\nIf-Range: \"other\"\r\n").status, 200);
+  EXPECT_EQ(get("If-None-Match: " + etag + "\r\n").status, 304);
+}
+
 TEST(Files, WhatIsNotTaken) {
   api::ScriptedBackend backend({});
   MediaOptions media = with_videos();
@@ -140,13 +223,13 @@ TEST(Uploads, TheOnesUnusedForLongestMakeRoom) {
   Uploads uploads(100'000);
   std::vector<std::string> ids;
   for (int i = 0; i < 4; ++i) {
-    ids.push_back(uploads.add({.owner = "a", .bytes = std::string(20'000, 'x')})->id);
+    ids.push_back(uploads.add({.owner = "a", .num_bytes = 20'000})->id);
   }
   EXPECT_NE(uploads.find("a", ids[0]), nullptr);
-  uploads.add({.owner = "a", .bytes = std::string(30'000, 'x')});
+  uploads.add({.owner = "a", .num_bytes = 30'000});
   EXPECT_NE(uploads.find("a", ids[0]), nullptr);
   EXPECT_EQ(uploads.find("a", ids[1]), nullptr);
-  EXPECT_EQ(uploads.add({.bytes = std::string(100'000, 'x')}), nullptr);
+  EXPECT_EQ(uploads.add({.num_bytes = 100'000}), nullptr);
   Uploads brief(100'000, std::chrono::seconds(0));
   const std::string id = brief.add({.owner = "a", .bytes = "x"})->id;
   std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -162,6 +245,7 @@ class Page : public testing::Test {
     std::ofstream(folder_ / "index.html") << "<p>hello";
     std::ofstream(folder_ / "preview.html") << "frame";
     std::ofstream(folder_ / "assets/a-1234.js") << "1";
+    std::ofstream(folder_ / "assets/a-1234.js.gz") << "packed";
   }
   void TearDown() override { fs::remove_all(folder_); }
   fs::path folder_;
@@ -187,9 +271,75 @@ TEST_F(Page, HasItsHeaders) {
   const auto script = server.ask("GET", "/assets/a-1234.js");
   EXPECT_EQ(script.headers.at("content-type"), "text/javascript; charset=utf-8");
   EXPECT_TRUE(script.headers.at("cache-control").ends_with("immutable"));
-  for (const char* path : {"/assets/none.js", "/assets/..%2findex.html", "/assets/../index.html",
-                           "/icon.svg", "/etc/passwd"}) {
+  for (const char* path : {"/assets/none.js", "/assets/a-1234.js.gz", "/assets/..%2findex.html",
+                           "/assets/../index.html", "/icon.svg", "/etc/passwd"}) {
     EXPECT_NE(server.ask("GET", path).status, 200) << path;
+  }
+}
+
+TEST_F(Page, ComesPackedToThoseWhoTakeIt) {
+  api::ScriptedBackend backend({});
+  ServerOptions options{.model = "nano"};
+  options.page = std::make_shared<const PageFiles>(*PageFiles::load(folder_));
+  Fixture server(backend, options);
+  const auto ask = [&](const std::string& headers, const char* path = "/assets/a-1234.js") {
+    return server.ask("GET", path, {}, headers);
+  };
+  const auto plain = ask("");
+  EXPECT_EQ(plain.body, "1");
+  EXPECT_EQ(plain.headers.at("vary"), "Accept-Encoding");
+  EXPECT_FALSE(plain.headers.contains("content-encoding"));
+  const auto packed = ask("Accept-Encoding: br, gzip\r\n");
+  EXPECT_EQ(packed.body, "packed");
+  EXPECT_EQ(packed.headers.at("content-encoding"), "gzip");
+  EXPECT_EQ(packed.headers.at("content-type"), "text/javascript; charset=utf-8");
+  EXPECT_EQ(packed.headers.at("vary"), "Accept-Encoding");
+  EXPECT_NE(packed.headers.at("etag"), plain.headers.at("etag"));
+  EXPECT_EQ(ask("Accept-Encoding: gzip;q=0\r\n").body, "1");
+  // The forms are told apart: what a client has of one says nothing of the other.
+  const std::string has = "If-None-Match: \"x\", W/" + packed.headers.at("etag") + "\r\n";
+  const auto again = ask("Accept-Encoding: gzip\r\n" + has);
+  EXPECT_EQ(again.status, 304);
+  EXPECT_EQ(again.headers.at("content-length"), "");
+  EXPECT_EQ(again.headers.at("etag"), packed.headers.at("etag"));
+  EXPECT_EQ(ask(has).status, 200);
+  // index.html has no other form here.
+  EXPECT_EQ(ask("Accept-Encoding: gzip\r\n", "/").body, "<p>hello");
+  net::TestConnection client(server.port());
+  client.send(
+      "HEAD /assets/a-1234.js HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n"
+      "Connection: close\r\n\r\n");
+  while (client.more()) {
+  }
+  EXPECT_NE(client.received().find("Content-Length: 6\r\n"), std::string::npos);
+  EXPECT_TRUE(client.received().ends_with("\r\n\r\n"));
+}
+
+TEST(EmbeddedPage, IsWholeOrNotThere) {
+  const auto page = PageFiles::embedded();
+  if (!page) {
+    EXPECT_EQ(page.error().code, Code::kNotFound);
+    GTEST_SKIP() << "built without web/dist";
+  }
+  const PageFile* const index = page->find("/");
+  ASSERT_NE(index, nullptr);
+  EXPECT_FALSE(index->gzipped.empty());
+  // Everything that it names is there, and nothing is named from elsewhere.
+  int num_named = 0;
+  for (const char* mark : {"src=\"./", "href=\"./"}) {
+    for (size_t at = 0; (at = index->bytes.find(mark, at)) != std::string::npos;) {
+      at += std::string_view(mark).size();
+      const std::string name = index->bytes.substr(at, index->bytes.find('"', at) - at);
+      const PageFile* const file = page->find("/" + name);
+      ASSERT_NE(file, nullptr) << name;
+      EXPECT_FALSE(file->bytes.empty()) << name;
+      ++num_named;
+    }
+  }
+  EXPECT_GE(num_named, 3);
+  EXPECT_EQ(index->bytes.find("http"), std::string::npos);
+  for (const char* name : {"/preview.html", "/icon.svg", "/licences.md"}) {
+    EXPECT_NE(page->find(name), nullptr) << name;
   }
 }
 
@@ -198,7 +348,9 @@ TEST_F(Page, IsNotThere) {
   EXPECT_EQ(PageFiles::load("/no/such/folder").error().code, Code::kNotFound);
   api::ScriptedBackend backend({});
   Fixture server(backend);
-  EXPECT_EQ(server.ask("GET", "/").status, 404);
+  const auto none = server.ask("GET", "/");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_NE(none.body.find("./x setup"), std::string::npos);
 }
 
 TEST(Info, IsWhatThePageAsksFirst) {

@@ -314,8 +314,15 @@ class MediaLoader::Load {
   }
 
   ApiResult<std::shared_ptr<const Fd>> video_file(std::string_view source) {
-    GLMV_ASSIGN(const std::string bytes, read_source(source));
-    auto file = media::file_of_bytes(bytes);
+    Result<std::shared_ptr<const Fd>> file;
+    if (is_upload(source)) {
+      GLMV_ASSIGN(const auto upload, find_upload(source));
+      if (upload->file == nullptr) return refuse(MediaFault::kNoVideo);
+      file = media::reopen(*upload->file);
+    } else {
+      GLMV_ASSIGN(const std::string bytes, read_source(source));
+      file = media::file_of_bytes(bytes);
+    }
     if (file) return *std::move(file);
     return std::unexpected(
         ApiError{503, "queue_full", "no memory for the video; try again soon", "", 5});

@@ -12,7 +12,9 @@ Json error_schema() { return Json::parse(R"({"type": "object", "required": ["err
 
 const char* success_status(const Route& route) {
   if (route.endpoint == &send_file) return "201";
-  return route.endpoint == &delete_file ? "204" : "200";
+  const bool empty = route.method == "PUT" || route.endpoint == &delete_file ||
+                     route.endpoint == &delete_conversation;
+  return empty ? "204" : "200";
 }
 
 Json responses_json(const Route& route) {
@@ -28,6 +30,11 @@ Json responses_json(const Route& route) {
     responses["304"] = {{"description", "it is as it was"}};
     add("404", "the server has no such page");
   }
+  if (route.path.starts_with("/api/conversations/")) {
+    add("400", "a field is wrong; error.param names it");
+    if (route.method == "PUT") add("412", "another browser has changed it");
+  }
+  if (route.path.starts_with("/api/blobs/")) add("400", "no SHA-256, or that of other bytes");
   if (route.path.starts_with("/api/files/")) add("422", "the file cannot be decoded");
   if (!route.query.empty()) {
     add("400", "a parameter is wrong; error.param names it");
@@ -83,7 +90,9 @@ Json operation(const Route& route) {
   if (Json list = parameters(route); !list.empty()) json["parameters"] = std::move(list);
   if (!route.body.empty()) {
     const std::string ref = "#/components/schemas/" + std::string(route.body);
-    const char* type = route.body == "Multipart" ? "multipart/form-data" : "application/json";
+    const char* type = route.body == "Multipart" ? "multipart/form-data"
+                       : route.body == "Bytes"   ? "application/octet-stream"
+                                                 : "application/json";
     json["requestBody"] = {{"required", true},
                            {"content", {{type, {{"schema", {{"$ref", ref}}}}}}}};
   }

@@ -123,6 +123,9 @@ constexpr const char kOthers[] = R"({
     "options": {"type": ["object", "null"]}, "stream": {"type": ["boolean", "null"]}}},
   "OllamaShowRequest": {"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}},
   "Multipart": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]},
+  "StoredConversation": {"type": "object", "properties": {"conv": {"type": "object"},
+    "msgs": {"type": "array", "items": {"type": "object"}}}, "required": ["conv"]},
+  "Bytes": {"type": "string", "format": "binary"},
   "Anything": {"type": "object"}
 })";
 

@@ -36,7 +36,38 @@ std::string_view type_of(const fs::path& path) {
   return "application/octet-stream";
 }
 
+std::string etag_of(std::string_view bytes, const char* form) {
+  return "\"" + Sha256().add_framed(bytes).digest().hex().substr(0, 32) + form + "\"";
+}
+
 }  // namespace
+
+void PageFiles::add(std::string name, std::string bytes) {
+  const std::string path = "/" + std::move(name);
+  PageFile file;
+  file.etag = etag_of(bytes, "");
+  file.bytes = std::move(bytes);
+  file.headers = {
+      {"Content-Type", std::string(type_of(path))},
+      {"Cache-Control",
+       path.starts_with("/assets/") ? "public, max-age=31536000, immutable" : "no-cache"},
+      {"Content-Security-Policy", path == "/preview.html" ? kPreviewPolicy : kPagePolicy},
+      {"X-Content-Type-Options", "nosniff"},
+      {"Referrer-Policy", "no-referrer"}};
+  files_.insert_or_assign(path, std::move(file));
+}
+
+Result<void> PageFiles::finish() {
+  for (auto& [path, file] : files_) {
+    auto packed = files_.extract(path + ".gz");
+    if (packed.empty()) continue;
+    file.gzipped = std::move(packed.mapped().bytes);
+    file.gzip_etag = etag_of(file.gzipped, "-gz");
+    file.headers.emplace_back("Vary", "Accept-Encoding");
+  }
+  if (find("/") == nullptr) return not_found("there is no index.html");
+  return {};
+}
 
 Result<PageFiles> PageFiles::load(const fs::path& folder) {
   PageFiles page;
@@ -45,22 +76,21 @@ Result<PageFiles> PageFiles::load(const fs::path& folder) {
        it.increment(error)) {
     if (!it->is_regular_file()) continue;
     GLMV_ASSIGN(std::string bytes, read_file(it->path().string(), kMaxFileBytes));
-    const std::string path = "/" + it->path().lexically_relative(folder).generic_string();
-    const bool hashed = path.starts_with("/assets/");
-    PageFile file{.bytes = std::move(bytes)};
-    file.etag = "\"" + Sha256().add_framed(file.bytes).digest().hex().substr(0, 32) + "\"";
-    file.headers = {
-        {"Content-Type", std::string(type_of(it->path()))},
-        {"Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache"},
-        {"Content-Security-Policy", path == "/preview.html" ? kPreviewPolicy : kPagePolicy},
-        {"ETag", file.etag},
-        {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"}};
-    page.files_.emplace(path, std::move(file));
+    page.add(it->path().lexically_relative(folder).generic_string(), std::move(bytes));
   }
-  if (page.find("/") == nullptr) {
-    return not_found("{}: there is no index.html; build the page (web/README.md)", folder.string());
+  if (const auto finished = page.finish(); !finished) {
+    return not_found("{}: {}; build the page (web/README.md)", folder.string(),
+                     finished.error().message);
   }
+  return page;
+}
+
+Result<PageFiles> PageFiles::embedded() {
+  PageFiles page;
+  for (const EmbeddedFile& file : embedded_page()) {
+    page.add(file.path, std::string(file.begin, file.end));
+  }
+  GLMV_RETURN_IF_ERROR(page.finish());
   return page;
 }
 

@@ -14,6 +14,7 @@
 #include "glmv/net/http_types.h"
 #include "glmv/server/access_log.h"
 #include "glmv/server/api_error.h"
+#include "glmv/server/frame_pictures.h"
 #include "glmv/server/keys.h"
 #include "glmv/server/media_loader.h"
 #include "glmv/server/metrics.h"
@@ -22,6 +23,7 @@
 #include "glmv/server/resumable_replies.h"
 #include "glmv/server/running_requests.h"
 #include "glmv/server/uploads.h"
+#include "glmv/store/conversation_store.h"
 
 namespace glmv::server {
 
@@ -37,8 +39,9 @@ struct ServerOptions {
   std::string metrics_prefix = "glmv";
   double request_timeout_s = 0;     // of the work on a request; 0: none
   double watchdog_timeout_s = 300;  // a step of the engine that takes longer has hung; 0: never
-  std::shared_ptr<AccessLog> access_log;  // null: none
-  std::shared_ptr<const PageFiles> page;  // the web page; null: none
+  std::shared_ptr<AccessLog> access_log;            // null: none
+  std::shared_ptr<const PageFiles> page;            // the web page; null: none
+  std::shared_ptr<store::ConversationStore> store;  // conversations of the page; null: none
   MediaOptions media;
 };
 
@@ -85,6 +88,7 @@ class Server {
   RunningRequests& running() { return running_; }
   ResumableReplies& resumable() { return resumable_; }
   Uploads& uploads() { return uploads_; }
+  FramePictures& frame_pictures() { return frame_pictures_; }
   const MediaOptions& media() const { return media_loader_.options(); }
   // Another one each time the program is started.
   const std::string& instance() const { return instance_; }
@@ -129,6 +133,7 @@ class Server {
   RunningRequests running_;
   ResumableReplies resumable_;
   Uploads uploads_;
+  FramePictures frame_pictures_;
   const MediaLoader media_loader_;
   const int64_t start_time_;
   const std::string instance_;

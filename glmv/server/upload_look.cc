@@ -80,19 +80,27 @@ ApiResult<void> look_at_video(Upload& upload, const MediaOptions& options) {
   if (upload.bytes.size() > options.limits.max_video_bytes) {
     return std::unexpected(too_large("video"));
   }
+  auto file = media::file_of_bytes(upload.bytes);
+  if (!file) {
+    return std::unexpected(ApiError{503, "storage_full", "no memory; try again soon", "", 5});
+  }
+  upload.file = *std::move(file);
   GLMV_ASSIGN(const auto reader, open_upload(upload, options));
   const media::VideoFileInfo& info = reader->info();
   const auto plan = processing::plan_video(info, {}, options.processor, 0);
   if (!plan) return broken("video");
   upload.width = info.width;
   upload.height = info.height;
-  upload.duration_s = info.duration_s;
-  upload.fps = info.fps;
+  upload.video = info;
   const int64_t slices = (std::ssize(plan->indices) + 1) / 2;
   constexpr int64_t kTokensOfTime = 8;  // and the marks of a slice
   upload.num_tokens =
       tokens_of(plan->size, slices, options.processor.video) + slices * kTokensOfTime;
-  GLMV_ASSIGN(upload.thumb, frame_png(*reader, info.num_frames / 10));
+  const int64_t early[] = {info.num_frames / 10};
+  GLMV_ASSIGN(std::vector<std::string> pngs, frame_pngs(*reader, early));
+  if (pngs.empty()) return broken("video");
+  upload.thumb = std::move(pngs[0]);
+  upload.bytes = {};  // they are in the file
   return {};
 }
 
@@ -180,7 +188,7 @@ ApiResult<std::unique_ptr<media::VideoReader>> open_upload(const Upload& upload,
     return std::unexpected(
         ApiError{404, "file_not_found", "the file is no video: it has no frames", "", 0});
   }
-  auto file = media::file_of_bytes(upload.bytes);
+  auto file = media::reopen(*upload.file);
   if (!file) {
     return std::unexpected(ApiError{503, "storage_full", "no memory; try again soon", "", 5});
   }
@@ -189,20 +197,26 @@ ApiResult<std::unique_ptr<media::VideoReader>> open_upload(const Upload& upload,
   return *std::move(reader);
 }
 
-ApiResult<std::string> frame_png(media::VideoReader& reader, int64_t index) {
+ApiResult<std::vector<std::string>> frame_pngs(media::VideoReader& reader,
+                                               std::span<const int64_t> indices) {
   const Size size = thumb_size(reader.info().width, reader.info().height);
-  media::Image frame;
-  const int64_t one[] = {index};
-  const auto read = reader.read(one, size.width, size.height, [&](int64_t, media::Image image) {
-    frame = std::move(image);
-    return true;
-  });
+  std::vector<std::string> pngs;
+  ApiResult<void> drawn;
+  const auto read =
+      reader.read(indices, size.width, size.height, [&](int64_t, const media::Image& frame) {
+        auto png = png_of(frame);
+        if (!png) drawn = std::unexpected(png.error());
+        if (png) pngs.push_back(*std::move(png));
+        return drawn.has_value();
+      });
+  GLMV_RETURN_IF_ERROR(drawn);
   if (!read) return refuse(read.error(), "video");
-  return png_of(frame);
+  return pngs;
 }
 
 ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const MediaOptions& options) {
   Upload upload{.name = std::move(name), .bytes = std::move(bytes)};
+  upload.num_bytes = std::ssize(upload.bytes);
   upload.digest = Sha256().add(std::as_bytes(std::span(upload.bytes))).digest();
   if (const auto format = media::sniff_format(upload.bytes)) {
     GLMV_RETURN_IF_ERROR(look_at_picture(upload, *format, options));

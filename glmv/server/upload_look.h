@@ -15,9 +15,10 @@ ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const Medi
 ApiResult<std::unique_ptr<media::VideoReader>> open_upload(const Upload& upload,
                                                            const MediaOptions& options);
 
-// PNG of one frame, within kThumbSide x kThumbSide. Errors as open_upload().
+// PNGs of frames, each within kThumbSide x kThumbSide; `indices` ascend. Errors as open_upload().
 inline constexpr int kThumbSide = 320;
-ApiResult<std::string> frame_png(media::VideoReader& reader, int64_t index);
+ApiResult<std::vector<std::string>> frame_pngs(media::VideoReader& reader,
+                                               std::span<const int64_t> indices);
 
 // PNG of page `page` (from 1) as the model gets it, or at most `max_width` wide. Errors: 404 (no
 // document, no such page), 422, 500, 503.

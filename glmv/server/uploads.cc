@@ -30,7 +30,7 @@ std::string random_id() {
 
 int64_t Uploads::size_of(const Upload& upload) {
   const int64_t document = upload.document != nullptr ? upload.document->num_bytes() : 0;
-  return std::ssize(upload.bytes) + std::ssize(upload.thumb) + document + 1024;
+  return upload.num_bytes + std::ssize(upload.thumb) + document + 1024;
 }
 
 std::shared_ptr<const Upload> Uploads::add(Upload upload) {

@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "glmv/base/fd.h"
 #include "glmv/base/sha256.h"
+#include "glmv/media/video_reader.h"
 #include "glmv/media/document.h"
 
 namespace glmv::server {
@@ -20,13 +22,15 @@ struct Upload {
   std::string name;   // a label
   std::string kind;   // "image", "video" or "doc"
   std::string mime;
-  std::string bytes;
+  std::string bytes;               // of what is no video
+  std::shared_ptr<const Fd> file;  // of a video: in memory, for readers of their own (reopen())
+  int64_t num_bytes = 0;
   Digest digest;
-  int width = 0, height = 0;  // as shown; the first page of a document as the model gets it
-  double duration_s = 0, fps = 0;
-  int64_t num_tokens = 0;  // in a prompt, about
-  std::string thumb;       // PNG
+  int width = 0, height = 0;   // as shown; the first page of a document as the model gets it
+  media::VideoFileInfo video;  // of a video
   std::shared_ptr<const media::Document> document;  // null: it is none
+  int64_t num_tokens = 0;      // in a prompt, about
+  std::string thumb;           // PNG
 };
 
 // Thread-safe.

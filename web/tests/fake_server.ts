@@ -30,7 +30,10 @@ export class FakeServer {
   requests: { method: string; path: string; body?: Json; headers: IncomingMessage['headers'] }[] = [];
   streams = new Map<string, FakeStream>();
   files = new Map<string, FakeFile>();
-  conversations = new Map<string, Json>();
+  conversations = new Map<string, { version: number; body: Json }>();
+  deleted = new Map<string, number>();
+  blobs = new Map<string, { mime: string; bytes: Buffer }>();
+  private version = 0;
   port = 0;
   private http: Server | null = null;
   private sockets = new Set<Socket>();
@@ -94,7 +97,8 @@ export class FakeServer {
       return this.fail(response, 401, 'invalid_api_key', 'A key is needed.');
     if (path === '/api/info') return this.json(response, 200, this.info());
     if (path.startsWith('/api/files')) return this.uploads(request, response, path, query);
-    if (path.startsWith('/api/conversations')) return this.stored(request, response, path);
+    if (path.startsWith('/api/conversations')) return this.stored(request, response, path, query);
+    if (path.startsWith('/api/blobs/')) return this.blob(request, response, path);
     if (path === '/v1/stream') return this.stream(request, response, query);
     if (path === '/v1/streams')
       return this.json(response, 200, { data: [...this.streams.values()].map((s) => ({ conversation_id: s.id, status: s.status, num_events: s.events.length, ended: s.ended })) });
@@ -167,18 +171,51 @@ export class FakeServer {
     return picture(thumb.mime, thumb.content);
   }
 
-  private async stored(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    if (!this.options.store) return this.fail(response, 404, 'not_found', 'Started without --store.');
+  private async stored(request: IncomingMessage, response: ServerResponse, path: string, query: URLSearchParams): Promise<void> {
+    if (!this.options.store) return this.fail(response, 404, 'route_not_found', 'Started without --store.');
     const id = path.split('/')[3];
-    if (!id)
-      return this.json(response, 200, { data: [...this.conversations.values()].map((each) => { const { id: cid, title, created, updated, pinned } = each.conv as Json; return { id: cid, title, created, updated, pinned }; }) });
-    if (request.method === 'PUT') this.conversations.set(id, JSON.parse((await bodyOf(request)).toString()) as Json);
-    else if (request.method === 'DELETE') this.conversations.delete(id);
-    else {
-      const found = this.conversations.get(id);
-      return found ? this.json(response, 200, found) : this.fail(response, 404, 'not_found', 'No such conversation.');
+    const words = query.get('q')?.toLowerCase();
+    if (!id) {
+      const tag = `"${this.version}"`;
+      response.setHeader('ETag', tag);
+      if (words === undefined && request.headers['if-none-match'] === tag) return void response.writeHead(304).end();
+      const data = Array.from(this.conversations.values())
+        .filter(({ body }) => words === undefined || JSON.stringify(body).toLowerCase().includes(words))
+        .map(({ version, body }) => {
+          const { id: cid, title, created, updated, pinned } = body.conv as Json;
+          return { id: cid, title, created, updated, pinned, version };
+        });
+      return this.json(response, 200, { data, deleted: Array.from(this.deleted, ([gone, at]) => ({ id: gone, deleted: at })) });
+    }
+    const known = this.conversations.get(id);
+    const { 'if-match': match, 'if-none-match': none } = request.headers;
+    if (request.method === 'PUT') {
+      const body = JSON.parse((await bodyOf(request)).toString()) as Json;
+      if ((match && match !== `"${known?.version}"`) || (none === '*' && known)) return this.fail(response, 412, 'conversation_changed', 'It has changed meanwhile.');
+      this.conversations.set(id, { version: ++this.version, body });
+      this.deleted.delete(id);
+      response.setHeader('ETag', `"${this.version}"`);
+    } else if (request.method === 'DELETE') {
+      if (this.conversations.delete(id)) this.deleted.set(id, Date.now());
+      this.version++;
+    } else {
+      if (!known) return this.fail(response, 404, 'conversation_not_found', 'No such conversation.');
+      response.setHeader('ETag', `"${known.version}"`);
+      return this.json(response, 200, known.body);
     }
     response.writeHead(204).end();
+  }
+
+  private async blob(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    if (!this.options.store) return this.fail(response, 404, 'route_not_found', 'Started without --store.');
+    const sha256 = path.split('/')[3]!;
+    if (request.method === 'PUT') {
+      this.blobs.set(sha256, { mime: request.headers['content-type'] ?? '', bytes: await bodyOf(request) });
+      return void response.writeHead(204).end();
+    }
+    const blob = this.blobs.get(sha256);
+    if (!blob) return this.fail(response, 404, 'conversation_not_found', 'No such bytes.');
+    response.writeHead(200, { 'Content-Type': blob.mime }).end(blob.bytes);
   }
 
   private stream(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {

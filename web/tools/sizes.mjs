@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 
 const html = readFileSync('dist/index.html', 'utf8');
 const rows = readdirSync('dist/assets')
+  .filter((name) => !name.endsWith('.gz'))
   .map((name) => ({ name, raw: readFileSync(`dist/assets/${name}`).length, first: html.includes(name) }))
   .map((row) => ({ ...row, gzip: gzipSync(readFileSync(`dist/assets/${row.name}`)).length }))
   .sort((a, b) => b.gzip - a.gzip);

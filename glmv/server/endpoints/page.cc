@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "glmv/net/http_fields.h"
 #include "glmv/server/page_files.h"
 #include "glmv/server/routes.h"
 
@@ -14,15 +15,24 @@ void page_file(const Call& call) {
     return fail(
         call,
         {404, "route_not_found",
-         page == nullptr ? "this server has no web page: start it with --web-dir (web/README.md); "
-                           "the API is at /v1/chat/completions"
-                         : fmt::format("the web page has no file {}", call.request.path),
+         page == nullptr
+             ? "this program was built without the web page: install Node 20.19 or later and run "
+               "./x setup, or start it with --web-dir (web/README.md); the API is at "
+               "/v1/chat/completions"
+             : fmt::format("the web page has no file {}", call.request.path),
          "", 0});
   }
+  const bool gzip =
+      !file->gzipped.empty() && net::accepts_gzip(call.request.header("accept-encoding"));
+  const std::string& etag = gzip ? file->gzip_etag : file->etag;
   net::HttpHeaders headers = file->headers;
+  headers.emplace_back("ETag", etag);
   headers.emplace_back("x-request-id", call.request_id);
-  if (call.request.header("if-none-match") == file->etag) return call.reply.send(304, headers, {});
-  call.reply.send(200, headers, file->bytes);
+  if (net::matches_etag(call.request.header("if-none-match"), etag)) {
+    return call.reply.send(304, headers, {});
+  }
+  if (gzip) headers.emplace_back("Content-Encoding", "gzip");
+  call.reply.send(200, headers, gzip ? file->gzipped : file->bytes);
 }
 
 void show_info(const Call& call) {
@@ -42,7 +52,7 @@ void show_info(const Call& call) {
        {"family", server.model().family},
        {"instance", server.instance()},
        {"context", server.model().max_context_tokens},
-       {"store", false},
+       {"store", server.options().store != nullptr},
        {"capabilities",
         {{"image", true},
          {"video", media.videos != nullptr},

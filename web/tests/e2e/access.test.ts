@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { ask, kRealServer, lastReply, sendText, settled, useSite, withPage } from './harness';
+import { ask, kRealServer, lastReply, type Need, scripted, sendText, settled, useSite, withPage } from './harness';
 import { attach, pdf, picture, video } from './media_files';
 
 const site = useSite();
@@ -22,7 +22,8 @@ async function violations(page: Page): Promise<string[]> {
 interface Screen {
   name: string;
   show: (page: Page) => Promise<void>;
-  fakeOnly?: boolean;
+  scripted?: boolean;
+  needs?: Need[];
 }
 
 const open = (keys: string) => async (page: Page) => {
@@ -40,19 +41,19 @@ const kScreens: Screen[] = [
     await page.locator('#picker').setInputFiles({ name: 'x.exe', mimeType: '', buffer: Buffer.from('x') });
     await page.getByRole('alert').waitFor();
   } },
-  { name: 'chat', fakeOnly: true, show: async (page) => {
+  { name: 'chat', scripted: true, show: async (page) => {
     await attach(page, picture());
     for (const text of ['script:locate', 'script:boxed', 'script:math', 'script:code', 'script:table', 'script:html', 'script:length', 'script:image']) await ask(page, text);
     await page.locator('.thinking button').first().click();
     await page.locator('.chip').last().click();
     await page.waitForTimeout(500);
   } },
-  { name: 'chat while it thinks', fakeOnly: true, show: async (page) => {
+  { name: 'chat while it thinks', scripted: true, show: async (page) => {
     await sendText(page, 'script:slow');
     await page.getByRole('button', { name: 'Answer now' }).waitFor();
   } },
-  { name: 'chat with an error and notices', fakeOnly: true, show: async (page) => {
-    for (const text of ['script:refuse', 'script:repeat', 'script:restated']) await ask(page, text);
+  { name: 'chat with an error and notices', scripted: true, show: async (page) => {
+    for (const text of ['script:refuse', 'script:repeat', 'script:restated', 'script:fail']) await ask(page, text);
   } },
   { name: 'editing', show: async (page) => {
     await ask(page, 'Hello');
@@ -74,18 +75,18 @@ const kScreens: Screen[] = [
   { name: 'settings, data', show: tab('Data') },
   { name: 'settings, about', show: tab('About') },
   { name: 'shortcuts', show: open('Control+/') },
-  { name: 'viewer of a picture', fakeOnly: true, show: async (page) => {
+  { name: 'viewer of a picture', scripted: true, show: async (page) => {
     await attach(page, picture());
     await ask(page, 'script:locate');
     await lastReply(page).getByRole('button', { name: 'Show boxes on the picture' }).first().click();
     await page.getByRole('dialog').locator('rect').first().waitFor();
   } },
-  { name: 'viewer of a document', fakeOnly: true, show: async (page) => {
+  { name: 'viewer of a document', scripted: true, needs: ['doc'], show: async (page) => {
     await attach(page, pdf(4));
     await page.getByRole('button', { name: 'Open report.pdf' }).click();
     await page.getByRole('dialog').locator('.sheet img[src]').first().waitFor();
   } },
-  { name: 'viewer of a video', fakeOnly: true, show: async (page) => {
+  { name: 'viewer of a video', scripted: true, show: async (page) => {
     await attach(page, await video(page, 1));
     await ask(page, 'What happens?');
     await lastReply(page).getByRole('button', { name: '00:01', exact: true }).click();
@@ -96,11 +97,13 @@ const kScreens: Screen[] = [
 for (const theme of ['light', 'dark'] as const) {
   describe(`axe, ${theme}`, () => {
     for (const screen of kScreens) {
-      test.skipIf(screen.fakeOnly === true && kRealServer !== undefined)(screen.name, () =>
+      const run = () =>
         withPage(site.url, async ({ page }) => {
           await screen.show(page);
           expect(await violations(page)).toEqual([]);
-        }, { colorScheme: theme, bypassCSP: true }));
+        }, { colorScheme: theme, bypassCSP: true });
+      if (screen.scripted) scripted(screen.name, run, screen.needs, site);
+      else test(screen.name, run);
     }
     test.skipIf(kRealServer !== undefined)('login, and a server that is down', async () => {
       await withPage(site.url, async ({ page }) => {

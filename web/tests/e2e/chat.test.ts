@@ -1,6 +1,6 @@
 // Sending, stopping, regenerating, editing, branches.
 import { describe, expect, test } from 'vitest';
-import { ask, lastReply, scripted, sendText, settled, useSite, withPage } from './harness';
+import { ask, lastBody, lastReply, scripted, sendText, settled, useSite, withPage } from './harness';
 
 const site = useSite();
 const prose = (page: Parameters<typeof lastReply>[0]) => lastReply(page).locator('.prose');
@@ -42,7 +42,7 @@ describe('chat', () => {
       expect(await lastReply(page).getAttribute('data-status')).toBe('stopped');
       expect(await prose(page).innerText()).toContain('Sentence 1');
       expect(await lastReply(page).innerText()).toContain('Stopped.');
-      await expect.poll(() => Array.from(site.fake.streams.values()).at(-1)?.status).toBe('cancelled');
+      await expect.poll(() => site.server.running()).toBe(0);
       // Send and Stop are one place.
       expect(await page.getByRole('button', { name: 'Send', exact: true }).boundingBox()).toEqual(place);
     }));
@@ -58,7 +58,7 @@ describe('chat', () => {
       await settled(page);
       expect(await prose(page).innerText()).toContain(before.slice(0, 30));
       expect(await prose(page).innerText()).toContain('and this is its end');
-      expect(site.fake.requests.findLast((r) => r.path === '/v1/chat/completions')?.body).toMatchObject({ continue_final_message: true });
+      expect(await lastBody(site)).toMatchObject({ continue_final_message: true });
     }));
 
   test('answering again makes a version; one goes between them', () =>
@@ -116,18 +116,22 @@ describe('chat', () => {
       await sendText(page, 'script:slow');
       await page.getByRole('button', { name: 'Answer now' }).click();
       await prose(page).waitFor();
-      expect(site.fake.requests.some((r) => r.path.endsWith('/end_thinking'))).toBe(true);
+      expect((await site.server.requests()).some((r) => r.path.endsWith('/end_thinking'))).toBe(true);
       await page.keyboard.press('Escape');
       await settled(page);
     }));
 
-  scripted('notices of how an answer ended', () =>
+  scripted('a notice of an answer that went in circles', () =>
     withPage(site.url, async ({ page }) => {
       await ask(page, 'script:repeat');
       expect(await lastReply(page).innerText()).toContain('went in circles');
+    }));
+
+  scripted('a notice where the answer came twice', () =>
+    withPage(site.url, async ({ page }) => {
       await ask(page, 'script:restated');
       expect(await lastReply(page).innerText()).toContain('a second time');
-    }));
+    }), ['fake'], site);
 
   scripted('what the server refuses is said, and can be tried again', () =>
     withPage(site.url, async ({ page }) => {
@@ -159,7 +163,7 @@ describe('chat', () => {
       await temperature.press('Tab');
       await page.getByRole('button', { name: 'Think', exact: true }).click();
       await ask(page, 'Hello');
-      const body = site.fake.requests.findLast((r) => r.path === '/v1/chat/completions')!.body!;
+      const body = await lastBody(site);
       expect(body).toMatchObject({ temperature: 0.3, enable_thinking: false, box_markers: 'keep', detect_repetition: true });
       expect((body.messages as object[])[0]).toEqual({ role: 'system', content: 'Be brief.' });
       await page.reload();

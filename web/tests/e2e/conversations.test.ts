@@ -1,7 +1,7 @@
 // The list of conversations, the archive, settings, the store, signing in.
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { ask, lastReply, openPage, scripted, useSite, withPage } from './harness';
+import { ask, lastReply, scripted, useSite, withPage } from './harness';
 
 const site = useSite();
 
@@ -120,7 +120,7 @@ describe('settings', () => {
 describe('a server with a key', () => {
   const guarded = useSite({ key: 'secret-key' });
   scripted('asks for it, and the page forgets it', () =>
-    withPage(guarded.fake.url, async ({ page }) => {
+    withPage(guarded.server.url, async ({ page }) => {
       await page.getByLabel('API key').fill('wrong');
       await page.keyboard.press('Enter');
       await page.getByRole('alert').waitFor();
@@ -132,19 +132,4 @@ describe('a server with a key', () => {
       await page.reload();
       await page.getByLabel('API key').waitFor();
     }));
-});
-
-describe('a server with a store', () => {
-  const storing = useSite({ store: true });
-  scripted('keeps conversations for another browser', async () => {
-    const first = await openPage(storing.fake.url);
-    await ask(first.page, 'Remember this');
-    await expect.poll(() => storing.fake.conversations.size, { timeout: 8000 }).toBe(1);
-    await first.context.close();
-    const second = await openPage(storing.fake.url);
-    await second.page.locator('nav.rail a', { hasText: 'Remember this' }).click();
-    await lastReply(second.page).locator('.prose').waitFor();
-    expect(second.errors).toEqual([]);
-    await second.context.close();
-  });
 });

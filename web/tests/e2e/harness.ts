@@ -1,9 +1,8 @@
-// One browser for all tests, a fresh profile for each, and either the fake server or a real one
-// (BASE_URL), for which the cases that need scripted replies or faults are skipped.
-import { resolve } from 'node:path';
+// One browser for all tests, a fresh profile for each, and a server: a scripted one (servers.ts), or a
+// real one (BASE_URL), for which the cases that need scripted replies or faults are skipped.
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, test } from 'vitest';
-import { FakeServer, type FakeOptions } from '../fake_server';
+import { kProgram, makeServer, type ServerOptions, type TestServer } from './servers';
 
 const kFlags = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -21,29 +20,48 @@ export async function theBrowser(): Promise<Browser> {
 
 export interface Site {
   url: string;
-  fake: FakeServer;
+  server: TestServer;
 }
 
-// Starts the fake server for the tests of a file; with BASE_URL, that server is used where a test
-// does not need the fake one.
-export function useSite(options: Partial<FakeOptions> = {}): Site {
-  const site: Site = { url: '', fake: new FakeServer({ dist: resolve('dist'), ...options }) };
+// Starts a scripted server for the tests of a file; with BASE_URL, that server is used where a test
+// needs no scripts.
+export function useSite(options: ServerOptions = {}): Site {
+  const site: Site = { url: '', server: makeServer(options) };
   beforeAll(async () => {
     await theBrowser();
-    await site.fake.start();
-    site.url = kRealServer ?? site.fake.url;
+    await site.server.start();
+    site.url = kRealServer ?? site.server.url;
   });
   afterAll(async () => {
-    await site.fake.kill();
+    await site.server.dispose();
     await browser?.close();
     browser = null;
   });
   return site;
 }
 
+export async function lastBody(site: Site): Promise<Record<string, unknown>> {
+  return (await site.server.requests()).findLast((each) => each.path === '/v1/chat/completions')!.body!;
+}
+
+// What a server may lack: a kind of file, or what glmv's own does not do yet.
+export type Need = 'doc' | 'no-mix' | 'fake';
+
+async function lacks(url: string, needs: Need[]): Promise<Need | undefined> {
+  if (needs.includes('fake') && (kProgram || kRealServer)) return 'fake';
+  if (needs.length === 0) return undefined;
+  const { capabilities } = (await (await fetch(`${url}/api/info`)).json()) as { capabilities: Record<string, boolean> };
+  if (needs.includes('doc') && !capabilities.doc) return 'doc';
+  return needs.includes('no-mix') && capabilities.mix ? 'no-mix' : undefined;
+}
+
 // A case that needs scripted replies or faults: skipped on a real server, which its name then says.
-export function scripted(name: string, run: () => Promise<void>): void {
-  test.skipIf(kRealServer !== undefined)(kRealServer ? `${name} (skipped: needs the fake server)` : name, run);
+export function scripted(name: string, run: () => Promise<void>, needs: Need[] = [], site?: Site): void {
+  test.skipIf(kRealServer !== undefined)(kRealServer ? `${name} (skipped: needs scripts)` : name, async (context) => {
+    const missing = needs.length > 0 ? await lacks(site?.url ?? '', needs) : undefined;
+    context.skip(missing !== undefined, `this server lacks: ${missing}`);
+    await run();
+  });
 }
 
 export interface Opened {

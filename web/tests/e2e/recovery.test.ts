@@ -19,7 +19,7 @@ describe('recovery', () => {
     withPage(site.url, async ({ page }) => {
       await sendText(page, 'script:cut');
       await whole(page);
-      expect(site.fake.requests.some((r) => r.path.startsWith('/v1/stream?conv_id='))).toBe(true);
+      expect((await site.server.requests()).some((r) => r.path.startsWith('/v1/stream?conv_id='))).toBe(true);
     }));
 
   scripted('a reload during a stream goes on with the answer', () =>
@@ -37,10 +37,10 @@ describe('recovery', () => {
     withPage(site.url, async ({ page }) => {
       await sendText(page, 'script:slow');
       await prose(page).waitFor();
-      await site.fake.kill();
+      await site.server.kill();
       await expect.poll(() => lastReply(page).innerText(), { timeout: 20_000 }).toContain('The connection is lost');
       await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
-      await site.fake.start();
+      await site.server.start();
       await settled(page);
       expect(await lastReply(page).getAttribute('data-status')).toBe('stopped');
       expect(await lastReply(page).innerText()).toContain('started anew');
@@ -52,12 +52,12 @@ describe('recovery', () => {
   scripted('a page that is opened while the server is down recovers without a reload', async () => {
     const { page, context } = await openPage(site.url);
     await page.locator('.chip .light').waitFor();
-    await site.fake.kill();
+    await site.server.kill();
     await page.locator('#composer').fill('Hello');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
     expect(await page.getByRole('alert').innerText()).toMatch(/Next try in|Trying/);
-    await site.fake.start();
+    await site.server.start();
     await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor({ state: 'detached' });
     await settled(page);
     const retry = page.getByRole('button', { name: 'Try again' });

@@ -61,7 +61,7 @@ export function inspect(name: string, content: Buffer): FakeFile | Refusal {
   }
   if (hex.startsWith('504b0304') && /\.(pptx|odp)$/i.test(name))
     return { ...base, kind: 'doc', mime: 'application/vnd.ms-powerpoint', w: 960, h: 540, pages: 4, est_tokens: 4 * 660 };
-  if (hex.startsWith('1a45dfa3') || content.subarray(4, 8).toString() === 'ftyp')
+  if (/^(?:1a45dfa3|52494646)/.test(hex) || content.subarray(4, 8).toString() === 'ftyp')
     return { ...base, kind: 'video', mime: 'video/webm', w: 320, h: 180, duration: 6, fps: 10, est_tokens: 900 };
   return refused(415, 'file_type_unsupported', `"${name}" is no picture, video or document.`);
 }

@@ -64,6 +64,12 @@ export const kScripts: Record<string, Script> = {
   'script:prefill': { text: 'Ready.', prefillMs: 1500 },
 };
 
+// What is said of a picture.
+export const kPicture: Script = {
+  think: 'A table with things on it. I name them from left to right and say how the light falls.',
+  text: 'A quiet still life on a wooden table: a **red cup** with its handle to the right, a **green bottle** with a pale label and a yellow cap, and a **lamp** whose yellow shade glows.\n\nThe wall behind is plain and lit from the right, so the eye goes from the lamp to the cup.',
+};
+
 // "echo:" gives back what follows it.
 export function scriptFor(text: string, media: string[]): Script {
   const echo = text.indexOf('echo:');
@@ -82,12 +88,7 @@ export function scriptFor(text: string, media: string[]): Script {
   if (meant) return kScripts[meant[1]]!;
   if (media.includes('video')) return kScripts['script:timeline']!;
   if (media.includes('doc')) return kScripts['script:table']!;
-  if (media.includes('image')) {
-    return {
-      think: 'A table with things on it. I name them from left to right and say how the light falls.',
-      text: 'A quiet still life on a wooden table: a **red cup** with its handle to the right, a **green bottle** with a pale label and a yellow cap, and a **lamp** whose yellow shade glows.\n\nThe wall behind is plain and lit from the right, so the eye goes from the lamp to the cup.',
-    };
-  }
+  if (media.includes('image')) return kPicture;
   return { think: 'A short question. I answer it in one sentence.', text: `You wrote: ${text.slice(0, 200)}` };
 }
 

@@ -1,6 +1,6 @@
 // Addresses of blobs for pictures and videos: the bytes in this browser, else the server's preview.
 import { pagePicture, thumbnail } from '../api/files';
-import { getBlob } from '../state/db';
+import { blobOf } from '../state/blobs';
 import type { Part } from '../state/types';
 
 const kMost = 80;
@@ -24,7 +24,7 @@ function cached(key: string, make: () => Promise<Blob>): Promise<string> {
 
 export function contentUrl(part: Part): Promise<string> {
   return cached(`blob:${part.sha256}`, async () => {
-    const stored = await getBlob(part.sha256);
+    const stored = await blobOf(part);
     if (!stored) throw new Error('not stored');
     return new Blob([stored.bytes], { type: part.mime || stored.mime });
   });

@@ -1,6 +1,7 @@
 // Conversations as a file, with the bytes of their attachments, and back.
 import * as chats from './chats.svelte';
-import { allConversations, getBlob, messagesOf, putAll, putBlob } from './db';
+import { blobOf } from './blobs';
+import { allConversations, messagesOf, putAll, putBlob } from './db';
 import type { Archive, Conversation, Message } from './types';
 
 function base64(bytes: ArrayBuffer): string {
@@ -20,13 +21,14 @@ function bytesOf(text: string): ArrayBuffer {
 export async function makeArchive(ids: string[]): Promise<Archive> {
   const wanted = new Set(ids);
   const archive: Archive = { format: 'glmv-conversations', v: 1, exported: Date.now(), conversations: [], blobs: {} };
-  for (const conv of await allConversations()) {
+  for (const id of ids) await chats.bringAway(id);
+  for (const { version: _version, unsent: _unsent, away: _away, ...conv } of await allConversations()) {
     if (!wanted.has(conv.id)) continue;
     const msgs = await messagesOf(conv.id);
     archive.conversations.push({ conv, msgs });
     for (const part of msgs.flatMap((message) => message.parts)) {
       if (archive.blobs[part.sha256]) continue;
-      const blob = await getBlob(part.sha256);
+      const blob = await blobOf(part);
       if (blob) archive.blobs[part.sha256] = { mime: blob.mime, base64: base64(blob.bytes) };
     }
   }
@@ -80,7 +82,7 @@ function checked(raw: unknown): Archive {
 
 function completed(conv: Conversation, msgs: Message[]): { conv: Conversation; msgs: Message[] } {
   return {
-    conv: { ...conv, named: Boolean(conv.named), pinned: Boolean(conv.pinned), leaf: conv.leaf ?? null, params: conv.params ?? {}, system: conv.system ?? '' },
+    conv: { ...conv, version: chats.plain(conv.id)?.version, unsent: true, away: undefined, named: Boolean(conv.named), pinned: Boolean(conv.pinned), leaf: conv.leaf ?? null, params: conv.params ?? {}, system: conv.system ?? '' },
     msgs: msgs.map((message) => ({
       ...message,
       think: message.think ?? '',

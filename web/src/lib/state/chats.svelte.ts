@@ -36,7 +36,14 @@ const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastCh
 type Note = { conv: string; gone?: true };
 let onChange: (id: string) => void = () => {};
 
+// How often each has been changed in this tab.
+const edits = new Map<string, number>();
+export function editsOf(id: string): number {
+  return edits.get(id) ?? 0;
+}
+
 function tell(note: Note): void {
+  edits.set(note.conv, editsOf(note.conv) + 1);
   channel?.postMessage(note);
   onChange(note.conv);
 }
@@ -69,10 +76,58 @@ function track(conv: Conversation): Conversation {
   return state;
 }
 
-// One that was stored by an import or came from the server.
+// One that was stored by an import.
 export function adopt(conv: Conversation): void {
   track(conv);
   tell({ conv: conv.id });
+}
+
+// Those of the server's store: the other tabs hear of them by themselves.
+export function adoptAll(all: Conversation[]): void {
+  for (const conv of all) {
+    const mine = chats.list.get(conv.id);
+    if (mine) Object.assign(mine, conv);
+    else track(conv);
+  }
+}
+
+export function plain(id: string): Conversation | undefined {
+  const conv = chats.list.get(id);
+  return conv && ($state.snapshot(conv) as Conversation);
+}
+
+// The store has it as it was after so many edits; version undefined: it has none.
+export async function noteSent(id: string, version: number | undefined, edit: number): Promise<void> {
+  const conv = chats.list.get(id);
+  if (!conv) return;
+  conv.version = version;
+  conv.unsent = version === undefined || editsOf(id) !== edit;
+  await db.putConversation(plain(id)!);
+  channel?.postMessage({ conv: id });
+}
+
+// As it is on the server, or joined with it.
+export async function replace(conv: Conversation, msgs: Message[]): Promise<void> {
+  const kept = new Set(msgs.map((message) => message.id));
+  const dropped = (await db.messagesOf(conv.id)).map((message) => message.id).filter((id) => !kept.has(id) && !writing.has(id));
+  await db.putAll(conv, msgs);
+  await db.deleteMessages(dropped);
+  const mine = chats.list.get(conv.id);
+  if (mine) Object.assign(mine, conv);
+  else track(conv);
+  channel?.postMessage({ conv: conv.id });
+  if (chats.openId !== conv.id) return;
+  for (const id of dropped) messages.delete(id);
+  await load(conv.id);
+}
+
+// How the messages of a conversation come that are on the server only.
+let bring: (id: string) => Promise<void> = async () => {};
+export function bringBy(how: (id: string) => Promise<void>): void {
+  bring = how;
+}
+export async function bringAway(id: string): Promise<void> {
+  if (chats.list.get(id)?.away) await bring(id);
 }
 
 export function trackMessage(message: Message): Message {
@@ -105,6 +160,7 @@ export async function open(id: string | null): Promise<boolean> {
   if (id === null) return true;
   for (const message of live.values()) if (message.conv === id) messages.set(message.id, message);
   await load(id);
+  await bringAway(id).catch(() => {}); // without the server it is shown as far as it is here
   return true;
 }
 
@@ -135,6 +191,7 @@ export function create(): Conversation {
 
 export async function save(conv: Conversation, touched = true): Promise<void> {
   if (touched) conv.updated = Date.now();
+  conv.unsent = true;
   await db.putConversation($state.snapshot(conv) as Conversation);
   tell({ conv: conv.id });
 }
@@ -156,6 +213,7 @@ export async function addMessage(
     conv.title = titleOf(message.text) || titleOf(message.parts[0]?.name ?? '');
   }
   conv.updated = Date.now();
+  conv.unsent = true;
   await db.putAll($state.snapshot(conv) as Conversation, [$state.snapshot(message) as Message]);
   tell({ conv: conv.id });
   return message;
@@ -183,12 +241,14 @@ export async function removeMessage(id: string): Promise<void> {
   await save(conv);
 }
 
-export async function removeConversation(id: string): Promise<void> {
+// `everywhere`: in the server's store too.
+export async function removeConversation(id: string, everywhere = true): Promise<void> {
   chats.list.delete(id);
   if (chats.openId === id) location.hash = '#/';
   await db.deleteConversation(id);
   await db.sweepBlobs();
-  tell({ conv: id, gone: true });
+  if (everywhere) tell({ conv: id, gone: true });
+  else channel?.postMessage({ conv: id, gone: true });
 }
 
 export async function rename(conv: Conversation, title: string): Promise<void> {

@@ -57,6 +57,12 @@ export function allMessages(): Promise<Message[]> {
 export function putConversation(conv: Conversation): Promise<void> {
   return tolerant(async (base) => void (await base.put('conv', conv)), undefined);
 }
+export function putConversations(all: Conversation[]): Promise<void> {
+  return tolerant(async (base) => {
+    const tx = base.transaction('conv', 'readwrite');
+    await Promise.all([...all.map((conv) => tx.store.put(conv)), tx.done]);
+  }, undefined);
+}
 export function putMessage(message: Message): Promise<void> {
   return tolerant(async (base) => void (await base.put('msg', message)), undefined);
 }

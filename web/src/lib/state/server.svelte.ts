@@ -17,14 +17,23 @@ export const server = $state<{
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 let waiting: (() => void)[] = [];
+let nowUp: () => void = () => {};
+
+// `listener` hears each time when the server is there (again), or is another start of it.
+export function onUp(listener: () => void): void {
+  nowUp = listener;
+  if (server.state === 'up') nowUp();
+}
 
 export async function connect(): Promise<void> {
   clearTimeout(timer);
   server.retryAt = 0;
   try {
     const info = await getJson<Info>('/api/info', { signal: AbortSignal.timeout(10_000) });
+    const news = server.state !== 'up' || server.info?.instance !== info.instance;
     server.info = info;
     server.state = 'up';
+    if (news) nowUp();
     server.attempt = 0;
     server.keyRefused = false;
     const resumed = waiting;

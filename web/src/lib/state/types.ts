@@ -91,6 +91,11 @@ export interface Conversation {
   leaf: string | null; // the message that is shown last
   params: Params;
   system: string;
+  // Of this browser alone: the version that the server's store has, whether it lacks a change of here,
+  // and whether its messages are (still) there only.
+  version?: number;
+  unsent?: boolean;
+  away?: boolean;
 }
 
 export interface Archive {

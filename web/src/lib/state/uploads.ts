@@ -1,6 +1,6 @@
 // Attachments of messages on the server: sent again where it has forgotten them.
 import { upload } from '../api/files';
-import { getBlob } from './db';
+import { blobOf } from './blobs';
 import { server } from './server.svelte';
 import type { Message, Part } from './types';
 
@@ -12,7 +12,7 @@ export function noteUpload(fileId: string): void {
 }
 
 async function sendAgain(part: Part, signal: AbortSignal): Promise<void> {
-  const blob = await getBlob(part.sha256);
+  const blob = await blobOf(part);
   if (!blob) return; // the server will say which one is missing
   const file = new Blob([blob.bytes], { type: blob.mime });
   const info = await upload(file, part.name, part.sha256, () => {}, signal);
