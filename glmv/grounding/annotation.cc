@@ -9,7 +9,6 @@
 namespace glmv::grounding {
 namespace {
 
-constexpr double kDefaultView = 60;  // degrees
 constexpr double kLastThousandth = 999;
 
 class Finder {
@@ -74,7 +73,7 @@ class Finder {
     const parsers::Box3dAnswer got = parsers::parse_boxes_3d(answer_);
     const Camera camera = options_.camera.fx > 0
                               ? options_.camera
-                              : camera_with_view(kDefaultView, out.width, out.height);
+                              : camera_with_view(options_.view_degrees, out.width, out.height);
     for (const parsers::GroundedBox3d& box : got.boxes) {
       Annotation item{.kind = AnnotationKind::kBox3d,
                       .label = box.label,

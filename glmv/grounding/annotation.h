@@ -55,7 +55,8 @@ struct Annotations {
 struct FindOptions {
   AnswerForm form = AnswerForm::kAuto;
   PixelRule pixels = PixelRule::kEdge;
-  Camera camera;  // of boxes in space; unset focal lengths: a field of view of 60 degrees
+  Camera camera;             // of boxes in space
+  double view_degrees = 60;  // that it sees from left to right, where its focal lengths are unset
   AxisOrder order;
 };
 
