@@ -1,51 +1,20 @@
 // glmv batch: a file of requests in OpenAI's batch form, answered in this process.
 
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <chrono>
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
+#include "apps/glmv/progress_line.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/server/batch.h"
 
 namespace glmv::app {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 struct BatchFlags {
   ModelFlags model;
   std::string input, output, served_name;
   int concurrency = 8;
-};
-
-// One line that is renewed on a terminal, one now and then elsewhere.
-class ProgressLine {
- public:
-  void show(const server::BatchProgress& p) {
-    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    if (seconds < next_) return;
-    next_ = seconds + (terminal_ ? 0.5 : 30);
-    const double rate = static_cast<double>(p.num_done()) / std::max(seconds, 1e-3);
-    std::string left = "unknown";
-    if (p.num_done() > 0) left = duration_text(static_cast<double>(p.num_left()) / rate);
-    fmt::print(stderr, "{}{} of {} done, {:.1f} a minute, {} left{}", terminal_ ? "\r" : "",
-               p.num_done() + p.num_skipped, p.num_lines, rate * 60, left,
-               terminal_ ? "\x1b[K" : "\n");
-    shown_ = true;
-  }
-  void end() const {
-    if (terminal_ && shown_) fmt::print(stderr, "\n");
-  }
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-
- private:
-  const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
-  const Clock::time_point start_ = Clock::now();
-  double next_ = terminal_ ? 0 : 10;
-  bool shown_ = false;
 };
 
 void print_summary(const server::BatchProgress& p, double seconds) {
@@ -79,10 +48,10 @@ Result<int> run_batch_command(BatchFlags flags) {
                         *backend, *backend);
   ProgressLine line;
   const auto done = batch->run(server, flags.concurrency, [&](const server::BatchProgress& p) {
-    line.show(p);
+    line.show(p.num_done() + p.num_skipped, p.num_lines, p.num_skipped);
     return !interrupted();
   });
-  line.end();
+  line.clear();
   if (!done) return std::unexpected(done.error());
   print_summary(*done, line.seconds());
   if (done->stopped) return kExitInterrupted;

@@ -1,10 +1,12 @@
-// glmv decode-media and decode-video: the child processes in which pictures and videos are decoded.
+// glmv decode-media, decode-video and cut-video: the child processes in which pictures and videos
+// are decoded and cut.
 // Started by glmv only.
 
 #include "apps/glmv/command.h"
 #include "glmv/base/child_process.h"
 #include "glmv/media/decode_child.h"
 #include "glmv/media/video_child.h"
+#include "glmv/media/video_cutter.h"
 
 namespace glmv::app {
 
@@ -20,6 +22,10 @@ void add_decode_media(CLI::App& command, int& exit_code) {
 
 void add_decode_video(CLI::App& command, int& exit_code) {
   command.callback([&exit_code] { exit_code = report(media::serve_video_requests(kChildSocket)); });
+}
+
+void add_cut_video(CLI::App& command, int& exit_code) {
+  command.callback([&exit_code] { exit_code = report(media::serve_video_cut(kChildSocket)); });
 }
 
 }  // namespace glmv::app

@@ -1,14 +1,13 @@
 // glmv eval: asks every question of a dataset file and counts the right answers per task.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <fstream>
 #include <map>
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
+#include "apps/glmv/progress_line.h"
 #include "glmv/base/files.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/synth/export.h"
@@ -82,8 +81,7 @@ Result<int> run_eval(const EvalFlags& flags) {
   }
   catch_interrupts();
   Counts counts;
-  const auto start = std::chrono::steady_clock::now();
-  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  ProgressLine progress;
   for (size_t i = 0; i < items.size() && !interrupted(); ++i) {
     GLMV_ASSIGN(const auto outcome, ask(*backend, flags.chat, items[i], folder));
     if (interrupted()) break;
@@ -91,15 +89,9 @@ Result<int> run_eval(const EvalFlags& flags) {
     count.right += outcome.first;
     ++count.total;
     if (log.is_open()) log << outcome.second.dump() << '\n';
-    if (terminal) {
-      const double spent =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      const double rate = double(i + 1) / spent;
-      fmt::print(stderr, "\r\033[K{} of {}, {:.1f} a second, {} left", i + 1, items.size(), rate,
-                 duration_text(double(items.size() - i - 1) / rate));
-    }
+    progress.show(static_cast<int64_t>(i) + 1, std::ssize(items));
   }
-  if (terminal) fmt::print(stderr, "\r\033[K");
+  progress.clear();
   if (log.is_open() && !log.flush()) return resource_exhausted("cannot write {}", flags.output);
   if (flags.json) {
     Json object = Json::object();

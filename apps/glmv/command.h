@@ -32,8 +32,11 @@ void add_quantize(CLI::App& command, int& exit_code);
 void add_doctor(CLI::App& command, int& exit_code);
 void add_plan(CLI::App& command, int& exit_code);
 void add_batch(CLI::App& command, int& exit_code);
+void add_ground(CLI::App& command, int& exit_code);
+void add_video(CLI::App& command, int& exit_code);
 void add_decode_media(CLI::App& command, int& exit_code);
 void add_decode_video(CLI::App& command, int& exit_code);
+void add_cut_video(CLI::App& command, int& exit_code);
 
 // Prints "error: ..." on stderr for an error; the exit code either way.
 int report(const Result<void>& result);

@@ -26,6 +26,9 @@ constexpr CommandRow kCommands[] = {
     {"serve", "Use", "the OpenAI-compatible server", glmv::app::add_serve},
     {"batch", "Use", "a file of requests in OpenAI's form, answered without a server",
      glmv::app::add_batch},
+    {"ground", "Use", "where things are on pictures, drawn and exported", glmv::app::add_ground},
+    {"video", "Use", "contact sheets, timelines, tracks and highlights of videos",
+     glmv::app::add_video},
     {"doctor", "Look", "what this machine has for a model and what it lacks",
      glmv::app::add_doctor},
     {"plan", "Look", "memory and speed of a model from its config.json alone", glmv::app::add_plan},
@@ -40,6 +43,7 @@ constexpr CommandRow kCommands[] = {
     // Not for people: without a group, help does not show it.
     {"decode-media", "", "the child of serve that decodes pictures", glmv::app::add_decode_media},
     {"decode-video", "", "the child that reads a video", glmv::app::add_decode_video},
+    {"cut-video", "", "the child that copies a part of a video", glmv::app::add_cut_video},
 };
 
 // An unknown first word would otherwise only be told that a subcommand is missing.

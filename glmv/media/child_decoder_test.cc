@@ -25,6 +25,7 @@
 namespace glmv::media {
 
 int run_video_child(const std::string& kind);  // child_video_opener_test.cc
+int run_cut_child(const std::string& kind);    // video_cutter_test.cc
 
 namespace {
 
@@ -57,6 +58,7 @@ void answer_one_pixel(int socket) {
 // This program is its own child.
 int run_child(const std::string& kind) {
   if (kind.starts_with("video")) return run_video_child(kind);
+  if (kind.starts_with("cut")) return run_cut_child(kind);
   if (kind == "decode") return serve_decode_requests(kChildSocket, kMaxPixels) ? 0 : 1;
   if (kind == "confined") {
     // Reports which of the forbidden things work all the same.

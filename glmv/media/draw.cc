@@ -3,33 +3,24 @@
 #include <algorithm>
 #include <cmath>
 
-#include "glmv/base/utf8.h"
+#include "glmv/base/check.h"
 
 namespace glmv::media {
 namespace {
 
-constexpr double kGoldenAngle = 137.50776405003785;  // degrees
 constexpr double kFillAlpha = 0.15;
 constexpr int kMaxSide = 32767;  // of a Cairo surface
-constexpr size_t kMaxLabelBytes = 200;
+constexpr int kDarkening = 3;    // colours outside a mask are divided by it
 
-struct Rect {
-  double x1, y1, x2, y2;
-};
-
-Rect clipped(const LabeledBox& box, const Image& image) {
-  const double w = image.width, h = image.height;
-  return {
-      std::clamp(std::min(box.x1, box.x2), 0.0, w), std::clamp(std::min(box.y1, box.y2), 0.0, h),
-      std::clamp(std::max(box.x1, box.x2), 0.0, w), std::clamp(std::max(box.y1, box.y2), 0.0, h)};
+Result<void> check_sides(int width, int height) {
+  if (width > kMaxSide || height > kMaxSide) {
+    return unsupported("shapes cannot be drawn on {} x {} pixels; the limit is {} per side", width,
+                       height, kMaxSide);
+  }
+  return {};
 }
 
-bool is_outside(const LabeledBox& box, const Image& image) {
-  return std::max(box.x1, box.x2) < 0 || std::max(box.y1, box.y2) < 0 ||
-         std::min(box.x1, box.x2) > image.width || std::min(box.y1, box.y2) > image.height;
-}
-
-void draw_outline(Canvas& canvas, const Rect& rect, Color color, double line) {
+void draw_box(Canvas& canvas, const Rect& rect, Color color, double line) {
   cairo_t* cairo = canvas.cairo();
   canvas.set_color(color, kFillAlpha);
   cairo_rectangle(cairo, rect.x1, rect.y1, rect.x2 - rect.x1, rect.y2 - rect.y1);
@@ -43,78 +34,135 @@ void draw_outline(Canvas& canvas, const Rect& rect, Color color, double line) {
   cairo_stroke(cairo);
 }
 
-// A filled chip above the box; inside it when there is no room above, moved to stay on the picture.
-void draw_chip(Canvas& canvas, const Rect& rect, const std::string& label, Color color,
-               double line) {
-  cairo_t* cairo = canvas.cairo();
-  const double size = std::max(11.0, std::round(0.018 * std::max(canvas.width(), canvas.height())));
-  canvas.set_font(label, size);
-  cairo_text_extents_t text;
-  cairo_text_extents(cairo, label.c_str(), &text);
-  cairo_font_extents_t font;
-  cairo_font_extents(cairo, &font);
-  const double pad = std::max(2.0, line);
-  const double width = text.x_advance + 2 * pad;
-  const double height = font.ascent + font.descent + pad;
-  double y = rect.y1 - height;
-  if (y < 0) y = rect.y1;
-  y = std::max(0.0, std::min(y, canvas.height() - height));
-  const double x = std::max(0.0, std::min(rect.x1, canvas.width() - width));
-  canvas.set_color(color);
-  cairo_rectangle(cairo, x, y, width, height);
-  cairo_fill(cairo);
-  canvas.set_color(contrast_color(color));
-  cairo_move_to(cairo, x + pad, y + pad / 2 + font.ascent);
-  cairo_show_text(cairo, label.c_str());
-  cairo_new_path(cairo);
+void trace(cairo_t* cairo, const std::vector<Vec2>& points) {
+  for (const Vec2& point : points) cairo_line_to(cairo, point.x, point.y);
+  cairo_close_path(cairo);
 }
 
-// Valid UTF-8 of limited length without control characters, which Cairo cannot draw.
-std::string drawable(const std::string& label) {
-  std::string text = repair_utf8(std::string_view(label).substr(0, kMaxLabelBytes));
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+void draw_polygon(Canvas& canvas, const std::vector<Vec2>& points, Color color, double line) {
+  cairo_t* cairo = canvas.cairo();
+  trace(cairo, points);
+  canvas.set_color(color, kFillAlpha);
+  cairo_fill_preserve(cairo);
+  canvas.set_color(color);
+  cairo_set_line_width(cairo, line);
+  cairo_set_line_join(cairo, CAIRO_LINE_JOIN_ROUND);
+  cairo_stroke(cairo);
+  cairo_set_line_join(cairo, CAIRO_LINE_JOIN_MITER);
+}
+
+void disc(Canvas& canvas, Vec2 center, double radius, Color color) {
+  canvas.set_color(color);
+  cairo_arc(canvas.cairo(), center.x, center.y, radius, 0, 2 * std::acos(-1.0));
+  cairo_fill(canvas.cairo());
+}
+
+void draw_wire(Canvas& canvas, const std::vector<Vec2>& points, Color color, double line) {
+  cairo_t* cairo = canvas.cairo();
+  for (size_t i = 0; i + 1 < points.size(); i += 2) {
+    cairo_move_to(cairo, points[i].x, points[i].y);
+    cairo_line_to(cairo, points[i + 1].x, points[i + 1].y);
   }
-  return text;
+  canvas.set_color(color);
+  cairo_set_line_width(cairo, line);
+  cairo_set_line_cap(cairo, CAIRO_LINE_CAP_ROUND);
+  cairo_stroke(cairo);
+  cairo_set_line_cap(cairo, CAIRO_LINE_CAP_BUTT);
+}
+
+void draw_shape(Canvas& canvas, const Shape& shape) {
+  const Color color = label_color(shape.label);
+  const double line = box_line_width(canvas.width(), canvas.height());
+  switch (shape.kind) {
+    case ShapeKind::kBox:
+      return draw_box(canvas, bounds_of(shape), color, line);
+    case ShapeKind::kPolygon:
+      return draw_polygon(canvas, shape.points, color, line);
+    case ShapeKind::kWire:
+      return draw_wire(canvas, shape.points, color, line);
+    case ShapeKind::kPoint:
+      break;
+  }
+  // A ring in the contrast colour keeps the point visible on its own colour.
+  const double radius = point_radius(canvas.width(), canvas.height());
+  disc(canvas, shape.points[0], radius, contrast_color(color));
+  disc(canvas, shape.points[0], radius * 0.75, color);
+}
+
+void draw_chip(Canvas& canvas, const Shape& shape) {
+  Rect around = bounds_of(shape);
+  if (shape.kind == ShapeKind::kPoint) {
+    const double radius = point_radius(canvas.width(), canvas.height());
+    around = {around.x1 + radius, around.y1 - radius, around.x2, around.y2};
+  }
+  const LabelChip chip = lay_out_chip(canvas, around, shape.label);
+  cairo_t* cairo = canvas.cairo();
+  canvas.set_color(chip.fill);
+  cairo_rectangle(cairo, chip.box.x1, chip.box.y1, chip.box.x2 - chip.box.x1,
+                  chip.box.y2 - chip.box.y1);
+  cairo_fill(cairo);
+  canvas.set_color(chip.ink);
+  cairo_move_to(cairo, chip.text_x, chip.baseline);
+  cairo_show_text(cairo, chip.text.c_str());
+  cairo_new_path(cairo);
 }
 
 }  // namespace
 
-Color label_color(const std::string& label) {
-  // FNV-1a: stable over runs, unlike std::hash.
-  uint32_t hash = 2166136261u;
-  for (unsigned char c : label) hash = (hash ^ c) * 16777619u;
-  return color_from_hsv(std::fmod((hash % 4096) * kGoldenAngle, 360.0), 0.85, 0.9);
-}
-
-int box_line_width(int width, int height) {
-  return std::max(2, static_cast<int>(std::floor(0.004 * std::max(width, height))));
+Result<Image> draw_shapes(const Image& image, std::span<const Shape> shapes) {
+  GLMV_RETURN_IF_ERROR(check_sides(image.width, image.height));
+  GLMV_ASSIGN(const std::vector<Shape> visible, clip_shapes(shapes, image.width, image.height));
+  Canvas canvas(image);
+  for (const Shape& shape : visible) draw_shape(canvas, shape);
+  // Chips come last: no shape covers a label.
+  for (const Shape& shape : visible) {
+    if (!shape.label.empty()) draw_chip(canvas, shape);
+  }
+  return canvas.to_image();
 }
 
 Result<Image> draw_boxes(const Image& image, std::span<const LabeledBox> boxes) {
-  if (image.width > kMaxSide || image.height > kMaxSide) {
-    return unsupported("boxes cannot be drawn on {} x {} pixels; the limit is {} per side",
-                       image.width, image.height, kMaxSide);
+  std::vector<Shape> shapes;
+  for (const LabeledBox& box : boxes) {
+    shapes.push_back({ShapeKind::kBox, {{box.x1, box.y1}, {box.x2, box.y2}}, box.label});
   }
-  for (size_t i = 0; i < boxes.size(); ++i) {
-    for (double v : {boxes[i].x1, boxes[i].y1, boxes[i].x2, boxes[i].y2}) {
-      if (!std::isfinite(v))
-        return invalid_argument("box {} has a coordinate that is no number", i);
+  return draw_shapes(image, shapes);
+}
+
+Result<GreyImage> mask_of_shapes(int width, int height, std::span<const Shape> shapes) {
+  GLMV_RETURN_IF_ERROR(check_sides(width, height));
+  GLMV_ASSIGN(const std::vector<Shape> visible, clip_shapes(shapes, width, height));
+  Canvas canvas(width, height, Color{});
+  cairo_t* cairo = canvas.cairo();
+  cairo_set_antialias(cairo, CAIRO_ANTIALIAS_NONE);
+  const Color white{1, 1, 1};
+  canvas.set_color(white);
+  for (const Shape& shape : visible) {
+    if (shape.kind == ShapeKind::kPoint) {
+      disc(canvas, shape.points[0], point_radius(width, height), white);
+    } else if (shape.kind == ShapeKind::kBox) {
+      const Rect rect = bounds_of(shape);
+      cairo_rectangle(cairo, rect.x1, rect.y1, rect.x2 - rect.x1, rect.y2 - rect.y1);
+      cairo_fill(cairo);
+    } else if (shape.kind == ShapeKind::kPolygon) {
+      trace(cairo, shape.points);
+      cairo_fill(cairo);
     }
   }
-  Canvas canvas(image);
-  const double line = box_line_width(image.width, image.height);
-  for (const LabeledBox& box : boxes) {
-    if (!is_outside(box, image)) {
-      draw_outline(canvas, clipped(box, image), label_color(box.label), line);
-    }
+  const Image drawn = canvas.to_image();
+  GreyImage mask{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * height)};
+  for (size_t i = 0; i < mask.data.size(); ++i) mask.data[i] = drawn.data[3 * i];
+  return mask;
+}
+
+Image darken_outside(const Image& image, const GreyImage& mask) {
+  GLMV_CHECK(mask.width == image.width && mask.height == image.height);
+  Image out = image;
+  for (size_t i = 0; i < mask.data.size(); ++i) {
+    if (mask.data[i] != 0) continue;
+    for (size_t c = 0; c < 3; ++c) out.data[3 * i + c] /= kDarkening;
   }
-  // Chips come last: no box covers a label.
-  for (const LabeledBox& box : boxes) {
-    if (box.label.empty() || is_outside(box, image)) continue;
-    draw_chip(canvas, clipped(box, image), drawable(box.label), label_color(box.label), line);
-  }
-  return canvas.to_image();
+  return out;
 }
 
 }  // namespace glmv::media

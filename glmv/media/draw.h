@@ -1,5 +1,5 @@
 #pragma once
-// Boxes drawn on pictures.
+// Shapes drawn on pictures, and masks of them.
 
 #include <span>
 #include <string>
@@ -7,6 +7,8 @@
 #include "glmv/base/result.h"
 #include "glmv/media/canvas.h"
 #include "glmv/media/image.h"
+#include "glmv/media/label_chip.h"
+#include "glmv/media/shapes.h"
 
 namespace glmv::media {
 
@@ -19,14 +21,23 @@ struct LabeledBox {
   std::string label;  // UTF-8, may be empty
 };
 
-// The colour of a label: the same in every picture; hues by golden-angle steps.
-Color label_color(const std::string& label);
-
-// Width of the lines in pixels: max(2, floor(0.004 * longer side)).
-int box_line_width(int width, int height);
-
-// A copy of `image` with outlines, a light fill and label chips. Boxes wholly outside are skipped.
+// A copy of `image` with outlines, a light fill and label chips. Shapes wholly outside are skipped.
 // invalid_argument for coordinates that are not finite; unsupported for sides above 32,767.
+Result<Image> draw_shapes(const Image& image, std::span<const Shape> shapes);
 Result<Image> draw_boxes(const Image& image, std::span<const LabeledBox> boxes);
+
+// 8-bit grey, rows top to bottom.
+struct GreyImage {
+  int width = 0;
+  int height = 0;
+  std::vector<uint8_t> data;
+};
+
+// 255 where a pixel's centre lies in a box or polygon, or in the disc of a point; wires fill
+// nothing. Errors as draw_shapes.
+Result<GreyImage> mask_of_shapes(int width, int height, std::span<const Shape> shapes);
+
+// A copy of `image` that is dark where the mask, of the same size, is 0.
+Image darken_outside(const Image& image, const GreyImage& mask);
 
 }  // namespace glmv::media

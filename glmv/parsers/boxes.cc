@@ -4,64 +4,28 @@
 #include <array>
 #include <utility>
 
-#include "glmv/parsers/box_labels.h"
+#include "glmv/parsers/answer_json.h"
 #include "glmv/parsers/coordinates.h"
-#include "glmv/parsers/output_tags.h"
-#include "glmv/parsers/relaxed_json.h"
+#include "glmv/parsers/marked_text.h"
 
 namespace glmv::parsers {
 namespace {
 
 constexpr double kScale = 1000.0;
 constexpr std::string_view kBoxKeys[] = {"bbox_2d", "box_2d", "bbox", "bbox_3d"};
+// That make an answer JSON; "point" is also a word.
+constexpr std::string_view kJsonKeys[] = {"bbox_2d", "box_2d", "bbox", "bbox_3d", "point_2d"};
 constexpr std::string_view kPointKeys[] = {"point_2d", "point"};
-constexpr std::string_view kLabelKeys[] = {"label", "name", "category"};
 
-struct Range {
-  size_t begin;
-  size_t end;
-};
-
-// Insides of the outermost box markers, or all of the text when it has none. An unclosed box runs
-// to the end: the reply was cut.
-std::vector<Range> marked_ranges(std::string_view text) {
-  std::vector<Range> ranges;
-  int64_t depth = 0;
-  size_t begin = 0;
-  for (size_t at = text.find("<|"); at != std::string_view::npos; at = text.find("<|", at)) {
-    const std::string_view rest = text.substr(at);
-    if (rest.starts_with(kBoxBeginText)) {
-      at += kBoxBeginText.size();
-      if (depth++ == 0) begin = at;
-    } else if (rest.starts_with(kBoxEndText)) {
-      if (depth > 0 && --depth == 0) ranges.push_back({begin, at});
-      at += kBoxEndText.size();
-    } else {
-      ++at;
-    }
-  }
-  if (depth > 0) ranges.push_back({begin, text.size()});
-  if (ranges.empty()) ranges.push_back({0, text.size()});
-  return ranges;
-}
-
-bool has_quoted_key(std::string_view text) {
-  return std::ranges::any_of(kBoxKeys, [&](std::string_view key) {
-    for (size_t at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
-      const char quote = at > 0 ? text[at - 1] : '\0';
-      const size_t end = at + key.size();
-      if ((quote == '"' || quote == '\'') && end < text.size() && text[end] == quote) return true;
-    }
-    return false;
-  });
-}
+using Range = TextRange;
 
 class Collector {
  public:
-  Collector(std::string_view text, int64_t width, int64_t height)
-      : text_(text), width_(static_cast<double>(width)), height_(static_cast<double>(height)) {}
+  Collector(int64_t width, int64_t height)
+      : width_(static_cast<double>(width)), height_(static_cast<double>(height)) {}
 
   void box(const std::array<double, 4>& v, std::string label, Range range) {
+    note_size({v[0], v[1], v[2], v[3]});
     GroundedBox box;
     box.label = std::move(label);
     box.labelled = !box.label.empty();
@@ -87,6 +51,7 @@ class Collector {
   }
 
   void point(double x, double y, std::string label, Range range) {
+    note_size({x, y});
     GroundedPoint point{.x = x, .y = y, .label = std::move(label)};
     point.clamped = clamp(point.x);
     point.clamped |= clamp(point.y);
@@ -139,17 +104,13 @@ class Collector {
     return a.bracket == '(' && b.bracket == '(' && a.numbers.size() == 2 && b.numbers.size() == 2;
   }
 
-  // From the line in front of `begin`, but behind `previous_end` <= begin.
-  std::string label_before(size_t begin, size_t previous_end) const {
-    const std::string_view between = text_.substr(previous_end, begin - previous_end);
-    const size_t line_break = between.rfind('\n');
-    return box_label(line_break == std::string_view::npos ? between
-                                                          : between.substr(line_break + 1));
-  }
-
   Grounding out;
 
  private:
+  void note_size(std::initializer_list<double> values) {
+    out.largest = std::max(out.largest, std::max(values));
+  }
+
   static bool clamp(double& c) {
     const double inside = std::clamp(c, 0.0, kScale);
     return std::exchange(c, inside) != inside;
@@ -164,7 +125,6 @@ class Collector {
     return true;
   }
 
-  std::string_view text_;
   double width_;
   double height_;
   int num_unnamed_ = 0;
@@ -192,7 +152,7 @@ void read_plain(std::string_view text, const std::vector<Range>& ranges, Collect
              only_separator(part.substr(groups[i].end, groups[i + 1].begin - groups[i].end));
     };
     for (size_t i = 0; i < groups.size(); ++i) {
-      const std::string label = collector.label_before(range.begin + groups[i].begin, previous_end);
+      const std::string label = label_in_front(text, previous_end, range.begin + groups[i].begin);
       // Exactly two pairs in a row are corners; three or more are a polygon.
       const bool corners = adjacent(i) && !adjacent(i + 1) && (i == 0 || !adjacent(i - 1));
       if (corners) {
@@ -208,30 +168,8 @@ void read_plain(std::string_view text, const std::vector<Range>& ranges, Collect
   }
 }
 
-// The first of `keys` that `object` has.
-template <size_t N>
-const Json* first_member(const Json& object, const std::string_view (&keys)[N]) {
-  for (const std::string_view key : keys) {
-    const auto it = object.find(std::string(key));
-    if (it != object.end()) return &*it;
-  }
-  return nullptr;
-}
-
 bool is_detection(const Json& value) {
-  return value.is_object() && (first_member(value, kBoxKeys) || first_member(value, kPointKeys));
-}
-
-bool holds_detection(const Json& value) {
-  return is_detection(value) || std::ranges::any_of(value, [](const Json& item) {
-           return item.is_structured() && holds_detection(item);
-         });
-}
-
-std::string label_of(const Json& object) {
-  const Json* label = first_member(object, kLabelKeys);
-  if (!label) return {};
-  return label->is_string() ? label->get<std::string>() : std::string();
+  return first_member(value, kBoxKeys) != nullptr || first_member(value, kPointKeys) != nullptr;
 }
 
 // [a,b,c,d], a list of such rows, or text that holds them.
@@ -261,14 +199,8 @@ void read_coordinates(const Json& value, const std::string& label, Range range,
                 label, range);
 }
 
-void read_detections(const Json& value, Range range, Collector& collector) {
-  if (!is_detection(value)) {
-    for (const Json& item : value) {
-      if (item.is_structured()) read_detections(item, range, collector);
-    }
-    return;
-  }
-  const std::string label = label_of(value);
+void read_detection(const Json& value, Range range, Collector& collector) {
+  const std::string label = json_label(value);
   if (const Json* box = first_member(value, kBoxKeys)) {
     // Boxes in space have no place in the picture's plane; they stay in the answer's text.
     if (!value.contains("bbox_3d")) read_coordinates(*box, label, range, collector);
@@ -282,47 +214,20 @@ void read_detections(const Json& value, Range range, Collector& collector) {
   }
 }
 
-struct Found {
-  Json value;
-  Range range;
-};
-
 void read_json(std::string_view text, const std::vector<Range>& ranges, Collector& collector) {
-  std::vector<Found> objects;  // detections outside any complete list
-  std::optional<Found> list;   // the last complete list or table of lists
-  for (const Range& range : ranges) {
-    const std::string_view part = text.substr(0, range.end);
-    for (size_t pos = part.find_first_of("[{", range.begin); pos != std::string_view::npos;
-         pos = part.find_first_of("[{", pos)) {
-      size_t end = pos;
-      std::optional<Json> value = parse_relaxed_json(part, end);
-      if (!value || !holds_detection(*value)) {
-        ++pos;
-        continue;
-      }
-      Found found{std::move(*value), {pos, end}};
-      if (is_detection(found.value)) {
-        objects.push_back(std::move(found));
-      } else {
-        list = std::move(found);
-      }
-      pos = end;
-    }
+  for (const FoundJson& found : find_json(text, ranges, is_detection)) {
+    for_each_wanted(found.value, is_detection,
+                    [&](const Json& object) { read_detection(object, found.range, collector); });
   }
-  if (list) {
-    read_detections(list->value, list->range, collector);
-    return;
-  }
-  for (const Found& found : objects) read_detections(found.value, found.range, collector);
 }
 
 }  // namespace
 
 Grounding parse_grounding(std::string_view answer, int64_t width, int64_t height) {
-  Collector collector(answer, std::max<int64_t>(width, 0), std::max<int64_t>(height, 0));
+  Collector collector(std::max<int64_t>(width, 0), std::max<int64_t>(height, 0));
   const std::vector<Range> ranges = marked_ranges(answer);
   collector.out.from_json = std::ranges::any_of(ranges, [&](const Range& range) {
-    return has_quoted_key(answer.substr(range.begin, range.end - range.begin));
+    return has_quoted_key(answer.substr(range.begin, range.end - range.begin), kJsonKeys);
   });
   if (collector.out.from_json) {
     read_json(answer, ranges, collector);

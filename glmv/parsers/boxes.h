@@ -39,6 +39,8 @@ struct Grounding {
   std::vector<GroundedPoint> points;
   std::vector<RejectedCoordinates> rejected;
   bool from_json = false;
+  // The largest coordinate as written. Above 1000: the answer is in pixels, not in thousandths.
+  double largest = 0;
 };
 
 // Reads `answer` (with its box markers; only their insides are read when there are any) for a

@@ -109,6 +109,11 @@ constexpr const char kOthers[] = R"({
     "return_token_strs": {"type": "boolean"}}},
   "DetokenizeRequest": {"type": "object", "required": ["tokens"], "properties": {
     "tokens": {"type": "array", "items": {"type": "integer", "minimum": 0}}}},
+  "GroundRequest": {"type": "object", "required": ["text"], "properties": {
+    "text": {"type": "string", "maxLength": 1048576},
+    "width": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000},
+    "height": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000},
+    "as": {"enum": ["auto", "box", "point", "poly", "json", "3d", null]}}},
   "OllamaChatRequest": {"type": "object", "required": ["messages"], "properties": {
     "model": {"type": ["string", "null"]},
     "messages": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["role", "content"], "properties": {

@@ -108,6 +108,7 @@ std::span<const Route> routes() {
       {"PUT", "/api/blobs/*", put_blob, "keep them", "Bytes"},
       {"POST", "/api/tokens", count_input_tokens, "count the tokens of a conversation",
        "ChatCompletionRequest"},
+      {"POST", "/api/ground", ground, "boxes, points and polygons in a text", "GroundRequest"},
       {"POST", "/api/chat", ollama_chat, "answer a conversation, in Ollama's form",
        "OllamaChatRequest", false, false, ollama_error},
       {"POST", "/api/generate", ollama_generate, "answer a prompt, in Ollama's form",

@@ -46,6 +46,7 @@ Json anthropic_error(const ApiError& error);
 void count_input_tokens(const Call& call);
 void tokenize(const Call& call);
 void detokenize(const Call& call);
+void ground(const Call& call);
 void apply_template(const Call& call);
 void show_metrics(const Call& call);
 void show_load(const Call& call);

@@ -1,0 +1,41 @@
+#pragma once
+// Pictures that a command line names: files, folders of them, and URLs.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "glmv/base/result.h"
+#include "glmv/media/image.h"
+#include "glmv/media/picture_decoder.h"
+
+namespace glmv::app {
+
+struct InputPicture {
+  std::string name;    // as given
+  std::string source;  // for a message: the path, or a data: URL with what was fetched
+  std::string href;    // data: URL that shows the same pixels
+  media::Image image;  // upright
+};
+
+// Not thread-safe.
+class PictureInput {
+ public:
+  // A path, file:// or data: URL, or an http(s) URL, which must lead to public addresses, as must
+  // all of its redirects, and is decoded in a child process. Errors: those of media::load_source
+  // and decode_image; unavailable (not fetched).
+  Result<InputPicture> load(const std::string& name);
+
+ private:
+  Result<InputPicture> fetch(const std::string& url);
+
+  std::unique_ptr<media::PictureDecoder> decoder_;  // of what was fetched
+};
+
+bool is_web_url(const std::string& name);
+
+// Folders replaced by the pictures in them, sorted by name; by their endings. Errors:
+// invalid_argument (a folder without any).
+Result<std::vector<std::string>> expand_folders(const std::vector<std::string>& names);
+
+}  // namespace glmv::app
