@@ -26,6 +26,9 @@ constexpr CommandRow kCommands[] = {
     {"serve", "Use", "the OpenAI-compatible server", glmv::app::add_serve},
     {"batch", "Use", "a file of requests in OpenAI's form, answered without a server",
      glmv::app::add_batch},
+    {"pull", "Models", "fetch a model from a hub", glmv::app::add_pull},
+    {"list", "Models", "the models that are here", glmv::app::add_list},
+    {"rm", "Models", "remove a model from the cache", glmv::app::add_rm},
     {"doctor", "Look", "what this machine has for a model and what it lacks",
      glmv::app::add_doctor},
     {"plan", "Look", "memory and speed of a model from its config.json alone", glmv::app::add_plan},
@@ -37,7 +40,11 @@ constexpr CommandRow kCommands[] = {
     {"convert", "Make", "a checkpoint in another dtype", glmv::app::add_convert},
     {"quantize", "Make", "a checkpoint with 4- or 8-bit weights", glmv::app::add_quantize},
     {"make-tiny", "Make", "a tiny random checkpoint of any family", glmv::app::add_make_tiny},
+    {"completion", "Help", "completion of commands and options for a shell",
+     glmv::app::add_completion},
+    {"man", "Help", "the manual page", glmv::app::add_man},
     // Not for people: without a group, help does not show it.
+    {"options", "", "the page of all options", glmv::app::add_options},
     {"decode-media", "", "the child of serve that decodes pictures", glmv::app::add_decode_media},
     {"decode-video", "", "the child that reads a video", glmv::app::add_decode_video},
 };
