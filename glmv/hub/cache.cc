@@ -13,10 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kCacheTag =
-    "Signature: 8a477f597d28d172789f06886806bc55\n"
-    "# A cache of models: backups may leave it out (https://bford.info/cachedir/).\n";
-
 bool is_file(const fs::path& path) {
   std::error_code error;
   return fs::is_regular_file(path, error);
@@ -43,7 +39,7 @@ Result<void> make_folders(const fs::path& folder) {
 }
 
 RepoCache::RepoCache(const fs::path& cache, const RepoName& repo)
-    : cache_(cache), folder_(cache / repo.folder()), locks_(cache / ".locks" / repo.folder()) {}
+    : folder_(cache / repo.folder()), locks_(cache / ".locks" / repo.folder()) {}
 
 fs::path RepoCache::incomplete(const std::string& etag) const {
   return folder_ / "blobs" / (etag + ".incomplete");
@@ -70,16 +66,11 @@ bool RepoCache::has(const std::string& commit, const std::string& file) const {
   return is_file(snapshot(commit) / file);
 }
 
-Result<void> RepoCache::prepare() const {
+Result<void> RepoCache::make_all_folders() const {
   for (const char* name : {"blobs", "snapshots", "refs"}) {
     GLMV_RETURN_IF_ERROR(make_folders(folder_ / name));
   }
-  GLMV_RETURN_IF_ERROR(make_folders(locks_));
-  const fs::path tag = cache_ / "CACHEDIR.TAG";
-  std::error_code error;
-  // A cache without the mark is as good.
-  if (!fs::exists(tag, error)) static_cast<void>(write_file_atomic(tag, kCacheTag));
-  return {};
+  return make_folders(locks_);
 }
 
 Result<void> RepoCache::link(const std::string& commit, const std::string& file,

@@ -37,8 +37,7 @@ class RepoCache {
   // The file is there at that commit: its link leads to a file.
   bool has(const std::string& commit, const std::string& file) const;
 
-  // The folders, and the mark that tells backups to leave the cache out.
-  Result<void> prepare() const;
+  Result<void> make_all_folders() const;
   // snapshots/COMMIT/FILE -> the blob. Where links cannot be made, the blob itself moves there.
   Result<void> link(const std::string& commit, const std::string& file,
                     const std::string& etag) const;
@@ -48,7 +47,7 @@ class RepoCache {
   void note_missing(const std::string& commit, const std::string& file) const;
 
  private:
-  std::filesystem::path cache_, folder_, locks_;
+  std::filesystem::path folder_, locks_;
 };
 
 // For the names that people give to folders of models.

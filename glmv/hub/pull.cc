@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "glmv/hub/blob_download.h"
 #include "glmv/hub/cache.h"
@@ -29,6 +30,8 @@ int64_t free_bytes(fs::path folder) {
     if (!folder.has_relative_path()) return 0;
     folder = folder.parent_path();
   }
+  // Some file systems have no blocks to count; then writing will show.
+  if (info.f_blocks == 0) return std::numeric_limits<int64_t>::max() / 2;
   return static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
 }
 
@@ -87,7 +90,7 @@ class Pull {
           megabytes(plan_.free_bytes));
     }
     if (needed > 0 || !is_complete()) {
-      GLMV_RETURN_IF_ERROR(cache_.prepare());
+      GLMV_RETURN_IF_ERROR(cache_.make_all_folders());
       for (const PullFile& file : plan_.files) {
         GLMV_RETURN_IF_ERROR(fetch(file));
       }

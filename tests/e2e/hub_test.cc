@@ -113,7 +113,8 @@ TEST_F(HubProgram, InterruptedAndKilledPullsGoOn) {
   };
   {
     Process process({"pull", "acme/tiny", "--connections", "2"});
-    while (process.running() && !begun(1 << 20)) std::this_thread::yield();
+    while (process.running() && !begun(1 << 20))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     process.send(SIGINT);
     const Outcome outcome = process.wait();
     EXPECT_EQ(outcome.exit_code, 130);
@@ -124,7 +125,8 @@ TEST_F(HubProgram, InterruptedAndKilledPullsGoOn) {
   expect_error(run({"inspect", "acme/tiny"}), 3, "complete it: glmv pull acme/tiny");
   {
     Process process({"pull", "acme/tiny", "--connections", "2"});
-    while (process.running() && !begun(kept + (1 << 20))) std::this_thread::yield();
+    while (process.running() && !begun(kept + (1 << 20)))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     process.send(SIGKILL);
     EXPECT_EQ(process.wait().signal, SIGKILL);
   }

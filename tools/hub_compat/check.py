@@ -55,7 +55,7 @@ def incomplete():
 
 def begin(command, bytes_wanted=2_000_000, how=signal.SIGINT):
     """Starts a download that is slow, and stops it when something of it is there."""
-    tell("delay 4")
+    tell("delay 10")
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end = time.time() + 60
     while time.time() < end and not any(p.stat().st_size > bytes_wanted for p in incomplete()):
