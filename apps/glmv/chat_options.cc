@@ -30,7 +30,9 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   const std::string group = "Model";
   command
       .add_option("-m,--model", flags.model,
-                  "checkpoint folder, or a GGUF file (default: the embedded model)")
+                  "checkpoint folder, a GGUF file, or a name in the cache (default: the embedded "
+                  "model)")
+      ->type_name("MODEL")
       ->group(group);
   command.add_option("--dtype", flags.engine.dtype, "auto, float32 or bfloat16")
       ->capture_default_str()
@@ -134,7 +136,9 @@ Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
     GLMV_RETURN_IF_ERROR(bind_thread(options.cpus));  // threads for pictures are its children
     if (options.num_threads == 0) options.num_threads = static_cast<int>(options.cpus.size());
   }
-  GLMV_ASSIGN(options.model_dir, model_folder(flags.model));
+  GLMV_ASSIGN(options.model_dir, model_folder(flags.model, flags.engine.load_format == "dummy"
+                                                               ? hub::ModelUse::kFiles
+                                                               : hub::ModelUse::kWeights));
   std::error_code error;
   if (options.model_dir.extension() == ".gguf" &&
       !std::filesystem::is_directory(options.model_dir, error)) {
@@ -146,6 +150,7 @@ Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
 
 std::string served_name(const runtime::EngineOptions& options) {
   if (!options.gguf.empty()) return options.gguf;
+  if (const auto repo = hub::repo_of_snapshot(options.model_dir)) return repo->id();
   std::error_code error;  // "." has a name, too
   std::filesystem::path folder = std::filesystem::absolute(options.model_dir, error);
   folder = (error ? options.model_dir : folder).lexically_normal();

@@ -19,14 +19,13 @@ struct ConvertFlags {
 };
 
 Result<int> run_convert(const ConvertFlags& flags) {
-  const std::filesystem::path from = flags.input;
+  GLMV_ASSIGN(const std::filesystem::path from, model_folder(flags.input));
   const std::filesystem::path to = flags.output;
   std::error_code error;
   if (std::filesystem::equivalent(from, to, error)) {
     return invalid_argument("{}: input and output must be different folders", from.string());
   }
-  GLMV_ASSIGN(const model::LoadedModel loaded,
-              model::load_model(flags.input, {.dtype = flags.dtype}));
+  GLMV_ASSIGN(const model::LoadedModel loaded, model::load_model(from, {.dtype = flags.dtype}));
   for (const std::string& warning : loaded.warnings) fmt::print(stderr, "warning: {}\n", warning);
   std::filesystem::create_directories(to, error);
   if (error) return invalid_argument("cannot create {}: {}", to.string(), error.message());
@@ -49,7 +48,9 @@ Result<int> run_convert(const ConvertFlags& flags) {
 
 void add_convert(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<ConvertFlags>();
-  command.add_option("input", flags->input, "checkpoint folder")->required();
+  command.add_option("input", flags->input, "checkpoint folder, or a name in the cache")
+      ->required()
+      ->type_name("MODEL");
   command.add_option("-o,--output", flags->output, "folder to write")->required();
   command.add_option("--dtype", flags->dtype, "float32, bfloat16 or float16")
       ->capture_default_str();

@@ -39,7 +39,7 @@ void print_report(const InspectReport& report) {
 }
 
 Result<int> run_inspect(const InspectFlags& flags) {
-  GLMV_ASSIGN(const std::filesystem::path dir, model_folder(flags.dir));
+  GLMV_ASSIGN(const std::filesystem::path dir, model_folder(flags.dir, hub::ModelUse::kFiles));
   std::error_code error;
   if (!std::filesystem::exists(dir, error)) {
     return not_found("{} does not exist; name a checkpoint folder", dir.string());
@@ -62,7 +62,10 @@ Result<int> run_inspect(const InspectFlags& flags) {
 
 void add_inspect(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<InspectFlags>();
-  command.add_option("dir", flags->dir, "checkpoint folder (default: the embedded model)");
+  command
+      .add_option("dir", flags->dir,
+                  "checkpoint folder, or a name in the cache (default: the embedded model)")
+      ->type_name("MODEL");
   command.add_flag("--json", flags->json, "the same as one JSON object");
   command.footer("Exit code: 0 no problems, 1 problems found, 3 no such folder.");
   command.callback([flags, &exit_code] { exit_code = report(run_inspect(*flags)); });

@@ -43,7 +43,7 @@ Result<int64_t> parse_bytes(const std::string& text) {
 }
 
 Result<PlanQuestion> make_question(const PlanFlags& flags) {
-  std::filesystem::path path = flags.config;
+  GLMV_ASSIGN(std::filesystem::path path, model_folder(flags.config, hub::ModelUse::kFiles));
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) path /= "config.json";
   GLMV_ASSIGN(const Json json, read_json_file(path));
@@ -90,7 +90,10 @@ Result<int> run_plan(const PlanFlags& flags) {
 
 void add_plan(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<PlanFlags>();
-  command.add_option("config", flags->config, "config.json, or a folder with one")->required();
+  command
+      .add_option("config", flags->config, "config.json, a folder with one, or a name in the cache")
+      ->required()
+      ->type_name("MODEL");
   command
       .add_option("--max-context", flags->max_context, "tokens of a request (0: the model's limit)")
       ->check(CLI::NonNegativeNumber)

@@ -55,7 +55,8 @@ Result<int> run_quantize(const QuantizeFlags& flags) {
     return invalid_argument("unknown method \"{}\"; known: rtn, gptq, awq", flags.method);
   }
   GLMV_ASSIGN(const auto samples, open_samples(flags));
-  QuantizeJob job{.input = flags.input, .output = flags.output};
+  GLMV_ASSIGN(const std::filesystem::path input, model_folder(flags.input));
+  QuantizeJob job{.input = input, .output = flags.output};
   job.layer.method = flags.method;
   job.layer.format = flags.format;
   job.layer.grid = {.bits = flags.bits,
@@ -71,7 +72,7 @@ Result<int> run_quantize(const QuantizeFlags& flags) {
   job.num_samples = flags.num_samples;
   job.num_eval_samples = flags.num_eval_samples;
   job.max_tokens = flags.max_tokens;
-  job.fingerprint = {{"input", flags.input},
+  job.fingerprint = {{"input", input.string()},
                      {"method", flags.method},
                      {"format", flags.format},
                      {"bits", flags.bits},
@@ -118,7 +119,11 @@ Result<int> run_quantize(const QuantizeFlags& flags) {
 
 void add_quantize(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<QuantizeFlags>();
-  command.add_option("input", flags->input, "checkpoint folder in BF16, F16 or F32")->required();
+  command
+      .add_option("input", flags->input,
+                  "checkpoint folder in BF16, F16 or F32, or a name in the cache")
+      ->required()
+      ->type_name("MODEL");
   command.add_option("-o,--output", flags->output, "folder to write")->required();
   command.add_option("--method", flags->method, "awq, gptq, or rtn (rounding, no samples needed)")
       ->capture_default_str();

@@ -202,7 +202,7 @@ Result<int> run_serve(ServeFlags flags) {
 void add_serve(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<ServeFlags>();
   add_model_flags(command, flags->model);
-  command.add_option("model", flags->model.model, "as -m");
+  command.add_option("model", flags->model.model, "as -m")->type_name("MODEL");
   const std::string group = "Server";
   command.add_option("--host", flags->http.host, "address to listen on")
       ->capture_default_str()

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "glmv/hub/hub_options.h"
+
 namespace glmv::app {
 namespace {
 
@@ -19,6 +21,23 @@ void on_signal(int signal) {
 }
 
 void on_hangup(int) { hung_up = 1; }
+
+// A path stays what it is; what is none may be a name in the cache.
+Result<std::filesystem::path> named_model(const std::string& given, hub::ModelUse use) {
+  std::error_code error;
+  if (std::filesystem::exists(given, error)) return std::filesystem::path(given);
+  const auto repo = hub::parse_repo_name(given);
+  if (!repo) return std::filesystem::path(given);
+  GLMV_ASSIGN(const hub::HubOptions options, hub::hub_options());
+  // One word is much more often the name of a folder.
+  const bool meant = hub::looks_like_repo_name(given) ||
+                     std::filesystem::exists(options.cache / repo->folder(), error);
+  if (!meant) return std::filesystem::path(given);
+  auto folder = hub::find_snapshot(options.cache, *repo, use);
+  if (folder) return folder;
+  return std::unexpected(Status{folder.error().code, fmt::format("there is no folder {}, and {}",
+                                                                 given, folder.error().message)});
+}
 
 int report_status(const Status& status) {
   fmt::print(stderr, "error: {}\n", status.message);
@@ -53,11 +72,7 @@ bool took_hangup() {
   return taken;
 }
 
-Result<std::filesystem::path> model_folder(const std::string& given) {
-  if (!given.empty()) return std::filesystem::path(given);
-  if (const char* variable = std::getenv("GLMV_MODEL"); variable != nullptr && *variable != 0) {
-    return std::filesystem::path(variable);
-  }
+std::optional<std::filesystem::path> embedded_model() {
   std::error_code ignored;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
   const std::filesystem::path candidates[] = {
@@ -67,6 +82,15 @@ Result<std::filesystem::path> model_folder(const std::string& given) {
   for (const auto& path : candidates) {
     if (std::filesystem::exists(path / "config.json", ignored)) return path;
   }
+  return std::nullopt;
+}
+
+Result<std::filesystem::path> model_folder(const std::string& given, hub::ModelUse use) {
+  if (!given.empty()) return named_model(given, use);
+  if (const char* variable = std::getenv("GLMV_MODEL"); variable != nullptr && *variable != 0) {
+    return named_model(variable, use);
+  }
+  if (auto path = embedded_model()) return std::move(*path);
   return not_found(
       "no embedded model found; name a checkpoint folder with --model DIR, or train the "
       "embedded one with ./x nano");

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "glmv/base/result.h"
+#include "glmv/hub/cache.h"
 
 namespace glmv::app {
 
@@ -34,6 +35,12 @@ void add_plan(CLI::App& command, int& exit_code);
 void add_batch(CLI::App& command, int& exit_code);
 void add_ground(CLI::App& command, int& exit_code);
 void add_video(CLI::App& command, int& exit_code);
+void add_pull(CLI::App& command, int& exit_code);
+void add_list(CLI::App& command, int& exit_code);
+void add_rm(CLI::App& command, int& exit_code);
+void add_completion(CLI::App& command, int& exit_code);
+void add_man(CLI::App& command, int& exit_code);
+void add_options(CLI::App& command, int& exit_code);
 void add_decode_media(CLI::App& command, int& exit_code);
 void add_decode_video(CLI::App& command, int& exit_code);
 void add_cut_video(CLI::App& command, int& exit_code);
@@ -51,8 +58,12 @@ void clear_interrupt();
 void catch_hangups();
 bool took_hangup();
 
-// The checkpoint folder to use: `given`, else $GLMV_MODEL, else the embedded model.
-Result<std::filesystem::path> model_folder(const std::string& given);
+// The checkpoint folder to use: `given`, else $GLMV_MODEL, else the embedded model. What is no path
+// may be the name of a model in the cache, OWNER/NAME[@REVISION]; not_found says how to get it.
+Result<std::filesystem::path> model_folder(const std::string& given,
+                                           hub::ModelUse use = hub::ModelUse::kWeights);
+// nullopt: this program came without one.
+std::optional<std::filesystem::path> embedded_model();
 
 // Bytes as "1.3 GB", seconds as "2 min 05 s".
 std::string bytes_text(double bytes);

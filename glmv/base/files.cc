@@ -61,7 +61,7 @@ Result<void> sync_path(const std::filesystem::path& path) {
 
 Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view data) {
   const std::filesystem::path temporary =
-      path.parent_path() / fmt::format(".{}.tmp{}", path.filename().string(), ::getpid());
+      path.parent_path() / fmt::format(".{}.tmp{}", path.filename().string(), ::gettid());
   {
     Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd.ok()) return std::unexpected(errno_status("create", temporary, errno));

@@ -85,7 +85,8 @@ Result<void> validate(const TrainOptions& o) {
 
 void register_options(CLI::App& app, TrainOptions& o) {
   app.option_defaults()->always_capture_default();
-  app.add_option("--model", o.model_dir, "checkpoint folder to start from");
+  app.add_option("--model", o.model_dir, "checkpoint folder to start from, or a name in the cache")
+      ->type_name("MODEL");
   app.add_option("--output", o.output_dir, "folder for checkpoints, log and loss plot");
   app.add_option("--resume", o.resume, "auto (latest checkpoint in --output), never, or a folder");
   app.add_option("--dtype", o.dtype, "fp32, or bf16-mixed (bf16 compute, fp32 master weights)");

@@ -1,0 +1,167 @@
+// The manual page and the page of options, from the options themselves.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "apps/glmv/program_description.h"
+
+namespace glmv::app {
+namespace {
+
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : between) + word;
+  return out;
+}
+
+std::string for_roff(const std::string& text) {
+  std::string out;
+  if (text.starts_with('.') || text.starts_with('\'')) out += "\\&";
+  for (const char c : text) {
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else if (c == '~') {
+      out += "\\(ti";
+    } else if (c == '^') {
+      out += "\\(ha";
+    } else if (c == '\n') {
+      out += "\n.br\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string value_of(const OptionDescription& option) {
+  return option.choices.empty() ? option.type : joined(option.choices, "|");
+}
+
+std::string roff_option(const OptionDescription& option) {
+  std::string head;
+  for (const std::string& name : option.names) {
+    head += (head.empty() ? "\\fB" : ", \\fB") + for_roff(name) + "\\fR";
+  }
+  if (!option.argument && option.takes_value()) {
+    head += " \\fI" + for_roff(value_of(option)) + "\\fR";
+  }
+  std::string text = for_roff(option.text.empty() ? "as its name says" : option.text);
+  if (option.required) text += "; required";
+  if (!option.default_value.empty()) text += fmt::format(" [{}]", for_roff(option.default_value));
+  return ".TP\n" + head + "\n" + text + "\n";
+}
+
+// Calls `heading` before the first option of each group.
+template <class Heading, class Each>
+void by_group(const std::vector<OptionDescription>& options, Heading heading, Each each) {
+  std::vector<std::string> groups;
+  for (const OptionDescription& option : options) {
+    if (std::ranges::find(groups, option.group) == groups.end()) groups.push_back(option.group);
+  }
+  for (const std::string& group : groups) {
+    heading(group);
+    for (const OptionDescription& option : options) {
+      if (option.group == group) each(option);
+    }
+  }
+}
+
+std::string synopsis(const CommandDescription& command) {
+  std::string out;
+  for (const OptionDescription& option : command.options) {
+    if (!option.argument) continue;
+    const std::string name = option.names[0] + (option.repeatable ? "..." : "");
+    out += option.required ? " " + name : " [" + name + "]";
+  }
+  return out;
+}
+
+// Inside of a cell of a table.
+std::string for_cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') {
+      out += "\\|";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '\n') {
+      out += ' ';
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string manual_page(const ProgramDescription& program, const std::string& version) {
+  std::string out = fmt::format(
+      ".TH GLMV 1 \"\" \"glmv {}\" \"User Commands\"\n.SH NAME\nglmv \\- {}\n.SH SYNOPSIS\n"
+      ".B glmv\n.I command\n[options] [arguments]\n.SH DESCRIPTION\n"
+      "Asks, serves, measures and trains the GLM\\-V vision\\-language models. "
+      "Answers go to standard output, everything else to standard error.\n.SH OPTIONS\n",
+      version, for_roff(program.text.substr(program.text.find(": ") + 2)));
+  for (const OptionDescription& option : program.options) out += roff_option(option);
+  out += ".SH COMMANDS\n";
+  for (const CommandDescription& command : program.commands) {
+    out += fmt::format(".SS \"glmv {}{}\"\n{}.\n", for_roff(command.name),
+                       for_roff(synopsis(command)), for_roff(command.text));
+    by_group(
+        command.options,
+        [&out](const std::string& group) {
+          if (!group.empty()) out += ".PP\n.I \"" + for_roff(group) + "\"\n";
+        },
+        [&out](const OptionDescription& option) { out += roff_option(option); });
+    if (!command.footer.empty()) out += ".PP\n" + for_roff(command.footer) + "\n";
+  }
+  out += ".SH ENVIRONMENT\n";
+  for (const EnvironmentVariable& variable : environment_variables()) {
+    out += fmt::format(".TP\n\\fB{}\\fR\n{}\n", variable.name, for_roff(variable.text));
+  }
+  out += ".SH EXIT STATUS\n";
+  for (const ExitCode& code : exit_codes()) {
+    out += fmt::format(".TP\n\\fB{}\\fR\n{}\n", code.number, for_roff(code.text));
+  }
+  return out;
+}
+
+std::string configuration_page(const ProgramDescription& program) {
+  std::string out =
+      "# Configuration\n\n"
+      "<!-- Made by: glmv options --markdown > docs/configuration.md -->\n\n"
+      "Every command with all of its options, as `glmv COMMAND --help` shows them. What they mean "
+      "together: [cli.md](cli.md).\n\n"
+      "## Environment\n\n| variable | meaning |\n|---|---|\n";
+  for (const EnvironmentVariable& variable : environment_variables()) {
+    out += fmt::format("| `{}` | {} |\n", variable.name, for_cell(variable.text));
+  }
+  for (const CommandDescription& command : program.commands) {
+    out += fmt::format("\n## glmv {}\n\n`glmv {}{}`: {}.\n", command.name, command.name,
+                       synopsis(command), for_cell(command.text));
+    by_group(
+        command.options,
+        [&out](const std::string& group) {
+          out += fmt::format("\n{}| option | default | meaning |\n|---|---|---|\n",
+                             group.empty() ? "" : "**" + for_cell(group) + "**\n\n");
+        },
+        [&out](const OptionDescription& option) {
+          std::vector<std::string> names;
+          for (const std::string& name : option.names) names.push_back("`" + name + "`");
+          const bool shows_type = option.takes_value() && !option.argument;
+          out +=
+              fmt::format("| {}{} | {} | {} |\n", joined(names, ", "),
+                          shows_type ? " " + for_cell(value_of(option)) : "",
+                          option.default_value.empty() ? option.required ? "required" : ""
+                                                       : "`" + for_cell(option.default_value) + "`",
+                          for_cell(option.text));
+        });
+    if (!command.footer.empty()) out += "\n" + for_cell(command.footer) + "\n";
+  }
+  return out;
+}
+
+}  // namespace glmv::app
