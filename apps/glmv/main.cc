@@ -26,6 +26,7 @@ constexpr CommandRow kCommands[] = {
     {"serve", "Use", "the OpenAI-compatible server", glmv::app::add_serve},
     {"batch", "Use", "a file of requests in OpenAI's form, answered without a server",
      glmv::app::add_batch},
+    {"fix-html", "Use", "raw HTML in an answer gets a code fence", glmv::app::add_fix_html},
     {"doctor", "Look", "what this machine has for a model and what it lacks",
      glmv::app::add_doctor},
     {"plan", "Look", "memory and speed of a model from its config.json alone", glmv::app::add_plan},
