@@ -1,31 +1,16 @@
 #include "glmv/net/http_get.h"
 
-#include <curl/curl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cctype>
-#include <csignal>
-#include <memory>
 #include <string_view>
+
+#include "glmv/net/curl_parts.h"
 
 namespace glmv::net {
 namespace {
 
 constexpr size_t kMaxHeaderBytes = size_t{64} << 10;
-
-struct CloseHandle {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Handle = std::unique_ptr<CURL, CloseHandle>;
-using List = std::unique_ptr<curl_slist, FreeList>;
-
-void append(List& list, const std::string& text) {
-  list.reset(curl_slist_append(list.release(), text.c_str()));
-}
 
 // What the callbacks of one transfer know.
 struct Transfer {
@@ -53,19 +38,6 @@ curl_socket_t open_socket(void* data, curlsocktype, curl_sockaddr* address) {
     return CURL_SOCKET_BAD;
   }
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  const size_t end = text.find_last_not_of(" \t\r\n");
-  return begin == text.size() ? std::string_view() : text.substr(begin, end - begin + 1);
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) ==
-           std::tolower(static_cast<unsigned char>(y));
-  });
 }
 
 // A return value other than the size ends the transfer.
@@ -112,31 +84,6 @@ std::string resolve_entry(const Url& url, const std::vector<IpAddress>& addresse
   return entry;
 }
 
-// While it lives, SIGPIPE does not end the process: OpenSSL writes to sockets that the peer has
-// closed.
-class WithoutSigpipe {
- public:
-  WithoutSigpipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-  ~WithoutSigpipe() {
-    const timespec now{};
-    if (!was_pending_) sigtimedwait(&pipe_, nullptr, &now);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t pipe_, before_;
-  bool was_pending_ = false;
-};
-
 HttpGet::Outcome outcome(const Transfer& transfer, CURLcode code) {
   using Outcome = HttpGet::Outcome;
   if (transfer.too_large || code == CURLE_FILESIZE_EXCEEDED) return Outcome::kTooLarge;
@@ -157,11 +104,11 @@ HttpGet::Outcome outcome(const Transfer& transfer, CURLcode code) {
 HttpGet http_get(const Url& url, const std::vector<IpAddress>& addresses, size_t max_bytes,
                  std::chrono::milliseconds connect_timeout, std::chrono::milliseconds timeout,
                  const std::function<bool()>& wanted) {
-  const Handle owner(curl_easy_init());
+  const CurlHandle owner(curl_easy_init());
   if (!owner || addresses.empty() || timeout.count() <= 0) return {};
   CURL* curl = owner.get();
   Transfer transfer{curl, addresses, max_bytes, wanted, {}};
-  List names, headers;
+  CurlList names, headers;
   if (!url.address) append(names, resolve_entry(url, addresses));
   append(headers, "Accept-Encoding: identity");
   append(headers, "Accept: image/*,*/*;q=0.5");
