@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "glmv/base/files.h"
 #include "glmv/net/curl_parts.h"
 
 namespace glmv::net {
@@ -130,6 +131,12 @@ Result<CallHead> ended(Transfer& transfer, CURLcode code, const char* words) {
     case CURLE_OPERATION_TIMEDOUT:
       return unavailable("no connection within {:.1f} s",
                          double(transfer.call.connect_timeout.count()) / 1000);
+    case CURLE_COULDNT_CONNECT: {
+      long error = 0;
+      curl_easy_getinfo(transfer.curl, CURLINFO_OS_ERRNO, &error);
+      return unavailable("no connection ({}); is the server running?",
+                         error == 0 ? std::string(text) : errno_text(static_cast<int>(error)));
+    }
     case CURLE_COULDNT_RESOLVE_HOST:
       return unavailable("there is no host of that name ({})", text);
     case CURLE_PEER_FAILED_VERIFICATION:
