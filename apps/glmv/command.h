@@ -32,6 +32,7 @@ void add_quantize(CLI::App& command, int& exit_code);
 void add_doctor(CLI::App& command, int& exit_code);
 void add_plan(CLI::App& command, int& exit_code);
 void add_batch(CLI::App& command, int& exit_code);
+void add_bench_thinking(CLI::App& command, int& exit_code);
 void add_fix_html(CLI::App& command, int& exit_code);
 void add_decode_media(CLI::App& command, int& exit_code);
 void add_decode_video(CLI::App& command, int& exit_code);

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 
-#include "glmv/api/chat_client.h"
 #include "glmv/chat/local_backend.h"
 
 namespace glmv::app {
@@ -41,10 +40,9 @@ Result<void> check_no_local_flags(const ModelFlags& flags, const std::string& ur
   return {};
 }
 
-Result<std::unique_ptr<api::ChatBackend>> load_client(const ModelFlags& flags, std::string url) {
-  GLMV_RETURN_IF_ERROR(check_no_local_flags(flags, url));
+api::ChatClientOptions client_options(const ModelFlags& flags) {
   api::ChatClientOptions options;
-  options.base_url = std::move(url);
+  options.base_url = model_name(flags);
   options.model = flags.served_model;
   options.timeout_s = flags.server_timeout_s;
   options.ca_file = flags.ca_file;
@@ -52,15 +50,22 @@ Result<std::unique_ptr<api::ChatBackend>> load_client(const ModelFlags& flags, s
   for (const char* name : {"GLMV_API_KEY", "OPENAI_API_KEY"}) {
     if (options.api_key.empty()) options.api_key = variable(name);
   }
-  return api::make_chat_client(options);
+  return options;
 }
 
 }  // namespace
 
 bool names_a_server(const ModelFlags& flags) { return api::is_server_url(model_name(flags)); }
 
+Result<api::ServerModel> server_model(const ModelFlags& flags) {
+  return api::ask_server_model(client_options(flags));
+}
+
 Result<std::unique_ptr<api::ChatBackend>> load_backend(const ModelFlags& flags) {
-  if (names_a_server(flags)) return load_client(flags, model_name(flags));
+  if (names_a_server(flags)) {
+    GLMV_RETURN_IF_ERROR(check_no_local_flags(flags, model_name(flags)));
+    return api::make_chat_client(client_options(flags));
+  }
   const std::pair<const char*, bool> kFlags[] = {{"--api-key", !flags.api_key.empty()},
                                                  {"--served-model", !flags.served_model.empty()},
                                                  {"--ca-file", !flags.ca_file.empty()}};

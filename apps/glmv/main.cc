@@ -33,6 +33,8 @@ constexpr CommandRow kCommands[] = {
     {"inspect", "Look", "describe a checkpoint and its problems", glmv::app::add_inspect},
     {"eval", "Look", "accuracy per task over a dataset file", glmv::app::add_eval},
     {"bench", "Look", "speed and memory of a model on this machine", glmv::app::add_bench},
+    {"bench-thinking", "Look", "answers with a limit on the thought, in two rounds",
+     glmv::app::add_bench_thinking},
     {"train", "Make", "fine-tune a checkpoint on dataset files", glmv::app::add_train},
     {"synth", "Make", "generated pictures with questions and answers", glmv::app::add_synth},
     {"convert", "Make", "a checkpoint in another dtype", glmv::app::add_convert},

@@ -48,6 +48,7 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   void use_strict_text() { most_tokens_ = text::TokensInText::kNone; }
 
   const runtime::Engine& engine() const { return *engine_; }
+  runtime::Engine& engine() { return *engine_; }
   const processing::Processor& processor() const { return *processor_; }
   // Of the checkpoint, what unset fields of a request take.
   const checkpoint::GenerationConfig& defaults() const { return defaults_; }
