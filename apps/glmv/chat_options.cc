@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "apps/glmv/command.h"
+#include "glmv/api/chat_client.h"
 #include "glmv/base/cpus.h"
 #include "glmv/base/files.h"
 
@@ -128,7 +129,33 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->group(group);
 }
 
+void add_server_flags(CLI::App& command, ModelFlags& flags) {
+  const std::string group = "A server as the model (-m http://HOST:PORT/v1)";
+  command
+      .add_option("--api-key", flags.api_key,
+                  "its key (default: $GLMV_API_KEY, else $OPENAI_API_KEY, which others cannot see)")
+      ->group(group);
+  command
+      .add_option("--served-model", flags.served_model,
+                  "name of the model there (default: the first that it lists)")
+      ->group(group);
+  command
+      .add_option("--server-timeout", flags.server_timeout_s,
+                  "seconds that may pass without a byte from it")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--ca-file", flags.ca_file, "PEM with the certificates to trust (https)")
+      ->group(group);
+}
+
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
+  if (api::is_server_url(flags.model)) {
+    return invalid_argument(
+        "{}: this command needs the model itself; a server is taken by ask, chat, ground and "
+        "bench-thinking",
+        flags.model);
+  }
   runtime::EngineOptions options = flags.engine;
   options.on_warning = [](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
   if (!flags.cpus.empty()) {

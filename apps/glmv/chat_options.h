@@ -15,8 +15,15 @@ struct ModelFlags {
   std::string model;
   std::string cpus;  // a list as in 0-3,8; empty: any
   runtime::EngineOptions engine;
+  // Of a server as the model (load_backend.h).
+  std::string api_key;
+  std::string served_model;
+  double server_timeout_s = 600;
+  std::string ca_file;
 };
 void add_model_flags(CLI::App& command, ModelFlags& flags);
+// For commands that take a server as the model.
+void add_server_flags(CLI::App& command, ModelFlags& flags);
 // Fills engine.model_dir and engine.cpus, to which it keeps the calling thread and its children.
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags);
 

@@ -11,10 +11,10 @@
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/document_flags.h"
+#include "apps/glmv/load_backend.h"
 #include "apps/glmv/reply_printer.h"
 #include "apps/glmv/video_flags.h"
 #include "glmv/api/chat_json.h"
-#include "glmv/chat/local_backend.h"
 
 namespace glmv::app {
 namespace {
@@ -120,8 +120,7 @@ Result<int> run_ask(const AskFlags& flags) {
   GLMV_ASSIGN(const std::vector<text::Message> messages, conversation(flags));
   request.messages.insert(request.messages.end(), messages.begin(), messages.end());
   GLMV_ASSIGN(const ShowThought thought, thought_mode(flags));
-  GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
-  GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
+  GLMV_ASSIGN(const auto backend, load_backend(flags.model));
 
   // Boxes are drawn on what the model sees.
   GLMV_ASSIGN(request.messages, backend->with_pages(request.messages, request.max_pixels));
@@ -160,6 +159,7 @@ Result<int> run_ask(const AskFlags& flags) {
 void add_ask(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<AskFlags>();
   add_model_flags(command, flags->model);
+  add_server_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
   command.add_option("prompt", flags->prompt, "the question; - or a pipe: from stdin");
   command.add_option("-i,--image", flags->images, "picture, repeatable")

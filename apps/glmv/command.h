@@ -41,6 +41,8 @@ void add_rm(CLI::App& command, int& exit_code);
 void add_completion(CLI::App& command, int& exit_code);
 void add_man(CLI::App& command, int& exit_code);
 void add_options(CLI::App& command, int& exit_code);
+void add_bench_thinking(CLI::App& command, int& exit_code);
+void add_fix_html(CLI::App& command, int& exit_code);
 void add_decode_media(CLI::App& command, int& exit_code);
 void add_decode_video(CLI::App& command, int& exit_code);
 void add_cut_video(CLI::App& command, int& exit_code);

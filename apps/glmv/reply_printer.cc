@@ -103,6 +103,12 @@ void ReplyPrinter::finish(const api::ChatReply& reply) {
   if (reply.finish_reason == "length") {
     fmt::print(stderr, "(cut at the token limit; raise --max-tokens)\n");
   }
+  if (reply.finish_reason == "repetition") {
+    fmt::print(stderr, "(stopped: the model went in circles)\n");
+  }
+  if (reply.restated) {
+    fmt::print(stderr, "(the model said its answer a second time, which is left out)\n");
+  }
   if (options_.stats) {
     fmt::print(stderr, "{}{}{}\n", options_.colour ? "\033[2m" : "", stats_line(reply),
                options_.colour ? "\033[0m" : "");

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <span>
 
 #include "glmv/api/chat_types.h"
 
@@ -17,6 +18,13 @@ class ChatBackend {
   // cancels, and the reply so far comes back with finish_reason "cancelled".
   virtual Result<ChatReply> chat(const ChatRequest& request,
                                  const std::function<bool(const ChatChunk&)>& on_chunk) = 0;
+
+  // The messages with the pages of their documents in place of these, as chat() shows them to the
+  // model; as they are where only a server knows them. Errors name the part and the file.
+  virtual Result<std::vector<text::Message>> with_pages(std::span<const text::Message> messages,
+                                                        int64_t /*max_pixels*/) const {
+    return std::vector<text::Message>(messages.begin(), messages.end());
+  }
 };
 
 }  // namespace glmv::api

@@ -91,6 +91,7 @@ Json to_json(const ChatReply& reply) {
     for (const AnswerPoint& point : reply.points) points.push_back(to_json(point));
   }
   json["finish_reason"] = reply.finish_reason;
+  if (reply.restated) json["restated"] = true;
   json["usage"] = to_json(reply.usage);
   json["timings"] = to_json(reply.timings);
   if (!reply.logprobs.empty()) {

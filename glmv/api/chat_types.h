@@ -90,8 +90,8 @@ struct ChatRequest {
 };
 
 struct LogprobEntry {
-  std::string token;  // its bytes, maybe only a part of a character
-  int32_t token_id = 0;
+  std::string token;     // its bytes, maybe only a part of a character
+  int32_t token_id = 0;  // -1: the server does not tell
   float logprob = 0;
   std::vector<LogprobEntry> top;
 };
@@ -160,11 +160,12 @@ struct ChatReply {
   std::string stop_string;     // the one that ended it, if one did
   int32_t stop_token_id = -1;  // the token that ended it, not part of the output
   bool grammar_dead_end =
-      false;  // with stop: the constraint let nothing follow, the answer is not whole
+      false;              // with stop: the constraint let nothing follow, the answer is not whole
+  bool restated = false;  // text behind the answer said it again, kept or dropped
   // The thought was never closed: its text is given as the content.
   bool reasoning_reclassified = false;
   std::vector<int32_t> prompt_ids;
-  std::vector<int32_t> output_ids;
+  std::vector<int32_t> output_ids;  // both may be missing where a server answered
   std::vector<std::vector<int64_t>> image_grid_thw;
   std::vector<std::vector<int64_t>> video_grid_thw;
   std::vector<std::vector<int64_t>> image_sizes;  // [width, height] of each picture, pixels
@@ -173,5 +174,10 @@ struct ChatReply {
   ChatTimings timings;
   std::string raw_text;  // output with all tags
 };
+
+// A limit ended the output, or that it went in circles.
+inline bool was_cut(const ChatReply& reply) {
+  return reply.finish_reason == "length" || reply.finish_reason == "repetition";
+}
 
 }  // namespace glmv::api

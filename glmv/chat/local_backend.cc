@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "glmv/api/answer_boxes.h"
 #include "glmv/chat/chat_prompt.h"
 #include "glmv/chat/reply_assembler.h"
 
@@ -186,7 +187,7 @@ Result<api::ChatReply> LocalBackend::chat(
     reply.usage.reasoning_tokens = 0;
     reply.reasoning_reclassified = true;
   }
-  fill_boxes(assembler.marked_answer(streamed), frame.image, frame.width, frame.height, reply);
+  api::fill_boxes(assembler.marked_answer(streamed), frame.image, frame.width, frame.height, reply);
   reply.finish_reason = !wanted ? "cancelled" : enough ? "stop" : wire_name(event.finish);
   if (reply.finish_reason == "stop" && !reply.tool_calls.empty() &&
       reply.tool_calls.back().complete) {

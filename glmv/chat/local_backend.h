@@ -48,14 +48,14 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   // No token typed in a message counts; before the first chat.
   void use_strict_text() { most_tokens_ = text::TokensInText::kNone; }
 
-  // The messages with the pages of their documents in place of these, as chat() shows them to the
-  // model; what was read last is kept. Errors name the part and the file.
+  // What was read last is kept.
   Result<std::vector<text::Message>> with_pages(std::span<const text::Message> messages,
-                                                int64_t max_pixels) const;
+                                                int64_t max_pixels) const override;
   // Which pages, and how large.
   const processing::DocumentRule& document_rule() const { return documents_.rule; }
 
   const runtime::Engine& engine() const { return *engine_; }
+  runtime::Engine& engine() { return *engine_; }
   const processing::Processor& processor() const { return *processor_; }
   // Of the checkpoint, what unset fields of a request take.
   const checkpoint::GenerationConfig& defaults() const { return defaults_; }

@@ -473,9 +473,13 @@ TEST(LocalBackend, RestatedAnswerIsDroppedOnRequest) {
   const auto ids = ids_of("<answer>a b</answer>\na b");
   Bench bench({FakeScript::tokens(ids), FakeScript::tokens(ids)});
   api::ChatRequest request{.messages = {message("user", "Hi")}};
-  EXPECT_EQ(bench.backend->chat(request, {})->content, "a b\na b");
+  const auto kept = bench.backend->chat(request, {});
+  EXPECT_EQ(kept->content, "a b\na b");
+  EXPECT_TRUE(kept->restated);
   request.drop_restated = true;
-  EXPECT_EQ(bench.backend->chat(request, {})->content, "a b");
+  const auto dropped = bench.backend->chat(request, {});
+  EXPECT_EQ(dropped->content, "a b");
+  EXPECT_TRUE(dropped->restated);
 }
 
 const Json kTools = Json::parse(R"([{"type": "function", "function": {"name": "weather",

@@ -6,7 +6,6 @@
 
 #include "glmv/base/utf8.h"
 #include "glmv/parsers/answer.h"
-#include "glmv/parsers/boxes.h"
 
 namespace glmv::chat {
 namespace {
@@ -119,6 +118,7 @@ void ReplyAssembler::fill(api::ChatReply& reply, bool streamed) const {
                                 .complete = call.complete});
   }
   reply.boxed = parsers::extract_boxed(result.marked_content);
+  reply.restated = result.restated;
   reply.reasoning = std::move(result.reasoning);
   reply.content = std::move(result.content);
   reply.output_ids = output_ids_;
@@ -140,34 +140,6 @@ api::LogprobEntry ReplyAssembler::entry_of(const runtime::TokenLogprob& logprob)
 bool is_empty(const api::ChatChunk& chunk) {
   return chunk.reasoning.empty() && chunk.content.empty() && chunk.progress_phase.empty() &&
          chunk.logprobs.empty() && chunk.tool_calls.empty();
-}
-
-void fill_boxes(std::string_view marked_answer, int image, int64_t width, int64_t height,
-                api::ChatReply& reply) {
-  parsers::Grounding found = parsers::parse_grounding(marked_answer, width, height);
-  for (parsers::GroundedBox& box : found.boxes) {
-    reply.boxes.push_back({.x1 = box.x1,
-                           .y1 = box.y1,
-                           .x2 = box.x2,
-                           .y2 = box.y2,
-                           .px1 = box.px1,
-                           .py1 = box.py1,
-                           .px2 = box.px2,
-                           .py2 = box.py2,
-                           .image = image,
-                           .label = std::move(box.label),
-                           .reordered = box.reordered,
-                           .clamped = box.clamped,
-                           .degenerate = box.degenerate});
-  }
-  for (parsers::GroundedPoint& point : found.points) {
-    reply.points.push_back({.x = point.x,
-                            .y = point.y,
-                            .px = point.px,
-                            .py = point.py,
-                            .image = image,
-                            .label = std::move(point.label)});
-  }
 }
 
 }  // namespace glmv::chat

@@ -26,8 +26,9 @@ class ReplyAssembler {
   // The end of the output: text that was held back.
   api::ChatChunk finish();
 
-  // After finish(): sets reasoning, content, tool_calls, boxed, output_ids, logprobs, raw_text
-  // and usage.reasoning_tokens. `streamed`: the pieces were shown, so text in front of an unopened
+  // After finish(): sets reasoning, content, restated, tool_calls, boxed, output_ids, logprobs,
+  // raw_text and usage.reasoning_tokens. `streamed`: the pieces were shown, so text in front of an
+  // unopened
   // </think> stays answer.
   void fill(api::ChatReply& reply, bool streamed) const;
   // The answer with its box markers, for parse_grounding.
@@ -49,10 +50,5 @@ class ReplyAssembler {
 };
 
 bool is_empty(const api::ChatChunk& chunk);
-
-// Boxes and points of the answer as the reply's, all of the last picture (of the last video when
-// there is no picture). `sizes`: [width, height] per picture.
-void fill_boxes(std::string_view marked_answer, int image, int64_t width, int64_t height,
-                api::ChatReply& reply);
 
 }  // namespace glmv::chat

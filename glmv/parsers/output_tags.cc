@@ -60,6 +60,15 @@ OutputTags OutputTags::text_only() {
   return tags;
 }
 
+OutputTags OutputTags::boxes_only() {
+  OutputTags tags;
+  for (const Name& name : kNames) {
+    const bool is_box = name.kind == TagKind::kBoxBegin || name.kind == TagKind::kBoxEnd;
+    if (is_box) tags.tags_.push_back({name.kind, std::string(name.text), -1});
+  }
+  return tags;
+}
+
 OutputTags OutputTags::from_tokenizer(
     const std::function<std::optional<int32_t>(std::string_view)>& lookup) {
   OutputTags tags;

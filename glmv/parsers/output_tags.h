@@ -42,6 +42,8 @@ class OutputTags {
  public:
   // Every tag by text, for replies that come without token ids.
   static OutputTags text_only();
+  // Box markers only, by text: for answers out of which another parser took the rest.
+  static OutputTags boxes_only();
   // By the tokenizer's ids; `lookup` gives the id of an added token by name. A tokenizer with
   // think tokens but without <answer> is of a family that has no answer wrapper: there <answer> is
   // plain text. Think and box tags without an id are recognised by text.

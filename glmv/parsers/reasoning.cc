@@ -86,6 +86,7 @@ ReasoningDelta ReasoningParser::finish() {
   } else if (state_ == State::kTail && tail_ == Tail::kComparing) {
     const bool restated = matched_ == answer_.size();
     if (!restated) begin_tail(delta);
+    dropped_ = restated && !held_.empty();
     release_held(!restated, delta);
   } else {
     release_held(false, delta);
@@ -380,7 +381,8 @@ void ReasoningParser::emit(SegmentKind kind, std::string_view text, ReasoningDel
   if (kind == SegmentKind::kContent || kind == SegmentKind::kInserted) {
     delta.content += text;
     content_ends_in_newline_ = text.back() == '\n';
-    if (state_ == State::kContent && options_.drop_restated) answer_shown_ += text;
+    if (state_ == State::kContent) answer_shown_ += text;
+    if (state_ == State::kTail) tail_shown_ += text;
   }
   if (options_.keep_box_markers && is_box(kind)) {
     delta.content += box_text(kind);
@@ -397,6 +399,9 @@ void ReasoningParser::emit(SegmentKind kind, std::string_view text, ReasoningDel
 ReasoningResult ReasoningParser::result(bool reclassify) const {
   ReasoningResult result;
   result.ended_in_reasoning = state_ == State::kReasoning;
+  const bool said_again = !trim_white_space(tail_shown_).empty() && !answer_.empty() &&
+                          fold_white_space(tail_shown_) == answer_;
+  result.restated = dropped_ || said_again;
   result.calls = calls();
   for (size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];

@@ -54,6 +54,7 @@ struct ReasoningResult {
   std::string content;              // without any tag
   std::string marked_content;       // content with the box markers in place (answer.h, boxes.h)
   bool ended_in_reasoning = false;  // the output stopped inside the thought
+  bool restated = false;            // text behind </answer> said the answer again, kept or dropped
   std::vector<ParsedCall> calls;
 };
 
@@ -112,6 +113,8 @@ class ReasoningParser {
   std::string answer_;        // folded text of the answer, for the comparison
   std::string answer_shown_;  // content since the answer began
   size_t matched_ = 0;        // bytes of answer_ the tail has repeated
+  std::string tail_shown_;    // content behind </answer>
+  bool dropped_ = false;      // what the tail repeated
   bool tail_space_ = false;   // white space seen since the last matched byte
   ToolCallParser calls_;
   State before_call_ = State::kContent;  // where a text goes that was no call

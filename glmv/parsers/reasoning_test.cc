@@ -86,6 +86,7 @@ TEST(Reasoning, WholeReplies) {
     EXPECT_EQ(got.reasoning, test["reasoning"]);
     EXPECT_EQ(got.content, test["content"]);
     EXPECT_EQ(got.ended_in_reasoning, test.value("ended_in_reasoning", false));
+    EXPECT_EQ(got.restated, test.value("restated", false));
     EXPECT_EQ(strip_box_markers(got.marked_content), got.content);
     if (test.contains("boxed")) {
       EXPECT_EQ(Json(extract_boxed(got.marked_content)), test["boxed"]);
@@ -103,6 +104,7 @@ TEST(Reasoning, EveryChunkingGivesTheSame) {
     const Streamed got = stream({output}, options);
     EXPECT_EQ(got.result.reasoning, test.value("stream_reasoning", test["reasoning"]));
     EXPECT_EQ(got.content, test.value("stream_content", test["content"]));
+    EXPECT_EQ(got.result.restated, test.value("restated", false));
   }
 }
 

@@ -196,6 +196,7 @@ ApiResult<void> read_form(const Json& body, ChatCall& call) {
     return bad_field("continue_final_message", "needs a last message of the assistant");
   }
   GLMV_ASSIGN(request.detect_repetition, boolean(body, "detect_repetition", false));
+  GLMV_ASSIGN(request.drop_restated, boolean(body, "drop_restated", false));
   GLMV_ASSIGN(call.return_progress, boolean(body, "return_progress", false));
   GLMV_ASSIGN(call.return_token_ids, boolean(body, "return_token_ids", false));
   return {};

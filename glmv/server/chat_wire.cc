@@ -33,7 +33,7 @@ Json logprobs_json(const std::vector<api::LogprobEntry>& entries) {
 }
 
 std::string finish_reason(const api::ChatReply& reply, const api::ChatRequest& request) {
-  if (reply.finish_reason == "length") return "length";
+  if (was_cut(reply)) return "length";
   const bool called = reply.finish_reason == "tool_calls";
   return called && request.tool_choice != api::ToolChoice::kNamed ? "tool_calls" : "stop";
 }
@@ -55,7 +55,9 @@ void add_endings(const api::ChatReply& reply, Json& choice) {
     choice["stop_reason"] = repair_utf8(reply.stop_string);
   } else if (reply.finish_reason == "repetition") {
     choice["stop_reason"] = "repetition";
+    choice["x_repetition"] = true;
   }
+  if (reply.restated) choice["x_restated"] = true;
   if (reply.grammar_dead_end) choice["x_grammar_dead_end"] = true;
   if (reply.reasoning_reclassified) choice["x_reasoning_reclassified"] = true;
 }

@@ -19,7 +19,7 @@ struct ReplyHead {
 
 // A choice of a whole reply.
 Json choice_json(const api::ChatReply& reply, const ChatCall& chat, int index);
-// How a choice ended, beyond finish_reason: stop_reason, x_reasoning_reclassified.
+// How a choice ended, beyond finish_reason: stop_reason and fields of ours (x_...).
 void add_endings(const api::ChatReply& reply, Json& choice);
 // The prompt of every n replies once; all completions.
 Json usage_json(const std::vector<api::ChatReply>& replies, int n);

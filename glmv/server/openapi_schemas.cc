@@ -48,6 +48,7 @@ constexpr const char kChat[] = R"({
   "box_markers": {"enum": ["keep", "remove", null]},
   "reasoning_format": {"enum": ["auto", "none", "deepseek", null]},
   "detect_repetition": {"type": ["boolean", "null"]},
+  "drop_restated": {"type": ["boolean", "null"]},
   "return_progress": {"type": ["boolean", "null"]},
   "return_token_ids": {"type": ["boolean", "null"]},
   "add_generation_prompt": {"type": ["boolean", "null"]},

@@ -49,6 +49,10 @@ class ChatWriter final : public ReplyWriter {
     for (int i = 0; i < chat_.n; ++i) {
       Json json = chunk(i, Json::object(), finish_reason(replies[i], chat_.request), nullptr);
       add_endings(replies[i], json["choices"][0]);
+      if (chat_.return_token_ids) {
+        json["choices"][0]["token_ids"] = replies[i].output_ids;
+        json["prompt_token_ids"] = replies[i].prompt_ids;
+      }
       json["timings"] = timings_json(replies[i]);
       out.send(json);
     }

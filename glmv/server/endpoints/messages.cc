@@ -14,7 +14,7 @@ namespace {
 using Kind = ReplyBlock::Kind;
 
 std::string stop_reason(const api::ChatReply& reply) {
-  if (reply.finish_reason == "length") return "max_tokens";
+  if (was_cut(reply)) return "max_tokens";
   if (reply.finish_reason == "tool_calls") return "tool_use";
   return reply.stop_string.empty() ? "end_turn" : "stop_sequence";
 }

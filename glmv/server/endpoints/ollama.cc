@@ -90,7 +90,7 @@ class OllamaWriter final : public ReplyWriter {
     Json json = head(true);
     json.update(text);
     const api::ChatTimings& timings = reply.timings;
-    json["done_reason"] = reply.finish_reason == "length" ? "length" : "stop";
+    json["done_reason"] = was_cut(reply) ? "length" : "stop";
     json["total_duration"] = nanoseconds(timings.time_to_first_token_ms + timings.decode_ms);
     json["load_duration"] = 0;
     json["prompt_eval_count"] = reply.usage.prompt_tokens;

@@ -54,7 +54,7 @@ class ResponsesWriter final : public ReplyWriter, private BlockListener {
   }
 
   void end(EventStream&, const std::vector<api::ChatReply>& replies) override {
-    const bool cut = replies[0].finish_reason == "length";
+    const bool cut = was_cut(replies[0]);
     last_status_ = cut ? "incomplete" : "completed";
     blocks_.end(*this);
     send(cut ? "response.incomplete" : "response.completed",
@@ -146,7 +146,7 @@ class ResponsesWriter final : public ReplyWriter, private BlockListener {
 
   // `reply` null: not there yet.
   Json response(const std::vector<ReplyBlock>& blocks, const api::ChatReply* reply) const {
-    const bool cut = reply != nullptr && reply->finish_reason == "length";
+    const bool cut = reply != nullptr && was_cut(*reply);
     Json output = Json::array();
     for (const ReplyBlock& block : blocks) {
       const bool last = block.index + 1 == blocks.size();

@@ -54,7 +54,7 @@ export const kScripts: Record<string, Script> = {
   'script:xss': {
     text: 'Careful <img src=x onerror="window.pwned=1"> [x](javascript:window.pwned=1)\n\n<script>window.pwned=1</script>',
   },
-  'script:repeat': { text: 'The same again. '.repeat(8), finish: 'stop', stopReason: 'repetition' },
+  'script:repeat': { text: 'The same again. '.repeat(8), finish: 'length', stopReason: 'repetition' },
   'script:restated': { text: 'It is a lamp.\n\nIt is a lamp.', restated: true },
   'script:length': { think: 'Short.', text: 'This answer is cut in the mid', finish: 'length' },
   'script:fail': { text: kLong, failAfter: 5 },

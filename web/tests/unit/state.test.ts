@@ -74,9 +74,9 @@ describe('a reply', () => {
     applyChunk(reply, live, chunk({ content: 'd' }), 2700);
     expect(reply).toMatchObject({ think: 'ab', text: 'cd', stats: { thinkMs: 1000, model: 'm' } });
     expect(live).toMatchObject({ requestId: 'x', thinkingTokens: 2, progress: null, firstTokenAt: 1500 });
-    applyChunk(reply, live, { ...chunk({}, { finish_reason: 'stop', stop_reason: 'repetition', x_restated: true }), timings: { predicted_per_second: 8 } }, 2800);
+    applyChunk(reply, live, { ...chunk({}, { finish_reason: 'length', x_repetition: true, x_restated: true }), timings: { predicted_per_second: 8 } }, 2800);
     applyChunk(reply, live, { choices: [], usage: { prompt_tokens: 5, completion_tokens: 4, completion_tokens_details: { reasoning_tokens: 2 } } }, 2801);
-    expect(reply.stats).toMatchObject({ finish: 'stop', stopReason: 'repetition', restated: true, perSecond: 8, promptTokens: 5, reasoningTokens: 2 });
+    expect(reply.stats).toMatchObject({ finish: 'length', stopReason: 'repetition', restated: true, perSecond: 8, promptTokens: 5, reasoningTokens: 2 });
     settle(reply);
     expect(reply.status).toBe('done');
   });

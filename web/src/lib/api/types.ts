@@ -83,6 +83,7 @@ export interface Chunk {
     finish_reason?: string | null;
     stop_reason?: string | number | null;
     x_reasoning_reclassified?: boolean;
+    x_repetition?: boolean;
     x_restated?: boolean;
   }[];
   prompt_progress?: Progress;

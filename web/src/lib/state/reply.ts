@@ -37,6 +37,7 @@ export function applyChunk(message: Message, live: Live, chunk: Chunk, now: numb
   if (choice?.finish_reason) {
     message.stats.finish = choice.finish_reason;
     if (choice.stop_reason != null) message.stats.stopReason = String(choice.stop_reason);
+    if (choice.x_repetition) message.stats.stopReason = 'repetition';
     if (choice.x_restated) message.stats.restated = true;
     if (choice.x_reasoning_reclassified) message.stats.reclassified = true;
   }

@@ -1,0 +1,79 @@
+#include "apps/glmv/load_backend.h"
+
+#include <cstdlib>
+
+#include "glmv/chat/local_backend.h"
+
+namespace glmv::app {
+namespace {
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::string model_name(const ModelFlags& flags) {
+  return flags.model.empty() ? variable("GLMV_MODEL") : flags.model;
+}
+
+// Flags of a model in this process, which a server does not see.
+Result<void> check_no_local_flags(const ModelFlags& flags, const std::string& url) {
+  const runtime::EngineOptions none;
+  const runtime::EngineOptions& given = flags.engine;
+  const std::pair<const char*, bool> kFlags[] = {
+      {"--dtype", given.dtype != none.dtype},
+      {"--device", given.device != none.device},
+      {"--quant", given.quantize != none.quantize},
+      {"--quant-vision", given.quantize_vision != none.quantize_vision},
+      {"--act", given.activations != none.activations},
+      {"--threads", given.num_threads != none.num_threads},
+      {"--cpus", !flags.cpus.empty()},
+      {"--ctx", given.max_context_tokens != none.max_context_tokens},
+      {"--kv-cache-dtype", given.kv_cache_dtype != none.kv_cache_dtype},
+      {"--load-format", given.load_format != none.load_format},
+  };
+  for (const auto& [name, is_given] : kFlags) {
+    if (!is_given) continue;
+    return invalid_argument("{} is of a model in this process, and {} is a server: leave it out",
+                            name, url);
+  }
+  return {};
+}
+
+api::ChatClientOptions client_options(const ModelFlags& flags) {
+  api::ChatClientOptions options;
+  options.base_url = model_name(flags);
+  options.model = flags.served_model;
+  options.timeout_s = flags.server_timeout_s;
+  options.ca_file = flags.ca_file;
+  options.api_key = flags.api_key;
+  for (const char* name : {"GLMV_API_KEY", "OPENAI_API_KEY"}) {
+    if (options.api_key.empty()) options.api_key = variable(name);
+  }
+  return options;
+}
+
+}  // namespace
+
+bool names_a_server(const ModelFlags& flags) { return api::is_server_url(model_name(flags)); }
+
+Result<api::ServerModel> server_model(const ModelFlags& flags) {
+  return api::ask_server_model(client_options(flags));
+}
+
+Result<std::unique_ptr<api::ChatBackend>> load_backend(const ModelFlags& flags) {
+  if (names_a_server(flags)) {
+    GLMV_RETURN_IF_ERROR(check_no_local_flags(flags, model_name(flags)));
+    return api::make_chat_client(client_options(flags));
+  }
+  const std::pair<const char*, bool> kFlags[] = {{"--api-key", !flags.api_key.empty()},
+                                                 {"--served-model", !flags.served_model.empty()},
+                                                 {"--ca-file", !flags.ca_file.empty()}};
+  for (const auto& [name, is_given] : kFlags) {
+    if (is_given) return invalid_argument("{} is of a server: -m http://HOST:PORT/v1", name);
+  }
+  GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags));
+  return chat::LocalBackend::load(engine);
+}
+
+}  // namespace glmv::app
