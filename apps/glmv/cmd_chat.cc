@@ -1,196 +1,237 @@
-// glmv chat: a conversation in the terminal, with pictures at any turn.
+// glmv chat: a conversation in the terminal, a script of messages, or one question.
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
+#include <optional>
 #include <sstream>
 
-#include "apps/glmv/box_drawing.h"
 #include "apps/glmv/chat_options.h"
+#include "apps/glmv/chat_setup.h"
 #include "apps/glmv/command.h"
-#include "apps/glmv/reply_printer.h"
-#include "glmv/chat/chat_session.h"
-#include "glmv/chat/local_backend.h"
-#include "glmv/media/source.h"
+#include "apps/glmv/upstream_flags.h"
+#include "apps/glmv/video_flags.h"
+#include "glmv/base/files.h"
+#include "glmv/terminal/chat_loop.h"
 
 namespace glmv::app {
 namespace {
 
+using terminal::MediaKind;
+
 struct ChatCommandFlags {
   ModelFlags model;
   ChatFlags chat;
-  std::vector<std::string> images;
-  std::string show_thought = "fold";
-  bool stats = false;
+  VideoFlags video;
+  std::vector<std::string> words;  // MODEL, then the prompt
+  std::vector<std::string> prompt;
+  std::vector<std::string> images, texts;
+  std::string show_thought = "auto", format = "text", save_boxes, session, script;
+  bool raw = false, no_markdown = false, no_colour = false, stats = false, quiet = false;
+  bool go_on = false, no_history = false, no_auto_attach = false, embed_media = false;
 };
 
-constexpr char kHelp[] =
-    "/image PATH...   attach pictures to the next message\n"
-    "/boxes [FILE]    draw the boxes of the last reply on its picture (default boxes.png)\n"
-    "/show think      print the thought of the last reply\n"
-    "/think on|off|auto\n"
-    "/undo            forget the last question and answer\n"
-    "/clear           forget the conversation\n"
-    "/stats           figures of the last reply\n"
-    "/exit            end (also Ctrl-D)\n"
-    "A message that must start with / is written //. Ctrl-C stops a reply and keeps it.\n";
+// What a run is.
+enum class Kind { kInteractive, kScript, kOneQuestion };
 
-class Conversation {
- public:
-  Conversation(api::ChatBackend& backend, api::ChatRequest base, const ChatCommandFlags& flags)
-      : flags_(flags), session_(backend, std::move(base)), pending_(flags.images) {}
-
-  // False: the conversation is over.
-  bool handle(const std::string& line) {
-    if (line.empty() && pending_.empty()) return true;
-    if (line.starts_with("//")) {
-      say(line.substr(1));
-    } else if (line.starts_with("/")) {
-      return command(line);
-    } else if (line == "exit" || line == "quit") {
-      return false;
-    } else {
-      say(line);
-    }
-    return true;
-  }
-
- private:
-  bool command(const std::string& line) {
-    std::istringstream words(line);
-    std::string name;
-    words >> name;
-    if (name == "/exit" || name == "/quit" || name == "/bye") return false;
-    if (name == "/help") {
-      fmt::print("{}", kHelp);
-    } else if (name == "/image") {
-      attach(words);
-    } else if (name == "/clear") {
-      session_.clear();
-      pending_.clear();
-      shown_.clear();
-    } else if (name == "/undo") {
-      if (!session_.undo()) fmt::print(stderr, "nothing to undo\n");
-    } else if (name == "/think") {
-      std::string mode;
-      words >> mode;
-      set_thinking(mode);
-    } else if (name == "/show") {
-      fmt::print("{}\n", last_.reasoning.empty() ? "(no thought)" : last_.reasoning);
-    } else if (name == "/stats") {
-      fmt::print("{}\n", stats_line(last_));
-    } else if (name == "/boxes") {
-      std::string path = "boxes.png";
-      words >> path;
-      draw(path);
-    } else {
-      fmt::print(stderr, "unknown command {}; /help lists them\n", name);
-    }
-    return true;
-  }
-
-  void attach(std::istringstream& words) {
-    std::string path;
-    while (words >> path) {
-      if (const auto image = media::load_image(path); image) {
-        pending_.push_back(path);
-        fmt::print(stderr, "attached {} ({} x {})\n", path, image->image.width,
-                   image->image.height);
-      } else {
-        fmt::print(stderr, "error: {}\n", image.error().message);
-      }
-    }
-  }
-
-  void set_thinking(const std::string& mode) {
-    if (mode == "on") {
-      session_.settings().thinking = api::Thinking::kOn;
-    } else if (mode == "off") {
-      session_.settings().thinking = api::Thinking::kOff;
-    } else if (mode == "auto") {
-      session_.settings().thinking = api::Thinking::kAuto;
-    } else {
-      fmt::print(stderr, "/think takes on, off or auto\n");
-    }
-  }
-
-  void draw(const std::string& path) {
-    if (last_.boxes.empty()) {
-      fmt::print(stderr, "the last reply has no boxes\n");
-      return;
-    }
-    const auto saved = save_boxes(last_, shown_, path);
-    fmt::print(stderr, "{}\n", saved ? "drawn to " + path : "error: " + saved.error().message);
-  }
-
-  void say(const std::string& text) {
-    text::Message message = text::Message::user("");
-    message.content.clear();
-    for (const std::string& path : pending_) {
-      message.content.push_back({.kind = text::PartKind::kImage, .source = path});
-    }
-    message.content_is_string = pending_.empty();
-    if (!text.empty()) message.content.push_back({.kind = text::PartKind::kText, .text = text});
-
-    ReplyPrinter printer({.thought = flags_.show_thought == "full"   ? ShowThought::kFull
-                                     : flags_.show_thought == "hide" ? ShowThought::kHide
-                                                                     : ShowThought::kFold,
-                          .colour = wants_colour(STDOUT_FILENO),
-                          .progress = wants_colour(STDERR_FILENO),
-                          .stats = flags_.stats});
-    clear_interrupt();
-    auto reply = session_.send(std::move(message), [&](const api::ChatChunk& chunk) {
-      printer.on_chunk(chunk);
-      return !interrupted();
-    });
-    const bool stopped = interrupted();
-    clear_interrupt();
-    if (!reply) {
-      fmt::print(stderr, "error: {}\n", reply.error().message);
-      return;
-    }
-    printer.finish(*reply);
-    shown_.insert(shown_.end(), pending_.begin(), pending_.end());
-    pending_.clear();
-    last_ = std::move(*reply);
-    if (stopped) fmt::print(stderr, "(stopped; the reply so far is kept)\n");
-  }
-
-  const ChatCommandFlags& flags_;
-  chat::ChatSession session_;
-  std::vector<std::string> pending_;  // pictures of the next message
-  std::vector<std::string> shown_;    // pictures of the conversation, in order
-  api::ChatReply last_;
+struct Plan {
+  Kind kind = Kind::kInteractive;
+  std::string prompt;
+  bool auto_attach = true;
 };
 
-Result<int> run_chat(const ChatCommandFlags& flags) {
-  GLMV_ASSIGN(api::ChatRequest base, chat_request(flags.chat));
-  GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
-  GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
-  Conversation conversation(*backend, std::move(base), flags);
-  catch_interrupts();
-  const bool terminal = ::isatty(STDIN_FILENO) == 1;
-  if (terminal)
-    fmt::print(stderr, "{} is ready. /help lists commands.\n", engine.model_dir.string());
-  std::string line;
-  bool hinted = false;
-  while (true) {
-    if (terminal) fmt::print(stderr, ">>> ");
-    if (!std::getline(std::cin, line)) {
-      if (!interrupted()) return 0;
-      // Ctrl-C at an empty prompt: hint once, then leave.
-      if (hinted) return kExitInterrupted;
-      hinted = true;
-      clear_interrupt();
-      std::cin.clear();
-      std::clearerr(stdin);
-      fmt::print(stderr, "\n(Ctrl-C again, Ctrl-D or /exit to leave)\n");
-      continue;
+// A path or URL that can only be a model.
+bool names_a_model(const std::string& word) {
+  std::error_code ignored;
+  const std::filesystem::path path(word);
+  return word.starts_with("http://") || word.starts_with("https://") ||
+         std::filesystem::exists(path / "config.json", ignored) || path.extension() == ".gguf";
+}
+
+// "MODEL [-- PROMPT...]": the first word is the model if it can be one.
+Result<void> sort_words(ChatCommandFlags& flags, bool dashes) {
+  std::vector<std::string>& words = flags.words;
+  if (!words.empty() && flags.model.model.empty()) {
+    if (names_a_model(words[0])) {
+      flags.model.model = words[0];
+      words.erase(words.begin());
+    } else if (!dashes && words.size() == 1 && words[0].find(' ') == std::string::npos &&
+               words[0].find('/') != std::string::npos) {
+      return not_found("{} is no checkpoint folder; a message is written -- {}", words[0],
+                       words[0]);
     }
-    hinted = false;
-    if (!conversation.handle(line)) return 0;
   }
+  flags.prompt.insert(flags.prompt.end(), words.begin(), words.end());
+  return {};
+}
+
+Result<Plan> make_plan(const ChatCommandFlags& flags) {
+  Plan plan{.auto_attach = !flags.no_auto_attach};
+  for (const std::string& word : flags.prompt) {
+    plan.prompt += (plan.prompt.empty() ? "" : " ") + word;
+  }
+  if (!flags.script.empty()) {
+    if (!plan.prompt.empty()) return invalid_argument("--script and a prompt: give one of them");
+    plan.kind = Kind::kScript;
+    return plan;
+  }
+  const bool piped = ::isatty(STDIN_FILENO) == 0;
+  if (plan.prompt == "-" || (plan.prompt.empty() && piped)) {
+    plan.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
+    // Paths in a text that comes from elsewhere are only words.
+    plan.auto_attach = false;
+  }
+  if (plan.prompt.empty() && !piped) {
+    if (flags.format != "text") {
+      return invalid_argument("--format {} is for one question or a script", flags.format);
+    }
+    return plan;
+  }
+  plan.kind = Kind::kOneQuestion;
+  const bool has_media = !flags.images.empty() || !flags.video.videos.empty();
+  if (plan.prompt.find_first_not_of(" \t\n") == std::string::npos && !has_media) {
+    return invalid_argument("nothing to ask: glmv chat -i PICTURE -p \"QUESTION\"");
+  }
+  return plan;
+}
+
+terminal::Display display_of(const ChatCommandFlags& flags, bool interactive) {
+  using terminal::ShowThought;
+  terminal::Display display;
+  const std::string& mode = flags.show_thought;
+  display.thought = mode == "full"   ? ShowThought::kFull
+                    : mode == "hide" ? ShowThought::kHide
+                    : mode == "fold" ? ShowThought::kFold
+                    : interactive    ? ShowThought::kFold
+                                     : ShowThought::kHide;
+  display.markdown = !flags.no_markdown;
+  display.colour = !flags.no_colour && terminal::wants_styles(STDOUT_FILENO);
+  display.stats = flags.stats;
+  display.raw = flags.raw;
+  return display;
+}
+
+int fail(int code, const Status& status) {
+  fmt::print(stderr, "error: {}\n", status.message);
+  return code;
+}
+
+// The conversation that goes on by itself: --session, else the last one.
+Result<std::filesystem::path> session_path(const ChatCommandFlags& flags) {
+  if (!flags.session.empty()) return std::filesystem::path(flags.session);
+  GLMV_ASSIGN(const std::filesystem::path folder, terminal::state_folder());
+  GLMV_RETURN_IF_ERROR(terminal::make_private_folder(folder));
+  return folder / "last-session.json";
+}
+
+struct NamedFile {
+  MediaKind kind;
+  std::string path;
+};
+
+std::vector<NamedFile> named_files(const ChatCommandFlags& flags) {
+  std::vector<NamedFile> files;
+  for (const std::string& path : flags.images) files.push_back({MediaKind::kImage, path});
+  for (const std::string& path : flags.video.videos) files.push_back({MediaKind::kVideo, path});
+  for (const std::string& path : flags.texts) files.push_back({MediaKind::kText, path});
+  return files;
+}
+
+// One question or a script; the exit code.
+int run_unattended(terminal::Chat& chat, const Plan& plan, const std::string& script) {
+  if (plan.kind == Kind::kOneQuestion) {
+    chat.say(plan.prompt);
+    return chat.last_code();
+  }
+  if (script == "-") return terminal::run_script(chat, std::cin);
+  std::ifstream lines(script);
+  if (!lines) return fail(terminal::kUsage, Status{Code::kNotFound, "cannot read " + script});
+  return terminal::run_script(chat, lines);
+}
+
+int run_attended(terminal::Chat& chat, terminal::Tty* tty, const ChatCommandFlags& flags) {
+  chat.note(chat.options().model.name + " is ready. /help lists commands.");
+  terminal::FileScreen prompts(STDERR_FILENO);
+  if (tty == nullptr) return terminal::run_plain(chat, std::cin, prompts);
+  terminal::LineHistory history;
+  if (!flags.no_history) {
+    auto folder = terminal::state_folder();
+    const Result<void> opened =
+        folder ? history.open(*folder / "history") : std::unexpected(folder.error());
+    if (!opened) chat.note("warning: messages are not remembered: " + opened.error().message);
+  }
+  return terminal::run_interactive(chat, *tty, history);
+}
+
+int run_chat(ChatCommandFlags& flags, bool dashes) {
+  if (auto sorted = sort_words(flags, dashes); !sorted) {
+    return fail(terminal::kModelFailed, sorted.error());
+  }
+  auto request = chat_request(flags.chat);
+  if (!request) return fail(terminal::kUsage, request.error());
+  const auto plan = make_plan(flags);
+  if (!plan) return fail(terminal::kUsage, plan.error());
+  const bool attended = plan->kind == Kind::kInteractive;
+
+  // Media before the model: a wrong path should not cost the loading.
+  terminal::MediaReader reader = chat_media_reader(flags.video);
+  std::vector<terminal::Attachment> media;
+  for (const NamedFile& file : named_files(flags)) {
+    auto item = reader.attach(file.kind, file.path);
+    if (!item) return fail(terminal::kMediaFailed, item.error());
+    media.push_back(std::move(*item));
+  }
+  auto model = open_chat_model(flags.model);
+  if (!model) return fail(terminal::kModelFailed, model.error());
+
+  terminal::catch_signals();
+  const bool drawn = ::isatty(STDOUT_FILENO) == 1;
+  // With the answers going elsewhere, the terminal of stderr is the one to type at.
+  const std::unique_ptr<terminal::Tty> tty =
+      attended ? terminal::Tty::open(STDIN_FILENO, drawn ? STDOUT_FILENO : STDERR_FILENO) : nullptr;
+  const bool view = drawn && (!attended || tty != nullptr);
+  terminal::FileScreen out(STDOUT_FILENO), errors(STDERR_FILENO);
+  terminal::ChatOptions options{
+      .model = model->facts,
+      .request = std::move(*request),
+      .reader = std::move(reader),
+      .display = display_of(flags, attended),
+      .format = flags.format == "json"    ? terminal::OutputFormat::kJson
+                : flags.format == "jsonl" ? terminal::OutputFormat::kJsonl
+                                          : terminal::OutputFormat::kText,
+      .auto_attach = plan->auto_attach,
+      .quiet = flags.quiet || plan->kind == Kind::kOneQuestion,
+      .count_tokens = model->count_tokens,
+      .embed_media = flags.embed_media,
+      .save_boxes = flags.save_boxes,
+  };
+  terminal::Chat chat(
+      *model->backend, std::move(options),
+      {.out = out,
+       .notes = attended && tty != nullptr ? static_cast<terminal::Screen&>(*tty) : errors,
+       .tty = tty.get(),
+       .drawn = view});
+  const bool keeps = !flags.session.empty() || (attended && !flags.no_history) || flags.go_on;
+  if (keeps) {
+    const auto path = session_path(flags);
+    std::error_code ignored;
+    const bool there =
+        path && std::filesystem::exists(terminal::expand_home(path->string()), ignored);
+    if (there && (flags.go_on || !flags.session.empty())) {
+      chat.load(path->string());
+      if (chat.last_code() != terminal::kOk) return chat.last_code();
+    } else if (flags.go_on) {
+      return fail(terminal::kUsage, {Code::kNotFound, "there is no conversation to continue"});
+    }
+    if (path) chat.keep_session(path->string());
+  }
+  for (terminal::Attachment& item : media) chat.add_pending(std::move(item));
+  return attended ? run_attended(chat, tty.get(), flags)
+                  : run_unattended(chat, *plan, flags.script);
 }
 
 }  // namespace
@@ -199,14 +240,57 @@ void add_chat(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<ChatCommandFlags>();
   add_model_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
+  command.add_option("words", flags->words,
+                     "[MODEL] [-- PROMPT...]: with a prompt, or a pipe as input, one answer");
+  const std::string input = "Input";
+  command.add_option("-p,--prompt", flags->prompt, "the one question to answer; - : from stdin")
+      ->allow_extra_args(false)
+      ->group(input);
   command.add_option("-i,--image", flags->images, "picture for the first message, repeatable")
-      ->group("Input")
+      ->group(input)
       ->allow_extra_args(false);
+  command.add_option("--read", flags->texts, "text file for the first message, repeatable")
+      ->group(input)
+      ->allow_extra_args(false);
+  command
+      .add_flag("--no-auto-attach", flags->no_auto_attach,
+                "paths of media in a message are only text")
+      ->group(input);
+  add_video_flags(command, flags->video);
+  const std::string output = "Output";
   command.add_option("--show-think", flags->show_thought, "fold, full or hide")
-      ->check(CLI::IsMember({"fold", "full", "hide"}))
-      ->group("Output");
-  command.add_flag("--stats", flags->stats, "figures after every reply")->group("Output");
-  command.callback([flags, &exit_code] { exit_code = report(run_chat(*flags)); });
+      ->check(CLI::IsMember({"auto", "fold", "full", "hide"}))
+      ->group(output);
+  command.add_option("--format", flags->format, "of one answer or a script's: text, json or jsonl")
+      ->check(CLI::IsMember({"text", "json", "jsonl"}))
+      ->capture_default_str()
+      ->group(output);
+  command.add_flag("--raw", flags->raw, "the output with all its tags")->group(output);
+  command.add_flag("--no-markdown", flags->no_markdown, "answers as they are written")
+      ->group(output);
+  command.add_flag("--no-color", flags->no_colour, "no styles (also NO_COLOR=1)")->group(output);
+  command.add_flag("--stats", flags->stats, "figures after every reply")->group(output);
+  command
+      .add_option("--save-boxes", flags->save_boxes,
+                  "PNG: the picture with the boxes of each answer that has any")
+      ->group(output);
+  command.add_flag("-q,--quiet", flags->quiet, "nothing but answers and errors")->group(output);
+  const std::string session = "Session";
+  command.add_option("--session", flags->session, "file that the conversation is kept in")
+      ->group(session);
+  command.add_flag("--continue", flags->go_on, "go on with the last conversation")->group(session);
+  command.add_flag("--embed-media", flags->embed_media, "media go into session files themselves")
+      ->group(session);
+  command.add_flag("--no-history", flags->no_history, "remember neither messages nor conversation")
+      ->group(session);
+  command.add_option("--script", flags->script, "file with a message or command a line; - : stdin")
+      ->group(session);
+  add_upstream_spellings(command, flags->model, flags->chat, flags->images, flags->video.videos);
+  command.callback([flags, &exit_code, &command] {
+    const std::vector<std::string> rest = command.remaining();
+    const bool dashes = std::ranges::find(rest, "--") != rest.end();
+    exit_code = run_chat(*flags, dashes);
+  });
 }
 
 }  // namespace glmv::app

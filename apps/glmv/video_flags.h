@@ -2,7 +2,6 @@
 // Flags that name a video and what of it is meant.
 
 #include <CLI/CLI.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +19,5 @@ void add_video_flags(CLI::App& command, VideoFlags& flags);
 
 // A part for each file. invalid_argument: the clip cannot be read.
 Result<std::vector<text::ContentPart>> video_parts(const VideoFlags& flags);
-
-// "90", "1:30", "1:02:03.5" in seconds.
-std::optional<double> parse_seconds(std::string_view text);
 
 }  // namespace glmv::app

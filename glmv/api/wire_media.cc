@@ -219,7 +219,11 @@ Result<Json> wire_video_file(const ContentPart& part, ServerKind kind, size_t ma
 // As OpenAI's file part; which servers besides glmv's turn it into pages cannot be known.
 Result<Json> wire_document(const ContentPart& part, ServerKind kind, size_t max_bytes,
                            const std::string& where) {
-  if (kind != ServerKind::kGlmv) return needs_glmv(where, "documents");
+  if (kind != ServerKind::kGlmv) {
+    return unsupported("{}: glmv's own server makes pages of documents, and this one is another: "
+                       "give the pages as pictures",
+                       where);
+  }
   Json file = Json::object();
   if (!part.name.empty()) file["filename"] = part.name;
   if (is_upload(part.source)) {

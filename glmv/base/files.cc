@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "glmv/base/fd.h"
+#include "glmv/base/private_file.h"
 
 namespace glmv {
 namespace {
@@ -59,11 +60,14 @@ Result<void> sync_path(const std::filesystem::path& path) {
   return {};
 }
 
-Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view data) {
+namespace {
+
+Result<void> write_with_mode(const std::filesystem::path& path, std::string_view data,
+                             mode_t mode) {
   const std::filesystem::path temporary =
       path.parent_path() / fmt::format(".{}.tmp{}", path.filename().string(), ::gettid());
   {
-    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (!fd.ok()) return std::unexpected(errno_status("create", temporary, errno));
     while (!data.empty()) {
       const ssize_t n = ::write(fd.get(), data.data(), data.size());
@@ -87,6 +91,16 @@ Result<void> write_file_atomic(const std::filesystem::path& path, std::string_vi
     return std::unexpected(errno_status("rename to", path, error));
   }
   return sync_path(path.parent_path().empty() ? "." : path.parent_path());
+}
+
+}  // namespace
+
+Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view data) {
+  return write_with_mode(path, data, 0644);
+}
+
+Result<void> write_private_file(const std::filesystem::path& path, std::string_view data) {
+  return write_with_mode(path, data, 0600);
 }
 
 }  // namespace glmv

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "glmv/api/chat_types.h"
+#include "glmv/media/image.h"
+
+namespace glmv::terminal {
+
+// The picture that the boxes of a reply refer to, with them drawn on it; points as small squares.
+// `pictures`: sources of the pictures of the conversation, in order. Boxes are read from the text
+// of the answer where the reply has none (of a session, from a server), for the last picture.
+// Errors: invalid_argument (no picture, no boxes), of reading the picture.
+Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
+                                        const std::vector<std::string>& pictures);
+
+}  // namespace glmv::terminal

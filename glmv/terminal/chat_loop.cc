@@ -1,0 +1,133 @@
+#include "glmv/terminal/chat_loop.h"
+
+#include <optional>
+
+#include "glmv/terminal/command_table.h"
+#include "glmv/terminal/completion.h"
+#include "glmv/terminal/line_editor.h"
+#include "glmv/terminal/programs.h"
+
+namespace glmv::terminal {
+namespace {
+
+constexpr std::string_view kQuotes = "\"\"\"";
+constexpr char kContinuation[] = "... ";
+
+std::string prompt_of(const Chat& chat) {
+  if (chat.pending().empty()) return ">>> ";
+  return "[+" + std::to_string(chat.pending().size()) + "] >>> ";
+}
+
+// Puts lines between """ together.
+class LineJoiner {
+ public:
+  // A whole message; nothing: more lines belong to it.
+  std::optional<std::string> add(const std::string& line) {
+    if (line == kQuotes) {
+      open_ = !open_;
+      if (open_) {
+        text_.clear();
+        return {};
+      }
+      if (!text_.empty()) text_.pop_back();
+      return std::move(text_);
+    }
+    if (!open_) return line;
+    text_ += line + "\n";
+    return {};
+  }
+  bool is_open() const { return open_; }
+  void give_up() { open_ = false; }
+  const std::string& text() const { return text_; }
+
+ private:
+  bool open_ = false;
+  std::string text_;
+};
+
+void remember(Chat& chat, LineHistory& history, const std::string& text) {
+  if (auto stored = history.add(text); !stored) chat.note("warning: " + stored.error().message);
+}
+
+}  // namespace
+
+int run_interactive(Chat& chat, Tty& tty, LineHistory& history) {
+  LineEditor editor(tty, history, complete_message);
+  LineJoiner joiner;
+  bool hinted = false;
+  std::string initial;
+  while (!tty.has_failed()) {
+    const std::string prompt = joiner.is_open() ? kContinuation : prompt_of(chat);
+    const ReadResult result = editor.read(prompt, kContinuation, std::exchange(initial, {}));
+    switch (result.end) {
+      case ReadEnd::kEndOfFile:
+        return kOk;
+      case ReadEnd::kInterrupt:
+        // What was written is given up; with nothing written, the second time in a row leaves.
+        if (joiner.is_open() || !result.text.empty()) {
+          joiner.give_up();
+          hinted = false;
+          continue;
+        }
+        if (hinted) return kInterrupted;
+        hinted = true;
+        chat.note("(Ctrl-C again, Ctrl-D or /exit to leave)");
+        continue;
+      case ReadEnd::kEditor: {
+        auto edited = edit_elsewhere(result.text);
+        if (!edited) chat.fail(kUsage, edited.error());
+        initial = edited ? std::move(*edited) : result.text;
+        continue;
+      }
+      case ReadEnd::kLine:
+        break;
+    }
+    hinted = false;
+    const std::optional<std::string> message = joiner.add(result.text);
+    if (!message) continue;
+    remember(chat, history, *message);
+    if (!chat.handle(*message)) return kOk;
+  }
+  return kOk;
+}
+
+int run_plain(Chat& chat, std::istream& in, Screen& prompts) {
+  LineJoiner joiner;
+  bool hinted = false;
+  std::string line;
+  while (true) {
+    prompts.write(joiner.is_open() ? kContinuation : prompt_of(chat));
+    if (!std::getline(in, line)) {
+      if (!interrupted()) return kOk;
+      if (hinted) return kInterrupted;
+      hinted = true;
+      take_interrupt();
+      in.clear();
+      std::clearerr(stdin);
+      prompts.write("\n");
+      chat.note("(Ctrl-C again, Ctrl-D or /exit to leave)");
+      continue;
+    }
+    hinted = false;
+    const std::optional<std::string> message = joiner.add(line);
+    if (message && !chat.handle(*message)) return kOk;
+  }
+}
+
+int run_script(Chat& chat, std::istream& script) {
+  LineJoiner joiner;
+  std::string line;
+  while (std::getline(script, line)) {
+    if (line.ends_with('\r')) line.pop_back();
+    const std::optional<std::string> message = joiner.add(line);
+    if (!message) continue;
+    if (!chat.handle(*message)) return kOk;
+    if (chat.last_code() != kOk) return chat.last_code();
+  }
+  if (!joiner.is_open()) return kOk;
+  // The end of the file ends the message, too.
+  chat.handle(joiner.text());
+  return chat.last_code();
+}
+
+}  // namespace glmv::terminal
