@@ -10,7 +10,7 @@
 #include "apps/glmv/command.h"
 #include "apps/glmv/ground_batch.h"
 #include "apps/glmv/ground_outputs.h"
-#include "apps/glmv/open_backend.h"
+#include "apps/glmv/load_backend.h"
 #include "apps/glmv/reply_printer.h"
 #include "glmv/base/files.h"
 #include "glmv/grounding/annotation_json.h"
@@ -104,7 +104,7 @@ Result<int> run_one(const GroundFlags& flags, const grounding::FindOptions& opti
   GLMV_ASSIGN(const api::ChatRequest request, chat_request(flags.chat));
   PictureInput input;
   GLMV_ASSIGN(const InputPicture picture, input.load(name));
-  GLMV_ASSIGN(const auto backend, open_backend(flags.model));
+  GLMV_ASSIGN(const auto backend, load_backend(flags.model));
   const bool terminal = wants_colour(STDERR_FILENO) && !flags.quiet;
   ReplyPrinter printer({.thought = ShowThought::kHide, .progress = terminal, .stats = terminal});
   catch_interrupts();
@@ -131,7 +131,7 @@ Result<int> run_one(const GroundFlags& flags, const grounding::FindOptions& opti
 
 Result<GroundBatchCounts> run_jobs(const GroundFlags& flags, GroundBatch batch) {
   GLMV_ASSIGN(const api::ChatRequest request, chat_request(flags.chat));
-  GLMV_ASSIGN(const auto backend, open_backend(flags.model));
+  GLMV_ASSIGN(const auto backend, load_backend(flags.model));
   catch_interrupts();
   GroundWriter writer(flags.files, true);
   GLMV_ASSIGN(

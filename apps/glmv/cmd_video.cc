@@ -8,7 +8,7 @@
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
-#include "apps/glmv/open_backend.h"
+#include "apps/glmv/load_backend.h"
 #include "apps/glmv/progress_line.h"
 #include "apps/glmv/reply_printer.h"
 #include "apps/glmv/video_flags.h"
@@ -107,7 +107,7 @@ Result<std::optional<std::string>> answer_to(Flags flags, Asked& asked,
   }
   GLMV_ASSIGN(api::ChatRequest request, chat_request(flags.chat));
   request.keep_box_markers = true;
-  GLMV_ASSIGN(const auto backend, open_backend(flags.model));
+  GLMV_ASSIGN(const auto backend, load_backend(flags.model));
   if (!flags.quiet) fmt::print(stderr, "{}", plan_text(asked.video, asked.plan));
   for (int attempt = 0;; ++attempt) {
     Asking asking(flags.quiet);
@@ -231,7 +231,7 @@ Result<int> run_question(Flags flags, Asked& asked) {
   const bool several =
       flags.passes == "on" || (flags.passes == "auto" && end - asked.part.begin_s > kLongVideo_s);
   GLMV_ASSIGN(const api::ChatRequest request, chat_request(flags.chat));
-  GLMV_ASSIGN(const auto backend, open_backend(flags.model));
+  GLMV_ASSIGN(const auto backend, load_backend(flags.model));
   const grounding::VideoQuestion question{
       .video = asked.part, .query = flags.query, .duration_s = asked.video.info().duration_s};
   const grounding::PlanFrames plan = [&](const text::ContentPart& part) {

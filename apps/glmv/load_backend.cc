@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "apps/glmv/command.h"
 #include "glmv/chat/local_backend.h"
 
 namespace glmv::app {
@@ -74,6 +75,19 @@ Result<std::unique_ptr<api::ChatBackend>> load_backend(const ModelFlags& flags) 
   }
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags));
   return chat::LocalBackend::load(engine);
+}
+
+Result<processing::ProcessorConfig> media_rules(const ModelFlags& flags) {
+  std::filesystem::path folder;
+  if (names_a_server(flags)) {
+    const auto embedded = embedded_model();
+    if (!embedded) return not_found("no embedded model found, whose rules for videos are taken");
+    folder = *embedded;
+  } else {
+    GLMV_ASSIGN(folder, model_folder(flags.model));
+  }
+  if (std::filesystem::is_regular_file(folder)) folder = folder.parent_path();
+  return processing::read_processor_config(folder);
 }
 
 }  // namespace glmv::app

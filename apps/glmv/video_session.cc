@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "apps/glmv/command.h"
-#include "apps/glmv/open_backend.h"
+#include "apps/glmv/load_backend.h"
 #include "glmv/grounding/timeline_files.h"
 #include "glmv/media/child_video_opener.h"
 #include "glmv/media/contact_sheet.h"
