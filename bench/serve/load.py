@@ -45,7 +45,7 @@ class Reply:
         except ConnectionError:
             data = b""
         now = time.perf_counter()
-        self.head = self.head or data[:64]
+        self.head = (self.head + data)[:64]
         self.end = (self.end + data)[-END_BYTES:]
         if self.second is None and (self.first or self.end.count(b"data: {") > 1):
             self.second = now
