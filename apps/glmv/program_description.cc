@@ -75,7 +75,7 @@ const std::vector<EnvironmentVariable>& environment_variables() {
       {"HF_TOKEN", "token for models that are not public; else that of the token file"},
       {"HF_TOKEN_PATH", "the token file (token below HF_HOME)"},
       {"HTTPS_PROXY",
-       "proxy on the way to the hub; with HTTP_PROXY and NO_PROXY, as curl has them"},
+       "proxy on the way to the hub, except to hosts in NO_PROXY; as curl has them"},
       {"SSL_CERT_FILE", "certificates to trust instead of the system's, a PEM file"},
       {"NO_COLOR", "set: no colours"},
       {"GLMV_FORCE_ISA", "kernels for that instruction set, for tests"},

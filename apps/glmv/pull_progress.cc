@@ -41,6 +41,7 @@ void PullProgress::on_plan(const hub::PullPlan& plan) {
   num_files_ = plan.files.size();
   for (const hub::PullFile& file : plan.files) num_done_ += file.present == file.size;
   if (show_ == Show::kNothing) return;
+  clear_line();
   fmt::print(stderr, "{} at {}: {} files, {}{}\n", name_, plan.commit.substr(0, 12), num_files_,
              bytes_text(static_cast<double>(total_)),
              here_ == total_ ? ", all here already"
@@ -88,8 +89,10 @@ bool PullProgress::wanted() {
 }
 
 double PullProgress::bytes_per_second() const {
+  constexpr auto kLeastTime = 500ms;  // before it, figures would only jump
   if (samples_.size() < 2) return 0;
   const std::chrono::duration<double> spent = Clock::now() - samples_.front().time;
+  if (spent < kLeastTime) return 0;
   return static_cast<double>(fetched_ - samples_.front().fetched) / std::max(spent.count(), 1e-3);
 }
 
@@ -106,6 +109,7 @@ std::string PullProgress::overall() const {
 }
 
 void PullProgress::draw(bool now) {
+  if (num_files_ == 0) return;  // nothing is known yet
   const auto time = Clock::now();
   if (show_ == Show::kPlainLines) {
     if (time - last_line_ < kPlainInterval) return;

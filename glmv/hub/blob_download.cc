@@ -129,11 +129,9 @@ Result<RemoteBlob> fetch_blob(HubClient& client, const RepoCache& cache, const R
     GLMV_RETURN_IF_ERROR(incomplete->read_again([&client] { return client.wanted(); }));
     RangedDownload download(client, repo, file.name, blob,
                             [&] { return client.locate(repo, commit, file); });
-    const auto done = download.run(there, [&](std::string_view bytes) {
-      auto written = incomplete->append(bytes);
-      if (written) progress.on_bytes(incomplete->size());
-      return written;
-    });
+    const auto done = download.run(
+        there, [&](std::string_view bytes) { return incomplete->append(bytes); },
+        progress.on_bytes);
     if (!done && !download.changed()) return std::unexpected(done.error());
     if (done && incomplete->is_right()) {
       GLMV_RETURN_IF_ERROR(incomplete->become(cache.blob(blob.etag)));

@@ -11,7 +11,7 @@
 namespace glmv::hub {
 
 struct BlobProgress {
-  // Bytes that are there now: of an earlier try at first; less than before when it begins anew.
+  // Bytes that are here now: of an earlier try at first; less than before when it begins anew.
   std::function<void(int64_t)> on_bytes;
   std::function<void(const std::string&)> on_note;
 };

@@ -56,14 +56,17 @@ void RangedDownload::cancel_all() {
     if (part.id != 0) client_.transfers().cancel(part.id);
   }
   parts_.clear();
+  held_ = 0;
 }
 
 void RangedDownload::fail(Status problem) {
   if (!problem_) problem_ = std::move(problem);
 }
 
-Result<void> RangedDownload::run(int64_t from, const Reader& reader) {
+Result<void> RangedDownload::run(int64_t from, const Reader& reader, const Progress& progress) {
   reader_ = &reader;
+  progress_ = &progress;
+  begin_ = Clock::now();
   read_ = next_part_ = from;
   whole_ = from == 0 && blob_.size <= 2 * client_.options().part_bytes;
   while (read_ < blob_.size) {
@@ -83,11 +86,20 @@ Result<void> RangedDownload::run(int64_t from, const Reader& reader) {
   return {};
 }
 
+int64_t RangedDownload::next_part_bytes() const {
+  constexpr int64_t kLeastBytes = int64_t{1} << 20;
+  const HubOptions& options = client_.options();
+  const std::chrono::duration<double> spent = Clock::now() - begin_;
+  const double rate = static_cast<double>(received_) / std::max(spent.count(), 0.1);
+  const auto wanted = static_cast<int64_t>(2 * rate / std::max(options.num_connections, 1));
+  return std::min(std::max(wanted, kLeastBytes), options.part_bytes);
+}
+
 void RangedDownload::plan_parts() {
   const HubOptions& options = client_.options();
   const size_t most = whole_ ? 1 : static_cast<size_t>(std::max(options.num_connections, 1));
   while (parts_.size() < most && next_part_ < blob_.size) {
-    const int64_t end = whole_ ? blob_.size : std::min(next_part_ + options.part_bytes, blob_.size);
+    const int64_t end = whole_ ? blob_.size : std::min(next_part_ + next_part_bytes(), blob_.size);
     parts_.push_back({.begin = next_part_, .end = end});
     next_part_ = end;
   }
@@ -158,13 +170,16 @@ bool RangedDownload::on_body(Part& part, std::string_view bytes) {
     return false;
   }
   part.received += static_cast<int64_t>(bytes.size());
+  received_ += static_cast<int64_t>(bytes.size());
   retries_.progress();
   num_redirects_ = 0;
   if (&part == &parts_.front()) {
     read(bytes);
   } else {
     part.held += bytes;
+    held_ += static_cast<int64_t>(bytes.size());
   }
+  (*progress_)(read_ + held_);
   return !problem_;
 }
 
@@ -178,6 +193,7 @@ void RangedDownload::pass_on() {
   while (!parts_.empty() && !problem_) {
     Part& front = parts_.front();
     if (!front.held.empty()) {
+      held_ -= static_cast<int64_t>(front.held.size());
       read(front.held);
       front.held = {};
     }

@@ -22,6 +22,8 @@ class RangedDownload {
  public:
   // Takes the next bytes. An error ends the download.
   using Reader = std::function<Result<void>(std::string_view bytes)>;
+  // So many bytes are here: read, or held until their turn comes.
+  using Progress = std::function<void(int64_t bytes)>;
   // Where the file is now, when its address has run out.
   using Locate = std::function<Result<RemoteBlob>()>;
 
@@ -33,7 +35,7 @@ class RangedDownload {
 
   // Reads from byte `from` to the end. Errors: those of `reader`; unavailable (no answer after many
   // tries, other bytes than asked for); cancelled. What was read stays good.
-  Result<void> run(int64_t from, const Reader& reader);
+  Result<void> run(int64_t from, const Reader& reader, const Progress& progress);
   // The content changed while it was fetched: what was read is of no use.
   bool changed() const { return changed_; }
 
@@ -49,6 +51,8 @@ class RangedDownload {
   using Problem = std::optional<Status>;
 
   void plan_parts();
+  // Of two seconds of one connection, so that a stop does not cost more than that.
+  int64_t next_part_bytes() const;
   void start(Part& part);
   bool on_head(Part& part, const net::TransferHead& head);
   bool on_body(Part& part, std::string_view bytes);
@@ -66,6 +70,10 @@ class RangedDownload {
   RemoteBlob blob_;
   Locate locate_;
   const Reader* reader_ = nullptr;
+  const Progress* progress_ = nullptr;
+  std::chrono::steady_clock::time_point begin_;
+  int64_t received_ = 0;  // in this run
+  int64_t held_ = 0;      // of all parts
   Retries retries_;
   std::deque<Part> parts_;
   int64_t next_part_ = 0;  // where the next part begins
