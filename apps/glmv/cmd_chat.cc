@@ -27,7 +27,8 @@ struct ChatCommandFlags {
   ModelFlags model;
   ChatFlags chat;
   VideoFlags video;
-  std::vector<std::string> words;  // MODEL, then the prompt
+  std::string first_word;          // MODEL, or the first of the prompt
+  std::vector<std::string> words;
   std::vector<std::string> prompt;
   std::vector<std::string> images, texts;
   std::string show_thought = "auto", format = "text", save_boxes, session, script;
@@ -55,6 +56,7 @@ bool names_a_model(const std::string& word) {
 // "MODEL [-- PROMPT...]": the first word is the model if it can be one.
 Result<void> sort_words(ChatCommandFlags& flags, bool dashes) {
   std::vector<std::string>& words = flags.words;
+  if (!flags.first_word.empty()) words.insert(words.begin(), flags.first_word);
   if (!words.empty() && flags.model.model.empty()) {
     if (names_a_model(words[0])) {
       flags.model.model = words[0];
@@ -185,7 +187,10 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
     if (!item) return fail(terminal::kMediaFailed, item.error());
     media.push_back(std::move(*item));
   }
+  const bool watched = attended && ::isatty(STDERR_FILENO) == 1 && !flags.quiet;
+  if (watched) fmt::print(stderr, "loading the model ...");
   auto model = open_chat_model(flags.model);
+  if (watched) fmt::print(stderr, "\r                     \r");
   if (!model) return fail(terminal::kModelFailed, model.error());
 
   terminal::catch_signals();
@@ -240,8 +245,11 @@ void add_chat(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<ChatCommandFlags>();
   add_model_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
-  command.add_option("words", flags->words,
-                     "[MODEL] [-- PROMPT...]: with a prompt, or a pipe as input, one answer");
+  // Two of them: CLI11 hands "--" to the caller once every positional has what it needs.
+  command.add_option("MODEL", flags->first_word,
+                     "checkpoint folder, GGUF file or server; as --model. May be left out");
+  command.add_option("PROMPT", flags->words,
+                     "behind --: with it, or with a pipe as input, one answer");
   const std::string input = "Input";
   command.add_option("-p,--prompt", flags->prompt, "the one question to answer; - : from stdin")
       ->allow_extra_args(false)
