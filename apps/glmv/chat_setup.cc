@@ -2,12 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
+#include "apps/glmv/command.h"
+#include "apps/glmv/load_backend.h"
+#include "glmv/base/files.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/media/child_video_opener.h"
+#include "glmv/media/document.h"
 #include "glmv/media/video_source.h"
+#include "glmv/text/page_list.h"
 
 namespace glmv::app {
 namespace {
+
+constexpr size_t kMaxDocumentBytes = size_t{128} << 20;
 
 Result<std::string> describe_video(const text::ContentPart& part) {
   GLMV_ASSIGN(const media::VideoSource source, media::open_video_source(part.source));
@@ -22,9 +31,45 @@ Result<std::string> describe_video(const text::ContentPart& part) {
                      info.fps);
 }
 
+// What it is by its content; the pages of a PDF are counted, slides are only converted when they
+// are sent.
+Result<terminal::DocumentLook> look_at_document(const std::string& path, const std::string& pages,
+                                                const DocumentFlags& flags) {
+  if (!pages.empty()) GLMV_RETURN_IF_ERROR(text::parse_page_list(pages));
+  GLMV_ASSIGN(const std::string bytes, read_file(path, kMaxDocumentBytes));
+  GLMV_ASSIGN(const media::DocumentKind kind, media::document_kind(bytes));
+  terminal::DocumentLook look{.part = {.kind = text::PartKind::kDocument,
+                                       .source = path,
+                                       .pages = pages,
+                                       .dpi = flags.dpi,
+                                       .max_tokens = flags.max_tokens},
+                              .about = std::string(media::kind_name(kind))};
+  if (kind == media::DocumentKind::kPdf) {
+    media::DocumentReader reader;
+    GLMV_ASSIGN(const auto document, reader.open(bytes));
+    look.about +=
+        fmt::format(", {} page{}", document->num_pages(), document->num_pages() == 1 ? "" : "s");
+  }
+  return look;
+}
+
+Result<ChatModel> open_server(const ModelFlags& flags) {
+  ChatModel model;
+  GLMV_ASSIGN(model.backend, load_backend(flags));
+  model.facts.name = flags.served_model;
+  model.facts.about = "a server";
+  // One without a list of models may answer all the same.
+  if (const auto served = server_model(flags)) {
+    model.facts.name = served->name;
+    model.facts.context_limit = served->max_context_tokens;
+  }
+  return model;
+}
+
 }  // namespace
 
 Result<ChatModel> open_chat_model(const ModelFlags& flags) {
+  if (names_a_server(flags)) return open_server(flags);
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags));
   GLMV_ASSIGN(auto local, chat::LocalBackend::load(engine));
   const auto* backend = local.get();
@@ -41,11 +86,25 @@ Result<ChatModel> open_chat_model(const ModelFlags& flags) {
   return model;
 }
 
-terminal::MediaReader chat_media_reader(const VideoFlags& flags) {
+terminal::MediaReader chat_media_reader(const VideoFlags& videos, const DocumentFlags& documents) {
   terminal::MediaReader reader;
-  reader.defaults = {.fps = flags.fps, .max_frames = flags.num_frames, .clip = flags.clip};
+  reader.defaults = {.fps = videos.fps,
+                     .max_frames = videos.num_frames,
+                     .clip = videos.clip,
+                     .pages = documents.pages};
   reader.look_at_video = describe_video;
+  reader.document = [documents](const std::string& path, const std::string& pages) {
+    return look_at_document(path, pages, documents);
+  };
   return reader;
+}
+
+bool can_be_a_model(const std::string& word) {
+  if (api::is_server_url(word) || word.ends_with(".gguf")) return true;
+  if (word.find(' ') != word.npos) return false;
+  const auto folder = model_folder(word);
+  std::error_code ignored;
+  return folder && std::filesystem::exists(*folder / "config.json", ignored);
 }
 
 }  // namespace glmv::app

@@ -3,8 +3,10 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "apps/glmv/chat_options.h"
+#include "apps/glmv/document_flags.h"
 #include "apps/glmv/video_flags.h"
 #include "glmv/api/chat_backend.h"
 #include "glmv/terminal/chat.h"
@@ -16,9 +18,13 @@ struct ChatModel {
   terminal::ModelFacts facts;
   std::function<Result<api::PromptTokens>(const api::ChatRequest&)> count_tokens;  // may be empty
 };
+// A model in this process, or on a server.
 Result<ChatModel> open_chat_model(const ModelFlags& flags);
 
-// Videos are looked at in a child process.
-terminal::MediaReader chat_media_reader(const VideoFlags& flags);
+// Videos and documents are looked at in child processes.
+terminal::MediaReader chat_media_reader(const VideoFlags& videos, const DocumentFlags& documents);
+
+// A folder, a GGUF file, a server or the name of a model that was pulled: no message.
+bool can_be_a_model(const std::string& word);
 
 }  // namespace glmv::app

@@ -7,14 +7,12 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <optional>
 #include <sstream>
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/chat_setup.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/upstream_flags.h"
-#include "apps/glmv/video_flags.h"
 #include "glmv/base/files.h"
 #include "glmv/terminal/chat_loop.h"
 
@@ -27,7 +25,9 @@ struct ChatCommandFlags {
   ModelFlags model;
   ChatFlags chat;
   VideoFlags video;
-  std::vector<std::string> words;  // MODEL, then the prompt
+  DocumentFlags documents;
+  std::string first_word;  // MODEL, or the first of the prompt
+  std::vector<std::string> words;
   std::vector<std::string> prompt;
   std::vector<std::string> images, texts;
   std::string show_thought = "auto", format = "text", save_boxes, session, script;
@@ -44,29 +44,21 @@ struct Plan {
   bool auto_attach = true;
 };
 
-// A path or URL that can only be a model.
-bool names_a_model(const std::string& word) {
-  std::error_code ignored;
-  const std::filesystem::path path(word);
-  return word.starts_with("http://") || word.starts_with("https://") ||
-         std::filesystem::exists(path / "config.json", ignored) || path.extension() == ".gguf";
-}
-
-// "MODEL [-- PROMPT...]": the first word is the model if it can be one.
-Result<void> sort_words(ChatCommandFlags& flags, bool dashes) {
+// "MODEL [-- PROMPT...]": the first word is the model if it can be one. A single word like a path
+// is meant as one, too: that it is none is said when it is loaded.
+void sort_words(ChatCommandFlags& flags, bool dashes) {
   std::vector<std::string>& words = flags.words;
+  if (!flags.first_word.empty()) words.insert(words.begin(), flags.first_word);
   if (!words.empty() && flags.model.model.empty()) {
-    if (names_a_model(words[0])) {
-      flags.model.model = words[0];
+    const std::string& word = words[0];
+    const bool like_a_path = !dashes && words.size() == 1 && word.find('/') != word.npos &&
+                             word.find(' ') == word.npos && !terminal::kind_of_file(word);
+    if (like_a_path || can_be_a_model(word)) {
+      flags.model.model = word;
       words.erase(words.begin());
-    } else if (!dashes && words.size() == 1 && words[0].find(' ') == std::string::npos &&
-               words[0].find('/') != std::string::npos) {
-      return not_found("{} is no checkpoint folder; a message is written -- {}", words[0],
-                       words[0]);
     }
   }
   flags.prompt.insert(flags.prompt.end(), words.begin(), words.end());
-  return {};
 }
 
 Result<Plan> make_plan(const ChatCommandFlags& flags) {
@@ -92,7 +84,8 @@ Result<Plan> make_plan(const ChatCommandFlags& flags) {
     return plan;
   }
   plan.kind = Kind::kOneQuestion;
-  const bool has_media = !flags.images.empty() || !flags.video.videos.empty();
+  const bool has_media = !flags.images.empty() || !flags.video.videos.empty() ||
+                         !flags.documents.documents.empty() || !flags.texts.empty();
   if (plan.prompt.find_first_not_of(" \t\n") == std::string::npos && !has_media) {
     return invalid_argument("nothing to ask: glmv chat -i PICTURE -p \"QUESTION\"");
   }
@@ -137,6 +130,9 @@ std::vector<NamedFile> named_files(const ChatCommandFlags& flags) {
   std::vector<NamedFile> files;
   for (const std::string& path : flags.images) files.push_back({MediaKind::kImage, path});
   for (const std::string& path : flags.video.videos) files.push_back({MediaKind::kVideo, path});
+  for (const std::string& path : flags.documents.documents) {
+    files.push_back({terminal::kind_of_file(path).value_or(MediaKind::kText), path});
+  }
   for (const std::string& path : flags.texts) files.push_back({MediaKind::kText, path});
   return files;
 }
@@ -168,9 +164,7 @@ int run_attended(terminal::Chat& chat, terminal::Tty* tty, const ChatCommandFlag
 }
 
 int run_chat(ChatCommandFlags& flags, bool dashes) {
-  if (auto sorted = sort_words(flags, dashes); !sorted) {
-    return fail(terminal::kModelFailed, sorted.error());
-  }
+  sort_words(flags, dashes);
   auto request = chat_request(flags.chat);
   if (!request) return fail(terminal::kUsage, request.error());
   const auto plan = make_plan(flags);
@@ -178,14 +172,17 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
   const bool attended = plan->kind == Kind::kInteractive;
 
   // Media before the model: a wrong path should not cost the loading.
-  terminal::MediaReader reader = chat_media_reader(flags.video);
+  terminal::MediaReader reader = chat_media_reader(flags.video, flags.documents);
   std::vector<terminal::Attachment> media;
   for (const NamedFile& file : named_files(flags)) {
     auto item = reader.attach(file.kind, file.path);
     if (!item) return fail(terminal::kMediaFailed, item.error());
     media.push_back(std::move(*item));
   }
+  const bool watched = attended && ::isatty(STDERR_FILENO) == 1 && !flags.quiet;
+  if (watched) fmt::print(stderr, "loading the model ...");
   auto model = open_chat_model(flags.model);
+  if (watched) fmt::print(stderr, "\r                     \r");
   if (!model) return fail(terminal::kModelFailed, model.error());
 
   terminal::catch_signals();
@@ -239,9 +236,13 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
 void add_chat(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<ChatCommandFlags>();
   add_model_flags(command, flags->model);
+  add_server_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
-  command.add_option("words", flags->words,
-                     "[MODEL] [-- PROMPT...]: with a prompt, or a pipe as input, one answer");
+  // Two of them: CLI11 hands "--" to the caller once every positional has what it needs.
+  command.add_option("MODEL", flags->first_word,
+                     "checkpoint folder, GGUF file or server; as --model. May be left out");
+  command.add_option("PROMPT", flags->words,
+                     "behind --: with it, or with a pipe as input, one answer");
   const std::string input = "Input";
   command.add_option("-p,--prompt", flags->prompt, "the one question to answer; - : from stdin")
       ->allow_extra_args(false)
@@ -257,6 +258,7 @@ void add_chat(CLI::App& command, int& exit_code) {
                 "paths of media in a message are only text")
       ->group(input);
   add_video_flags(command, flags->video);
+  add_document_flags(command, flags->documents);
   const std::string output = "Output";
   command.add_option("--show-think", flags->show_thought, "fold, full or hide")
       ->check(CLI::IsMember({"auto", "fold", "full", "hide"}))

@@ -33,13 +33,16 @@ size_t partial_character(std::string_view text) {
 }  // namespace
 
 std::string AnswerText::push(std::string_view piece) {
-  held_ += piece;
+  held_ += repair_html_ ? html_.push(piece) : std::string(piece);
   const size_t kept = std::max(partial_marker(held_), partial_character(held_));
   std::string out = held_.substr(0, held_.size() - kept);
   held_.erase(0, held_.size() - kept);
   return out;
 }
 
-std::string AnswerText::finish() { return std::exchange(held_, {}); }
+std::string AnswerText::finish() {
+  if (repair_html_) held_ += html_.finish();
+  return std::exchange(held_, {});
+}
 
 }  // namespace glmv::terminal

@@ -4,10 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "glmv/parsers/html_repair.h"
+
 namespace glmv::terminal {
 
 // Holds back the start of a box marker and of a character until the rest has come or the answer
-// ends. What comes out does not depend on how the text was cut.
+// ends; raw HTML gets a code fence. What comes out does not depend on how the text was cut.
 class AnswerText {
  public:
   // `repair_html`: raw HTML gets a code fence.
@@ -18,6 +20,7 @@ class AnswerText {
 
  private:
   const bool repair_html_;
+  parsers::HtmlRepair html_;
   std::string held_;
 };
 

@@ -167,9 +167,10 @@ Result<Attachment> MediaReader::attach(MediaKind kind, const std::string& given,
     case MediaKind::kSlides: {
       if (!document) return unsupported("{}: PDF and slides cannot be read here", shown);
       if (option.empty()) result.option = defaults.pages;
-      auto part = document(result.path, result.option, defaults.dpi);
-      if (!part) return std::unexpected(part.error());
-      result.part = std::move(*part);
+      auto look = document(result.path, result.option);
+      if (!look) return in_context(shown, look.error());
+      result.part = std::move(look->part);
+      result.about = std::move(look->about);
       break;
     }
     case MediaKind::kText: {

@@ -35,7 +35,11 @@ struct MediaDefaults {
   double fps = 0;
   int64_t max_frames = 0;
   std::string clip, pages;
-  int dpi = 0;
+};
+
+struct DocumentLook {
+  text::ContentPart part;
+  std::string about;  // "12 pages"
 };
 
 // Reads files for messages.
@@ -44,9 +48,7 @@ struct MediaReader {
   // What a video is ("12.0 s, 1280 x 720, 24 fps"); unset: it is taken unseen.
   std::function<Result<std::string>(const text::ContentPart& video)> look_at_video;
   // A part for a PDF or a slide show; unset: unsupported.
-  std::function<Result<text::ContentPart>(const std::string& path, const std::string& pages,
-                                          int dpi)>
-      document;
+  std::function<Result<DocumentLook>(const std::string& path, const std::string& pages)> document;
 
   // Checks that the file can be read and what is in it. Errors name the file: not_found,
   // invalid_argument (empty, damaged, no UTF-8), resource_exhausted, unsupported.

@@ -3,11 +3,19 @@
 #include <algorithm>
 
 #include "glmv/media/draw.h"
+#include "glmv/media/pixels.h"
 #include "glmv/media/source.h"
 #include "glmv/parsers/boxes.h"
 
 namespace glmv::terminal {
 namespace {
+
+// Pages of documents are decoded already.
+Result<media::Image> load(const text::ContentPart& picture) {
+  if (!picture.pixels.empty()) return media::image_of(picture.pixels[0]);
+  GLMV_ASSIGN(media::DecodedImage decoded, media::load_image(picture.source));
+  return std::move(decoded.image);
+}
 
 media::LabeledBox around(double x, double y, const std::string& label, const media::Image& image) {
   const double half = 2.0 * media::box_line_width(image.width, image.height);
@@ -17,7 +25,7 @@ media::LabeledBox around(double x, double y, const std::string& label, const med
 }  // namespace
 
 Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
-                                        const std::vector<std::string>& pictures) {
+                                        const std::vector<text::ContentPart>& pictures) {
   if (pictures.empty()) return invalid_argument("there is no picture to draw on");
   const bool given = !reply.boxes.empty() || !reply.points.empty();
   size_t index = pictures.size() - 1;
@@ -25,8 +33,7 @@ Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
     const int image = reply.boxes.empty() ? reply.points.front().image : reply.boxes.front().image;
     if (image >= 0) index = std::min(index, static_cast<size_t>(image));
   }
-  GLMV_ASSIGN(const media::DecodedImage picture, media::load_image(pictures[index]));
-  const media::Image& image = picture.image;
+  GLMV_ASSIGN(const media::Image image, load(pictures[index]));
   std::vector<media::LabeledBox> boxes;
   if (given) {
     for (const auto& b : reply.boxes) boxes.push_back({b.px1, b.py1, b.px2, b.py2, b.label});

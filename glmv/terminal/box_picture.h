@@ -9,10 +9,10 @@
 namespace glmv::terminal {
 
 // The picture that the boxes of a reply refer to, with them drawn on it; points as small squares.
-// `pictures`: sources of the pictures of the conversation, in order. Boxes are read from the text
+// `pictures`: those of the conversation, in order. Boxes are read from the text
 // of the answer where the reply has none (of a session, from a server), for the last picture.
 // Errors: invalid_argument (no picture, no boxes), of reading the picture.
 Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
-                                        const std::vector<std::string>& pictures);
+                                        const std::vector<text::ContentPart>& pictures);
 
 }  // namespace glmv::terminal

@@ -95,7 +95,6 @@ bool Chat::run(const Ask& ask) {
     if (!drawn) print(screens_.notes, "error: " + stats.error().message);
     code_ = stats.error().code == Code::kUnavailable ? kModelFailed : kGenerationFailed;
   }
-  if (screens_.tty != nullptr) screens_.tty->set_mode(InputMode::kLine);
   if (stopped) code_ = kInterrupted;
   if (!stats) return false;
   store_session();
@@ -170,6 +169,7 @@ void Chat::edit() {
   if (turns.empty() && !conversation_.failed()) return fail(kUsage, "there is no message to edit");
   const std::string before =
       conversation_.failed() ? conversation_.failed()->text : turns.back().question.text;
+  if (screens_.tty != nullptr) screens_.tty->set_mode(InputMode::kLine);
   auto edited = edit_elsewhere(before);
   if (!edited) return fail(kUsage, edited.error());
   const std::string text = trimmed(*edited);

@@ -121,9 +121,9 @@ void Chat::drop(const std::string& which) {
 
 void Chat::draw_boxes(std::string path) {
   if (conversation_.turns().empty()) return fail(kUsage, "there is no reply yet");
-  std::vector<std::string> sources;
-  for (const Attachment* item : conversation_.pictures()) sources.push_back(item->part.source);
-  const auto picture = picture_with_boxes(conversation_.turns().back().reply, sources);
+  const auto pictures = conversation_.pictures();
+  if (!pictures) return fail(kMediaFailed, pictures.error());
+  const auto picture = picture_with_boxes(conversation_.turns().back().reply, *pictures);
   if (!picture) return fail(kUsage, picture.error());
   path = path.empty() ? free_name() : expand_home(path);
   if (auto written = media::write_png(path, *picture); !written) {

@@ -74,6 +74,7 @@ int run_interactive(Chat& chat, Tty& tty, LineHistory& history) {
         chat.note("(Ctrl-C again, Ctrl-D or /exit to leave)");
         continue;
       case ReadEnd::kEditor: {
+        tty.set_mode(InputMode::kLine);
         auto edited = edit_elsewhere(result.text);
         if (!edited) chat.fail(kUsage, edited.error());
         initial = edited ? std::move(*edited) : result.text;

@@ -95,7 +95,7 @@ TEST_F(ChatTest, MediaAreListedDroppedAndSent) {
   run("/drop all");
   EXPECT_TRUE(chat_->pending().empty());
   run("/drop 1");
-  EXPECT_TRUE(chat_->conversation().pictures().empty());
+  EXPECT_TRUE(chat_->conversation().pictures()->empty());
 }
 
 TEST_F(ChatTest, PathsInMessagesAreAttached) {
@@ -111,6 +111,31 @@ TEST_F(ChatTest, PathsInMessagesAreAttached) {
   start({ScriptedReply::text({"1"})}, options);
   run("see " + at("a.png"));
   EXPECT_EQ(backend_->requests()[0].messages[0].text(), "see " + at("a.png"));
+}
+
+TEST_F(ChatTest, DocumentsAndTheirPages) {
+  ChatOptions options;
+  options.reader.document = [](const std::string& path,
+                               const std::string& pages) -> Result<DocumentLook> {
+    if (pages == "9") return invalid_argument("there is no page 9");
+    return DocumentLook{{.kind = text::PartKind::kDocument, .source = path, .pages = pages},
+                        "PDF document, 3 pages"};
+  };
+  write_text(at("a.pdf"), "%PDF-");
+  write_text(at("b.pptx"), "PK");
+  start({ScriptedReply::text({"read"})}, options);
+  EXPECT_THAT(run("/pdf " + at("a.pdf") + " 1-2"),
+              HasSubstr("attached pdf ~/a.pdf: PDF document, 3 pages, 1-2"));
+  EXPECT_THAT(run("/pdf " + at("a.pdf") + " 9"), HasSubstr("a.pdf: there is no page 9"));
+  EXPECT_EQ(chat_->last_code(), kMediaFailed);
+  EXPECT_THAT(run("/ppt " + at("b.pptx")), HasSubstr("attached slides ~/b.pptx"));
+  run("what is in " + at("a.pdf"));
+  const text::Message asked = backend_->requests()[0].messages[0];
+  ASSERT_EQ(asked.content.size(), 4u);
+  EXPECT_EQ(asked.content[0].pages, "1-2");
+  EXPECT_EQ(asked.content[1].kind, text::PartKind::kDocument);
+  EXPECT_EQ(asked.content[2].source, at("a.pdf"));
+  EXPECT_EQ(asked.text(), "what is in");
 }
 
 TEST_F(ChatTest, RegenUndoClearSystemThink) {

@@ -159,13 +159,13 @@ constexpr CommandRow kRows[] = {
     {"/bye", "", "", ArgumentKind::kNone, leave},
 };
 
+// One paragraph: the screen wraps it.
 constexpr std::string_view kMore =
     "\"\"\" begins and ends a message of several lines; Alt-Enter starts a new line; what is "
-    "pasted is\n"
+    "pasted is "
     "one message. Paths of pictures, videos and documents in a message are attached. A message "
-    "that\n"
-    "must start with / is written //. Ctrl-C stops a reply and keeps what has come, Ctrl-G opens\n"
-    "$EDITOR, Ctrl-R searches earlier messages, Tab completes.";
+    "that must start with / is written //. Ctrl-C stops a reply and keeps what has come, Ctrl-G "
+    "opens $EDITOR, Ctrl-R searches earlier messages, Tab completes.";
 
 std::string help_line(const CommandRow& row) {
   const std::string usage = fmt::format("{} {}", row.name, row.form);

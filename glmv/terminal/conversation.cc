@@ -109,11 +109,14 @@ api::ChatRequest Conversation::request(const Question* question, size_t num_turn
   return request;
 }
 
-std::vector<const Attachment*> Conversation::pictures() const {
-  std::vector<const Attachment*> pictures;
-  for (const Turn& turn : turns_) {
-    for (const Attachment& item : turn.question.media) {
-      if (item.kind == MediaKind::kImage) pictures.push_back(&item);
+Result<std::vector<text::ContentPart>> Conversation::pictures() const {
+  const std::vector<text::Message> asked = request(nullptr).messages;
+  GLMV_ASSIGN(std::vector<text::Message> messages,
+              backend_.with_pages(asked, settings_.max_pixels));
+  std::vector<text::ContentPart> pictures;
+  for (text::Message& message : messages) {
+    for (text::ContentPart& part : message.content) {
+      if (part.kind == text::PartKind::kImage) pictures.push_back(std::move(part));
     }
   }
   return pictures;

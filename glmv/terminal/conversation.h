@@ -58,8 +58,9 @@ class Conversation {
 
   // What would be sent with this question: with none, the history alone.
   api::ChatRequest request(const Question* question) const;
-  // Pictures of all turns, as the backend counts them.
-  std::vector<const Attachment*> pictures() const;
+  // Pictures of all turns and pages of their documents, as the backend counts them. Errors: of
+  // reading the documents.
+  Result<std::vector<text::ContentPart>> pictures() const;
 
  private:
   Result<ReplyStats> ask(Question question, size_t num_turns, int64_t context_limit,

@@ -104,9 +104,9 @@ TEST(Conversation, MediaStandBeforeTheText) {
   ASSERT_EQ(message.content.size(), 2u);
   EXPECT_EQ(message.content[0].source, "a.png");
   EXPECT_EQ(message.content[1].text, "f:\n```\nx\n```\n\nwhat?");
-  EXPECT_EQ(chat.pictures().size(), 1u);
+  EXPECT_EQ(chat.pictures()->size(), 1u);
   chat.drop_medium(1);
-  EXPECT_TRUE(chat.pictures().empty());
+  EXPECT_TRUE(chat.pictures()->empty());
 }
 
 TEST(Conversation, TimesAreMeasuredWhereTheBackendTellsNone) {

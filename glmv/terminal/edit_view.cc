@@ -83,7 +83,7 @@ EditLayout layout_text(std::string_view text, size_t cursor, std::string_view pr
 }
 
 void EditView::to_end() {
-  if (rows_.empty()) return;
+  if (rows_.empty() || at_end_) return;
   const size_t down = rows_.size() - 1 - cursor_row_;
   if (down > 0) screen_.write(fmt::format("\033[{}B", down));
   const int column = display_width(rows_.back());
@@ -94,8 +94,8 @@ void EditView::to_cursor(const EditLayout& layout) {
   rows_ = layout.rows;
   cursor_row_ = layout.cursor_row;
   const size_t up = rows_.size() - 1 - cursor_row_;
-  const bool at_end = up == 0 && layout.cursor_column == display_width(rows_.back());
-  if (at_end) return;
+  at_end_ = up == 0 && layout.cursor_column == display_width(rows_.back());
+  if (at_end_) return;
   if (up > 0) screen_.write(fmt::format("\033[{}A", up));
   screen_.write(layout.cursor_column > 0 ? fmt::format("\r\033[{}C", layout.cursor_column) : "\r");
 }
@@ -110,12 +110,14 @@ void EditView::close() {
   to_end();
   if (!rows_.empty()) region_.commit(rows_);
   rows_.clear();
+  at_end_ = true;
 }
 
 void EditView::clear() {
   to_end();
   region_.clear();
   rows_.clear();
+  at_end_ = true;
 }
 
 void EditView::resize(EditLayout layout) {

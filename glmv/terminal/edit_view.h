@@ -41,6 +41,7 @@ class EditView {
   LiveRegion region_;
   std::vector<std::string> rows_;
   size_t cursor_row_ = 0;
+  bool at_end_ = true;  // the cursor stands behind the text
 };
 
 }  // namespace glmv::terminal

@@ -75,6 +75,11 @@ ReadResult LineEditor::read(const std::string& prompt, const std::string& contin
   tty_.set_mode(InputMode::kEditing);
   view_.draw(layout());
   std::optional<ReadEnd> end;
+  // Ctrl-C between two prompts came as a signal.
+  if (interrupted()) {
+    take_interrupt();
+    end = ReadEnd::kInterrupt;
+  }
   while (!end) {
     bool at_end = false;
     const std::optional<KeyEvent> event = next_key(at_end);
@@ -96,7 +101,8 @@ ReadResult LineEditor::read(const std::string& prompt, const std::string& contin
     view_.draw(layout());
     view_.close();
   }
-  tty_.set_mode(InputMode::kLine);
+  // Not as it was found: what is typed before the next prompt would be echoed.
+  tty_.set_mode(InputMode::kReply);
   return {*end, buffer_.text()};
 }
 

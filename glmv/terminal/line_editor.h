@@ -41,7 +41,8 @@ class LineEditor {
   // All outlive the editor.
   LineEditor(Tty& tty, const LineHistory& history, Completer complete);
 
-  // `initial`: text that is there already. The terminal is in editing mode meanwhile.
+  // `initial`: text that is there already. The terminal is in editing mode meanwhile, then in
+  // reply mode.
   ReadResult read(const std::string& prompt, const std::string& continuation,
                   std::string initial = {});
 

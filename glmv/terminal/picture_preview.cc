@@ -120,7 +120,7 @@ PictureProtocol ask_picture_protocol(Tty& tty) {
     if (left.count() <= 0 || tty.read(answer, left) == Tty::Read::kEnd) break;
     result = read_protocol_answer(answer);
   }
-  tty.set_mode(InputMode::kLine);
+  tty.write("\r\033[K");  // terminals that know no such query may show it
   return result.protocol;
 }
 

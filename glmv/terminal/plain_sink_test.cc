@@ -41,6 +41,23 @@ TEST(PlainSink, TextIsTheAnswerOnly) {
   EXPECT_EQ(written({.raw = true}), "<think>hmm</think>The answer\n");
 }
 
+TEST(PlainSink, RawHtmlGetsAFence) {
+  const std::string html = "<!DOCTYPE html>\n<html>\n<body>Hi</body>\n</html>";
+  const auto written_html = [&](bool repair, size_t piece) {
+    VirtualScreen out;
+    const auto sink = make_plain_sink(out, {.repair_html = repair});
+    for (size_t at = 0; at < html.size(); at += piece) {
+      sink->on_chunk({.content = html.substr(at, piece)});
+    }
+    sink->finish({.content = html, .finish_reason = "stop"}, {});
+    return out.raw;
+  };
+  EXPECT_EQ(written_html(false, 5), html + "\n");
+  for (size_t piece = 1; piece <= html.size(); ++piece) {
+    EXPECT_EQ(written_html(true, piece), "```html\n" + html + "\n```\n") << piece;
+  }
+}
+
 TEST(PlainSink, Json) {
   const Json json = Json::parse(written({.format = OutputFormat::kJson}));
   EXPECT_EQ(json["answer"], "The answer: 42");

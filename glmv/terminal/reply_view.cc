@@ -183,6 +183,7 @@ void ReplyView::finish(const api::ChatReply& reply, const ReplyStats& stats) {
   if (reply.finish_reason == "cancelled") note = "(interrupted; what has come is kept)";
   if (reply.finish_reason == "length") note = "(cut at the token limit; /set max-tokens raises it)";
   if (reply.finish_reason == "repetition") note = "(stopped: the output went in circles)";
+  if (reply.restated) note = "(the model said its answer a second time, which is left out)";
   if (reply.reasoning_reclassified) note = "(the thought was never closed: this is its text)";
   if (!note.empty()) region_.commit({dim(shortened(note, width()))});
   if (options_.stats) {
