@@ -33,11 +33,16 @@ std::string stem_of(const std::string& name) {
   return fs::path(name).stem().string();
 }
 
+std::string with_text(std::string png, const grounding::Annotations& annotations) {
+  return media::with_png_text(std::move(png), grounding::kPngKeyword,
+                              grounding::to_json(annotations).dump());
+}
+
 // For files that name the picture: relative to where they lie.
 std::string picture_seen_from(const std::string& file, const std::string& picture) {
   std::error_code error;
   if (is_web_url(picture) || !fs::exists(picture, error)) return picture;
-  const fs::path folder = fs::absolute(fs::path(file).parent_path(), error);
+  const fs::path folder = fs::absolute(fs::path(file), error).parent_path();
   const fs::path relative = fs::relative(picture, folder, error);
   return error || relative.empty() ? picture : relative.string();
 }
@@ -114,12 +119,13 @@ Result<void> GroundWriter::write(const grounding::Annotations& annotations,
                                       static_cast<int>(annotations.height), shapes));
     if (!files_.mask.empty()) {
       GLMV_ASSIGN(const std::string name, path(files_.mask, ".png"));
-      GLMV_ASSIGN(const std::string png, media::encode_png(mask));
-      GLMV_RETURN_IF_ERROR(write_file_atomic(name, png));
+      GLMV_ASSIGN(std::string png, media::encode_png(mask));
+      GLMV_RETURN_IF_ERROR(write_file_atomic(name, with_text(std::move(png), annotations)));
     }
     if (!files_.spotlight.empty()) {
       GLMV_ASSIGN(const std::string name, path(files_.spotlight, ".png"));
-      GLMV_RETURN_IF_ERROR(media::write_png(name, media::darken_outside(picture.image, mask)));
+      GLMV_ASSIGN(std::string png, media::encode_png(media::darken_outside(picture.image, mask)));
+      GLMV_RETURN_IF_ERROR(write_file_atomic(name, with_text(std::move(png), annotations)));
     }
   }
   if (!files_.crops.empty()) {

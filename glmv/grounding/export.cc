@@ -163,7 +163,7 @@ Result<std::string> svg_file(const Annotations& annotations, const std::string& 
 Result<std::string> annotated_png(const Annotations& annotations, const media::Image& image) {
   GLMV_ASSIGN(const media::Image drawn, media::draw_shapes(image, shapes_of(annotations)));
   GLMV_ASSIGN(std::string png, media::encode_png(drawn));
-  return media::with_png_text(std::move(png), "glmv-ground", to_json(annotations).dump());
+  return media::with_png_text(std::move(png), kPngKeyword, to_json(annotations).dump());
 }
 
 }  // namespace glmv::grounding

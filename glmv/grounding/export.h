@@ -24,8 +24,10 @@ Json labelme_json(const Annotations& annotations, const std::string& image_path)
 // media::svg_of_shapes.
 Result<std::string> svg_file(const Annotations& annotations, const std::string& href);
 
-// The picture with everything drawn on it, as PNG with the JSON of the annotations as its text
-// "glmv-ground". Errors as media::draw_shapes.
+// Under which PNG files carry the JSON of their annotations as text.
+inline constexpr char kPngKeyword[] = "glmv-ground";
+
+// The picture with everything drawn on it, as PNG with that text. Errors as media::draw_shapes.
 Result<std::string> annotated_png(const Annotations& annotations, const media::Image& image);
 
 }  // namespace glmv::grounding
