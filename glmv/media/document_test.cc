@@ -340,26 +340,25 @@ TEST(Documents, CutAndFlippedFiles) {
   }
   EXPECT_GT(num_opened, 10);
   EXPECT_GT(num_refused, 10);
-  // LibreOffice takes seconds for each: a few. Entries are stored so that flips reach the contents.
-  for (int i = 0; i < 2; ++i) {
-    std::string slides = golden("slides.ppt");
-    for (int flips = 0; flips < 200; ++flips) {
-      slides[4096 + random() % (slides.size() - 4096)] ^= static_cast<char>(1 << random() % 8);
-    }
-    check(slides);
-    const std::string packed = golden("slides.pptx");
-    std::vector<ZipEntryForTest> entries;
-    const auto originals = read_zip_directory(packed);
-    ASSERT_TRUE(originals);
-    for (const ZipEntry& entry : *originals) {
-      entries.push_back({std::string(entry.name), *unpack(entry, 1 << 22)});
-      std::string& bytes = entries.back().bytes;
-      if (bytes.empty() || random() % 4 != 0) continue;
-      if (i == 0) bytes.resize(random() % bytes.size());
-      if (i == 1) bytes[random() % bytes.size()] ^= 4;
-    }
-    check(zip_for_test(entries));
+  // LibreOffice takes seconds for each: one of a kind.
+  std::string slides = golden("slides.ppt");
+  for (int flips = 0; flips < 200; ++flips) {
+    slides[4096 + random() % (slides.size() - 4096)] ^= static_cast<char>(1 << random() % 8);
   }
+  check(slides);
+  // Changed inside, and a whole ZIP file again.
+  const std::string packed = golden("slides.pptx");
+  std::vector<ZipEntryForTest> entries;
+  const auto originals = read_zip_directory(packed);
+  ASSERT_TRUE(originals);
+  for (const ZipEntry& entry : *originals) {
+    entries.push_back({std::string(entry.name), *unpack(entry, 1 << 22)});
+    std::string& bytes = entries.back().bytes;
+    if (bytes.empty() || random() % 4 != 0) continue;
+    if (random() % 2 != 0) bytes.resize(random() % bytes.size() + 1);
+    bytes[random() % bytes.size()] ^= 4;
+  }
+  check(zip_for_test(entries));
 }
 
 }  // namespace
