@@ -12,6 +12,7 @@
 #include <mutex>
 #include <semaphore>
 
+#include "glmv/media/document.h"
 #include "glmv/media/video_reader.h"
 #include "glmv/net/http_server.h"
 #include "glmv/server/server.h"
@@ -144,6 +145,9 @@ Result<void> serve(Flags flags) {
   flags.server.media.videos = std::make_shared<media::InlineVideoOpener>();
   flags.server.media.processor.video.max_pixels = int64_t{28} * 28 * 2 * 30000;
   flags.server.media.limits.max_images = 10;
+  if (media::check_pdf_programs()) {
+    flags.server.media.documents = std::make_shared<media::DocumentReader>();
+  }
   ScriptBackend backend(scripts);
   const Service service;
   server::Server server(flags.server,

@@ -15,6 +15,7 @@ struct Script {
   int delay_ms = 5;  // between tokens
   std::string finish = "stop";
   std::string stop_reason;  // "repetition"
+  bool restated = false;
   int fail_after = -1;      // tokens; then the engine fails
   int cut_after = -1;       // pieces; then the connection is cut, and generation goes on
   int prefill_ms = 0;

@@ -2,7 +2,7 @@
 // real one (BASE_URL), for which the cases that need scripted replies or faults are skipped.
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, test } from 'vitest';
-import { kProgram, makeServer, type ServerOptions, type TestServer } from './servers';
+import { makeServer, type ServerOptions, type TestServer } from './servers';
 
 const kFlags = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -44,11 +44,10 @@ export async function lastBody(site: Site): Promise<Record<string, unknown>> {
   return (await site.server.requests()).findLast((each) => each.path === '/v1/chat/completions')!.body!;
 }
 
-// What a server may lack: a kind of file, or what glmv's own does not do yet.
-export type Need = 'doc' | 'no-mix' | 'fake';
+// What a server may lack: a kind of file, or the rule against mixing them.
+export type Need = 'doc' | 'no-mix';
 
 async function lacks(url: string, needs: Need[]): Promise<Need | undefined> {
-  if (needs.includes('fake') && (kProgram || kRealServer)) return 'fake';
   if (needs.length === 0) return undefined;
   const { capabilities } = (await (await fetch(`${url}/api/info`)).json()) as { capabilities: Record<string, boolean> };
   if (needs.includes('doc') && !capabilities.doc) return 'doc';
