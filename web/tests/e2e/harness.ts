@@ -10,6 +10,7 @@ const kFlags = [
 ];
 export const kRealServer = process.env.GLMV_BASE_URL || undefined;
 export const kSlow = 30_000;
+const kRealTokens = 48;
 
 let browser: Browser | null = null;
 
@@ -71,6 +72,13 @@ export interface Opened {
 
 export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
   const context = await (await theBrowser()).newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
+  // What a small model says to this goes on for long, and it does not matter how it ends.
+  if (kRealServer) {
+    await context.addInitScript((tokens) => {
+      if (location.protocol === 'about:' || localStorage.getItem('glmv-settings')) return;
+      localStorage.setItem('glmv-settings', JSON.stringify({ params: { max_tokens: tokens } }));
+    }, kRealTokens);
+  }
   const page = await context.newPage();
   page.setDefaultTimeout(kSlow);
   const errors = watch(page);
