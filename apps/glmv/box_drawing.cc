@@ -19,8 +19,8 @@ Result<media::Image> load(const text::ContentPart& picture) {
 
 }  // namespace
 
-Result<void> save_boxes(const api::ChatReply& reply,
-                        const std::vector<text::ContentPart>& pictures, const std::string& path) {
+Result<void> save_boxes(const api::ChatReply& reply, const std::vector<text::ContentPart>& pictures,
+                        const std::string& path) {
   if (pictures.empty()) return invalid_argument("--save-boxes {}: there is no picture", path);
   const size_t index =
       reply.boxes.empty() ? pictures.size() - 1 : static_cast<size_t>(reply.boxes.front().image);

@@ -40,12 +40,11 @@ Result<int> run_batch_command(BatchFlags flags) {
   server::MediaOptions media{.document_rule = backend->document_rule(),
                              .processor = backend->processor().config()};
   if (media::check_pdf_programs()) media.documents = std::make_shared<media::DocumentReader>();
-  server::Server server({.model = flags.served_name,
-                         .max_requests = flags.concurrency,
-                         .media = std::move(media)},
-                        {.max_context_tokens = backend->engine().max_context_tokens(),
-                         .fingerprint = system_fingerprint(engine, backend->engine())},
-                        *backend, *backend);
+  server::Server server(
+      {.model = flags.served_name, .max_requests = flags.concurrency, .media = std::move(media)},
+      {.max_context_tokens = backend->engine().max_context_tokens(),
+       .fingerprint = system_fingerprint(engine, backend->engine())},
+      *backend, *backend);
   ProgressLine line;
   const auto done = batch->run(server, flags.concurrency, [&](const server::BatchProgress& p) {
     line.show(p.num_done() + p.num_skipped, p.num_lines, p.num_skipped);

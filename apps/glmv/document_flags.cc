@@ -11,7 +11,8 @@ void add_document_flags(CLI::App& command, DocumentFlags& flags) {
                   "PDF, slides (PPTX, PPT, ODP) or text file, repeatable")
       ->allow_extra_args(false)
       ->group(group);
-  command.add_option("--pages", flags.pages, "of each PDF and slide file: 1-5,9,12- (default: all)")
+  command
+      .add_option("--pages", flags.pages, "of each PDF and slide file: 1-5,9,12- (default: all)")
       ->group(group);
   command
       .add_option("--dpi", flags.dpi,

@@ -24,8 +24,7 @@ Result<void> read_count(const std::string& text, server::MediaLimits& limits) {
                          : kind == "document" ? &limits.max_documents
                                               : nullptr;
   if (!whole || limit == nullptr) {
-    return invalid_argument("--limit-mm-per-prompt {}: write image=N, video=N or document=N",
-                            text);
+    return invalid_argument("--limit-mm-per-prompt {}: write image=N, video=N or document=N", text);
   }
   *limit = count;
   return {};
@@ -73,14 +72,14 @@ void add_media_flags(CLI::App& command, MediaFlags& flags) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->group(group);
-  command
-      .add_option("--max-document-mb", flags.max_document_mb, "size of a document in a request")
+  command.add_option("--max-document-mb", flags.max_document_mb, "size of a document in a request")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 12))
       ->capture_default_str()
       ->group(group);
   command
-      .add_option("--max-pages", flags.max_pages,
-                  "pages of a document that one request may show; requests choose them by \"pages\"")
+      .add_option(
+          "--max-pages", flags.max_pages,
+          "pages of a document that one request may show; requests choose them by \"pages\"")
       ->check(CLI::Range(int64_t{1}, int64_t{10'000}))
       ->capture_default_str()
       ->group(group);

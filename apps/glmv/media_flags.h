@@ -24,7 +24,8 @@ struct MediaFlags {
 };
 void add_media_flags(CLI::App& command, MediaFlags& flags);
 
-// Opens the folder and starts the decoder. Documents are taken where poppler is installed. Errors: not_found, invalid_argument, unavailable.
+// Opens the folder and starts the decoder. Documents are taken where poppler is installed. Errors:
+// not_found, invalid_argument, unavailable.
 Result<server::MediaOptions> media_options(const MediaFlags& flags);
 
 }  // namespace glmv::app

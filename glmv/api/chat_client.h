@@ -12,12 +12,12 @@
 namespace glmv::api {
 
 struct ChatClientOptions {
-  std::string base_url;            // "http://127.0.0.1:8000/v1"; without a path: "/v1" is meant
-  std::string model;               // empty: the first one that the server lists
-  std::string api_key;             // empty: none is sent
-  double timeout_s = 600;          // that may pass without a byte from the server
-  double connect_timeout_s = 10;   // for name, connection and TLS
-  std::string ca_file;             // PEM of who vouches for the server; empty: the system's
+  std::string base_url;           // "http://127.0.0.1:8000/v1"; without a path: "/v1" is meant
+  std::string model;              // empty: the first one that the server lists
+  std::string api_key;            // empty: none is sent
+  double timeout_s = 600;         // that may pass without a byte from the server
+  double connect_timeout_s = 10;  // for name, connection and TLS
+  std::string ca_file;            // PEM of who vouches for the server; empty: the system's
   size_t max_media_bytes = size_t{180} << 20;  // of one picture or video file
 };
 

@@ -220,9 +220,10 @@ Result<Json> wire_video_file(const ContentPart& part, ServerKind kind, size_t ma
 Result<Json> wire_document(const ContentPart& part, ServerKind kind, size_t max_bytes,
                            const std::string& where) {
   if (kind != ServerKind::kGlmv) {
-    return unsupported("{}: glmv's own server makes pages of documents, and this one is another: "
-                       "give the pages as pictures",
-                       where);
+    return unsupported(
+        "{}: glmv's own server makes pages of documents, and this one is another: "
+        "give the pages as pictures",
+        where);
   }
   Json file = Json::object();
   if (!part.name.empty()) file["filename"] = part.name;

@@ -170,8 +170,7 @@ class Child {
 
   bool has_ended() const {
     siginfo_t info{};
-    const int found =
-        ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    const int found = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
     // Where SIGCHLD is ignored, the kernel has forgotten it already.
     return found == 0 ? info.si_pid == pid_ : errno == ECHILD;
   }

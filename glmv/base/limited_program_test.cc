@@ -52,7 +52,8 @@ TEST_F(LimitedPrograms, GiveTheirOutput) {
   EXPECT_EQ(run(large).exit_code, 0);
   EXPECT_EQ(output_.size(), 5'000'000u);
   // More than is kept.
-  const ProgramEnd noisy = run(shell("i=0; while [ $i -lt 5000 ]; do echo error >&2; i=$((i+1)); done"));
+  const ProgramEnd noisy =
+      run(shell("i=0; while [ $i -lt 5000 ]; do echo error >&2; i=$((i+1)); done"));
   EXPECT_EQ(noisy.exit_code, 0);
   EXPECT_EQ(noisy.errors.size(), 8192u);
 }
@@ -61,7 +62,8 @@ TEST_F(LimitedPrograms, SeeNothingOfOurs) {
   ::setenv("GLMV_SECRET_FOR_TEST", "1", 1);
   int leaked[2];
   ASSERT_EQ(::pipe(leaked), 0);  // not closed on exec
-  run(shell("echo \"$GLMV_SECRET_FOR_TEST|$HOME|$PWD\"; for i in 3 4 5 6 7 8 9; do"
+  run(
+      shell("echo \"$GLMV_SECRET_FOR_TEST|$HOME|$PWD\"; for i in 3 4 5 6 7 8 9; do"
             " [ -e /proc/self/fd/$i ] && echo open $i; done; exit 0"));
   EXPECT_EQ(output_, "||" + (folder_ / "own").string() + "\n");
   ::close(leaked[0]);
@@ -71,7 +73,8 @@ TEST_F(LimitedPrograms, SeeNothingOfOurs) {
 TEST_F(LimitedPrograms, ReadTheFileTheyAreGiven) {
   const Fd file(::memfd_create("test", MFD_CLOEXEC));
   ASSERT_EQ(::write(file.get(), "content\n", 8), 8);
-  LimitedProgram program = shell(fmt::format("read x < {0}; read y < {0}; echo $x $y", kProgramFile));
+  LimitedProgram program =
+      shell(fmt::format("read x < {0}; read y < {0}; echo $x $y", kProgramFile));
   program.file = file.get();
   EXPECT_EQ(run(program).exit_code, 0);
   EXPECT_EQ(output_, "content content\n");
@@ -135,10 +138,12 @@ TEST_F(LimitedPrograms, EndWhenNobodyWantsThem) {
 }
 
 TEST_F(LimitedPrograms, ThatAreNotThere) {
-  const auto end = run_limited({.command = {"/no/such/program"}}, [](std::string_view) { return true; });
+  const auto end =
+      run_limited({.command = {"/no/such/program"}}, [](std::string_view) { return true; });
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error().code, Code::kNotFound);
-  std::ofstream(folder_ / "broken") << "\x7f" "ELF no program";
+  std::ofstream(folder_ / "broken") << "\x7f"
+                                       "ELF no program";
   fs::permissions(folder_ / "broken", fs::perms::owner_all);
   LimitedProgram broken{.command = {(folder_ / "broken").string()}, .readable = {folder_}};
   EXPECT_EQ(run_limited(broken, [](std::string_view) { return true; }).error().code,
@@ -154,11 +159,11 @@ TEST_F(LimitedPrograms, RunSideBySide) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 10; ++i) {
         std::string output;
-        const auto end = run_limited(shell(fmt::format("echo {}", t * 100 + i)),
-                                     [&](std::string_view text) {
-                                       output += text;
-                                       return true;
-                                     });
+        const auto end =
+            run_limited(shell(fmt::format("echo {}", t * 100 + i)), [&](std::string_view text) {
+              output += text;
+              return true;
+            });
         if (end && end->exit_code == 0 && output == fmt::format("{}\n", t * 100 + i)) ++good;
       }
     });

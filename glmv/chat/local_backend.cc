@@ -93,8 +93,8 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
   }
 }
 
-Result<std::vector<text::Message>> LocalBackend::with_pages(
-    std::span<const text::Message> messages, int64_t max_pixels) const {
+Result<std::vector<text::Message>> LocalBackend::with_pages(std::span<const text::Message> messages,
+                                                            int64_t max_pixels) const {
   return processing::expand_documents(messages, *documents_.reader, processor_->config(),
                                       documents_.rule, max_pixels);
 }
@@ -121,7 +121,8 @@ Result<api::ChatReply> LocalBackend::chat(
   const Clock::time_point start = Clock::now();
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(processing::ModelInput input, build_prompt(*processor_, request, most_tokens_, documents_));
+  GLMV_ASSIGN(processing::ModelInput input,
+              build_prompt(*processor_, request, most_tokens_, documents_));
   const parsers::StartState reply_begins = reply_start(input.input_ids, tokenizer, tags_);
 
   api::ChatReply reply;
@@ -223,7 +224,8 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
 
 Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(const processing::ModelInput input, build_prompt(*processor_, request, most_tokens_, documents_));
+  GLMV_ASSIGN(const processing::ModelInput input,
+              build_prompt(*processor_, request, most_tokens_, documents_));
   api::PromptTokens out;
   out.ids = input.input_ids;
   const int64_t merge = processor_->merge_size();

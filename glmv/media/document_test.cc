@@ -23,8 +23,9 @@ std::string golden(const std::string& name) {
 }
 
 std::array<int, 3> pixel(const RgbPixels& page, double x, double y) {
-  const uint8_t* at = page.data.get() + (static_cast<size_t>(y * page.height) * page.width +
-                                         static_cast<size_t>(x * page.width)) * 3;
+  const uint8_t* at =
+      page.data.get() +
+      (static_cast<size_t>(y * page.height) * page.width + static_cast<size_t>(x * page.width)) * 3;
   return {at[0], at[1], at[2]};
 }
 constexpr std::array<int, 3> kRed = {255, 0, 0}, kGreen = {0, 255, 0}, kBlue = {0, 0, 255},
@@ -48,23 +49,26 @@ TEST(DocumentKind, IsSeenInTheContent) {
                                                         {"slides.ppt", DocumentKind::kPpt}};
   for (const auto& [name, kind] : files) EXPECT_EQ(*document_kind(golden(name)), kind) << name;
   EXPECT_EQ(*document_kind("a, b\n1, 2\n"), DocumentKind::kText);
-  EXPECT_EQ(*document_kind("\xef\xbb\xbf" "BM \xe4\xb8\xad\xe6\x96\x87"), DocumentKind::kText);
+  EXPECT_EQ(*document_kind("\xef\xbb\xbf"
+                           "BM \xe4\xb8\xad\xe6\x96\x87"),
+            DocumentKind::kText);
   EXPECT_EQ(*document_kind("\n\njunk %PDF-1.4"), DocumentKind::kPdf);
 }
 
 TEST(DocumentKind, OthersAreNamed) {
-  const auto message = [](const std::string& bytes) { return document_kind(bytes).error().message; };
+  const auto message = [](const std::string& bytes) {
+    return document_kind(bytes).error().message;
+  };
   const std::string compound = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
-  const std::string slides(
-      "P\0o\0w\0e\0r\0P\0o\0i\0n\0t\0 \0D\0o\0c\0u\0m\0e\0n\0t\0"sv);
+  const std::string slides("P\0o\0w\0e\0r\0P\0o\0i\0n\0t\0 \0D\0o\0c\0u\0m\0e\0n\0t\0"sv);
   EXPECT_EQ(message(""), "it is empty");
   EXPECT_NE(message(compound).find("save it as PDF"), std::string::npos);
   EXPECT_NE(message(compound + std::string("E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0"sv))
                 .find("encrypted"),
             std::string::npos);
-  EXPECT_NE(message(compound + slides + std::string("\x14\0\0\0\xdf\xc4\xd1\xf3"sv))
-                .find("encrypted"),
-            std::string::npos);
+  EXPECT_NE(
+      message(compound + slides + std::string("\x14\0\0\0\xdf\xc4\xd1\xf3"sv)).find("encrypted"),
+      std::string::npos);
   EXPECT_NE(message(zip_for_test({{"a", "b"}})).find("ZIP archive"), std::string::npos);
   EXPECT_NE(message(zip_for_test({{"[Content_Types].xml", ""}, {"word/document.xml", ""}}))
                 .find("without slides"),
@@ -77,7 +81,10 @@ TEST(DocumentKind, OthersAreNamed) {
                 .find("encrypted"),
             std::string::npos);
   EXPECT_NE(message("\x89PNG\r\n\x1a\n").find("PNG picture"), std::string::npos);
-  EXPECT_NE(message("\xff\xfe" "a\0b\0"s).find("iconv"), std::string::npos);
+  EXPECT_NE(message("\xff\xfe"
+                    "a\0b\0"s)
+                .find("iconv"),
+            std::string::npos);
   EXPECT_NE(message("\x01\xff\x80").find("neither PDF"), std::string::npos);
 }
 
@@ -222,7 +229,8 @@ TEST(Documents, ThousandsOfPagesAndAbsurdSizes) {
 
 TEST(Documents, TitlesSayNothingOfPages) {
   DocumentReader reader;
-  const auto pdf = opened(reader, pdf_for_test({{}, {}}, "a\\nPages: 7\\nPage    1 size: 3 x 3 pts"));
+  const auto pdf =
+      opened(reader, pdf_for_test({{}, {}}, "a\\nPages: 7\\nPage    1 size: 3 x 3 pts"));
   EXPECT_EQ(pdf->num_pages(), 2);
   const std::vector<int> first = {1};
   EXPECT_EQ((*pdf->page_sizes(first))[0].width, 595);

@@ -1,9 +1,9 @@
 #pragma once
 // Conversions of decoded pixels.
 
+#include "glmv/base/rgb_pixels.h"
 #include "glmv/media/codecs.h"
 #include "glmv/media/decode.h"
-#include "glmv/base/rgb_pixels.h"
 #include "glmv/media/image.h"
 
 namespace glmv::media {

@@ -152,8 +152,8 @@ TEST(ExpandDocuments, ReadsFilesAndUrls) {
                             .source = "data:text/plain;base64," + media::encode_base64("b,c"),
                             .name = "b.csv"};
   text::ContentPart file{.kind = text::PartKind::kDocument, .source = odd};
-  text::ContentPart pages{.kind = text::PartKind::kDocument,
-                          .source = golden_path("three_pages.pdf"), .pages = "1,3"};
+  text::ContentPart pages{
+      .kind = text::PartKind::kDocument, .source = golden_path("three_pages.pdf"), .pages = "1,3"};
   message.content.insert(message.content.begin(), {inlined, file, pages});
   const text::Message other = text::Message::system("untouched");
   const std::vector<text::Message> messages = {other, message};

@@ -202,8 +202,8 @@ Result<ModelInput> Processor::process(std::span<const text::Message> messages,
                                       const PromptOptions& options) const {
   if (has_documents(messages)) {
     if (!options.read_sources) return unsupported("the document was not loaded");
-    const auto reader = options.documents ? options.documents
-                                          : std::make_shared<media::DocumentReader>();
+    const auto reader =
+        options.documents ? options.documents : std::make_shared<media::DocumentReader>();
     GLMV_ASSIGN(const std::vector<text::Message> expanded,
                 expand_documents(messages, *reader, impl_->config, options.document_rule,
                                  options.max_pixels));

@@ -31,9 +31,9 @@ std::string pdf_url(const std::string& bytes) {
 }
 
 Json about(const Json& part) {
-  return question({{"messages",
-                    {{{"role", "user"},
-                      {"content", {part, {{"type", "text"}, {"text", "what?"}}}}}}}});
+  return question(
+      {{"messages",
+        {{{"role", "user"}, {"content", {part, {{"type", "text"}, {"text", "what?"}}}}}}}});
 }
 Json file_part(const std::string& bytes, const Json& more = Json::object()) {
   Json part = {{"type", "file"}, {"file", {{"file_data", pdf_url(bytes)}, {"filename", "a.pdf"}}}};
@@ -44,14 +44,13 @@ Json file_part(const std::string& bytes, const Json& more = Json::object()) {
 class Documents : public testing::Test {
  protected:
   explicit Documents(MediaOptions media = with_documents())
-      : backend_({ScriptedReply::text({"x"}), ScriptedReply::text({"x"}), ScriptedReply::text({"x"}),
-                  ScriptedReply::text({"x"})}),
+      : backend_({ScriptedReply::text({"x"}), ScriptedReply::text({"x"}),
+                  ScriptedReply::text({"x"}), ScriptedReply::text({"x"})}),
         server_(backend_, {.model = "nano", .media = std::move(media)}) {}
 
   net::HttpAnswer upload(const std::string& bytes, const std::string& name = "my file") {
-    const std::string body =
-        "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
-        "\"\r\n\r\n" + bytes + "\r\n--XX--\r\n";
+    const std::string body = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" +
+                             name + "\"\r\n\r\n" + bytes + "\r\n--XX--\r\n";
     net::TestConnection client(server_.port());
     client.send(fmt::format("POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                             "multipart/form-data; boundary=XX\r\nContent-Length: {}\r\n\r\n",
@@ -114,17 +113,18 @@ TEST_F(Documents, OtherDialects) {
                         {"media_type", "application/pdf"},
                         {"data", media::encode_base64(golden("three_pages.pdf"))}}},
                       {"pages", "1,2"}};
-  const Json text_block = {{"type", "document"},
-                           {"title", "n.md"},
-                           {"context", "background"},
-                           {"source", {{"type", "text"}, {"media_type", "text/plain"}, {"data", "note"}}}};
+  const Json text_block = {
+      {"type", "document"},
+      {"title", "n.md"},
+      {"context", "background"},
+      {"source", {{"type", "text"}, {"media_type", "text/plain"}, {"data", "note"}}}};
   const Json inner_block = {
       {"type", "document"},
       {"source", {{"type", "content"}, {"content", {{{"type", "text"}, {"text", "inner"}}}}}}};
-  const Json body = {{"model", "nano"},
-                     {"max_tokens", 5},
-                     {"messages",
-                      {{{"role", "user"}, {"content", {block, text_block, inner_block}}}}}};
+  const Json body = {
+      {"model", "nano"},
+      {"max_tokens", 5},
+      {"messages", {{{"role", "user"}, {"content", {block, text_block, inner_block}}}}}};
   const auto anthropic = server_.ask("POST", "/v1/messages", body.dump());
   ASSERT_EQ(anthropic.status, 200) << anthropic.body;
   ASSERT_EQ(content().size(), 7u);
@@ -132,10 +132,9 @@ TEST_F(Documents, OtherDialects) {
   EXPECT_EQ(content()[4].text, "background\n");
   EXPECT_EQ(content()[5].text, "n.md:\n```md\nnote\n```\n");
   EXPECT_EQ(content()[6].text, "inner");
-  for (const char* source :
-       {R"({"type":"ftp"})", R"({"type":"text"})", R"({"type":"base64","data":"x"})",
-        R"({"type":"content","content":7})", R"({"type":"content","content":[{"type":"document"}]})",
-        R"("x")"}) {
+  for (const char* source : {R"({"type":"ftp"})", R"({"type":"text"})",
+                             R"({"type":"base64","data":"x"})", R"({"type":"content","content":7})",
+                             R"({"type":"content","content":[{"type":"document"}]})", R"("x")"}) {
     Json bad = body;
     bad["messages"][0]["content"] = {{{"type", "document"}, {"source", Json::parse(source)}}};
     EXPECT_EQ(server_.ask("POST", "/v1/messages", bad.dump()).status, 400) << source;
@@ -172,8 +171,9 @@ TEST_F(Documents, WhatIsRefused) {
   EXPECT_EQ(refusal(about(file_part("x", {{"dpi", 1e9}})), 400).first, "invalid_value");
   EXPECT_EQ(refusal(about({{"type", "file"}, {"file", {{"file_data", "%%%"}}}}), 422).first,
             "media_decode_failed");
-  EXPECT_EQ(refusal(about({{"type", "file"}, {"file", {{"file_url", "https://x/a.pdf"}}}}), 422).first,
-            "media_not_allowed");
+  EXPECT_EQ(
+      refusal(about({{"type", "file"}, {"file", {{"file_url", "https://x/a.pdf"}}}}), 422).first,
+      "media_not_allowed");
   EXPECT_EQ(refusal(about({{"type", "file"}, {"file", {{"file_url", "/etc/passwd"}}}}), 422).first,
             "media_not_allowed");
   EXPECT_EQ(refusal(about({{"type", "file"}, {"file", {{"file_id", "f_00"}}}}), 404).first,
@@ -217,12 +217,13 @@ TEST_F(Documents, Uploads) {
   ASSERT_EQ(server_.chat(about(part)).status, 200);
   EXPECT_EQ(content().size(), 5u);
   EXPECT_EQ(content()[2].text, "\nPage 3:\n");
-  EXPECT_EQ(Json::parse(server_.ask("POST", "/api/tokens", about(part).dump()).body)["input_tokens"],
-            4);
+  EXPECT_EQ(
+      Json::parse(server_.ask("POST", "/api/tokens", about(part).dump()).body)["input_tokens"], 4);
   EXPECT_EQ(server_.ask("POST", "/apply-template", about(part).dump()).status, 200);
   // A document is no picture, and a picture no document.
-  EXPECT_EQ(refusal(about({{"type", "image_url"}, {"image_url", {{"url", "file:" + id}}}}), 422).first,
-            "media_decode_failed");
+  EXPECT_EQ(
+      refusal(about({{"type", "image_url"}, {"image_url", {{"url", "file:" + id}}}}), 422).first,
+      "media_decode_failed");
   const auto picture = upload(*media::decode_base64(kTinyPng));
   ASSERT_EQ(picture.status, 201);
   const Json other = {{"type", "file"}, {"file", {{"file_id", Json::parse(picture.body)["id"]}}}};
@@ -251,10 +252,11 @@ TEST_F(Documents, UploadsThatAreRefused) {
   EXPECT_EQ(code("just text", 415), "file_type_unsupported");
   EXPECT_EQ(code(media::zip_for_test({{"a", "b"}}), 415), "file_type_unsupported");
   EXPECT_EQ(code("PK\x03\x04 cut", 422), "media_decode_failed");
-  EXPECT_EQ(code(media::zip_for_test({{"mimetype", "application/vnd.oasis.opendocument.presentation"},
-                                      {"encrypted-package", ""}}),
-                 422),
-            "media_decode_failed");
+  EXPECT_EQ(
+      code(media::zip_for_test({{"mimetype", "application/vnd.oasis.opendocument.presentation"},
+                                {"encrypted-package", ""}}),
+           422),
+      "media_decode_failed");
   // Many pages may be sent; a request has to choose.
   const auto many = upload(media::pdf_for_test(300));
   ASSERT_EQ(many.status, 201) << many.body;

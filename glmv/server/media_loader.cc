@@ -161,9 +161,8 @@ class MediaLoader::Load {
       parts.push_back(std::move(part));
       return parts;
     }
-    const auto plan =
-        processing::plan_document(*document, part, options_.processor, options_.document_rule,
-                                  max_model_pixels_);
+    const auto plan = processing::plan_document(*document, part, options_.processor,
+                                                options_.document_rule, max_model_pixels_);
     if (!plan) return refuse_plan(plan.error());
     int64_t num_pixels = 0;
     for (const media::PageView& view : plan->pages) num_pixels += int64_t{view.width} * view.height;

@@ -61,12 +61,11 @@ class MediaLoader {
 
   // Fills pixels of every part that is a picture or a list of frames, and clears its sources; pages
   // or text take the place of documents.
-  // Errors: 422 with too_many_pages, media_not_allowed, media_fetch_failed, media_decode_failed or media_too_large,
-  // whose texts say nothing of addresses, files or libraries; 400 for too many media; 503 while
-  // requests hold more pixels than limits.max_held_bytes. `wanted` may be empty; false: the client
-  // is gone.
-  // `uploaded`: the file that a part names as "file:ID", null if there is none (404
-  // "file_not_found"); empty: such parts are not allowed.
+  // Errors: 422 with too_many_pages, media_not_allowed, media_fetch_failed, media_decode_failed or
+  // media_too_large, whose texts say nothing of addresses, files or libraries; 400 for too many
+  // media; 503 while requests hold more pixels than limits.max_held_bytes. `wanted` may be empty;
+  // false: the client is gone. `uploaded`: the file that a part names as "file:ID", null if there
+  // is none (404 "file_not_found"); empty: such parts are not allowed.
   using FindUpload = std::function<std::shared_ptr<const Upload>(std::string_view id)>;
   ApiResult<void> load(api::ChatRequest& request, const std::function<bool()>& wanted,
                        const FindUpload& uploaded = {}) const;

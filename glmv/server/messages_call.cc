@@ -144,7 +144,8 @@ ApiResult<void> add_block(const Json& block, const std::string& path, Parts& par
   } else {
     return bad_field(
         path + ".type",
-        fmt::format("\"{}\" is not one of text, image, document, tool_use, tool_result, thinking", type),
+        fmt::format("\"{}\" is not one of text, image, document, tool_use, tool_result, thinking",
+                    type),
         "unsupported_value");
   }
   return {};

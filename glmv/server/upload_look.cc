@@ -143,8 +143,7 @@ ApiResult<void> look_at_document(Upload& upload, const MediaOptions& options) {
   upload.height = plan.pages[0].height;
   upload.num_tokens = plan.num_tokens;
   const Size thumb = thumb_size(upload.width, upload.height);
-  GLMV_ASSIGN(upload.thumb,
-              picture_of(document, {plan.pages[0].page, thumb.width, thumb.height}));
+  GLMV_ASSIGN(upload.thumb, picture_of(document, {plan.pages[0].page, thumb.width, thumb.height}));
   upload.document = *std::move(opened);
   return {};
 }
@@ -159,8 +158,7 @@ bool is_office_file(std::string_view bytes) {
 ApiResult<std::string> page_png(const Upload& upload, int page, int max_width,
                                 const MediaOptions& options) {
   if (upload.document == nullptr || page < 1 || page > upload.document->num_pages()) {
-    return std::unexpected(
-        ApiError{404, "file_not_found", "the file has no such page", "", 0});
+    return std::unexpected(ApiError{404, "file_not_found", "the file has no such page", "", 0});
   }
   const media::Document& document = *upload.document;
   GLMV_ASSIGN(processing::DocumentPlan plan, whole_plan(document, options));
@@ -169,8 +167,8 @@ ApiResult<std::string> page_png(const Upload& upload, int page, int max_width,
     const text::ContentPart part{.kind = text::PartKind::kDocument,
                                  .pages = std::to_string(page),
                                  .max_tokens = plan.num_tokens / std::ssize(plan.pages)};
-    auto alone = processing::plan_document(document, part, options.processor,
-                                           options.document_rule, options.limits.max_model_pixels);
+    auto alone = processing::plan_document(document, part, options.processor, options.document_rule,
+                                           options.limits.max_model_pixels);
     if (!alone) return std::unexpected(document_error(alone.error(), ""));
     plan = *std::move(alone);
     view = plan.pages.begin();
@@ -227,9 +225,10 @@ ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const Medi
     GLMV_RETURN_IF_ERROR(look_at_document(upload, options));
     return upload;
   }
-  std::string why = fmt::format("neither a picture nor a video or document that can be read; it "
-                                "looks like {}",
-                                media::describe_content(upload.bytes));
+  std::string why = fmt::format(
+      "neither a picture nor a video or document that can be read; it "
+      "looks like {}",
+      media::describe_content(upload.bytes));
   if (!kind && options.documents && is_office_file(upload.bytes)) {
     if (kind.error().code != Code::kUnsupported || kind.error().message.starts_with("it is")) {
       return std::unexpected(document_error(kind.error(), "file"));
@@ -242,8 +241,8 @@ ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const Medi
     if (looked) return upload;
     if (looked.error().status != 422) return std::unexpected(looked.error());
   }
-  return std::unexpected(ApiError{415, "file_type_unsupported",
-                                  fmt::format("{}: {}", upload.name, why), "file", 0});
+  return std::unexpected(
+      ApiError{415, "file_type_unsupported", fmt::format("{}: {}", upload.name, why), "file", 0});
 }
 
 }  // namespace glmv::server

@@ -11,8 +11,8 @@
 
 #include "glmv/base/fd.h"
 #include "glmv/base/sha256.h"
-#include "glmv/media/video_reader.h"
 #include "glmv/media/document.h"
+#include "glmv/media/video_reader.h"
 
 namespace glmv::server {
 
@@ -29,8 +29,8 @@ struct Upload {
   int width = 0, height = 0;   // as shown; the first page of a document as the model gets it
   media::VideoFileInfo video;  // of a video
   std::shared_ptr<const media::Document> document;  // null: it is none
-  int64_t num_tokens = 0;      // in a prompt, about
-  std::string thumb;           // PNG
+  int64_t num_tokens = 0;                           // in a prompt, about
+  std::string thumb;                                // PNG
 };
 
 // Thread-safe.

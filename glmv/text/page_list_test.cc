@@ -16,9 +16,8 @@ TEST(PageList, Numbers) {
 }
 
 TEST(PageList, WhatIsNone) {
-  for (const char* text :
-       {"", " ", ",", "1,", ",1", "0", "-3", "3-1", "1--2", "a", "1-b", "1.5", "+1", "1-2-3",
-        "99999999999999999999", "10000001", "1;2", "\n"}) {
+  for (const char* text : {"", " ", ",", "1,", ",1", "0", "-3", "3-1", "1--2", "a", "1-b", "1.5",
+                           "+1", "1-2-3", "99999999999999999999", "10000001", "1;2", "\n"}) {
     const auto list = parse_page_list(text);
     ASSERT_FALSE(list) << text;
     EXPECT_EQ(list.error().code, Code::kInvalidArgument);

@@ -72,17 +72,16 @@ TEST_F(Program, AskNamesWhatIsWrongWithADocument) {
 TEST_F(Program, FortyPagesAreReadyInTime) {
   std::vector<media::PdfPageForTest> pages(40);
   Serving server({"-m", kNano});
-  const Json body = {
-      {"messages",
-       {{{"role", "user"},
-         {"content",
-          {{{"type", "file"},
-            {"file",
-             {{"file_data", "data:application/pdf;base64," +
-                                media::encode_base64(media::pdf_for_test(pages))}}}},
-           {{"type", "text"}, {"text", "How many pages?"}}}}}}},
-      {"temperature", 0},
-      {"max_tokens", 2}};
+  const Json body = {{"messages",
+                      {{{"role", "user"},
+                        {"content",
+                         {{{"type", "file"},
+                           {"file",
+                            {{"file_data", "data:application/pdf;base64," +
+                                               media::encode_base64(media::pdf_for_test(pages))}}}},
+                          {{"type", "text"}, {"text", "How many pages?"}}}}}}},
+                     {"temperature", 0},
+                     {"max_tokens", 2}};
   const auto begin = std::chrono::steady_clock::now();
   net::TestConnection client(server.port());
   const auto answer = client.ask("POST", "/api/tokens", body.dump());

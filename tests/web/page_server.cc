@@ -6,6 +6,7 @@
 //   GET /test/requests    what has been asked: [{"method", "path", "body", "headers"}]
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -185,6 +186,7 @@ int main(int argc, char** argv) {
   app.add_option("--store", flags.store, "folder of conversations");
   app.add_option("--web-dir", flags.web_dir, "instead of the page in the program");
   CLI11_PARSE(app, argc, argv);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // tests that are killed leave no server behind
   const auto stop = [](int) { glmv::page::ended.release(); };
   std::signal(SIGTERM, stop);
   std::signal(SIGINT, stop);

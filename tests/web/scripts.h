@@ -16,8 +16,8 @@ struct Script {
   std::string finish = "stop";
   std::string stop_reason;  // "repetition"
   bool restated = false;
-  int fail_after = -1;      // tokens; then the engine fails
-  int cut_after = -1;       // pieces; then the connection is cut, and generation goes on
+  int fail_after = -1;  // tokens; then the engine fails
+  int cut_after = -1;   // pieces; then the connection is cut, and generation goes on
   int prefill_ms = 0;
   int status = 0;  // instead of a reply
   std::string code, message;

@@ -287,8 +287,8 @@ void show_file_page(const Call& call) {
   if (const auto read = read_number(call, "w", 1, width); !read) return fail(call, read.error());
   const auto n = number_of(call);
   if (!n || *n > INT32_MAX) return fail(call, not_found("page"));
-  const auto png = page_png(**upload, static_cast<int>(*n),
-                            static_cast<int>(std::min(width, 1e5)), call.server.media());
+  const auto png = page_png(**upload, static_cast<int>(*n), static_cast<int>(std::min(width, 1e5)),
+                            call.server.media());
   if (!png) return fail(call, png.error());
   send_picture(call, *png);
 }
