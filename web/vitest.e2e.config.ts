@@ -11,5 +11,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 90_000,
     hookTimeout: 90_000,
+    // Of expect.poll: a second is short where the machine is busy.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -18,8 +18,8 @@ Result<api::ServerModel> server_model(const ModelFlags& flags);
 // What load_backend() loads is a server.
 bool names_a_server(const ModelFlags& flags);
 
-// How the model takes pictures and samples videos; nothing of its weights is read. A server does not
-// say it: those of the embedded model.
+// How the model takes pictures and samples videos; nothing of its weights is read. A server does
+// not say it: those of the embedded model.
 Result<processing::ProcessorConfig> media_rules(const ModelFlags& flags);
 
 }  // namespace glmv::app

@@ -6,12 +6,14 @@
 //   GET /test/requests    what has been asked: [{"method", "path", "body", "headers"}]
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <mutex>
 #include <semaphore>
 
+#include "glmv/media/document.h"
 #include "glmv/media/video_reader.h"
 #include "glmv/net/http_server.h"
 #include "glmv/server/server.h"
@@ -144,6 +146,9 @@ Result<void> serve(Flags flags) {
   flags.server.media.videos = std::make_shared<media::InlineVideoOpener>();
   flags.server.media.processor.video.max_pixels = int64_t{28} * 28 * 2 * 30000;
   flags.server.media.limits.max_images = 10;
+  if (media::check_pdf_programs()) {
+    flags.server.media.documents = std::make_shared<media::DocumentReader>();
+  }
   ScriptBackend backend(scripts);
   const Service service;
   server::Server server(flags.server,
@@ -181,6 +186,7 @@ int main(int argc, char** argv) {
   app.add_option("--store", flags.store, "folder of conversations");
   app.add_option("--web-dir", flags.web_dir, "instead of the page in the program");
   CLI11_PARSE(app, argc, argv);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // tests that are killed leave no server behind
   const auto stop = [](int) { glmv::page::ended.release(); };
   std::signal(SIGTERM, stop);
   std::signal(SIGINT, stop);

@@ -19,6 +19,7 @@ Script script_of(const Json& json) {
   script.delay_ms = json.value("delayMs", script.delay_ms);
   script.finish = json.value("finish", script.finish);
   script.stop_reason = json.value("stopReason", "");
+  script.restated = json.value("restated", false);
   script.fail_after = json.value("failAfter", -1);
   script.cut_after = json.value("cutAfter", -1);
   script.prefill_ms = json.value("prefillMs", 0);
@@ -66,6 +67,7 @@ class Telling {
           const std::function<bool(const api::ChatChunk&)>& on_chunk)
       : script_(script), request_(request), on_chunk_(on_chunk) {
     reply_.usage = cost_of(request);
+    reply_.restated = script.restated;
     reply_.finish_reason = script.stop_reason.empty() ? script.finish : script.stop_reason;
   }
 

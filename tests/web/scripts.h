@@ -15,8 +15,9 @@ struct Script {
   int delay_ms = 5;  // between tokens
   std::string finish = "stop";
   std::string stop_reason;  // "repetition"
-  int fail_after = -1;      // tokens; then the engine fails
-  int cut_after = -1;       // pieces; then the connection is cut, and generation goes on
+  bool restated = false;
+  int fail_after = -1;  // tokens; then the engine fails
+  int cut_after = -1;   // pieces; then the connection is cut, and generation goes on
   int prefill_ms = 0;
   int status = 0;  // instead of a reply
   std::string code, message;

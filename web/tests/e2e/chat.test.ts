@@ -131,7 +131,7 @@ describe('chat', () => {
     withPage(site.url, async ({ page }) => {
       await ask(page, 'script:restated');
       expect(await lastReply(page).innerText()).toContain('a second time');
-    }), ['fake'], site);
+    }));
 
   scripted('what the server refuses is said, and can be tried again', () =>
     withPage(site.url, async ({ page }) => {

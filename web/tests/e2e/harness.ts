@@ -2,7 +2,7 @@
 // real one (BASE_URL), for which the cases that need scripted replies or faults are skipped.
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, test } from 'vitest';
-import { kProgram, makeServer, type ServerOptions, type TestServer } from './servers';
+import { makeServer, type ServerOptions, type TestServer } from './servers';
 
 const kFlags = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -10,6 +10,7 @@ const kFlags = [
 ];
 export const kRealServer = process.env.GLMV_BASE_URL || undefined;
 export const kSlow = 30_000;
+const kRealTokens = 48;
 
 let browser: Browser | null = null;
 
@@ -44,11 +45,10 @@ export async function lastBody(site: Site): Promise<Record<string, unknown>> {
   return (await site.server.requests()).findLast((each) => each.path === '/v1/chat/completions')!.body!;
 }
 
-// What a server may lack: a kind of file, or what glmv's own does not do yet.
-export type Need = 'doc' | 'no-mix' | 'fake';
+// What a server may lack: a kind of file, or the rule against mixing them.
+export type Need = 'doc' | 'no-mix';
 
 async function lacks(url: string, needs: Need[]): Promise<Need | undefined> {
-  if (needs.includes('fake') && (kProgram || kRealServer)) return 'fake';
   if (needs.length === 0) return undefined;
   const { capabilities } = (await (await fetch(`${url}/api/info`)).json()) as { capabilities: Record<string, boolean> };
   if (needs.includes('doc') && !capabilities.doc) return 'doc';
@@ -72,6 +72,13 @@ export interface Opened {
 
 export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
   const context = await (await theBrowser()).newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
+  // What a small model says to this goes on for long, and it does not matter how it ends.
+  if (kRealServer) {
+    await context.addInitScript((tokens) => {
+      if (location.protocol === 'about:' || localStorage.getItem('glmv-settings')) return;
+      localStorage.setItem('glmv-settings', JSON.stringify({ params: { max_tokens: tokens } }));
+    }, kRealTokens);
+  }
   const page = await context.newPage();
   page.setDefaultTimeout(kSlow);
   const errors = watch(page);

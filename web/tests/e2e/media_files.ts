@@ -1,4 +1,5 @@
 // Files for the tests, made here.
+import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import { scene } from '../fake/png';
 
@@ -30,11 +31,10 @@ export function pdf(pages: number, name = 'report.pdf'): TestFile {
   return { name, mimeType: 'application/pdf', buffer: Buffer.from(body, 'latin1') };
 }
 
-// The fake server looks at the name and the first bytes only.
 export const slides = (): TestFile => ({
   name: 'talk.pptx',
   mimeType: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
-  buffer: Buffer.concat([Buffer.from('504b0304', 'hex'), Buffer.alloc(64)]),
+  buffer: readFileSync('../tests/golden/documents/slides.pptx'),
 });
 
 // A bar that moves over a ground of changing colour, recorded by the browser itself.

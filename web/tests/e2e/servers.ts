@@ -104,7 +104,7 @@ class Program implements TestServer {
   }
 }
 
-export const kProgram = process.env.GLMV_PAGE_SERVER || undefined;
+const kProgram = process.env.GLMV_PAGE_SERVER || undefined;
 
 export function makeServer(options: ServerOptions): TestServer {
   return kProgram ? new Program(resolve(kProgram), options) : new Fake(options);
