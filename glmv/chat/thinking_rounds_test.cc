@@ -14,7 +14,9 @@ using Tags = std::vector<std::string_view>;
 
 constexpr std::string_view kPicture = GLMV_SOURCE_DIR "/tests/golden/media/rgb.png";
 constexpr std::string_view kOpenTemplate =
-    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}<|assistant|><think>";
+    "{% for m in messages %}<|{{ m.role }}|>{% for part in m.content %}"
+    "{% if part.type == 'image' %}<|begin_of_image|><|image|><|end_of_image|>"
+    "{% else %}{{ part.text }}{% endif %}{% endfor %}{% endfor %}<|assistant|><think>";
 
 std::vector<int32_t> ids_of(const TinyCheckpoint& checkpoint, std::string_view text) {
   return checkpoint.processor()->tokenizer().encode(text).value();

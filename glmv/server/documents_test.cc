@@ -58,7 +58,7 @@ class Documents : public testing::Test {
                 body);
     return client.answer();
   }
-  const std::vector<text::ContentPart>& content(size_t request = 0) const {
+  std::vector<text::ContentPart> content(size_t request = 0) const {
     return backend_.requests().at(request).messages.at(0).content;
   }
   // Code and text of the error.
@@ -77,7 +77,7 @@ class Documents : public testing::Test {
 TEST_F(Documents, BecomeTheirPages) {
   const auto answer = server_.chat(about(file_part(golden("three_pages.pdf"))));
   ASSERT_EQ(answer.status, 200) << answer.body;
-  const auto& parts = content();
+  const auto parts = content();
   ASSERT_EQ(parts.size(), 7u);
   EXPECT_EQ(parts[0].text, "Page 1:\n");
   EXPECT_EQ(parts[1].kind, PartKind::kImage);

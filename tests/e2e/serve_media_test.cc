@@ -235,7 +235,7 @@ TEST_F(Program, ServeTakesMediaFromWhereItMay) {
 
   Json odd = about("x");
   odd["messages"][0]["content"][0] = {
-      {"type", "file"}, {"file", {{"file_data", "data:application/pdf;base64,QQ=="}}}};
+      {"type", "file"}, {"file", {{"file_data", "data:application/pdf;base64,AAD/AA=="}}}};
   EXPECT_EQ(server.ask(odd).status, 400);
 }
 
@@ -246,7 +246,7 @@ TEST_F(Program, ServeNamesBadMediaFlags) {
                "--allowed-local-media-path");
   expect_error(run({"serve", "-m", kNano, "--allow-media-domains", "http://x/y"}), 2, "is no host");
   expect_error(run({"serve", "-m", kNano, "--limit-mm-per-prompt", "audio=1"}), 2,
-               "image=N or video=N");
+               "image=N, video=N or document=N");
 }
 
 }  // namespace
