@@ -180,9 +180,9 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
     media.push_back(std::move(*item));
   }
   const bool watched = attended && ::isatty(STDERR_FILENO) == 1 && !flags.quiet;
-  if (watched) fmt::print(stderr, "loading the model ...");
+  if (watched) fmt::print(stderr, "loading ...");
   auto model = open_chat_model(flags.model);
-  if (watched) fmt::print(stderr, "\r                     \r");
+  if (watched) fmt::print(stderr, "\r           \r");
   if (!model) return fail(terminal::kModelFailed, model.error());
 
   terminal::catch_signals();
