@@ -75,7 +75,7 @@ class Server {
   std::unexpected<Status> failure(const Status& status) const {
     return in_context(base_.text(), status);
   }
-  std::unexpected<Status> refusal(const net::CallHead& head, std::string_view body) const {
+  std::unexpected<Status> refusal(const net::TransferHead& head, std::string_view body) const {
     if (head.status >= 300 && head.status < 400) {
       return failure({Code::kUnavailable,
                       fmt::format("the server is elsewhere: it redirects to {}; write that address",
@@ -136,7 +136,7 @@ Result<ServerModel> find_model(const Server& server) {
   std::string body;
   net::HttpCall call = server.call("GET", "/models");
   bool too_long = false;
-  call.on_body = [&](const net::CallHead&, std::string_view bytes) {
+  call.on_body = [&](const net::TransferHead&, std::string_view bytes) {
     too_long = body.size() + bytes.size() > kMaxAnswerBytes;
     if (!too_long) body += bytes;
     return !too_long;
@@ -180,7 +180,7 @@ class Exchange {
     call.headers.emplace_back("Accept", "text/event-stream, application/json");
     call.body = body;
     call.wanted = [this] { return look(); };
-    call.on_body = [this](const net::CallHead& head, std::string_view bytes) {
+    call.on_body = [this](const net::TransferHead& head, std::string_view bytes) {
       return take(head, bytes);
     };
     const auto head = net::http_call(call);
@@ -224,7 +224,7 @@ class Exchange {
     if (wanted_ && on_chunk_ && !on_chunk_(chunk)) wanted_ = false;
   }
 
-  bool take(const net::CallHead& head, std::string_view bytes) {
+  bool take(const net::TransferHead& head, std::string_view bytes) {
     if (head.status != 200) {
       text_ += bytes.substr(0, kMaxErrorBytes - std::min(kMaxErrorBytes, text_.size()));
       return text_.size() < kMaxErrorBytes;
@@ -286,7 +286,7 @@ class Exchange {
     if (!empty) offer(chunk);
   }
 
-  void end_of_body(const net::CallHead& head) {
+  void end_of_body(const net::TransferHead& head) {
     if (head.status != 200) return;
     if (head.header("content-type").starts_with("text/event-stream")) {
       const auto last = events_.finish();

@@ -35,7 +35,7 @@ TEST(HttpCall, SendsAndReads) {
   call.body = "{}";
   call.headers = {{"Authorization", "Bearer K"}};
   std::string body;
-  call.on_body = [&](const CallHead& head, std::string_view bytes) {
+  call.on_body = [&](const TransferHead& head, std::string_view bytes) {
     EXPECT_EQ(head.status, 201);
     body += bytes;
     return true;
@@ -153,7 +153,7 @@ TEST(HttpCall, EnoughIsNoError) {
     }
   });
   HttpCall call = call_to(server.url());
-  call.on_body = [](const CallHead&, std::string_view) { return false; };
+  call.on_body = [](const TransferHead&, std::string_view) { return false; };
   const auto head = http_call(call);
   ASSERT_TRUE(head) << head.error().message;
   EXPECT_EQ(head->status, 200);
@@ -169,7 +169,7 @@ TEST(HttpCall, AnEarlyRefusalIsRead) {
   const std::string body(size_t{4} << 20, 'x');
   call.body = body;
   std::string text;
-  call.on_body = [&](const CallHead&, std::string_view bytes) {
+  call.on_body = [&](const TransferHead&, std::string_view bytes) {
     text += bytes;
     return true;
   };

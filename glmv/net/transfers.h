@@ -1,7 +1,8 @@
 #pragma once
-// Requests to hosts that the person at the keyboard has named (a model hub), over libcurl: several
-// at once on one thread. No redirect is followed: where the next request goes, and with which
-// headers, is the caller's decision. For URLs that clients of the server choose: media_fetcher.h.
+// Requests to hosts that the person at the keyboard has named (a model hub, a server as the model),
+// over libcurl: several at once on one thread. No redirect is followed: where the next request
+// goes, and with which headers, is the caller's decision. For URLs that clients of the server
+// choose: media_fetcher.h.
 
 #include <chrono>
 #include <functional>
@@ -26,9 +27,11 @@ struct TransferHead {
 struct TransferRequest {
   Url url;
   bool head_only = false;
+  std::string method = "GET";
+  std::string_view body;  // of another method than GET; outlives the transfer
   HttpHeaders headers;
   std::chrono::milliseconds connect_timeout{15'000};
-  std::chrono::milliseconds stall_timeout{30'000};  // without a byte; in whole seconds
+  std::chrono::milliseconds stall_timeout{30'000};  // without a byte in either direction
   // Called before the first byte of the body, or at the end where there is none; false ends the
   // transfer.
   std::function<bool(const TransferHead&)> on_head;
@@ -42,8 +45,8 @@ struct TransferEnd {
   std::string problem;    // where it did not: "Connection refused"
 };
 
-// Owned and used by one thread. Proxies of the environment (https_proxy, no_proxy) are used;
-// cookies, .netrc and compression are not.
+// Owned and used by one thread. Proxies of the environment (https_proxy, no_proxy) are used, but
+// not for this machine itself; cookies, .netrc and compression are not.
 class Transfers {
  public:
   // `ca_file`: PEM file with the certificates to trust; empty: the system's.

@@ -492,5 +492,27 @@ TEST(Access, KeysHostsAndRoutes) {
   EXPECT_EQ(client.answer().status, 200);
 }
 
+// In circles, and said again: in a whole reply, in a stream, and in the forms of others as a cut.
+TEST(Server, RepliesSayThatTheyRepeat) {
+  ScriptedReply script = ScriptedReply::text({"x"});
+  script.reply.finish_reason = "repetition";
+  script.reply.restated = true;
+  api::ScriptedBackend backend({script, script, script});
+  Fixture server(backend);
+  const auto check = [](const Json& choice) {
+    EXPECT_EQ(choice["finish_reason"], "length");
+    EXPECT_EQ(choice["stop_reason"], "repetition");
+    EXPECT_EQ(choice["x_repetition"], true);
+    EXPECT_EQ(choice["x_restated"], true);
+  };
+  check(Json::parse(server.chat(question()).body)["choices"][0]);
+  const auto streamed = events(server.chat(question({{"stream", true}})).body);
+  ASSERT_GE(streamed.size(), 2u);
+  check(Json::parse(streamed[streamed.size() - 2])["choices"][0]);
+  const Json body = {{"max_tokens", 5}, {"messages", {{{"role", "user"}, {"content", "hi"}}}}};
+  EXPECT_EQ(Json::parse(server.ask("POST", "/v1/messages", body.dump()).body)["stop_reason"],
+            "max_tokens");
+}
+
 }  // namespace
 }  // namespace glmv::server

@@ -67,7 +67,7 @@ function htmlIn(text: string, at: number, line: string): Html | null {
   const element = kElement.exec(line);
   if (element) {
     const html = { start: at + line.indexOf('<'), name: element[1]!.toLowerCase() };
-    return isWord(text, html) ? null : html;
+    if (!isWord(text, html)) return html;
   }
   const document = kDocument.exec(line);
   // In code (between backticks), a document is being spoken of.
