@@ -58,9 +58,7 @@ Row revision_row(const hub::CachedModel& model, const hub::CachedRevision& revis
   if (row.revision.empty()) row.revision = revision.commit.substr(0, 12);
   const bool known = is_known(revision.snapshot);
   row.usable = known && revision.complete;
-  row.state = !known && !revision.model_type.empty() ? "another kind"
-              : row.usable                           ? "ready"
-                                                     : "incomplete";
+  row.state = row.usable ? "ready" : !revision.complete ? "incomplete" : "another kind";
   return row;
 }
 

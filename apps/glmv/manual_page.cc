@@ -57,9 +57,8 @@ std::string roff_option(const OptionDescription& option) {
 // Calls `heading` before the first option of each group. That there is help need not be said again.
 template <class Heading, class Each>
 void by_group(std::vector<OptionDescription> options, Heading heading, Each each) {
-  std::erase_if(options, [](const OptionDescription& option) {
-    return option.names.back() == "--help";
-  });
+  std::erase_if(options,
+                [](const OptionDescription& option) { return option.names.back() == "--help"; });
   std::vector<std::string> groups;
   for (const OptionDescription& option : options) {
     if (std::ranges::find(groups, option.group) == groups.end()) groups.push_back(option.group);

@@ -147,7 +147,7 @@ TEST(Messages, ErrorsAreInAnthropicsForm) {
       {R"({"messages": []})", "messages: "},
       {R"({"messages": [{"role": "system", "content": "a"}]})", "messages[0].role: "},
       {R"({"messages": [{"role": "user", "content": [{"type": "document"}]}]})",
-       "messages[0].content[0].type: "},
+       "messages[0].content[0].source: "},
       {R"({"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file"}}]}]})",
        "messages[0].content[0].source.type: "},
       {R"({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]})",

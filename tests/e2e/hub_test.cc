@@ -121,7 +121,7 @@ TEST_F(HubProgram, InterruptedAndKilledPullsGoOn) {
     EXPECT_THAT(outcome.err, HasSubstr("goes on from here"));
   }
   const auto kept = static_cast<int64_t>(fs::file_size(incomplete()));
-  EXPECT_THAT(run({"list"}).out, HasSubstr("begun"));
+  EXPECT_THAT(run({"list"}).out, HasSubstr("incomplete"));
   expect_error(run({"inspect", "acme/tiny"}), 3, "complete it: glmv pull acme/tiny");
   {
     Process process({"pull", "acme/tiny", "--connections", "2"});
@@ -220,7 +220,7 @@ TEST_F(HubProgram, TheProgramDescribesItself) {
   for (const std::string& text : {manual, bash, zsh, options.out}) {
     EXPECT_THAT(text, HasSubstr(text == manual ? "\\-\\-think\\-budget" : "--think-budget"));
   }
-  EXPECT_THAT(bash, HasSubstr("ask,--think) _glmv_words 'auto off on'"));
+  EXPECT_THAT(bash, HasSubstr("ask,--think) _glmv_words 'on off auto'"));
   EXPECT_THAT(fish, HasSubstr("-l think-budget"));
   EXPECT_THAT(run({"--version"}).out, testing::StartsWith("glmv 0."));
   expect_error(run({"completion", "csh"}), 2, "csh");

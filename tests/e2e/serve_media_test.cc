@@ -236,7 +236,7 @@ TEST_F(Program, ServeTakesMediaFromWhereItMay) {
   Json odd = about("x");
   odd["messages"][0]["content"][0] = {
       {"type", "file"}, {"file", {{"file_data", "data:application/pdf;base64,AAD/AA=="}}}};
-  EXPECT_EQ(server.ask(odd).status, 400);
+  EXPECT_EQ(server.ask(odd).status, 422);
 }
 
 TEST_F(Program, ServeNamesBadMediaFlags) {
