@@ -10,6 +10,8 @@ namespace {
 
 // A lone Escape is one when nothing has followed for so long; a paste without its end is over then.
 constexpr std::chrono::milliseconds kSequencePause{50}, kPastePause{3000};
+// A signal that comes just before the wait for a key does not end it.
+constexpr std::chrono::milliseconds kLook{200};
 constexpr size_t kMostListed = 200;
 
 std::string common_start(const std::vector<Candidate>& candidates) {
@@ -49,7 +51,7 @@ std::optional<KeyEvent> LineEditor::next_key(bool& at_end) {
     std::string bytes;
     const Tty::Read read = tty_.read(bytes, in_paste ? kPastePause
                                             : waits  ? kSequencePause
-                                                     : std::chrono::milliseconds(-1));
+                                                     : kLook);
     if (read == Tty::Read::kEnd) {
       at_end = true;
       return {};
@@ -87,8 +89,8 @@ ReadResult LineEditor::read(const std::string& prompt, const std::string& contin
       end = ReadEnd::kEndOfFile;
     } else if (event) {
       end = on_key(*event);
-    } else if (take_resize()) {
-      view_.resize(layout());
+    } else {
+      if (take_resize()) view_.resize(layout());
       continue;
     }
     if (!end) view_.draw(layout());
