@@ -52,8 +52,8 @@ describe('two browsers', () => {
       await kept('Begun here', 2);
       await look(second);
       await second.locator('nav.rail a', { hasText: 'Begun here' }).click();
-      await lastReply(second).locator('.prose').waitFor();
-      expect(await lastReply(second).locator('.prose').innerText()).toBe('You wrote: Begun here');
+      // The article is there before its text is.
+      await expect.poll(() => lastReply(second).locator('.prose').innerText(), { timeout: 10_000 }).toBe('You wrote: Begun here');
       await ask(second, 'And on');
       await kept('Begun here', 4);
       await look(first);
