@@ -10,6 +10,7 @@
 #include "apps/glmv/command.h"
 #include "apps/glmv/progress_line.h"
 #include "glmv/base/files.h"
+#include "glmv/base/json_lines.h"
 #include "glmv/grounding/annotation_json.h"
 #include "glmv/grounding/results_file.h"
 
@@ -128,20 +129,14 @@ Result<grounding::EvalCounts> count_lines(const std::vector<grounding::TruthItem
                                           const std::string& lines) {
   GLMV_ASSIGN(const std::string text, read_file(lines));
   std::map<Key, grounding::Annotations> found;
-  int number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    const std::string where = fmt::format("{}:{}", lines, number);
-    GLMV_ASSIGN(const Json json, parse_json(line, where));
-    if (json.is_object() && json.contains("error")) continue;
-    auto annotations = grounding::annotations_from_json(json);
-    if (!annotations) return in_context(where, annotations.error());
-    found[key_of(json)] = std::move(*annotations);
-  }
+  GLMV_RETURN_IF_ERROR(
+      each_json_line(text, lines, [&](const Json& json, const std::string& where) -> Result<void> {
+        if (json.is_object() && json.contains("error")) return {};
+        auto annotations = grounding::annotations_from_json(json);
+        if (!annotations) return in_context(where, annotations.error());
+        found[key_of(json)] = std::move(*annotations);
+        return {};
+      }));
   grounding::EvalCounts counts;
   for (const grounding::TruthItem& item : truth) {
     const auto it = found.find({item.image, item.query});

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "glmv/base/files.h"
+#include "glmv/base/json_lines.h"
 
 namespace glmv::grounding {
 namespace {
@@ -145,19 +146,13 @@ Result<std::vector<TruthItem>> read_truth(const std::filesystem::path& path) {
     return read_coco(*whole, path.string());
   }
   std::vector<TruthItem> items;
-  int number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = fmt::format("{}:{}", path.string(), number);
-    GLMV_ASSIGN(const Json json, parse_json(line, where));
-    if (json.is_object() && json.contains("verifier") && json["verifier"] != "iou") continue;
-    GLMV_ASSIGN(TruthItem item, read_line(json, where));
-    items.push_back(std::move(item));
-  }
+  GLMV_RETURN_IF_ERROR(each_json_line(
+      text, path.string(), [&](const Json& json, const std::string& where) -> Result<void> {
+        if (json.is_object() && json.contains("verifier") && json["verifier"] != "iou") return {};
+        GLMV_ASSIGN(TruthItem item, read_line(json, where));
+        items.push_back(std::move(item));
+        return {};
+      }));
   if (items.empty()) return invalid_argument("{}: holds nothing to look for", path.string());
   return items;
 }

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "glmv/base/files.h"
+#include "glmv/base/json_lines.h"
 #include "glmv/synth/degrade.h"
 #include "glmv/synth/dice.h"
 #include "glmv/synth/fonts.h"
@@ -161,20 +162,14 @@ Result<void> export_dataset(const std::filesystem::path& folder, const ExportOpt
 Result<std::vector<EvalItem>> read_eval(const std::filesystem::path& path) {
   GLMV_ASSIGN(const std::string text, read_file(path));
   std::vector<EvalItem> items;
-  int number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = fmt::format("{}:{}", path.string(), number);
-    GLMV_ASSIGN(const Json json, parse_json(line, where));
-    if (!json.is_object()) return invalid_argument("{}: must be an object", where);
-    Result<EvalItem> item = parse_item(json);
-    if (!item) return in_context(where, item.error());
-    items.push_back(*std::move(item));
-  }
+  GLMV_RETURN_IF_ERROR(each_json_line(
+      text, path.string(), [&](const Json& json, const std::string& where) -> Result<void> {
+        if (!json.is_object()) return invalid_argument("{}: must be an object", where);
+        Result<EvalItem> item = parse_item(json);
+        if (!item) return in_context(where, item.error());
+        items.push_back(*std::move(item));
+        return {};
+      }));
   return items;
 }
 
