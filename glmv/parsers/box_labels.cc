@@ -73,25 +73,6 @@ bool is_link_word(std::string_view word) {
   return std::ranges::find(kLinkWords, lower(word)) != std::end(kLinkWords);
 }
 
-// White space and edge punctuation off both ends.
-std::string_view trim_edges(std::string_view text) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    text = trim_white_space(text);
-    for (const std::string_view edge : kEdges) {
-      if (text.starts_with(edge)) {
-        text.remove_prefix(edge.size());
-        changed = true;
-      }
-      if (text.ends_with(edge)) {
-        text.remove_suffix(edge.size());
-        changed = true;
-      }
-    }
-  }
-  return text;
-}
-
 // "1. name", "2) name": the number goes.
 std::string_view drop_list_number(std::string_view text) {
   size_t digits = 0;
@@ -103,7 +84,7 @@ std::string_view drop_list_number(std::string_view text) {
 
 std::string_view drop_links(std::string_view text) {
   while (true) {
-    text = trim_edges(text);
+    text = trim_edges(text, kEdges);
     const size_t first_end = text.find(' ');
     if (is_link_word(text.substr(0, first_end))) {
       text.remove_prefix(first_end == std::string_view::npos ? text.size() : first_end);
@@ -128,9 +109,9 @@ std::string box_label(std::string_view before) {
   const bool cut = before.size() > 4 * kMaxLabelBytes;
   if (cut) before.remove_prefix(before.size() - 4 * kMaxLabelBytes);
   const std::string plain = strip_box_markers(before);
-  std::string_view text = trim_white_space(drop_list_number(trim_edges(plain)));
+  std::string_view text = trim_white_space(drop_list_number(trim_edges(plain, kEdges)));
   // The last clause; punctuation right in front of the box is no break.
-  text = trim_edges(text);
+  text = trim_edges(text, kEdges);
   size_t begin = 0;
   for (const std::string_view end : kBreaks) {
     const size_t at = text.rfind(end);

@@ -71,23 +71,6 @@ constexpr std::string_view kTrailingWords[] = {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-std::string_view trim_edges(std::string_view text) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    text = trim_white_space(text);
-    for (const std::string_view edge : kEdges) {
-      if (text.starts_with(edge)) {
-        text.remove_prefix(edge.size());
-        changed = true;
-      } else if (text.ends_with(edge)) {
-        text.remove_suffix(edge.size());
-        changed = true;
-      }
-    }
-  }
-  return text;
-}
-
 // Valid UTF-8 on one line, of limited length.
 std::string one_line(std::string_view text) {
   std::string folded = fold_white_space(strip_box_markers(text.substr(0, 2 * kMaxTextBytes)));
@@ -208,7 +191,7 @@ class LineReader {
     const size_t next = i + 1 < events_.size() ? events_[i + 1].begin : text_.size();
     const size_t line_end = std::min(text_.find('\n', event.end), text_.size());
     const std::string_view after =
-        trim_edges(text_.substr(event.end, std::min(line_end, next) - event.end));
+        trim_edges(text_.substr(event.end, std::min(line_end, next) - event.end), kEdges);
     if (!after.empty()) return one_line(after);
     const std::string_view before = text_before(i);
     if (!before.empty()) return one_line(before);
@@ -221,14 +204,14 @@ class LineReader {
         std::max(i > 0 ? events_[i - 1].end : 0, begin > kLookBack ? begin - kLookBack : 0);
     const size_t line = text_.substr(from, begin - from).rfind('\n');
     if (line != std::string_view::npos) from += line + 1;
-    std::string_view text = trim_edges(text_.substr(from, begin - from));
+    std::string_view text = trim_edges(text_.substr(from, begin - from), kEdges);
     for (bool changed = true; changed;) {
       changed = false;
       for (const std::string_view word : kTrailingWords) {
         if (!text.ends_with(word)) continue;
         const size_t rest = text.size() - word.size();
         if (is_letter(word[0]) && rest > 0 && text[rest - 1] != ' ') continue;
-        text = trim_edges(text.substr(0, rest));
+        text = trim_edges(text.substr(0, rest), kEdges);
         changed = true;
       }
     }
@@ -237,7 +220,7 @@ class LineReader {
     while (digits < text.size() && is_digit(text[digits])) ++digits;
     if (digits == text.size()) return {};
     if (digits > 0 && (text[digits] == '.' || text[digits] == ')')) {
-      return trim_edges(text.substr(digits + 1));
+      return trim_edges(text.substr(digits + 1), kEdges);
     }
     return text;
   }
@@ -254,7 +237,7 @@ class LineReader {
       const size_t last = below.rfind('\n');
       below = last == std::string_view::npos ? std::string_view() : below.substr(0, last);
     }
-    return trim_edges(below);
+    return trim_edges(below, kEdges);
   }
 
   std::string_view text_;

@@ -1,6 +1,7 @@
 #pragma once
 // ASCII white space, the only kind the output grammar knows.
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,25 @@ inline std::string fold_white_space(std::string_view text) {
     folded += c;
   }
   return folded;
+}
+
+// White space and `edges` (whole characters) off both ends.
+inline std::string_view trim_edges(std::string_view text, std::span<const std::string_view> edges) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    text = trim_white_space(text);
+    for (const std::string_view edge : edges) {
+      if (text.starts_with(edge)) {
+        text.remove_prefix(edge.size());
+        changed = true;
+      }
+      if (text.ends_with(edge)) {
+        text.remove_suffix(edge.size());
+        changed = true;
+      }
+    }
+  }
+  return text;
 }
 
 }  // namespace glmv::parsers
