@@ -1,7 +1,9 @@
 # glmv_library(name [TORCH] [DEPS folder...] [PRIVATE_DEPS folder...] [LIBS target...])
 #   Library glmv_<name> of every .cc here, program glmv_<name>_test of every _test.cc (globbed, so
 #   that no test can be forgotten), one program per _fuzz.cc with GLMV_FUZZ.
-#   TORCH: shares the precompiled header of glmv_tensor.
+#   TORCH: shares the precompiled header of glmv_tensor, others that of glmv_base.
+#   Folders of GLMV_LIGHT wait rather than compute, and building tests costs more than running them:
+#   both are compiled with -O1, which takes a third off.
 
 add_library(glmv_flags INTERFACE)
 target_include_directories(glmv_flags INTERFACE ${PROJECT_SOURCE_DIR})
@@ -32,14 +34,35 @@ if(CCACHE_PROGRAM)
     ${CCACHE_PROGRAM})
 endif()
 
-function(glmv_use_torch target)
-  target_link_libraries(${target} PRIVATE glmv_libtorch)
+# The precompiled header `header` is built with `owner` and reused by all other targets that ask for it.
+function(glmv_precompiled target owner header)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(${target} PRIVATE -fpch-preprocess)
   endif()
-  if(NOT target STREQUAL "glmv_tensor")
-    target_precompile_headers(${target} REUSE_FROM glmv_tensor)
+  if(target STREQUAL owner)
+    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/${header})
+  else()
+    target_precompile_headers(${target} REUSE_FROM ${owner})
   endif()
+endfunction()
+
+function(glmv_use_torch target)
+  target_link_libraries(${target} PRIVATE glmv_libtorch)
+  glmv_precompiled(${target} glmv_tensor glmv/tensor/pch.h)
+endfunction()
+
+if(GLMV_TESTS)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_pch.cc CONTENT "// Carries test_pch.h.\n")
+  add_library(glmv_test_pch OBJECT ${PROJECT_BINARY_DIR}/test_pch.cc)
+  target_link_libraries(glmv_test_pch PRIVATE glmv_flags GTest::gmock)
+  target_compile_options(glmv_test_pch PRIVATE $<$<CONFIG:Release>:-O1>)
+  glmv_precompiled(glmv_test_pch glmv_test_pch glmv/base/test_pch.h)
+endif()
+
+set(GLMV_LIGHT net store hub api chat terminal grounding server)
+
+function(glmv_optimise_lightly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 function(glmv_library name)
@@ -60,16 +83,24 @@ function(glmv_library name)
   endif()
   add_library(glmv_${name} STATIC ${sources})
   target_link_libraries(glmv_${name} PUBLIC glmv_flags ${A_DEPS} ${A_LIBS} PRIVATE ${A_PRIVATE_DEPS})
+  if(name IN_LIST GLMV_LIGHT)
+    glmv_optimise_lightly(glmv_${name})
+  endif()
   if(A_TORCH)
     glmv_use_torch(glmv_${name})
+  else()
+    glmv_precompiled(glmv_${name} glmv_base glmv/base/pch.h)
   endif()
 
   if(GLMV_TESTS AND tests)
     add_executable(glmv_${name}_test ${tests})
     target_link_libraries(glmv_${name}_test PRIVATE glmv_${name} ${A_PRIVATE_DEPS} GTest::gtest_main GTest::gmock)
     target_compile_definitions(glmv_${name}_test PRIVATE GLMV_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    glmv_optimise_lightly(glmv_${name}_test)
     if(A_TORCH)
       glmv_use_torch(glmv_${name}_test)
+    else()
+      glmv_precompiled(glmv_${name}_test glmv_test_pch glmv/base/test_pch.h)
     endif()
     gtest_discover_tests(glmv_${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
       PROPERTIES LABELS "unit;all" TIMEOUT 300)

@@ -1,5 +1,6 @@
 #include "apps/glmv/chat_options.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <charconv>

@@ -1,11 +1,11 @@
 #pragma once
 // Flags shared by the commands that run a model (ask, chat, eval).
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/glmv/cli_forward.h"
 #include "glmv/api/chat_types.h"
 #include "glmv/runtime/engine.h"
 

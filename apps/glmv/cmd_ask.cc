@@ -1,5 +1,6 @@
 // glmv ask: one question, one answer.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

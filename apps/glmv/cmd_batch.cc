@@ -1,5 +1,6 @@
 // glmv batch: a file of requests in OpenAI's batch form, answered in this process.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "apps/glmv/chat_options.h"

@@ -1,5 +1,6 @@
 // glmv bench-thinking: what a limit on the thought costs and saves.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

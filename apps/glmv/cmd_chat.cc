@@ -1,5 +1,6 @@
 // glmv chat: a conversation in the terminal, a script of messages, or one question.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 // glmv completion, glmv man, and the hidden glmv options: what the program says of itself.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "apps/glmv/command.h"

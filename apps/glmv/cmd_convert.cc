@@ -1,6 +1,7 @@
 // glmv convert: a checkpoint in another dtype, as a Hugging Face folder; quantised weights become
 // plain ones.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "apps/glmv/command.h"

@@ -2,6 +2,8 @@
 // are decoded and cut.
 // Started by glmv only.
 
+#include <CLI/CLI.hpp>
+
 #include "apps/glmv/command.h"
 #include "glmv/base/child_process.h"
 #include "glmv/media/decode_child.h"

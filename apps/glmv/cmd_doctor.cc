@@ -1,5 +1,6 @@
 // glmv doctor: what this machine has for a model and what it lacks.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // glmv eval: asks every question of a dataset file and counts the right answers per task.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <fstream>

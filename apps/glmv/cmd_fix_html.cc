@@ -1,5 +1,6 @@
 // glmv fix-html: raw HTML in a text gets a code fence.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <array>

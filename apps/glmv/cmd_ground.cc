@@ -1,5 +1,6 @@
 // glmv ground: where things are on pictures, drawn and exported.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 // glmv inspect: what a checkpoint folder holds and what is wrong with it.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // glmv list: the models that can be named.
 
+#include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 

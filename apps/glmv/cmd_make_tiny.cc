@@ -1,5 +1,6 @@
 // glmv make-tiny: a complete small random checkpoint of any family, as a Hugging Face folder.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "apps/glmv/command.h"

@@ -1,5 +1,6 @@
 // glmv plan: memory and speed of a model from its config.json alone, before it is downloaded.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // glmv pull: a model from a hub into the cache that Python's libraries use, too.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 // glmv rm: models out of the cache.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 // glmv serve: the OpenAI-compatible server.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <chrono>

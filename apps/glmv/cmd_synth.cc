@@ -1,5 +1,6 @@
 // glmv synth: generated pictures with questions and true answers, as dataset folders.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "apps/glmv/command.h"

@@ -1,5 +1,6 @@
 // glmv train: full fine-tuning on dataset files or on generated pictures.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

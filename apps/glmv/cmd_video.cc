@@ -1,5 +1,6 @@
 // glmv video: what a model sees of a video, questions about it, timelines, tracks, highlights.
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

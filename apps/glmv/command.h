@@ -1,11 +1,11 @@
 #pragma once
 // What every subcommand shares: registration, error reporting, interruption.
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <filesystem>
 #include <string>
 
+#include "apps/glmv/cli_forward.h"
 #include "glmv/base/result.h"
 #include "glmv/hub/cache.h"
 

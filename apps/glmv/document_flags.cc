@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "apps/glmv/document_flags.h"
 
 #include "glmv/text/page_list.h"

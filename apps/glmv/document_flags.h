@@ -1,10 +1,10 @@
 #pragma once
 // Flags that name documents and what of them is meant.
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "apps/glmv/cli_forward.h"
 #include "glmv/text/messages.h"
 
 namespace glmv::app {

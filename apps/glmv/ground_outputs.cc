@@ -1,5 +1,6 @@
 #include "apps/glmv/ground_outputs.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,10 +1,10 @@
 #pragma once
 // Files that `glmv ground` writes of what was found.
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "apps/glmv/cli_forward.h"
 #include "apps/glmv/input_picture.h"
 #include "glmv/grounding/annotation.h"
 

@@ -1,5 +1,6 @@
 #include "apps/glmv/media_flags.h"
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 
 #include "glmv/base/cpus.h"

@@ -1,10 +1,10 @@
 #pragma once
 // Flags of serve about pictures, videos and documents in requests.
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "apps/glmv/cli_forward.h"
 #include "glmv/server/media_loader.h"
 
 namespace glmv::app {

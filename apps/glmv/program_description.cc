@@ -1,5 +1,6 @@
 #include "apps/glmv/program_description.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 namespace glmv::app {

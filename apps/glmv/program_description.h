@@ -2,9 +2,10 @@
 // What the program's commands and their options are, read from CLI11: the one source of
 // completions, manual page and configuration page.
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "apps/glmv/cli_forward.h"
 
 namespace glmv::app {
 

@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "apps/glmv/upstream_flags.h"
 
 namespace glmv::app {

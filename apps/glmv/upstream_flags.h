@@ -1,9 +1,9 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "apps/glmv/cli_forward.h"
 #include "apps/glmv/chat_options.h"
 
 namespace glmv::app {

@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "apps/glmv/video_flags.h"
 
 #include "glmv/terminal/attachment.h"

@@ -1,10 +1,10 @@
 #pragma once
 // Flags that name a video and what of it is meant.
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "apps/glmv/cli_forward.h"
 #include "glmv/text/messages.h"
 
 namespace glmv::app {

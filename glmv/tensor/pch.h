@@ -3,9 +3,4 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <cstdint>
-#include <memory>
-#include <span>
-#include <string>
-#include <vector>
+#include "glmv/base/pch.h"
