@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "glmv/server/ask_backend.h"
 #include "glmv/server/resumable_replies.h"
@@ -18,7 +19,7 @@ constexpr size_t kMaxConversationId = 128;
 
 using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
 
-// `on_chunk` is called from several threads when there are several requests.
+// `on_chunk` gets pieces and looks, from several threads when there are several requests.
 ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
                                            const OnChunk& on_chunk) {
   const RunningRequests::Entry entry(call.server.running(), call.request_id);
@@ -33,8 +34,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
     request.end_thinking = switches.end_thinking;
     request.whole = !work.stream;
     results[index] = ask_backend(call, request, [&](const api::ChatChunk& chunk) {
-      if (switches.cancelled || failed) return false;
-      return is_look(chunk) ? !call.reply.client_gone() : on_chunk(static_cast<int>(index), chunk);
+      return !switches.cancelled && !failed && on_chunk(static_cast<int>(index), chunk);
     });
     if (!*results[index]) failed = true;  // the others are for nothing
   };
@@ -59,13 +59,17 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
                  ReplyWriter& writer) {
   EventStream out(call, work.form, headers);
   std::mutex mutex;
+  bool told = false;
   const auto begin = [&] {
-    if (out.begun()) return;
     out.begin();
-    writer.begin(out);
+    if (!std::exchange(told, true)) writer.begin(out);
   };
   const auto replies = run(call, work, [&](int index, const api::ChatChunk& chunk) {
     const std::lock_guard lock(mutex);
+    if (is_look(chunk)) {
+      if (out.is_overdue()) out.begin();
+      return !call.reply.client_gone();
+    }
     begin();
     return writer.piece(out, index, chunk) && !call.reply.client_gone();
   });

@@ -1,5 +1,6 @@
 #include "glmv/server/event_stream.h"
 
+#include <chrono>
 #include <utility>
 
 namespace glmv::server {
@@ -22,6 +23,13 @@ void EventStream::begin() {
   // JSON lines know no comment.
   call_.reply.start(200, headers, events ? kHeartbeat : "",
                     call_.server.options().heartbeat_seconds);
+}
+
+bool EventStream::is_overdue() const {
+  const std::chrono::duration<double> waited =
+      std::chrono::steady_clock::now() - call_.record.start;
+  return !begun_ && form_ == Form::kEvents &&
+         waited.count() >= call_.server.options().heartbeat_seconds;
 }
 
 bool EventStream::send(std::string_view name, const Json& json) {

@@ -1,6 +1,8 @@
 #pragma once
 // The body of a streamed reply: server-sent events, or JSON lines. Headers go out with the first
-// piece, so that what is wrong with a request is still an HTTP status.
+// piece, so that what is wrong with a request is still an HTTP status; but a request that has
+// waited for one interval of the heartbeat gets them then, and comments from there on, since
+// proxies give up a connection that says nothing. JSON lines know no comment and wait.
 
 #include <string>
 #include <string_view>
@@ -17,7 +19,9 @@ class EventStream {
       : call_(call), form_(form), more_headers_(std::move(more_headers)) {}
 
   bool begun() const { return begun_; }
-  // Sends the headers.
+  // The headers have waited long enough.
+  bool is_overdue() const;
+  // Sends the headers, once.
   void begin();
   // All false once the client is gone. `name`: of the event; empty: none is sent.
   bool send(const Json& json) { return send("", json); }

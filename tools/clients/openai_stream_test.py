@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.request
 
+import httpx
 import openai
 import pytest
 from conftest import CLOCK, WEATHER, call_text, random_scripts
@@ -176,11 +177,45 @@ def test_stream_helper(client):
     }
 
 
+class Recorded(httpx.SyncByteStream):
+    def __init__(self, stream, pieces):
+        self.stream = stream
+        self.pieces = pieces
+
+    def __iter__(self):
+        for piece in self.stream:
+            self.pieces.append(piece)
+            yield piece
+
+    def close(self):
+        self.stream.close()
+
+
+class RecordingTransport(httpx.HTTPTransport):
+    """Keeps the bytes of the replies as the client gets them."""
+
+    def __init__(self):
+        super().__init__()
+        self.pieces = []
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        response.stream = Recorded(response.stream, self.pieces)
+        return response
+
+
 def test_keep_alive_is_ignored(scripted):
     # A reply that is silent for longer than a heartbeat: 12 s a token.
-    client = openai.OpenAI(base_url=scripted.url + "/v1", api_key="none", max_retries=0)
+    transport = RecordingTransport()
+    client = openai.OpenAI(
+        base_url=scripted.url + "/v1",
+        api_key="none",
+        max_retries=0,
+        http_client=httpx.Client(transport=transport, timeout=60),
+    )
     text, _, _, finish = streamed_parts(ask(client, "SCRIPT[12000]:a", stream=True, max_tokens=2))
     assert text == "a" and finish in ("stop", "length")
+    assert b": keep-alive\n\n" in b"".join(transport.pieces)
 
 
 def nothing_runs(scripted):
