@@ -59,6 +59,7 @@ std::string access_line(const AccessRecord& record) {
   if (!record.user_agent.empty()) line["user_agent"] = cut(record.user_agent);
   line["traceparent"] = record.traceparent;
   if (record.client_gone) line["client_gone"] = true;
+  if (!record.error.empty()) line["error"] = record.error;
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -29,6 +29,7 @@ struct AccessRecord {
   double ms = 0;
   bool client_gone = false;
   std::mutex mutex;     // of what follows, which the choices of a reply write
+  std::string error;    // code of what ended it, also in the middle of a stream; "cancelled"
   double ttft_ms = -1;  // -1: not known, as the tokens
   int64_t prompt_tokens = -1, completion_tokens = -1;
 };

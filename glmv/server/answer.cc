@@ -78,7 +78,7 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
   if (replies) {
     writer.end(out, *replies);
   } else {
-    call.server.metrics().add_error(replies.error().code);
+    note_error(call, replies.error());
     writer.error(out, replies.error());
   }
   out.end();
@@ -133,7 +133,7 @@ void answer(const Call& call, Work work, ReplyWriter& writer) {
   }
   Server& server = call.server;
   ResumableReply reply(call.reply, server.resumable().open(call.record.key, conversation),
-                       [&server] { return server.draining(); });
+                       call.record, [&server] { return server.draining(); });
   answer_once({server, call.request, reply, call.request_id, call.record, call.error_form},
               std::move(work), writer);
 }

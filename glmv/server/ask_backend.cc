@@ -20,6 +20,7 @@ void note_reply(const Call& call, const api::ChatReply& reply, double seconds) {
   record.completion_tokens =
       std::max<int64_t>(record.completion_tokens, 0) + reply.usage.completion_tokens;
   if (record.ttft_ms < 0) record.ttft_ms = reply.timings.time_to_first_token_ms;
+  if (reply.finish_reason == "cancelled") record.error = "cancelled";
 }
 
 }  // namespace

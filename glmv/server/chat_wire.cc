@@ -56,6 +56,8 @@ void add_endings(const api::ChatReply& reply, Json& choice) {
   } else if (reply.finish_reason == "repetition") {
     choice["stop_reason"] = "repetition";
     choice["x_repetition"] = true;
+  } else if (reply.finish_reason == "cancelled") {
+    choice["stop_reason"] = "cancelled";
   }
   if (reply.restated) choice["x_restated"] = true;
   if (reply.grammar_dead_end) choice["x_grammar_dead_end"] = true;

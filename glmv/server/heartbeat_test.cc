@@ -73,7 +73,7 @@ TEST(Heartbeat, GoesOutWhileARequestWaitsForItsTurn) {
 
 TEST(Heartbeat, ErrorsBehindItAreEvents) {
   const Status full{Code::kResourceExhausted, "the prompt is too long"};
-  QueuedBackend backend(std::unexpected(full));
+  QueuedBackend backend{std::unexpected(full)};
   auto answer = ask_and_wait(backend, "/v1/chat/completions", question({{"stream", true}}));
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(answer.complete);
@@ -87,7 +87,7 @@ TEST(Heartbeat, ErrorsBehindItAreEvents) {
 }
 
 TEST(Heartbeat, ErrorsBeforeItKeepTheirStatus) {
-  QueuedBackend backend(std::unexpected(Status{Code::kInvalidArgument, "no such token"}));
+  QueuedBackend backend{std::unexpected(Status{Code::kInvalidArgument, "no such token"})};
   backend.go_on = true;
   Fixture server(backend);
   EXPECT_EQ(server.chat(question({{"stream", true}})).status, 400);
@@ -95,7 +95,7 @@ TEST(Heartbeat, ErrorsBeforeItKeepTheirStatus) {
 
 // They have no comments: headers alone would keep no proxy waiting, and cost the status.
 TEST(Heartbeat, LinesOfJsonWaitForTheirFirst) {
-  QueuedBackend backend(std::unexpected(Status{Code::kUnavailable, "gone"}));
+  QueuedBackend backend{std::unexpected(Status{Code::kUnavailable, "gone"})};
   Fixture server(backend, quick());
   std::thread later([&] {
     std::this_thread::sleep_for(200ms);

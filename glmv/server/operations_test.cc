@@ -96,7 +96,9 @@ TEST_F(Log, SaysWhoAskedForWhatAndNotWhatWasSaid) {
   EXPECT_EQ(log[1]["bytes"], stream.body.size());
   EXPECT_NE(log[1]["traceparent"], "rubbish");
   EXPECT_EQ(trace_context(log[1]["traceparent"].get<std::string>()), log[1]["traceparent"]);
+  EXPECT_FALSE(log[1].contains("error"));
   EXPECT_EQ(log[2]["status"], 401);
+  EXPECT_EQ(log[2]["error"], "invalid_api_key");
   EXPECT_FALSE(log[2].contains("key"));
   EXPECT_FALSE(log[2].contains("prompt_tokens"));
   EXPECT_EQ(log[3]["status"], 200);

@@ -1,6 +1,7 @@
 #include "glmv/server/resumable_replies.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "glmv/base/result.h"
 
@@ -20,6 +21,20 @@ std::string content_type_of(const net::HttpHeaders& headers) {
 }
 
 }  // namespace
+
+std::string_view outcome_name(ReplyOutcome outcome) {
+  switch (outcome) {
+    case ReplyOutcome::kRunning:
+      return "running";
+    case ReplyOutcome::kDone:
+      return "done";
+    case ReplyOutcome::kError:
+      return "error";
+    case ReplyOutcome::kCancelled:
+      return "cancelled";
+  }
+  return "error";
+}
 
 void RecordedReply::start(int status, std::string content_type, bool streamed) {
   const std::lock_guard lock(mutex_);
@@ -46,12 +61,14 @@ void RecordedReply::add(const std::string& piece) {
   changed_.notify_all();
 }
 
-void RecordedReply::end(bool whole) {
+void RecordedReply::end(bool whole, ReplyOutcome outcome) {
   const std::lock_guard lock(mutex_);
   if (state_.ended) return;
   state_.ended = true;
   state_.whole = whole;
+  state_.outcome = outcome;
   state_.end_time = Clock::now();
+  state_.end_unix_s = std::time(nullptr);
   changed_.notify_all();
 }
 
@@ -90,12 +107,12 @@ std::shared_ptr<RecordedReply> ResumableReplies::find(const std::string& owner,
   return it == replies_.end() || it->second->forgotten() ? nullptr : it->second;
 }
 
-bool ResumableReplies::remove(const std::string& owner, const std::string& id) {
+bool ResumableReplies::cancel(const std::string& owner, const std::string& id) {
   const std::lock_guard lock(mutex_);
+  drop_old();
   const auto it = replies_.find({owner, id});
   if (it == replies_.end()) return false;
   it->second->cancel();
-  replies_.erase(it);
   return true;
 }
 
@@ -129,7 +146,7 @@ void ResumableReplies::drop_old() {
 void ResumableReply::send(int status, const net::HttpHeaders& headers, std::string body) {
   record_->start(status, content_type_of(headers), false);
   record_->add(body);
-  record_->end(true);
+  end(true);
   reply_.send(status, headers, std::move(body));
 }
 
@@ -149,13 +166,21 @@ bool ResumableReply::write(std::string piece) {
 }
 
 void ResumableReply::finish() {
-  record_->end(true);
+  end(true);
   reply_.finish();
 }
 
 void ResumableReply::abort() {
-  record_->end(false);
+  end(false);
   reply_.abort();
+}
+
+void ResumableReply::end(bool whole) {
+  const std::lock_guard lock(call_.mutex);
+  const bool good = whole && call_.error.empty();
+  record_->end(whole, call_.error == "cancelled" ? ReplyOutcome::kCancelled
+                      : good                     ? ReplyOutcome::kDone
+                                                 : ReplyOutcome::kError);
 }
 
 bool ResumableReply::client_gone() const {

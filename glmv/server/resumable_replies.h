@@ -12,12 +12,17 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "glmv/net/http_types.h"
+#include "glmv/server/access_log.h"
 
 namespace glmv::server {
+
+enum class ReplyOutcome { kRunning, kDone, kError, kCancelled };
+std::string_view outcome_name(ReplyOutcome outcome);  // "running", "done", ...
 
 // What one reply has sent so far. Thread-safe: one writer, any number of readers.
 class RecordedReply {
@@ -34,7 +39,9 @@ class RecordedReply {
   void start(int status, std::string content_type, bool streamed);
   // Where there is no room, all of it is forgotten.
   void add(const std::string& piece);
-  void end(bool whole);
+  // `whole`: the body came to its end. Once.
+  void end(bool whole, ReplyOutcome outcome);
+  // Whoever makes it is to stop.
   void cancel() { cancelled_ = true; }
 
   bool cancelled() const { return cancelled_; }
@@ -46,7 +53,9 @@ class RecordedReply {
     bool streamed = false;
     size_t num_pieces = 0;
     bool ended = false, whole = false;
+    ReplyOutcome outcome = ReplyOutcome::kRunning;
     Clock::time_point end_time;
+    int64_t end_unix_s = 0;
   };
   State state() const;
   // After piece `index` or the end is there, or `patience` over.
@@ -70,8 +79,8 @@ class ResumableReplies {
   std::shared_ptr<RecordedReply> open(const std::string& owner, const std::string& id);
   // Null: there is none, or its time is over.
   std::shared_ptr<RecordedReply> find(const std::string& owner, const std::string& id);
-  // Ends it, and forgets it. False: there is none.
-  bool remove(const std::string& owner, const std::string& id);
+  // Ends it if it runs; what it has said stays to be read. False: there is none.
+  bool cancel(const std::string& owner, const std::string& id);
   std::vector<std::pair<std::string, std::shared_ptr<RecordedReply>>> list(
       const std::string& owner);
 
@@ -88,11 +97,14 @@ class ResumableReplies {
 // and when the connection is gone and the rest is for nobody: see `nobody_returns`.
 class ResumableReply final : public net::HttpReply {
  public:
-  // `nobody_returns`: the server is ending.
-  ResumableReply(net::HttpReply& reply, std::shared_ptr<RecordedReply> record,
+  // `call`: knows by the end of the reply what ended it. `nobody_returns`: the server is ending.
+  ResumableReply(net::HttpReply& reply, std::shared_ptr<RecordedReply> record, AccessRecord& call,
                  std::function<bool()> nobody_returns)
-      : reply_(reply), record_(std::move(record)), nobody_returns_(std::move(nobody_returns)) {}
-  ~ResumableReply() override { record_->end(false); }
+      : reply_(reply),
+        record_(std::move(record)),
+        call_(call),
+        nobody_returns_(std::move(nobody_returns)) {}
+  ~ResumableReply() override { end(false); }
 
   void send(int status, const net::HttpHeaders& headers, std::string body) override;
   void start(int status, const net::HttpHeaders& headers, std::string heartbeat,
@@ -103,8 +115,11 @@ class ResumableReply final : public net::HttpReply {
   bool client_gone() const override;
 
  private:
+  void end(bool whole);
+
   net::HttpReply& reply_;
   const std::shared_ptr<RecordedReply> record_;
+  AccessRecord& call_;
   const std::function<bool()> nobody_returns_;
   bool events_ = false;
   size_t num_events_ = 0;

@@ -17,7 +17,9 @@ struct Call {
   AccessRecord& record;  // what the log will say of it
   ErrorForm error_form = to_json;
 };
-// Counts the error and sends it.
+// Counts the error, and notes it for the log.
+void note_error(const Call& call, const ApiError& error);
+// The same, and sends it.
 void fail(const Call& call, const ApiError& error, const net::HttpHeaders& more_headers = {});
 
 using Endpoint = void (*)(const Call& call);

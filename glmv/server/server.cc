@@ -214,8 +214,14 @@ void send_error(net::HttpReply& reply, const ApiError& error, const std::string&
   send_json(reply, error.status, form(error), request_id, more);
 }
 
-void fail(const Call& call, const ApiError& error, const net::HttpHeaders& more_headers) {
+void note_error(const Call& call, const ApiError& error) {
   call.server.metrics().add_error(error.code);
+  const std::lock_guard lock(call.record.mutex);
+  call.record.error = error.code;
+}
+
+void fail(const Call& call, const ApiError& error, const net::HttpHeaders& more_headers) {
+  note_error(call, error);
   send_error(call.reply, error, call.request_id, call.error_form, more_headers);
 }
 

@@ -116,7 +116,7 @@ class EndlessBackend : public api::ChatBackend {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     ended.release();
     api::ChatReply reply;
-    reply.finish_reason = "stop";
+    reply.finish_reason = stop ? "stop" : "cancelled";
     return reply;
   }
   std::counting_semaphore<100> began{0}, ended{0};

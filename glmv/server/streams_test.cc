@@ -1,5 +1,7 @@
 // Replies that outlive their connections.
 
+#include <ctime>
+
 #include "glmv/server/server_for_test.h"
 
 namespace glmv::server {
@@ -16,6 +18,7 @@ struct Followed {
   std::string text;
   std::vector<int> ids;
   bool done = false;
+  std::string stop_reason;
 };
 
 Followed read_events(const std::string& body) {
@@ -34,11 +37,21 @@ Followed read_events(const std::string& body) {
       continue;
     }
     const Json json = Json::parse(data);
-    if (json["choices"].empty() || !json["choices"][0]["delta"].contains("content")) continue;
+    if (json.contains("error") || json["choices"].empty()) continue;
+    out.stop_reason = json["choices"][0].value("stop_reason", out.stop_reason);
+    if (!json["choices"][0]["delta"].contains("content")) continue;
     const Json& content = json["choices"][0]["delta"]["content"];
     if (content.is_string()) out.text += content.get<std::string>();
   }
   return out;
+}
+
+// What GET /v1/streams says of the only one.
+Json listed(Fixture& server) {
+  const Json list = Json::parse(server.ask("GET", "/v1/streams").body);
+  EXPECT_EQ(list["object"], "list");
+  EXPECT_EQ(list["data"].size(), 1u);
+  return list["data"].empty() ? Json::object() : list["data"][0];
 }
 
 void begin_and_leave(Fixture& server, EndlessBackend& backend) {
@@ -81,10 +94,11 @@ TEST(Streams, GoOnWithoutTheirClient) {
   begin_and_leave(server, backend);
   // A client that went would be noticed within a tenth of a second.
   EXPECT_FALSE(backend.ended.try_acquire_for(500ms));
-  const Json listed = Json::parse(server.ask("GET", "/v1/streams").body)["data"];
-  ASSERT_EQ(listed.size(), 1u);
-  EXPECT_EQ(listed[0]["conversation_id"], "a b");
-  EXPECT_EQ(listed[0]["ended"], false);
+  const Json row = listed(server);
+  EXPECT_EQ(row["conversation_id"], "a b");
+  EXPECT_EQ(row["status"], "running");
+  EXPECT_TRUE(row["ended"].is_null());
+  EXPECT_GE(row["num_events"].get<int>(), 1);
   std::thread end([&] {
     std::this_thread::sleep_for(100ms);
     backend.stop = true;
@@ -94,18 +108,59 @@ TEST(Streams, GoOnWithoutTheirClient) {
   const Followed all = read_events(answer.body);
   EXPECT_TRUE(all.done);
   EXPECT_GT(all.text.size(), 50u);
+  EXPECT_EQ(all.stop_reason, "");
   EXPECT_EQ(all.ids.front(), 0);
   EXPECT_EQ(all.ids.back() + 1, std::ssize(all.ids));
+  EXPECT_EQ(listed(server)["status"], "done");
 }
 
-TEST(Streams, EndWhenAskedTo) {
+TEST(Streams, EndWhenAskedToAndSaySoToEverybody) {
   EndlessBackend backend;
   Fixture server(backend);
   begin_and_leave(server, backend);
-  EXPECT_EQ(Json::parse(server.ask("DELETE", "/v1/stream?conv_id=a%20b").body)["found"], true);
+  net::HttpAnswer beside;
+  std::thread follower([&] { beside = server.ask("GET", "/v1/stream?conv_id=a%20b"); });
+  const auto stop = [&] {
+    return Json::parse(server.ask("DELETE", "/v1/stream?conv_id=a%20b").body)["found"];
+  };
+  EXPECT_EQ(stop(), true);
   EXPECT_TRUE(backend.ended.try_acquire_for(5s));
-  EXPECT_EQ(Json::parse(server.ask("DELETE", "/v1/stream?conv_id=a%20b").body)["found"], false);
-  EXPECT_EQ(server.ask("GET", "/v1/stream?conv_id=a%20b").status, 404);
+  follower.join();
+  for (const net::HttpAnswer& answer : {beside, server.ask("GET", "/v1/stream?conv_id=a%20b")}) {
+    EXPECT_TRUE(answer.complete);
+    const Followed all = read_events(answer.body);
+    EXPECT_TRUE(all.done);
+    EXPECT_EQ(all.stop_reason, "cancelled");
+    EXPECT_EQ(all.ids.front(), 0);
+  }
+  const Json row = listed(server);
+  EXPECT_EQ(row["status"], "cancelled");
+  EXPECT_NEAR(row["ended"].get<double>(), static_cast<double>(std::time(nullptr)), 10);
+  EXPECT_EQ(stop(), true);  // it stays as it ended
+  EXPECT_EQ(listed(server), row);
+  EXPECT_EQ(Json::parse(server.ask("DELETE", "/v1/stream?conv_id=c").body)["found"], false);
+}
+
+TEST(Streams, AStopBehindTheEndChangesNothing) {
+  api::ScriptedBackend backend({ScriptedReply::text({"all"})});
+  Fixture server(backend);
+  server.ask("POST", "/v1/chat/completions", question({{"stream", true}}).dump(), kConversation);
+  EXPECT_EQ(Json::parse(server.ask("DELETE", "/v1/stream?conv_id=a%20b").body)["found"], true);
+  EXPECT_EQ(listed(server)["status"], "done");
+}
+
+TEST(Streams, ErrorsAreListedAsSuch) {
+  ScriptedReply broken = ScriptedReply::text({"one "});
+  broken.error = Status{Code::kInternal, "a step failed"};
+  api::ScriptedBackend backend({broken, ScriptedReply::failure({Code::kUnavailable, "gone"})});
+  Fixture server(backend);
+  for (const bool stream : {true, false}) {
+    const auto answer = server.ask("POST", "/v1/chat/completions",
+                                   question({{"stream", stream}}).dump(), kConversation);
+    EXPECT_EQ(answer.status, stream ? 200 : 503);
+    EXPECT_EQ(listed(server)["status"], "error");
+    EXPECT_TRUE(listed(server)["ended"].is_number_integer());
+  }
 }
 
 TEST(Streams, TheNextRequestOfAConversationEndsTheOneBefore) {
@@ -189,7 +244,7 @@ TEST(ResumableReplies, WhatIsTooLargeIsForgotten) {
     const auto reply = replies.open("", std::to_string(i));
     for (int k = 0; k < 16; ++k) reply->add(piece);
     EXPECT_FALSE(reply->forgotten()) << i;
-    reply->end(true);
+    reply->end(true, ReplyOutcome::kDone);
   }
   EXPECT_LT(replies.list("").size(), 20u);
   EXPECT_NE(replies.find("", "39"), nullptr);

@@ -101,7 +101,7 @@ export class FakeServer {
     if (path.startsWith('/api/blobs/')) return this.blob(request, response, path);
     if (path === '/v1/stream') return this.stream(request, response, query);
     if (path === '/v1/streams')
-      return this.json(response, 200, { data: [...this.streams.values()].map((s) => ({ conversation_id: s.id, status: s.status, num_events: s.events.length, ended: s.ended })) });
+      return this.json(response, 200, { object: 'list', data: [...this.streams.values()].map((s) => ({ conversation_id: s.id, status: s.status, num_events: s.events.length, ended: s.ended })) });
     if (path.endsWith('/end_thinking')) {
       const id = path.split('/')[3];
       for (const stream of this.streams.values()) if (stream.requestId === id) stream.endThinking = true;
@@ -220,11 +220,11 @@ export class FakeServer {
 
   private stream(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {
     const stream = this.streams.get(query.get('conv_id') ?? '');
-    if (!stream) return this.fail(response, 404, 'stream_not_found', 'No such stream.');
     if (request.method === 'DELETE') {
-      stream.cancel();
-      return this.json(response, 200, { object: 'stream', found: true });
+      stream?.cancel();
+      return this.json(response, 200, { object: 'stream', found: stream !== undefined });
     }
+    if (!stream) return this.fail(response, 404, 'stream_not_found', 'No such stream.');
     stream.follow(response, Number(query.get('from') ?? 0));
   }
 
@@ -259,7 +259,7 @@ export class FakeServer {
     }
     const header = request.headers['x-conversation-id'];
     const id = typeof header === 'string' ? header : randomBytes(8).toString('hex');
-    if (this.streams.get(id)?.ended === null) return this.fail(response, 409, 'stream_exists', 'That stream runs.');
+    this.streams.get(id)?.cancel();
     const stream = new FakeStream(id, 'chatcmpl-' + randomBytes(6).toString('hex'), typeof header === 'string');
     this.streams.set(id, stream);
     stream.follow(response, 0);

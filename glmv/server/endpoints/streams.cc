@@ -89,8 +89,7 @@ void follow_stream(const Call& call) {
 void end_stream(const Call& call) {
   const auto id = conversation_id(call);
   if (!id) return fail(call, id.error());
-  // Asked twice, it says the same.
-  const bool found = call.server.resumable().remove(call.record.key, *id);
+  const bool found = call.server.resumable().cancel(call.record.key, *id);
   send_json(call.reply, 200, {{"object", "stream"}, {"found", found}}, call.request_id);
 }
 
@@ -99,9 +98,9 @@ void list_streams(const Call& call) {
   for (const auto& [id, record] : call.server.resumable().list(call.record.key)) {
     const RecordedReply::State state = record->state();
     data.push_back({{"conversation_id", id},
-                    {"status", state.status},
+                    {"status", outcome_name(state.outcome)},
                     {"num_events", state.num_pieces},
-                    {"ended", state.ended}});
+                    {"ended", state.ended ? Json(state.end_unix_s) : Json()}});
   }
   send_json(call.reply, 200, {{"object", "list"}, {"data", std::move(data)}}, call.request_id);
 }

@@ -95,8 +95,8 @@ class Program implements TestServer {
   }
   requests = () => this.get<Recorded[]>('/test/requests');
   async running() {
-    const { data } = await this.get<{ data: { ended: boolean }[] }>('/v1/streams');
-    return data.filter((each) => !each.ended).length;
+    const { data } = await this.get<{ data: { ended: number | null }[] }>('/v1/streams');
+    return data.filter((each) => each.ended === null).length;
   }
   async forgetFiles() {
     const named = JSON.stringify(await this.requests()).matchAll(/"file:(\w+)"/g);
