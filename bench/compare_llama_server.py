@@ -124,7 +124,8 @@ def main():
     rows = {}
     for round_ in range(args.rounds):
         for name, command in commands(args, folder, gguf).items():
-            with load.server(command, out / f"server-{name}.log") as (_, port):
+            ready = "/ready" if name == "glmv" else "/health"
+            with load.server(command, out / f"server-{name}.log", ready) as (_, port):
                 load.run(port, 2, list(requests(args, vocab, 1, 10**6))[:8])  # warm
                 for count in args.streams:
                     replies = load.run(port, count, requests(args, vocab, count, round_ * 1000 + count))

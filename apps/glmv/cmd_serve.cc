@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <future>
+#include <memory>
 #include <thread>
 
 #include "apps/glmv/chat_options.h"
@@ -34,6 +36,7 @@ struct ServeFlags {
   std::string web_dir;
   std::string store;  // folder
   std::string reasoning_parser = "native";
+  parsers::ReasoningRules rules;  // of that name
   bool self_test = true;
   bool strict_text = false;
   int64_t shutdown_timeout_s = 30;
@@ -97,13 +100,17 @@ Result<void> test_model(chat::LocalBackend& backend, const runtime::EngineOption
   return internal_error("{}; --self-test off serves it all the same", tested.problem());
 }
 
-// Until a signal; says once when the engine can no longer be relied on, and answers hang-ups by
-// opening the log anew.
+// Opens the log anew where it was asked for.
+void answer_hangup(const server::Server& server) {
+  if (took_hangup() && server.options().access_log) server.options().access_log->reopen();
+}
+
+// Until a signal; says once when the engine can no longer be relied on.
 void wait_for_end(const server::Server& server) {
   std::string known;
   for (int64_t i = 0; !interrupted(); ++i) {
     std::this_thread::sleep_for(kTick);
-    if (took_hangup() && server.options().access_log) server.options().access_log->reopen();
+    answer_hangup(server);
     if (i % kTrimTicks == kTrimTicks - 1) trim_heaps();
     if (i % 20 != 0) continue;
     const std::string trouble = server.engine_trouble();
@@ -114,14 +121,17 @@ void wait_for_end(const server::Server& server) {
   clear_interrupt();
 }
 
-Result<int> run_serve(ServeFlags flags) {
-  share_heaps();
-  // oneDNN would keep 1,024 programs of 500 kB. It reads this once, at its first product; what the
-  // user has set stays.
-  ::setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256", 0);
+// What can be said of the flags without the model.
+Result<void> complete(ServeFlags& flags) {
   GLMV_RETURN_IF_ERROR(add_keys(flags.api_key_file, flags.server.api_keys));
   GLMV_RETURN_IF_ERROR(add_keys(flags.admin_api_key_file, flags.server.admin_api_keys));
   GLMV_RETURN_IF_ERROR(net::check_tls_files(flags.http));
+  const auto rules = parsers::reasoning_rules(flags.reasoning_parser);
+  if (!rules) {
+    return invalid_argument("--reasoning-parser {}: must be one of {}", flags.reasoning_parser,
+                            parsers::reasoning_rules_names());
+  }
+  flags.rules = *rules;
   if (!flags.access_log.empty()) {
     GLMV_ASSIGN(flags.server.access_log, server::AccessLog::open(flags.access_log, warn));
   }
@@ -133,57 +143,53 @@ Result<int> run_serve(ServeFlags flags) {
     flags.server.store = *std::move(store);
     for (const std::string& text : notices) warn(text);
   }
-  GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
   flags.server.allowed_hosts = host_names(flags);
-  if (flags.server.model.empty()) flags.server.model = served_name(engine);
-  GLMV_ASSIGN(flags.server.media, media_options(flags.media));
-  GLMV_ASSIGN(flags.server.media.processor, processing::read_processor_config(engine.model_dir));
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
-  catch_interrupts();
-  const auto rules = parsers::reasoning_rules(flags.reasoning_parser);
-  if (!rules) {
-    return invalid_argument("--reasoning-parser {}: must be one of {}", flags.reasoning_parser,
-                            parsers::reasoning_rules_names());
-  }
-  catch_hangups();
-  GLMV_ASSIGN(const auto backend, chat::LocalBackend::load(engine));
+  return {};
+}
+
+Result<std::unique_ptr<chat::LocalBackend>> load(const ServeFlags& flags,
+                                                 const runtime::EngineOptions& engine) {
+  GLMV_ASSIGN(auto backend, chat::LocalBackend::load(engine));
   for (const std::string& text : backend->engine().load_warnings()) warn(text);
   if (flags.self_test) GLMV_RETURN_IF_ERROR(test_model(*backend, engine));
-  if (flags.reasoning_parser != "native") backend->use_rules(*rules);
+  if (flags.reasoning_parser != "native") backend->use_rules(flags.rules);
   if (flags.strict_text) backend->use_strict_text();
-  if (flags.media.document_tokens == 0) {
-    flags.server.media.document_rule.max_tokens = backend->document_rule().max_tokens;
-  }
-  server::Server server(flags.server,
-                        {.max_context_tokens = backend->engine().max_context_tokens(),
-                         .fingerprint = system_fingerprint(engine, backend->engine()),
-                         .family = backend->engine().config().model_type,
-                         .quantization = engine.quantize == "none" ? engine.dtype : engine.quantize,
-                         .weight_bytes = backend->engine().weight_bytes(),
-                         .max_running = engine.max_running_requests,
-                         .generation_defaults = defaults_json(backend->defaults())},
-                        *backend, *backend);
-  GLMV_ASSIGN(const auto http,
-              net::HttpServer::start(
-                  flags.http,
-                  [&server](const net::HttpRequest& request, net::HttpReply& reply) {
-                    server.handle(request, reply);
-                  },
-                  [&server](int status, const std::string& message) {
-                    const server::ApiError error = server::unread_request(status, message);
-                    server.metrics().add_error(error.code);
-                    return server::wire_text(to_json(error));
-                  }));
-  const std::string where =
-      flags.http.unix_socket.empty()
-          ? fmt::format("{}://{}:{}", flags.http.tls_key.empty() ? "http" : "https",
-                        url_host(flags.http.host), http->port())
-          : "unix:" + flags.http.unix_socket;
-  fmt::print(stderr, "serving {} on {}{}\n{}", flags.server.model, where,
-             flags.server.api_keys.empty() ? "" : ", with keys", page_line(flags, where));
-  wait_for_end(server);
+  return backend;
+}
+
+server::ServedModel served_model(const ServeFlags& flags, const runtime::EngineOptions& options,
+                                 const chat::LocalBackend& backend) {
+  const runtime::Engine& engine = backend.engine();
+  return {
+      .max_context_tokens = engine.max_context_tokens(),
+      .fingerprint = system_fingerprint(options, engine),
+      .family = engine.config().model_type,
+      .quantization = options.quantize == "none" ? options.dtype : options.quantize,
+      .weight_bytes = engine.weight_bytes(),
+      .max_running = options.max_running_requests,
+      .generation_defaults = defaults_json(backend.defaults()),
+      .document_tokens =
+          flags.media.document_tokens == 0 ? backend.document_rule().max_tokens : 0};
+}
+
+Result<std::unique_ptr<net::HttpServer>> start_http(const ServeFlags& flags, server::Server& server) {
+  return net::HttpServer::start(
+      flags.http,
+      [&server](const net::HttpRequest& request, net::HttpReply& reply) {
+        server.handle(request, reply);
+      },
+      [&server](int status, const std::string& message) {
+        const server::ApiError error = server::unread_request(status, message);
+        server.metrics().add_error(error.code);
+        return server::wire_text(to_json(error));
+      });
+}
+
+// The end of running requests, for so long as flags allow.
+void finish_requests(const ServeFlags& flags, server::Server& server, net::HttpServer& http) {
   server.start_draining();
-  const int running = http->num_handlers();
+  const int running = http.num_handlers();
   if (running > 0) {
     fmt::print(stderr, "finishing {} request{}, {} s at most; again to stop at once\n", running,
                running == 1 ? "" : "s", flags.shutdown_timeout_s);
@@ -191,10 +197,53 @@ Result<int> run_serve(ServeFlags flags) {
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::seconds(flags.shutdown_timeout_s);
   // As long as others run, new requests are told to come again; then no connection is taken.
-  while ((http->num_handlers() > 0 || !http->drain(50ms)) && !interrupted() &&
+  while ((http.num_handlers() > 0 || !http.drain(50ms)) && !interrupted() &&
          std::chrono::steady_clock::now() < deadline) {
-    if (http->num_handlers() > 0) std::this_thread::sleep_for(10ms);
+    if (http.num_handlers() > 0) std::this_thread::sleep_for(10ms);
   }
+}
+
+Result<int> run_serve(ServeFlags flags) {
+  share_heaps();
+  // oneDNN would keep 1,024 programs of 500 kB. It reads this once, at its first product; what the
+  // user has set stays.
+  ::setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256", 0);
+  GLMV_RETURN_IF_ERROR(complete(flags));
+  GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags.model));
+  if (flags.server.model.empty()) flags.server.model = served_name(engine);
+  GLMV_ASSIGN(flags.server.media, media_options(flags.media));
+  GLMV_ASSIGN(flags.server.media.processor, processing::read_processor_config(engine.model_dir));
+  catch_interrupts();
+  catch_hangups();
+
+  std::unique_ptr<chat::LocalBackend> backend;
+  auto server = std::make_unique<server::Server>(flags.server);
+  GLMV_ASSIGN(auto http, start_http(flags, *server));
+  const bool by_port = flags.http.unix_socket.empty();
+  const std::string place =
+      by_port ? fmt::format("port {}", http->port()) : flags.http.unix_socket;
+  fmt::print(stderr, "loading {}; {} answers /health and /ready meanwhile\n", flags.server.model,
+             place);
+  auto loading = std::async(std::launch::async, [&] { return load(flags, engine); });
+  while (loading.wait_for(kTick) != std::future_status::ready) {
+    answer_hangup(*server);
+    if (!interrupted()) continue;
+    // Nothing else ends the loading of weights.
+    http.reset();
+    server.reset();
+    flags.server = {};
+    std::_Exit(0);
+  }
+  GLMV_ASSIGN(backend, loading.get());
+  server->start_serving(served_model(flags, engine, *backend), *backend, *backend);
+  const std::string where =
+      by_port ? fmt::format("{}://{}:{}", flags.http.tls_key.empty() ? "http" : "https",
+                            url_host(flags.http.host), http->port())
+              : "unix:" + flags.http.unix_socket;
+  fmt::print(stderr, "serving {} on {}{}\n{}", flags.server.model, where,
+             flags.server.api_keys.empty() ? "" : ", with keys", page_line(flags, where));
+  wait_for_end(*server);
+  finish_requests(flags, *server, *http);
   return 0;
 }
 

@@ -113,7 +113,7 @@ def summary(replies):
 
 
 @contextlib.contextmanager
-def server(command, log, ready="/health", seconds=300):
+def server(command, log, ready="/ready", seconds=300):
     """(process, port) of a server started with `command`, whose last words are --port PORT."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

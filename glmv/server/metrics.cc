@@ -36,11 +36,9 @@ prometheus::Histogram& Metrics::histogram(const char* name, const char* help,
       .Add({}, buckets);
 }
 
-Metrics::Metrics(std::string prefix, std::string model, const api::ModelService& service,
-                 std::shared_ptr<const AccessLog> log)
+Metrics::Metrics(std::string prefix, std::string model, std::shared_ptr<const AccessLog> log)
     : prefix_(std::move(prefix)),
       labels_{{"model_name", std::move(model)}},
-      service_(service),
       log_(std::move(log)),
       successes_(counters("request_success_total", "Requests that ended, by reason")),
       errors_(counters("request_errors_total", "Requests that were refused or failed, by code")),
@@ -92,55 +90,90 @@ void Metrics::add_error(const std::string& code) {
   if (code.starts_with(kMedia)) media_.Add({{"reason", code.substr(kMedia.size())}}).Increment();
 }
 
-std::string Metrics::text() const {
-  const api::ModelMetrics m = service_.metrics();
-  std::vector<prometheus::MetricFamily> families = registry_.Collect();
-  const auto add = [&](const char* name, const char* help, prometheus::MetricType type,
-                       double value) {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+
+// Adds what the model's service counts.
+class ModelFamilies {
+ public:
+  ModelFamilies(const std::string& prefix, const prometheus::Labels& labels, Families& families)
+      : prefix_(prefix), labels_(labels), families_(families) {}
+
+  void gauge(const char* name, const char* help, double value) {
+    prometheus::ClientMetric metric = labelled();
+    metric.gauge.value = value;
+    add(name, help, prometheus::MetricType::Gauge, std::move(metric));
+  }
+  void counter(const char* name, const char* help, double value) {
+    prometheus::ClientMetric metric = labelled();
+    metric.counter.value = value;
+    add(name, help, prometheus::MetricType::Counter, std::move(metric));
+  }
+  void counter(const char* name, const char* help, int64_t value) {
+    counter(name, help, static_cast<double>(value));
+  }
+  // Says what it says by its labels.
+  void info(const char* name, const char* help, const std::vector<std::pair<const char*, int64_t>>& labels) {
+    prometheus::ClientMetric metric = labelled();
+    for (const auto& [key, value] : labels) metric.label.push_back({key, std::to_string(value)});
+    metric.gauge.value = 1;
+    add(name, help, prometheus::MetricType::Gauge, std::move(metric));
+  }
+
+ private:
+  prometheus::ClientMetric labelled() const {
     prometheus::ClientMetric metric;
     for (const auto& [key, label] : labels_) metric.label.push_back({key, label});
-    metric.counter.value = metric.gauge.value = value;
-    families.push_back({prefix_ + ":" + name, help, type, {metric}});
-  };
-  prometheus::ClientMetric cache;
-  for (const auto& [key, label] : labels_) cache.label.push_back({key, label});
-  cache.label.push_back({"block_size", std::to_string(m.cache_block_tokens)});
-  cache.label.push_back({"num_gpu_blocks", std::to_string(m.cache_blocks)});
-  cache.gauge.value = 1;
-  families.push_back({prefix_ + ":cache_config_info",
-                      "The key/value cache; gateways read its labels",
-                      prometheus::MetricType::Gauge,
-                      {cache}});
-  const auto gauge = [&](const char* name, const char* help, double value) {
-    add(name, help, prometheus::MetricType::Gauge, value);
-  };
-  const auto counter = [&](const char* name, const char* help, int64_t value) {
-    add(name, help, prometheus::MetricType::Counter, static_cast<double>(value));
-  };
-  gauge("num_requests_running", "Requests in the batch", static_cast<double>(m.num_running));
-  gauge("num_requests_waiting", "Requests in the queue", static_cast<double>(m.num_waiting));
-  gauge("kv_cache_usage_perc", "Share of the key/value cache that requests hold, 0 to 1",
-        static_cast<double>(m.used_cache_blocks) /
-            static_cast<double>(std::max<int64_t>(1, m.cache_blocks)));
-  counter("prompt_tokens_total", "Prompt tokens fed to the model", m.prompt_tokens);
-  counter("generation_tokens_total", "Tokens generated", m.generated_tokens);
-  counter("prompt_tokens_cached_total", "Prompt tokens found in the cache", m.cached_tokens);
-  counter("prefix_cache_queries_total", "Prompt tokens looked up in the cache",
-          m.prompt_tokens + m.cached_tokens);
-  counter("prefix_cache_hits_total", "Of these, found", m.cached_tokens);
-  counter("encoder_cache_queries_total", "Pictures looked up among the encoded ones",
-          m.encoder_cache_queries);
-  counter("encoder_cache_hits_total", "Of these, found", m.encoder_cache_hits);
-  counter("num_preemptions_total", "Requests put back because the cache was full", m.num_preempted);
-  counter("spec_decode_num_draft_tokens_total", "Tokens guessed by speculation", m.drafted_tokens);
-  counter("spec_decode_num_accepted_tokens_total", "Of these, right", m.accepted_tokens);
-  counter("engine_steps_total", "Steps of the engine", m.num_steps);
-  gauge("engine_step_seconds", "How long the running step takes by now; 0: none runs",
-        m.step_seconds);
-  gauge("engine_alive", "1, or 0 when the engine has ended", m.engine_alive ? 1 : 0);
+    return metric;
+  }
+  void add(const char* name, const char* help, prometheus::MetricType type,
+           prometheus::ClientMetric metric) {
+    families_.push_back({prefix_ + ":" + name, help, type, {std::move(metric)}});
+  }
+
+  const std::string& prefix_;
+  const prometheus::Labels& labels_;
+  Families& families_;
+};
+
+void add_model(const api::ModelMetrics& m, ModelFamilies& to) {
+  to.info("cache_config_info", "The key/value cache; gateways read its labels",
+          {{"block_size", m.cache_block_tokens}, {"num_gpu_blocks", m.cache_blocks}});
+  to.gauge("num_requests_running", "Requests in the batch", static_cast<double>(m.num_running));
+  to.gauge("num_requests_waiting", "Requests in the queue", static_cast<double>(m.num_waiting));
+  to.gauge("kv_cache_usage_perc", "Share of the key/value cache that requests hold, 0 to 1",
+           static_cast<double>(m.used_cache_blocks) /
+               static_cast<double>(std::max<int64_t>(1, m.cache_blocks)));
+  to.counter("prompt_tokens_total", "Prompt tokens fed to the model", m.prompt_tokens);
+  to.counter("generation_tokens_total", "Tokens generated", m.generated_tokens);
+  to.counter("prompt_tokens_cached_total", "Prompt tokens found in the cache", m.cached_tokens);
+  to.counter("prefix_cache_queries_total", "Prompt tokens looked up in the cache",
+             m.prompt_tokens + m.cached_tokens);
+  to.counter("prefix_cache_hits_total", "Of these, found", m.cached_tokens);
+  to.counter("encoder_cache_queries_total", "Pictures looked up among the encoded ones",
+             m.encoder_cache_queries);
+  to.counter("encoder_cache_hits_total", "Of these, found", m.encoder_cache_hits);
+  to.counter("num_preemptions_total", "Requests put back because the cache was full",
+             m.num_preempted);
+  to.counter("spec_decode_num_draft_tokens_total", "Tokens guessed by speculation",
+             m.drafted_tokens);
+  to.counter("spec_decode_num_accepted_tokens_total", "Of these, right", m.accepted_tokens);
+  to.counter("engine_steps_total", "Steps of the engine", m.num_steps);
+  to.gauge("engine_step_seconds", "How long the running step takes by now; 0: none runs",
+           m.step_seconds);
+  to.gauge("engine_alive", "1, or 0 when the engine has ended", m.engine_alive ? 1 : 0);
+}
+
+}  // namespace
+
+std::string Metrics::text(const api::ModelService* service) const {
+  Families families = registry_.Collect();
+  ModelFamilies more(prefix_, labels_, families);
+  if (service != nullptr) add_model(service->metrics(), more);
   if (log_ != nullptr) {
-    counter("access_log_dropped_total", "Lines of the access log that were lost",
-            log_->num_dropped());
+    more.counter("access_log_dropped_total", "Lines of the access log that were lost",
+                 log_->num_dropped());
   }
   return prometheus::TextSerializer().Serialize(families);
 }

@@ -19,15 +19,14 @@ class Metrics {
  public:
   // `prefix`: "glmv", or "vllm" for gateways that know no other.
   // `log` may be null.
-  Metrics(std::string prefix, std::string model, const api::ModelService& service,
-          std::shared_ptr<const AccessLog> log);
+  Metrics(std::string prefix, std::string model, std::shared_ptr<const AccessLog> log);
 
   // A reply that came to its end, or was given up by its client.
   void add_reply(const api::ChatReply& reply, double seconds);
   void add_error(const std::string& code);
 
-  // The exposition text, version 0.0.4.
-  std::string text() const;
+  // The exposition text, version 0.0.4. Null: there is no model yet, nothing is said of it.
+  std::string text(const api::ModelService* service) const;
 
  private:
   using Histogram = prometheus::Histogram;
@@ -38,7 +37,6 @@ class Metrics {
 
   const std::string prefix_;
   const prometheus::Labels labels_;
-  const api::ModelService& service_;
   const std::shared_ptr<const AccessLog> log_;
   prometheus::Registry registry_;
   prometheus::Family<prometheus::Counter>& successes_;

@@ -34,6 +34,7 @@ struct Route {
   bool is_admin = false;       // with an admin key only
   ErrorForm error_form = to_json;
   std::string_view query = {};  // names of parameters; "!" behind those that must be there
+  bool without_model = false;   // also while it is loaded, as all that are public
 };
 std::span<const Route> routes();
 

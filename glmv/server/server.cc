@@ -5,6 +5,7 @@
 #include <ctime>
 #include <random>
 
+#include "glmv/base/check.h"
 #include "glmv/server/routes.h"
 
 namespace glmv::server {
@@ -82,23 +83,45 @@ class NotedReply final : public net::HttpReply {
 
 }  // namespace
 
-Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
-               const api::ModelService& service)
-    : Server(std::move(options), std::move(model), backend, service, routes()) {}
+ApiError is_loading() {
+  return {503, "loading", "the model is being loaded; try again soon", "", 5};
+}
+
+Server::Server(ServerOptions options) : Server(std::move(options), routes()) {}
 
 Server::Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
-               const api::ModelService& service, std::span<const Route> routes)
+               const api::ModelService& service)
+    : Server(std::move(options)) {
+  start_serving(std::move(model), backend, service);
+}
+
+Server::Server(ServerOptions options, std::span<const Route> routes)
     : options_(std::move(options)),
       origins_{options_.allowed_hosts, options_.allowed_origins},
       keys_(options_.api_keys, options_.admin_api_keys),
       routes_(routes),
-      model_(std::move(model)),
-      backend_(backend),
-      service_(service),
-      metrics_(options_.metrics_prefix, options_.model, service, options_.access_log),
-      media_loader_(options_.media),
+      metrics_(options_.metrics_prefix, options_.model, options_.access_log),
       start_time_(std::time(nullptr)),
       instance_(fresh_id()) {}
+
+void Server::start_serving(ServedModel model, api::ChatBackend& backend,
+                           const api::ModelService& service) {
+  GLMV_CHECK(owned_ == nullptr, "a model is served already");
+  MediaOptions media = options_.media;
+  if (model.document_tokens > 0) media.document_rule.max_tokens = model.document_tokens;
+  owned_.reset(new Served{std::move(model), backend, service, MediaLoader(std::move(media))});
+  served_ = owned_.get();
+}
+
+const Server::Served& Server::served() const {
+  const Served* const served = served_;
+  GLMV_CHECK(served != nullptr, "there is no model yet");
+  return *served;
+}
+
+std::string Server::metrics_text() const {
+  return metrics_.text(has_model() ? &service() : nullptr);
+}
 
 ApiResult<void> Server::check_key(const net::HttpRequest& request, const Route* route,
                                   AccessRecord& record) const {
@@ -123,7 +146,8 @@ ApiResult<void> Server::check_key(const net::HttpRequest& request, const Route* 
 }
 
 std::string Server::engine_trouble() const {
-  const api::ModelMetrics m = service_.metrics();
+  if (!has_model()) return {};
+  const api::ModelMetrics m = service().metrics();
   if (!m.engine_alive) return "the engine has ended; restart the server";
   if (options_.watchdog_timeout_s > 0 && m.step_seconds > options_.watchdog_timeout_s) {
     return fmt::format("a step of the engine takes more than {:.0f} s; restart the server",
@@ -182,6 +206,9 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
     return reply.send(204, headers, {});
   }
   if (auto access = check_key(request, found, record); !access) return fail(call, access.error());
+  if (found != nullptr && !has_model() && !found->is_public && !found->without_model) {
+    return fail(call, is_loading());
+  }
   if (found != nullptr) return found->endpoint(call);
   if (!allowed.empty()) {
     return fail(

@@ -47,7 +47,7 @@ struct ServerOptions {
 
 struct Route;
 
-// What /v1/models says of the model.
+// What is known of the model once it is there; /v1/models says it.
 struct ServedModel {
   int64_t max_context_tokens = 0;
   std::string fingerprint;   // of weights and dtype
@@ -56,16 +56,26 @@ struct ServedModel {
   int64_t weight_bytes = 0;
   int64_t max_running = 0;                    // requests that are computed at once
   Json generation_defaults = Json::object();  // what fields that a request leaves out become
+  int64_t document_tokens = 0;  // of one document's pages; 0: as ServerOptions::media says
 };
+
+// 503, before the model is there.
+ApiError is_loading();
 
 // Thread-safe. Backend and service outlive it.
 class Server {
  public:
+  // Without a model: what needs it is told to come again, until start_serving().
+  explicit Server(ServerOptions options);
+  // With routes of one's own: for tests.
+  Server(ServerOptions options, std::span<const Route> routes);
   Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
          const api::ModelService& service);
-  // With routes of one's own: for tests.
-  Server(ServerOptions options, ServedModel model, api::ChatBackend& backend,
-         const api::ModelService& service, std::span<const Route> routes);
+
+  // The model is there. Once.
+  void start_serving(ServedModel model, api::ChatBackend& backend,
+                     const api::ModelService& service);
+  bool has_model() const { return served_ != nullptr; }
 
   void handle(const net::HttpRequest& request, net::HttpReply& reply);
   // New requests are refused with 503; those that run end.
@@ -75,21 +85,23 @@ class Server {
   // `owner`: whose uploads it may name.
   ApiResult<void> load_media(api::ChatRequest& request, const net::HttpReply& reply,
                              const std::string& owner) {
-    return media_loader_.load(
+    return served().media_loader.load(
         request, [&reply] { return !reply.client_gone(); },
         [&](std::string_view id) { return uploads_.find(owner, id); });
   }
 
   const ServerOptions& options() const { return options_; }
-  const ServedModel& model() const { return model_; }
-  api::ChatBackend& backend() const { return backend_; }
-  const api::ModelService& service() const { return service_; }
+  // These, load_media() and media(): once there is a model.
+  const ServedModel& model() const { return served().model; }
+  api::ChatBackend& backend() const { return served().backend; }
+  const api::ModelService& service() const { return served().service; }
   Metrics& metrics() { return metrics_; }
+  std::string metrics_text() const;
   RunningRequests& running() { return running_; }
   ResumableReplies& resumable() { return resumable_; }
   Uploads& uploads() { return uploads_; }
   FramePictures& frame_pictures() { return frame_pictures_; }
-  const MediaOptions& media() const { return media_loader_.options(); }
+  const MediaOptions& media() const { return served().media_loader.options(); }
   // Another one each time the program is started.
   const std::string& instance() const { return instance_; }
   int64_t start_time() const { return start_time_; }
@@ -117,6 +129,13 @@ class Server {
   };
 
  private:
+  struct Served {
+    const ServedModel model;
+    api::ChatBackend& backend;
+    const api::ModelService& service;
+    const MediaLoader media_loader;
+  };
+  const Served& served() const;
   void answer(const net::HttpRequest& request, net::HttpReply& reply, AccessRecord& record);
   // Notes the name of the key. `route` null: there is none.
   ApiResult<void> check_key(const net::HttpRequest& request, const Route* route,
@@ -126,15 +145,13 @@ class Server {
   const OriginRules origins_;
   const KeyRing keys_;
   const std::span<const Route> routes_;
-  const ServedModel model_;
-  api::ChatBackend& backend_;
-  const api::ModelService& service_;
+  std::unique_ptr<const Served> owned_;
+  std::atomic<const Served*> served_ = nullptr;
   Metrics metrics_;
   RunningRequests running_;
   ResumableReplies resumable_;
   Uploads uploads_;
   FramePictures frame_pictures_;
-  const MediaLoader media_loader_;
   const int64_t start_time_;
   const std::string instance_;
   std::atomic<bool> draining_ = false;

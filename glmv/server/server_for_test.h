@@ -57,12 +57,14 @@ class Fixture {
  public:
   explicit Fixture(api::ChatBackend& backend, ServerOptions options = {.model = "nano"},
                    std::span<const Route> table = routes())
-      : server_(std::move(options),
-                {.max_context_tokens = 4096, .fingerprint = "glmv-test", .family = "glm4v"},
-                backend, service_, table),
+      : server_(std::move(options), table),
         http_(*net::HttpServer::start(
             {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
-            [](int, const std::string& message) { return message; })) {}
+            [](int, const std::string& message) { return message; })) {
+    server_.start_serving(
+        {.max_context_tokens = 4096, .fingerprint = "glmv-test", .family = "glm4v"}, backend,
+        service_);
+  }
 
   net::HttpAnswer ask(std::string_view method, std::string_view path, const std::string& body = {},
                       std::string_view headers = {}) {

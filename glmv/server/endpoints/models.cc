@@ -47,6 +47,7 @@ void health(const Call& call) {
 
 void ready(const Call& call) {
   if (!call.server.engine_trouble().empty()) return health(call);
+  if (!call.server.has_model()) return send_error(call.reply, is_loading(), call.request_id);
   const bool full = call.server.num_requests() >= call.server.options().max_requests;
   if (!call.server.draining() && !full) {
     return send_json(call.reply, 200, Json::object(), call.request_id);
@@ -74,7 +75,7 @@ void show_metrics(const Call& call) {
   call.reply.send(200,
                   {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
                    {"x-request-id", call.request_id}},
-                  call.server.metrics().text());
+                  call.server.metrics_text());
 }
 
 void show_load(const Call& call) {
