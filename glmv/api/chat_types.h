@@ -145,6 +145,8 @@ struct ChatChunk {
   std::vector<ToolCallDelta> tool_calls;
   std::string progress_phase;  // "" | "vision" | "prefill"
   int64_t progress_done = 0, progress_total = 0;
+  int64_t progress_cached = 0;  // of these, found in a cache
+  double progress_ms = 0;       // since the request left the queue
   std::vector<LogprobEntry> logprobs;
 };
 

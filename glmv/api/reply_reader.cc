@@ -156,6 +156,8 @@ Result<ChatChunk> ReplyReader::read(const Json& chunk) {
     out.progress_phase = phase == "vision" ? "vision" : "prefill";
     out.progress_done = count_of(*progress, "processed");
     out.progress_total = count_of(*progress, "total");
+    out.progress_cached = count_of(*progress, "cache");
+    out.progress_ms = static_cast<double>(count_of(*progress, "time_ms"));
   }
   if (reply_.prompt_ids.empty()) append_ids(find(chunk, "prompt_token_ids"), reply_.prompt_ids);
   if (const Json* const usage = find(chunk, "usage"); usage != nullptr) read_usage(*usage);

@@ -16,6 +16,8 @@ api::ChatChunk progress_chunk(const runtime::Progress& progress) {
   if (progress.phase == runtime::Phase::kPrefill) chunk.progress_phase = "prefill";
   chunk.progress_done = progress.done;
   chunk.progress_total = progress.total;
+  chunk.progress_cached = progress.cached;
+  chunk.progress_ms = progress.ms;
   return chunk;
 }
 

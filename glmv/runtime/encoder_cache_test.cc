@@ -57,6 +57,24 @@ TEST(EncoderCache, AnotherPictureOrAnotherTenantFindsNothing) {
   EXPECT_EQ(engine->metrics().encoder_cache.hits, 1);  // the first picture, as before
 }
 
+TEST(EncoderCache, ProgressCountsWhatWasFound) {
+  const auto engine = engine_with(false, 16);
+  Request request = long_request("glm4v", 30, 4);
+  tokens_of(*submit(*engine, request));
+  const int64_t first = request.input.media[0].grid.num_patches();
+  request.input.media[1].patches[7] += 0.5f;
+  const auto stream = submit(*engine, request);
+  bool seen = false;
+  for (TokenEvent e = stream->next(); e.finish == FinishReason::kNone; e = stream->next()) {
+    if (!e.progress || e.progress->phase != Phase::kEncodingMedia) continue;
+    EXPECT_EQ(e.progress->cached, first);
+    EXPECT_GE(e.progress->done, first);
+    seen = true;
+  }
+  EXPECT_TRUE(seen);
+  EXPECT_GT(engine->metrics().encoder_seconds, 0);
+}
+
 TEST(EncoderCache, CanBeTurnedOff) {
   const auto engine = engine_with(false, 0);
   const Request request = long_request("glm4v", 30, 4);

@@ -244,8 +244,9 @@ void EngineLoop::start(Sequence& sequence) {
     return finish(sequence, {.finish = FinishReason::kError, .error = cache_full(sequence)});
   }
   // After a preemption a sequence finds what it computed itself.
-  if (!sequence.started) {
-    sequence.started = true;
+  const bool again = std::exchange(sequence.started, true);
+  if (!again) {
+    sequence.first_started = Sequence::Clock::now();
     sequence.timings.queue_ms = ms_since(sequence.submitted);
     sequence.num_cached = start->num_cached;
     metrics_.cached_tokens += start->num_cached;
@@ -254,6 +255,7 @@ void EngineLoop::start(Sequence& sequence) {
   for (const size_t i : start->media_left) {
     sequence.num_patches_done -= sequence.request.input.media[i].grid.num_patches();
   }
+  if (!again) sequence.num_patches_cached = sequence.num_patches_done;
   scheduler_.started(sequence, start->num_cached, std::move(start->media_left));
 }
 
@@ -284,7 +286,9 @@ void EngineLoop::encode_medium(Sequence& sequence) {
     const bool pause = others_wait && ms + part_ms > options_.max_step_ms;
     return pause ? ModelRunner::Encoding::kPause : ModelRunner::Encoding::kGoOn;
   });
-  sequence.timings.vision_ms += ms_since(start);
+  const double ms = ms_since(start);
+  sequence.timings.vision_ms += ms;
+  metrics_.encoder_seconds += ms / 1000;
   if (stopped) return finish(sequence, {.finish = FinishReason::kCancelled});
   sequence.encoding_paused = !done;
   if (!done) return;
@@ -404,7 +408,10 @@ bool EngineLoop::add_token(Sequence& sequence, std::span<float> logits) {
 }
 
 void EngineLoop::send_progress(Sequence& sequence, Phase phase, int64_t done, int64_t total) {
-  sequence.handle->queue.push({.progress = Progress{phase, done, total}});
+  const int64_t cached =
+      phase == Phase::kPrefill ? sequence.num_cached : sequence.num_patches_cached;
+  sequence.handle->queue.push(
+      {.progress = Progress{phase, done, total, cached, ms_since(sequence.first_started)}});
 }
 
 void EngineLoop::finish(Sequence& sequence, TokenEvent last) {

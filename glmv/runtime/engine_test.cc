@@ -148,6 +148,23 @@ TEST(Engine, ManyRequestsInFlightGiveWhatEachGivesAlone) {
   EXPECT_EQ(metrics.generated_tokens, 12 * 10 + 66);
 }
 
+TEST(Engine, ProgressSaysWhatTheCacheHadAndHowLongItTook) {
+  TestEngine test({.prefill_chunk_tokens = 16});
+  test.shared->prefix_tokens = 32;
+  test.shared->token_us = 500;
+  const Received received = receive(*test.submit(greedy(prompt_of(1, 80), 1)));
+  EXPECT_EQ(received.last.usage.cached_tokens, 32);
+  double last_ms = -1;
+  for (const Progress& progress : received.progress) {
+    if (progress.phase != Phase::kPrefill) continue;
+    EXPECT_EQ(progress.cached, 32);
+    EXPECT_GE(progress.done, 32);
+    EXPECT_GE(progress.ms, last_ms);
+    last_ms = progress.ms;
+  }
+  EXPECT_GE(last_ms, 48 * 0.5);
+}
+
 TEST(Engine, PicturesAreEncodedOneByOneWithProgress) {
   TestEngine test;
   test.shared->step_ms = 5;  // slow enough to read most progress

@@ -34,6 +34,7 @@ struct EngineMetrics {
   int64_t cached_tokens = 0;  // of prompts, found in the cache instead
   int64_t num_preempted = 0;  // times a request was put back because the cache was full
   int64_t encoded_patches = 0;
+  double encoder_seconds = 0;   // that encoding took
   int64_t drafted_tokens = 0;   // by speculation (EngineOptions::draft_tokens)
   int64_t accepted_tokens = 0;  // of these
   CacheUse cache;

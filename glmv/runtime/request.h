@@ -95,11 +95,13 @@ std::string_view finish_reason_name(FinishReason reason);  // "stop", "length", 
 enum class Phase { kQueued, kEncodingMedia, kPrefill, kDecode };
 
 // Progress before the first token, for progress bars: `done` of `total` units of a phase
-// (patches of pictures, tokens of the prompt).
+// (patches of pictures, tokens of the prompt), `cached` of them found in a cache.
 struct Progress {
   Phase phase = Phase::kQueued;
   int64_t done = 0;
   int64_t total = 0;
+  int64_t cached = 0;
+  double ms = 0;  // since the request left the queue
 };
 
 struct Timings {

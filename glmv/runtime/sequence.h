@@ -55,6 +55,7 @@ struct Sequence {
   int64_t num_image_tokens = 0;
   int64_t num_patches = 0;  // of all media
   int64_t num_patches_done = 0;
+  int64_t num_patches_cached = 0;  // found in the caches at the first start
 
   // Place in the order of service: by rank, then id. The request's priority, or kTopRank once so
   // many later requests were served first that it is its turn.
@@ -75,6 +76,7 @@ struct Sequence {
 
   Timings timings;
   Clock::time_point submitted = Clock::now();
+  Clock::time_point first_started{};
   Clock::time_point decode_started{};
 };
 

@@ -116,7 +116,11 @@ TEST(ChatClient, TheRequestArrives) {
 
 TEST(ChatClient, TheReplyArrives) {
   ScriptedReply script;
-  script.pieces = {ChatChunk{.progress_phase = "vision", .progress_done = 1, .progress_total = 2},
+  script.pieces = {ChatChunk{.progress_phase = "vision",
+                             .progress_done = 1,
+                             .progress_total = 2,
+                             .progress_cached = 1,
+                             .progress_ms = 12.4},
                    ChatChunk{.reasoning = "th"},
                    ChatChunk{.reasoning = "ink"},
                    ChatChunk{.content = "It is <|begin_of"},
@@ -136,17 +140,20 @@ TEST(ChatClient, TheReplyArrives) {
   script.reply.grammar_dead_end = true;
   api::ScriptedBackend backend({script});
   Fixture server(backend);
-  std::string content, phase;
+  std::string content;
+  ChatChunk progress;
   const auto reply = client_of(server)->chat(hello(), [&](const ChatChunk& chunk) {
     content += chunk.content;
-    if (!chunk.progress_phase.empty()) phase = chunk.progress_phase;
+    if (!chunk.progress_phase.empty()) progress = chunk;
     return true;
   });
   ASSERT_TRUE(reply) << reply.error().message;
   EXPECT_EQ(reply->reasoning, "think");
   EXPECT_EQ(reply->content, "It is [[0,0,500,1000]]");
   EXPECT_EQ(content, reply->content);
-  EXPECT_EQ(phase, "vision");
+  EXPECT_EQ(progress.progress_phase, "vision");
+  EXPECT_EQ(progress.progress_cached, 1);
+  EXPECT_EQ(progress.progress_ms, 12);
   EXPECT_EQ(reply->boxed, std::vector<std::string>{"[[0,0,500,1000]]"});
   EXPECT_EQ(reply->boxes.size(), 1u);
   EXPECT_EQ(reply->finish_reason, "repetition");

@@ -1,5 +1,6 @@
 // POST /v1/chat/completions.
 
+#include <cmath>
 #include <ctime>
 #include <utility>
 
@@ -36,7 +37,9 @@ class ChatWriter final : public ReplyWriter {
       Json json = chunk(index, Json::object(), nullptr, nullptr);
       json["prompt_progress"] = {{"phase", piece.progress_phase},
                                  {"processed", piece.progress_done},
-                                 {"total", piece.progress_total}};
+                                 {"total", piece.progress_total},
+                                 {"cache", piece.progress_cached},
+                                 {"time_ms", std::llround(piece.progress_ms)}};
       return out.send(json);
     }
     const Json delta = delta_json(piece, chat_.include_reasoning);
