@@ -114,6 +114,12 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str()
       ->group(group);
   command
+      .add_option("--media-cache-mb", flags.engine.media_cache_mb,
+                  "decoded and resized pictures and videos kept for later turns, in MB (0: none)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
       .add_option("--draft-tokens", flags.engine.draft_tokens,
                   "tokens guessed at once from what stands in the context already and checked in "
                   "one pass: faster where answers repeat it. auto: as many as pay; 0: none")

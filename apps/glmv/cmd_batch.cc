@@ -44,7 +44,8 @@ Result<int> run_batch_command(BatchFlags flags) {
   server::Server server(
       {.model = flags.served_name, .max_requests = flags.concurrency, .media = std::move(media)},
       {.max_context_tokens = backend->engine().max_context_tokens(),
-       .fingerprint = system_fingerprint(engine, backend->engine())},
+       .fingerprint = system_fingerprint(engine, backend->engine()),
+       .media_cache = backend->media_cache()},
       *backend, *backend);
   ProgressLine line;
   const auto done = batch->run(server, flags.concurrency, [&](const server::BatchProgress& p) {

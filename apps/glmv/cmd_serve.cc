@@ -169,11 +169,12 @@ server::ServedModel served_model(const ServeFlags& flags, const runtime::EngineO
       .weight_bytes = engine.weight_bytes(),
       .max_running = options.max_running_requests,
       .generation_defaults = defaults_json(backend.defaults()),
-      .document_tokens =
-          flags.media.document_tokens == 0 ? backend.document_rule().max_tokens : 0};
+      .document_tokens = flags.media.document_tokens == 0 ? backend.document_rule().max_tokens : 0,
+      .media_cache = backend.media_cache()};
 }
 
-Result<std::unique_ptr<net::HttpServer>> start_http(const ServeFlags& flags, server::Server& server) {
+Result<std::unique_ptr<net::HttpServer>> start_http(const ServeFlags& flags,
+                                                    server::Server& server) {
   return net::HttpServer::start(
       flags.http,
       [&server](const net::HttpRequest& request, net::HttpReply& reply) {
@@ -220,8 +221,7 @@ Result<int> run_serve(ServeFlags flags) {
   auto server = std::make_unique<server::Server>(flags.server);
   GLMV_ASSIGN(auto http, start_http(flags, *server));
   const bool by_port = flags.http.unix_socket.empty();
-  const std::string place =
-      by_port ? fmt::format("port {}", http->port()) : flags.http.unix_socket;
+  const std::string place = by_port ? fmt::format("port {}", http->port()) : flags.http.unix_socket;
   fmt::print(stderr, "loading {}; {} answers /health and /ready meanwhile\n", flags.server.model,
              place);
   auto loading = std::async(std::launch::async, [&] { return load(flags, engine); });

@@ -35,6 +35,8 @@ struct ModelMetrics {
   int64_t num_steps = 0;     // of the engine
   double step_seconds = 0;   // since the running one began; 0: none runs
   int64_t encoder_cache_queries = 0, encoder_cache_hits = 0;  // media
+  double encoder_seconds = 0;                                 // in the vision tower
+  int64_t media_cache_queries = 0, media_cache_hits = 0;      // media, decoded and resized
 };
 
 // Thread-safe.

@@ -107,14 +107,16 @@ Result<processing::ModelInput> raw_input(const processing::Processor& processor,
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request,
                                             text::TokensInText most_tokens,
-                                            const DocumentSource& documents) {
+                                            const MediaReading& media) {
   if (request.raw_prompt) return raw_input(processor, *request.raw_prompt);
   if (request.messages.empty()) return invalid_argument("messages: give at least one message");
   processing::PromptOptions options;
   options.max_pixels = request.max_pixels;
   options.read_sources = request.read_sources;
-  options.documents = documents.reader;
-  options.document_rule = documents.rule;
+  options.documents = media.documents;
+  options.document_rule = media.document_rule;
+  options.media_cache = media.cache;
+  options.cache_salt = request.cache_salt;
   options.tokens_in_text = std::min(request.tokens_in_text, most_tokens);
   options.render = render_options(processor, request);
   GLMV_ASSIGN(processing::ModelInput input,

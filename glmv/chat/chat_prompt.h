@@ -20,10 +20,11 @@ Result<std::vector<int32_t>> encode_text(const text::Tokenizer& tokenizer, std::
 // The tags of a reply as this tokenizer spells them.
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 
-// Who reads the documents of a request, and what of them. Null: a reader for this prompt alone.
-struct DocumentSource {
-  std::shared_ptr<media::DocumentReader> reader;
-  processing::DocumentRule rule;
+// What reads the media of a request, and keeps what it has read.
+struct MediaReading {
+  std::shared_ptr<media::DocumentReader> documents;  // null: one for this prompt alone
+  processing::DocumentRule document_rule;
+  std::shared_ptr<processing::MediaCache> cache;  // null: none
 };
 
 // Renders and tokenises the messages, or takes the raw prompt. Thinking::kOff sets enable_thinking
@@ -33,7 +34,7 @@ struct DocumentSource {
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request,
                                             text::TokensInText most_tokens,
-                                            const DocumentSource& documents = {});
+                                            const MediaReading& media = {});
 
 // The same as text, media as placeholders.
 Result<std::string> render_prompt(const processing::Processor& processor,

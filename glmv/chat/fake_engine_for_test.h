@@ -65,6 +65,7 @@ class FakeEngine : public runtime::Engine {
   double load_ms() const override { return 12.5; }
   int64_t weight_bytes() const override { return 0; }
   int64_t weight_bytes_per_token() const override { return 0; }
+  int64_t media_cache_bytes() const override { return int64_t{1} << 24; }
 
   std::vector<runtime::Request> requests;
   int silence_ms = 0;  // before the first event of a request

@@ -83,9 +83,12 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
       defaults_(std::move(defaults)),
       tags_(output_tags(processor_->tokenizer())),
       structured_(processor_->tokenizer(), tags_, defaults_, engine_->config().text.vocab_size) {
-  documents_.reader = std::make_shared<media::DocumentReader>();
-  documents_.rule.max_tokens =
-      std::min(documents_.rule.max_tokens, tokens_for_document(engine_->max_context_tokens()));
+  media_.documents = std::make_shared<media::DocumentReader>();
+  media_.document_rule.max_tokens =
+      std::min(media_.document_rule.max_tokens, tokens_for_document(engine_->max_context_tokens()));
+  if (engine_->media_cache_bytes() > 0) {
+    media_.cache = std::make_shared<processing::MediaCache>(engine_->media_cache_bytes());
+  }
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   for (int64_t id = 0; id < tokenizer.vocab_size(); ++id) {
     longest_token_ =
@@ -95,8 +98,8 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
 
 Result<std::vector<text::Message>> LocalBackend::with_pages(std::span<const text::Message> messages,
                                                             int64_t max_pixels) const {
-  return processing::expand_documents(messages, *documents_.reader, processor_->config(),
-                                      documents_.rule, max_pixels);
+  return processing::expand_documents(messages, *media_.documents, processor_->config(),
+                                      media_.document_rule, max_pixels);
 }
 
 Result<void> LocalBackend::check_length(size_t num_bytes) const {
@@ -122,7 +125,7 @@ Result<api::ChatReply> LocalBackend::chat(
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   GLMV_RETURN_IF_ERROR(check_length(request));
   GLMV_ASSIGN(processing::ModelInput input,
-              build_prompt(*processor_, request, most_tokens_, documents_));
+              build_prompt(*processor_, request, most_tokens_, media_));
   const parsers::StartState reply_begins = reply_start(input.input_ids, tokenizer, tags_);
 
   api::ChatReply reply;
@@ -225,7 +228,7 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
 Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
   GLMV_ASSIGN(const processing::ModelInput input,
-              build_prompt(*processor_, request, most_tokens_, documents_));
+              build_prompt(*processor_, request, most_tokens_, media_));
   api::PromptTokens out;
   out.ids = input.input_ids;
   const int64_t merge = processor_->merge_size();
@@ -252,6 +255,8 @@ Result<std::string> LocalBackend::prompt_text(const api::ChatRequest& request) c
 
 api::ModelMetrics LocalBackend::metrics() const {
   const runtime::EngineMetrics m = engine_->metrics();
+  const processing::MediaCacheUse kept =
+      media_.cache ? media_.cache->use() : processing::MediaCacheUse{};
   return {.num_running = m.num_running,
           .num_waiting = m.num_waiting,
           .num_preempted = m.num_preempted,
@@ -267,7 +272,10 @@ api::ModelMetrics LocalBackend::metrics() const {
           .num_steps = m.num_steps,
           .step_seconds = m.step_seconds,
           .encoder_cache_queries = m.encoder_cache.queries,
-          .encoder_cache_hits = m.encoder_cache.hits};
+          .encoder_cache_hits = m.encoder_cache.hits,
+          .encoder_seconds = m.encoder_seconds,
+          .media_cache_queries = kept.queries,
+          .media_cache_hits = kept.hits};
 }
 
 }  // namespace glmv::chat

@@ -52,7 +52,9 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   Result<std::vector<text::Message>> with_pages(std::span<const text::Message> messages,
                                                 int64_t max_pixels) const override;
   // Which pages, and how large.
-  const processing::DocumentRule& document_rule() const { return documents_.rule; }
+  const processing::DocumentRule& document_rule() const { return media_.document_rule; }
+  // Null: none.
+  std::shared_ptr<processing::MediaCache> media_cache() const { return media_.cache; }
 
   const runtime::Engine& engine() const { return *engine_; }
   runtime::Engine& engine() { return *engine_; }
@@ -75,7 +77,7 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   text::TokensInText most_tokens_ = text::TokensInText::kAll;
   size_t longest_token_ = 1;  // bytes
   StructuredAnswers structured_;
-  DocumentSource documents_;
+  MediaReading media_;
 };
 
 }  // namespace glmv::chat

@@ -109,6 +109,26 @@ TEST(LocalBackend, DocumentsBecomePages) {
   EXPECT_EQ(refused.error().code, Code::kUnsupported);
 }
 
+TEST(LocalBackend, EarlierPicturesAreNotReadAgain) {
+  const FakeScript script = FakeScript::tokens(ids_of("<answer>yes"));
+  Bench bench({script, script});
+  std::vector<text::Message> messages = {question_with({std::string(kPicture)}, "a?")};
+  ASSERT_TRUE(bench.backend->chat({.messages = messages}, {}));
+  messages.push_back(message("assistant", "yes"));
+  messages.push_back(
+      question_with({std::string(GLMV_SOURCE_DIR "/tests/golden/media/rgb_420.jpg")}, "b?"));
+  ASSERT_TRUE(bench.backend->prompt_tokens({.messages = messages}));
+  ASSERT_TRUE(bench.backend->chat({.messages = messages}, {}));
+  const api::ModelMetrics metrics = bench.backend->metrics();
+  EXPECT_EQ(metrics.media_cache_queries, 1 + 2 + 2);
+  EXPECT_EQ(metrics.media_cache_hits, 1 + 2);
+  const auto& first = bench.engine->requests.at(0).input.media;
+  const auto& second = bench.engine->requests.at(1).input.media;
+  ASSERT_EQ(second.size(), 2u);
+  EXPECT_TRUE(second[0].patches == first[0].patches);
+  EXPECT_EQ(second[0].digest, first[0].digest);
+}
+
 TEST(LocalBackend, WholeReplyWithPictureAndBoxes) {
   FakeScript script = FakeScript::tokens(
       ids_of("<think>\nwhy</think>\n<answer>a cat <|begin_of_box|>[[100,200,300,400]]"

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <vector>
 
 #include "glmv/base/files.h"
 #include "glmv/media/file_url.h"
@@ -12,6 +14,8 @@
 
 namespace glmv::media {
 namespace {
+
+constexpr size_t kReadAtOnce = size_t{1} << 20;
 
 Result<VideoSource> open_file(const std::string& path) {
   const std::string name = "video " + short_name(path);
@@ -41,6 +45,19 @@ Result<std::shared_ptr<const Fd>> file_of_bytes(std::string_view bytes) {
     bytes.remove_prefix(static_cast<size_t>(written));
   }
   return file;
+}
+
+Result<Digest> digest_of(const Fd& file) {
+  std::vector<std::byte> bytes(kReadAtOnce);
+  Sha256 hash;
+  for (off_t at = 0;;) {
+    const ssize_t n = ::pread(file.get(), bytes.data(), bytes.size(), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return unavailable("cannot be read: {}", errno_text(errno));
+    if (n == 0) return hash.digest();
+    hash.add(std::span(bytes).first(static_cast<size_t>(n)));
+    at += n;
+  }
 }
 
 Result<std::shared_ptr<const Fd>> reopen(const Fd& file) {

@@ -9,6 +9,8 @@
 #include "glmv/media/video_source.h"
 #include "glmv/processing/frame_sampling.h"
 #include "glmv/processing/image_processor.h"
+#include "glmv/processing/media_cache.h"
+#include "glmv/processing/media_digest.h"
 #include "glmv/processing/placeholders.h"
 #include "glmv/processing/position_ids.h"
 #include "glmv/processing/video_plan.h"
@@ -96,6 +98,34 @@ struct Processor::Impl {
     return medium;
   }
 
+  Result<Medium> load(const text::ContentPart& part, const PromptOptions& options) const {
+    const bool image = part.kind == text::PartKind::kImage;
+    const MediaKind kind = image ? MediaKind::kImage : MediaKind::kVideo;
+    if (part.packed) return unpack(*part.packed, kind, config_of(kind));
+    return image ? load_image(part, options) : load_video(part, options);
+  }
+
+  // The name of what is read from one file, where media are kept.
+  std::optional<Digest> key_of(const text::ContentPart& part, const Digest& file,
+                               const PromptOptions& options) const {
+    if (!options.media_cache) return std::nullopt;
+    return media_key(part, {&file, 1}, config, options.max_pixels, options.cache_salt);
+  }
+
+  std::optional<Medium> find(const std::optional<Digest>& key, MediaKind kind,
+                             const PromptOptions& options) const {
+    const auto packed = key ? options.media_cache->find(*key) : nullptr;
+    if (packed == nullptr) return std::nullopt;
+    return unpack(*packed, kind, config_of(kind));
+  }
+
+  Medium keep(const std::optional<Digest>& key, Medium medium, const PromptOptions& options) const {
+    if (!options.media_cache || !key) return medium;
+    medium.digest = media_digest(medium);
+    options.media_cache->put(*key, pack(medium, config_of(medium.kind)));
+    return medium;
+  }
+
   Result<Medium> load_image(const text::ContentPart& part, const PromptOptions& options) const {
     MediaConfig media = config.image;
     const int64_t max_pixels = part_max_pixels(part, options.max_pixels, media);
@@ -110,18 +140,32 @@ struct Processor::Impl {
       GLMV_ASSIGN(PatchBuilder builder, PatchBuilder::create(media, MediaKind::kImage, 1,
                                                              view.width, view.height, max_pixels));
       GLMV_RETURN_IF_ERROR(builder.add(view));
-      return std::move(builder).finish();
+      return keep(part.media_key, std::move(builder).finish(), options);
     }
     if (!options.read_sources) return unsupported("the picture was not loaded");
+    GLMV_ASSIGN(const media::SourceBytes file, media::load_source(part.source));
+    std::optional<Digest> key;
+    if (options.media_cache) {
+      key = key_of(part, Sha256().add(std::as_bytes(std::span(file.bytes))).digest(), options);
+      if (auto found = find(key, MediaKind::kImage, options)) return *std::move(found);
+    }
     // The reader is gone before the pixels that it reads.
     media::DecodedImage decoded;
     PictureReader reader(media, max_pixels);
-    GLMV_ASSIGN(decoded, media::load_image(part.source, {}, {.reader = &reader}));
-    return reader.finish(decoded.image);
+    GLMV_ASSIGN(decoded, media::decode_image(file.bytes, file.name, {.reader = &reader}));
+    GLMV_ASSIGN(Medium medium, reader.finish(decoded.image));
+    return keep(key, std::move(medium), options);
   }
 
   Result<Medium> load_video_file(text::ContentPart part, const PromptOptions& options) const {
     GLMV_ASSIGN(const media::VideoSource source, media::open_video_source(part.source));
+    part.media_key.reset();
+    if (options.media_cache) {
+      const auto digest = media::digest_of(*source.file);
+      if (!digest) return in_context(source.name, digest.error());
+      part.media_key = key_of(part, *digest, options);
+      if (auto found = find(part.media_key, MediaKind::kVideo, options)) return *std::move(found);
+    }
     const auto videos =
         options.videos ? options.videos : std::make_shared<media::ChildVideoOpener>();
     auto reader = videos->open(source.file);
@@ -160,7 +204,7 @@ struct Processor::Impl {
       GLMV_RETURN_IF_ERROR(
           add_frame(builder, media, MediaKind::kVideo, taken.size(), frame, max_pixels));
     }
-    return finish(builder, times);
+    return keep(part.media_key, finish(builder, times), options);
   }
 };
 
@@ -215,8 +259,7 @@ Result<ModelInput> Processor::process(std::span<const text::Message> messages,
     for (size_t p = 0; p < messages[m].content.size(); ++p) {
       const text::ContentPart& part = messages[m].content[p];
       if (part.kind == text::PartKind::kText) continue;
-      auto medium = part.kind == text::PartKind::kImage ? impl_->load_image(part, options)
-                                                        : impl_->load_video(part, options);
+      auto medium = impl_->load(part, options);
       if (!medium) return in_context(fmt::format("messages[{}].content[{}]", m, p), medium.error());
       media.push_back(std::move(*medium));
     }

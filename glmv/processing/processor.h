@@ -14,6 +14,7 @@
 #include "glmv/media/image.h"
 #include "glmv/media/video_reader.h"
 #include "glmv/processing/document_plan.h"
+#include "glmv/processing/media_cache.h"
 #include "glmv/processing/model_input.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/text/chat_template.h"
@@ -35,6 +36,10 @@ struct PromptOptions {
   // Who reads documents, and keeps what was read last; null: one for this call.
   std::shared_ptr<media::DocumentReader> documents;
   DocumentRule document_rule;
+  // Where pictures and video files are looked up and kept; null: nowhere. Lists of frames are kept
+  // only under a name that their part brings.
+  std::shared_ptr<MediaCache> media_cache;
+  std::string cache_salt;  // nothing kept under one is found under another
 };
 
 // A picture or the frames of a video, decoded.

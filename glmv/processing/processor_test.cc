@@ -8,6 +8,7 @@
 
 #include "glmv/media/source.h"
 #include "glmv/processing/golden_lines.h"
+#include "glmv/processing/media_digest.h"
 
 namespace glmv::processing {
 namespace {
@@ -59,6 +60,13 @@ text::ContentPart video_part(size_t num_frames) {
   part.fps = 4.0;
   return part;
 }
+
+class NoVideos : public media::VideoOpener {
+ public:
+  Result<std::unique_ptr<media::VideoReader>> open(std::shared_ptr<const Fd>) override {
+    return internal_error("a video was opened");
+  }
+};
 
 std::vector<text::Message> user(std::vector<text::ContentPart> parts) {
   text::Message message;
@@ -222,6 +230,88 @@ TEST_F(ProcessorTest, OriginalRaisesALowLimit) {
   EXPECT_LE(num_tokens(560, text::Detail::kHigh), 100);
   EXPECT_EQ(num_tokens(560, text::Detail::kOriginal), 400);
   EXPECT_EQ(num_tokens(2184, text::Detail::kOriginal), 6084);
+}
+
+// With the limits of GLM-4.1V the largest picture that users have reported.
+TEST_F(ProcessorTest, ALongPictureUpToTheLimit) {
+  const auto dir = std::filesystem::path(testing::TempDir()) / "glmv_processor_long";
+  std::filesystem::remove_all(dir);
+  std::filesystem::copy(kRoot / "tests/golden/tokenizer/glm45v", dir);
+  std::ofstream(dir / "config.json") << R"({"model_type": "glm4v_moe"})";
+  std::ofstream(dir / "preprocessor_config.json")
+      << R"({"size": {"shortest_edge": 12544, "longest_edge": 9633792}})";
+  const auto processor = Processor::load(dir);
+  std::filesystem::remove_all(dir);
+  ASSERT_TRUE(processor) << processor.error().message;
+  const auto pixels = std::make_shared<std::vector<uint8_t>>(size_t{867} * 6771 * 3, 90);
+  text::ContentPart part = picture_part();
+  part.pixels = {{867, 6771, {pixels, pixels->data()}}};
+  const auto input = processor->process(user({part}), {});
+  ASSERT_TRUE(input) << input.error().message;
+  EXPECT_EQ(input->media[0].grid, (Grid{1, 2 * 219, 2 * 28}));
+  EXPECT_EQ(count(*input, 1), 6132);
+}
+
+TEST_F(ProcessorTest, SixtyFourPictures) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  std::vector<text::ContentPart> parts;
+  for (int i = 0; i < 64; ++i) {
+    parts.push_back(picture_part());
+    parts.push_back(text_part(fmt::format("<|image|> {}", i)));
+  }
+  const auto input = processor.process(user(parts), {});
+  ASSERT_TRUE(input) << input.error().message;
+  EXPECT_EQ(input->media.size(), 64u);
+  EXPECT_EQ(count(*input, 1), 64 * 12);
+}
+
+TEST_F(ProcessorTest, MediaAreReadOnce) {
+  const Processor processor = load("glm45v", "glm4v_moe");
+  const auto folder = std::filesystem::path(testing::TempDir()) / "glmv_media_cache";
+  std::filesystem::create_directories(folder);
+  const auto picture = folder / "a.png", clip = folder / "a.mp4";
+  const auto replace = [](const std::filesystem::path& path, const std::filesystem::path& by) {
+    std::filesystem::copy_file(kRoot / "tests/golden" / by, path,
+                               std::filesystem::copy_options::overwrite_existing);
+  };
+  replace(picture, "media/rgb.png");
+  replace(clip, "video/cfr25.mp4");
+  text::ContentPart video{.kind = text::PartKind::kVideo, .source = clip.string()};
+  const auto messages = user({picture_part(picture.string()), video, text_part("?")});
+  PromptOptions options;
+  options.videos = std::make_shared<media::InlineVideoOpener>();
+  const auto want = processor.process(messages, options);
+  ASSERT_TRUE(want) << want.error().message;
+  options.media_cache = std::make_shared<MediaCache>(int64_t{1} << 24);
+  MediaCache& cache = *options.media_cache;
+  for (int turn = 0; turn < 3; ++turn) {
+    // What was found is not decoded: nobody could.
+    if (turn == 2) options.videos = std::make_shared<NoVideos>();
+    const auto got = processor.process(messages, options);
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->input_ids, want->input_ids);
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_TRUE(got->media[i].patches == want->media[i].patches) << turn << " " << i;
+      EXPECT_EQ(got->media[i].timestamps_s, want->media[i].timestamps_s);
+      EXPECT_EQ(got->media[i].width, want->media[i].width);
+      EXPECT_EQ(got->media[i].digest, media_digest(want->media[i]));
+    }
+    EXPECT_EQ(cache.use().queries, 2 * (turn + 1));
+    EXPECT_EQ(cache.use().hits, 2 * turn);
+  }
+  // Another file under the same path, another size, another tenant.
+  const int64_t hits = cache.use().hits;
+  replace(picture, "media/rgb_420.jpg");
+  const auto other = processor.process(user({picture_part(picture.string())}), options);
+  ASSERT_TRUE(other);
+  EXPECT_FALSE(other->media[0].patches == want->media[0].patches);
+  text::ContentPart small = picture_part(picture.string());
+  small.max_pixels = 4 * 784;
+  EXPECT_LE(count(*processor.process(user({small}), options), 1), 4);
+  options.cache_salt = "other";
+  EXPECT_TRUE(processor.process(user({picture_part(picture.string())}), options));
+  EXPECT_EQ(cache.use().hits, hits);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(ProcessorTest, FramesAreSpread) {

@@ -115,6 +115,7 @@ class ThreadedEngine final : public Engine {
   double load_ms() const override { return setup_.load_ms; }
   int64_t weight_bytes() const override { return setup_.weight_bytes; }
   int64_t weight_bytes_per_token() const override { return setup_.weight_bytes_per_token; }
+  int64_t media_cache_bytes() const override { return setup_.media_cache_bytes; }
   Digest weights_digest() const override { return setup_.model_digest; }
   std::vector<std::string> load_warnings() const override { return setup_.warnings; }
   EngineMetrics metrics() const override { return inbox_->metrics(); }
@@ -186,11 +187,11 @@ Result<void> check_limits(const EngineOptions& options) {
         "max_step_ms is {}: give milliseconds, or 0 for the device's usual ones",
         options.max_step_ms);
   }
-  if (options.encoder_cache_mb < 0) {
+  if (options.encoder_cache_mb < 0 || options.media_cache_mb < 0) {
     return invalid_argument(
-        "encoder_cache_mb is {}: give a number of megabytes, 0 for no cache of "
-        "encoded pictures",
-        options.encoder_cache_mb);
+        "encoder_cache_mb is {} and media_cache_mb {}: give numbers of megabytes, 0 for no cache "
+        "of encoded or of decoded pictures",
+        options.encoder_cache_mb, options.media_cache_mb);
   }
   if (options.kv_cache_tokens < 0) {
     return invalid_argument(
@@ -255,8 +256,15 @@ Result<EngineSetup> with_cache_limit(EngineSetup setup, const model::Vlm& model,
       memory_need(config, element_bytes, std::max<int64_t>(1, options.kv_cache_tokens), 0,
                   uses_int8_cache(options));
   need.weights_bytes = weight_bytes;
-  setup.encoder_cache_bytes = encoder_cache_bytes(need, available, options.encoder_cache_mb << 20);
+  setup.encoder_cache_bytes = side_cache_bytes(need, available, options.encoder_cache_mb << 20);
   need.encoder_cache_bytes = setup.encoder_cache_bytes;
+  if (model.device().is_cpu()) {
+    setup.media_cache_bytes = side_cache_bytes(need, available, options.media_cache_mb << 20);
+    need.media_cache_bytes = setup.media_cache_bytes;
+  } else {  // of other memory than the model
+    setup.media_cache_bytes =
+        side_cache_bytes({}, available_memory_bytes(), options.media_cache_mb << 20);
+  }
   if (options.kv_cache_tokens == 0) {
     options.kv_cache_tokens =
         default_cache_tokens(need, available, max_context_tokens, options.max_running_requests);

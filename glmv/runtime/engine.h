@@ -60,6 +60,8 @@ struct EngineOptions {
   double prefix_cache_disk_gb = 16;
   // Encoded media kept for later requests with the same ones, in MB; less where memory is short.
   int64_t encoder_cache_mb = 1024;
+  // Decoded and resized media kept likewise, by whoever asks the engine (media_cache_bytes()).
+  int64_t media_cache_mb = 1024;
   // Told of what goes wrong and fails no request (a full disk). From any thread.
   std::function<void(const std::string&)> on_warning;
   bool check_memory = true;  // refuse to load when the model cannot fit in memory
@@ -99,6 +101,8 @@ class Engine {
   virtual int64_t weight_bytes() const = 0;
   // What one decoded token reads of them.
   virtual int64_t weight_bytes_per_token() const = 0;
+  // What a cache of media on the way to the engine may take, beside all that the engine takes.
+  virtual int64_t media_cache_bytes() const { return 0; }
   // Of the weights as they are computed with; zeros where they are not from files.
   virtual Digest weights_digest() const { return {}; }
   // What the loader found odd (unknown tensors, conflicting ids); for inspect and logs.

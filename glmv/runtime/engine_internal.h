@@ -29,6 +29,7 @@ struct EngineSetup {
   std::vector<std::string> warnings;
   Digest model_digest;  // of weights and options; anything where nothing outlives the engine
   int64_t encoder_cache_bytes = 0;
+  int64_t media_cache_bytes = 0;
   int64_t auto_draft_tokens = 0;  // what kAutoDrafts means at most
   // Bytes that a request's pictures may still take, and what they take; empty: not looked at.
   std::function<std::optional<int64_t>()> available_bytes;

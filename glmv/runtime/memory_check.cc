@@ -72,11 +72,10 @@ Result<void> check_medium(size_t index, int64_t num_patches, int64_t work_bytes,
       index, num_patches, gib(work_bytes), gib(available_bytes));
 }
 
-int64_t encoder_cache_bytes(const MemoryNeed& need, std::optional<int64_t> available_bytes,
-                            int64_t wanted_bytes) {
+int64_t side_cache_bytes(const MemoryNeed& need, std::optional<int64_t> available_bytes,
+                         int64_t wanted_bytes) {
   if (!available_bytes) return wanted_bytes;
-  const int64_t room = *available_bytes - need.weights_bytes - need.work_bytes - need.cache_bytes;
-  return std::clamp<int64_t>(room / 8, 0, wanted_bytes);
+  return std::clamp<int64_t>((*available_bytes - need.total_bytes()) / 8, 0, wanted_bytes);
 }
 
 int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> available_bytes,
@@ -84,8 +83,8 @@ int64_t default_cache_tokens(const MemoryNeed& need, std::optional<int64_t> avai
   const int64_t most = max_context_tokens * max_running;
   if (!available_bytes) return most;
   const int64_t token_bytes = need.cache_bytes / need.cache_tokens;
-  const int64_t room = std::max<int64_t>(
-      0, *available_bytes - need.weights_bytes - need.work_bytes - need.encoder_cache_bytes);
+  const int64_t room =
+      std::max<int64_t>(0, *available_bytes - (need.total_bytes() - need.cache_bytes));
   const int64_t bytes =
       std::max(room / 2, std::min(room / 10 * 9, token_bytes * max_context_tokens));
   return std::clamp(bytes / token_bytes, std::min(max_context_tokens, kShortCacheTokens), most);

@@ -88,8 +88,8 @@ TEST(CheckMemory, SaysHowMuchIsNeeded) {
   EXPECT_THAT(result.error().message, HasSubstr("weights 2.00, cache of 8192 tokens 0.50"));
 }
 
-// Weights, work, encoded media and keys and values together stay below what there is, down to where
-// only a short request fits.
+// Weights, work, encoded and decoded media and keys and values together stay below what there is,
+// down to where only a short request fits.
 TEST(MemoryShares, TheSumStaysBelowTheLimit) {
   for (const int64_t token_bytes : {int64_t{1000}, int64_t{40960}, int64_t{188416}}) {
     for (int64_t available = 3000 * kMib; available < 200000 * kMib; available += 777 * kMib) {
@@ -97,9 +97,12 @@ TEST(MemoryShares, TheSumStaysBelowTheLimit) {
                       .cache_bytes = token_bytes,
                       .work_bytes = 300 * kMib,
                       .cache_tokens = 1};
-      need.encoder_cache_bytes = encoder_cache_bytes(need, available, 1024 * kMib);
+      need.encoder_cache_bytes = side_cache_bytes(need, available, 1024 * kMib);
       EXPECT_LE(need.encoder_cache_bytes, 1024 * kMib);
       EXPECT_GT(need.encoder_cache_bytes, 0);
+      need.media_cache_bytes = side_cache_bytes(need, available, 1024 * kMib);
+      EXPECT_LE(need.media_cache_bytes, need.encoder_cache_bytes);
+      EXPECT_GT(need.media_cache_bytes, 0);
       need.cache_tokens = default_cache_tokens(need, available, 65536, 8);
       need.cache_bytes = need.cache_tokens * token_bytes;
       EXPECT_GE(need.cache_tokens, 1024);
@@ -107,8 +110,8 @@ TEST(MemoryShares, TheSumStaysBelowTheLimit) {
     }
   }
   const MemoryNeed full{.weights_bytes = 2000 * kMib, .work_bytes = 64 * kMib, .cache_tokens = 1};
-  EXPECT_EQ(encoder_cache_bytes(full, 2000 * kMib, 1024 * kMib), 0);
-  EXPECT_EQ(encoder_cache_bytes(full, std::nullopt, 1024 * kMib), 1024 * kMib);
+  EXPECT_EQ(side_cache_bytes(full, 2000 * kMib, 1024 * kMib), 0);
+  EXPECT_EQ(side_cache_bytes(full, std::nullopt, 1024 * kMib), 1024 * kMib);
 }
 
 TEST(MemoryShares, APictureTooLargeForTheFreeMemoryIsRefusedWithTheNumbers) {

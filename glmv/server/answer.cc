@@ -99,9 +99,6 @@ void answer_once(const Call& call, Work work, ReplyWriter& writer) {
     if (auto loaded = call.server.load_media(request, call.reply, call.record.key); !loaded) {
       return fail(call, loaded.error());
     }
-    // How soon an answer comes must not tell of the prompts of others. No salt of a client has a
-    // "/".
-    if (call.server.has_strangers()) request.cache_salt.insert(0, call.record.key + "/");
   }
   net::HttpHeaders headers;
   if (!work.warning.empty()) headers.emplace_back("x-glmv-warning", work.warning);

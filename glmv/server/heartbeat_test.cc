@@ -51,8 +51,7 @@ net::HttpAnswer ask_and_wait(QueuedBackend& backend, std::string_view path, cons
 
 TEST(Heartbeat, GoesOutWhileARequestWaitsForItsTurn) {
   QueuedBackend backend(whole_reply());
-  const auto answer =
-      ask_and_wait(backend, "/v1/chat/completions", question({{"stream", true}}));
+  const auto answer = ask_and_wait(backend, "/v1/chat/completions", question({{"stream", true}}));
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream; charset=utf-8");
   EXPECT_TRUE(answer.complete);

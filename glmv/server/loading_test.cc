@@ -42,12 +42,15 @@ TEST(Loading, WhatNeedsTheModelIsToldToComeAgain) {
   const struct {
     const char *method, *path;
     std::string body;
-  } kCases[] = {
-      {"POST", "/v1/chat/completions", chat}, {"POST", "/v1/completions", R"({"prompt": "x"})"},
-      {"GET", "/v1/models", ""},              {"GET", "/v1/models/nano", ""},
-      {"POST", "/tokenize", chat},            {"GET", "/health_generate", ""},
-      {"GET", "/api/info", ""},               {"GET", "/props", ""},
-      {"GET", "/ready", ""}};
+  } kCases[] = {{"POST", "/v1/chat/completions", chat},
+                {"POST", "/v1/completions", R"({"prompt": "x"})"},
+                {"GET", "/v1/models", ""},
+                {"GET", "/v1/models/nano", ""},
+                {"POST", "/tokenize", chat},
+                {"GET", "/health_generate", ""},
+                {"GET", "/api/info", ""},
+                {"GET", "/props", ""},
+                {"GET", "/ready", ""}};
   for (const auto& c : kCases) {
     const auto answer = server.ask(c.method, c.path, c.body);
     EXPECT_EQ(answer.status, 503) << c.path;

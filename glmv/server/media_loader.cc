@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iterator>
 #include <optional>
+#include <span>
 
 #include "glmv/base/check.h"
 #include "glmv/media/base64.h"
@@ -91,6 +92,10 @@ bool read_frame_parameters(const media::DataUrl& url, ContentPart& part) {
   return true;
 }
 
+Digest digest_of(std::string_view bytes) {
+  return Sha256().add(std::as_bytes(std::span(bytes))).digest();
+}
+
 int64_t num_taken_frames(const ContentPart& part, int64_t num_given) {
   return part.max_frames > 0 ? std::min(part.max_frames, num_given) : num_given;
 }
@@ -100,11 +105,12 @@ int64_t num_taken_frames(const ContentPart& part, int64_t num_given) {
 // The media of one request.
 class MediaLoader::Load {
  public:
-  Load(const MediaLoader& loader, int64_t max_model_pixels, const std::function<bool()>& wanted,
-       const FindUpload& uploaded)
+  Load(const MediaLoader& loader, const api::ChatRequest& request,
+       const std::function<bool()>& wanted, const FindUpload& uploaded)
       : options_(loader.options_),
         held_bytes_(loader.held_bytes_),
-        max_model_pixels_(max_model_pixels),
+        max_model_pixels_(request.max_pixels),
+        salt_(request.cache_salt),
         wanted_(wanted),
         uploaded_(uploaded) {
     bytes_left_ = options_.limits.max_request_bytes;
@@ -180,8 +186,33 @@ class MediaLoader::Load {
     return std::unexpected(media_error(fault, path_));
   }
 
+  // Whether the cache knows the part by what it is read from; else it gets its name there.
+  bool find_packed(ContentPart& part, std::span<const Digest> sources) const {
+    part.media_key =
+        processing::media_key(part, sources, options_.processor, max_model_pixels_, salt_);
+    part.packed = options_.cache->find(*part.media_key);
+    return part.packed != nullptr;
+  }
+
+  // As decode() does for so many pictures or frames of the size of a packed one.
+  ApiResult<void> count_pixels(const PackedMedium& packed, int64_t num_frames) {
+    const int64_t num_pixels = packed.width * packed.height;
+    if (num_pixels > options_.limits.max_picture_pixels || num_pixels * num_frames > pixels_left_) {
+      return refuse(MediaFault::kTooLarge);
+    }
+    pixels_left_ -= num_pixels * num_frames;
+    return {};
+  }
+
   ApiResult<void> load_image(ContentPart& part) {
     GLMV_ASSIGN(const std::string bytes, read_source(part.source));
+    if (options_.cache) {
+      const Digest file = digest_of(bytes);
+      if (find_packed(part, {&file, 1})) {
+        part.source = {};
+        return count_pixels(*part.packed, 1);
+      }
+    }
     GLMV_ASSIGN(RgbPixels pixels, decode(bytes));
     if (!processing::smart_resize(2, pixels.height, pixels.width, {})) {
       return refuse(MediaFault::kBadShape);
@@ -216,6 +247,8 @@ class MediaLoader::Load {
     }
     const std::vector<std::string_view> payloads =
         part.frames.empty() ? url.frames() : std::vector<std::string_view>();
+    GLMV_ASSIGN(const bool found, find_frames(part, num_taken));
+    if (found) return {};
     std::vector<double> times;
     for (const int64_t index : processing::spread_frames(count, num_taken)) {
       GLMV_ASSIGN(const std::string bytes, part.frames.empty() ? decode_base64(payloads[index])
@@ -238,12 +271,42 @@ class MediaLoader::Load {
     return {};
   }
 
+  // Frames that the request itself brings are known by their text.
+  ApiResult<bool> find_frames(ContentPart& part, int64_t num_taken) {
+    const std::span<const std::string> texts =
+        part.frames.empty() ? std::span(&part.source, 1) : std::span(part.frames);
+    const bool own = std::ranges::all_of(texts, [](const std::string& text) {
+      return media::has_prefix_ignoring_case(text, "data:");
+    });
+    if (!options_.cache || !own) return false;
+    std::vector<Digest> sources;
+    size_t num_bytes = 0;
+    for (const std::string& text : texts) {
+      sources.push_back(digest_of(text));
+      num_bytes += text.size() / 4 * 3;
+    }
+    if (!find_packed(part, sources)) return false;
+    if (num_bytes > bytes_left_) return refuse(MediaFault::kTooLarge);
+    bytes_left_ -= num_bytes;
+    GLMV_RETURN_IF_ERROR(count_pixels(*part.packed, num_taken));
+    part.frames.clear();
+    part.source = {};
+    return true;
+  }
+
   ApiResult<void> load_video_file(ContentPart& part) {
     if (!options_.videos)
       return refuse(may_read(part.source) ? MediaFault::kVideoFile : MediaFault::kNotAllowed);
     source_limit_ = options_.limits.max_video_bytes;
-    GLMV_ASSIGN(const std::shared_ptr<const Fd> file, video_file(part.source));
-    auto reader = options_.videos->open(file);
+    GLMV_ASSIGN(const VideoFile file, video_file(part.source));
+    if (options_.cache && find_packed(part, {&file.digest, 1})) {
+      const int64_t num_frames = part.packed->grid.t * options_.processor.video.temporal_patch_size;
+      if (num_frames > frames_left_) return refuse(MediaFault::kTooLarge);
+      frames_left_ -= num_frames;
+      part.source = {};
+      return {};
+    }
+    auto reader = options_.videos->open(file.fd);
     if (!reader) return refuse_video(reader.error());
     const processing::ProcessorConfig& config = options_.processor;
     const auto plan =
@@ -312,17 +375,24 @@ class MediaLoader::Load {
     }
   }
 
-  ApiResult<std::shared_ptr<const Fd>> video_file(std::string_view source) {
+  struct VideoFile {
+    std::shared_ptr<const Fd> fd;
+    Digest digest;
+  };
+  ApiResult<VideoFile> video_file(std::string_view source) {
     Result<std::shared_ptr<const Fd>> file;
+    Digest digest;
     if (is_upload(source)) {
       GLMV_ASSIGN(const auto upload, find_upload(source));
       if (upload->file == nullptr) return refuse(MediaFault::kNoVideo);
       file = media::reopen(*upload->file);
+      digest = upload->digest;
     } else {
       GLMV_ASSIGN(const std::string bytes, read_source(source));
       file = media::file_of_bytes(bytes);
+      if (options_.cache) digest = digest_of(bytes);
     }
-    if (file) return *std::move(file);
+    if (file) return VideoFile{*std::move(file), digest};
     return std::unexpected(
         ApiError{503, "queue_full", "no memory for the video; try again soon", "", 5});
   }
@@ -434,6 +504,7 @@ class MediaLoader::Load {
   const MediaOptions& options_;
   const std::shared_ptr<std::atomic<int64_t>>& held_bytes_;
   const int64_t max_model_pixels_;
+  const std::string salt_;
   const std::function<bool()>& wanted_;
   const FindUpload& uploaded_;
   size_t source_limit_ = 0;
@@ -471,7 +542,7 @@ ApiResult<void> MediaLoader::load(api::ChatRequest& request, const std::function
       (request.max_pixels == 0 || request.max_pixels > limits.max_model_pixels)) {
     request.max_pixels = limits.max_model_pixels;
   }
-  Load load(*this, request.max_pixels, wanted, uploaded);
+  Load load(*this, request, wanted, uploaded);
   load.fetch_ahead(request.messages);
   for (size_t m = 0; m < request.messages.size(); ++m) {
     text::Message& message = request.messages[m];

@@ -17,6 +17,7 @@
 #include "glmv/media/video_reader.h"
 #include "glmv/net/media_fetcher.h"
 #include "glmv/processing/document_plan.h"
+#include "glmv/processing/media_cache.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/server/api_error.h"
 #include "glmv/server/uploads.h"
@@ -52,6 +53,8 @@ struct MediaOptions {
   processing::ProcessorConfig processor;             // of the model: which frames it sees
   std::shared_ptr<const net::MediaFetcher> fetcher;  // null: nothing is fetched
   std::shared_ptr<const media::LocalFolder> folder;  // null: no files are read
+  // What was read before, as the model gets it: of the backend, which fills it. Null: none.
+  std::shared_ptr<processing::MediaCache> cache;
 };
 
 // Thread-safe.
@@ -59,8 +62,9 @@ class MediaLoader {
  public:
   explicit MediaLoader(MediaOptions options);
 
-  // Fills pixels of every part that is a picture or a list of frames, and clears its sources; pages
-  // or text take the place of documents.
+  // Fills pixels of every part that is a picture or a video, or what the cache has of it under the
+  // salt of the request, and clears its sources; pages or text take the place of documents. Limits
+  // are those of reading also for what was found.
   // Errors: 422 with too_many_pages, media_not_allowed, media_fetch_failed, media_decode_failed or
   // media_too_large, whose texts say nothing of addresses, files or libraries; 400 for too many
   // media; 503 while requests hold more pixels than limits.max_held_bytes. `wanted` may be empty;

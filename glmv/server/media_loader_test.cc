@@ -388,6 +388,101 @@ TEST(MediaLoader, FetchesSideBySideAndInOrder) {
   EXPECT_EQ(outcome(loader, content), "media_fetch_failed messages[0].content[2]");
 }
 
+// What a backend keeps of a part once it has made it into what the model gets.
+void keep(const MediaOptions& options, const text::ContentPart& part, int64_t slices = 1) {
+  ASSERT_TRUE(part.media_key);
+  ASSERT_FALSE(part.pixels.empty());
+  auto packed = std::make_shared<PackedMedium>();
+  packed->grid = {slices, 2, 2};
+  packed->width = part.pixels[0].width;
+  packed->height = part.pixels[0].height;
+  options.cache->put(*part.media_key, std::move(packed));
+}
+
+TEST(MediaLoader, WhatTheCacheHasIsNotDecoded) {
+  const auto counting = std::make_shared<CountingDecoder>();
+  MediaOptions options = with_videos();
+  options.decoder = counting;
+  options.limits.max_videos = 3;
+  options.cache = std::make_shared<processing::MediaCache>(1 << 20);
+  const MediaLoader loader(options);
+  const std::string frame = data_url(png(8, 9));
+  const std::string joined = "data:video/jpeg;fps=2;base64," + media::encode_base64(png(8, 9)) +
+                             "," + media::encode_base64(png(8, 9));
+  const std::string file = data_url(golden_video("cfr25.mp4"), "video/mp4");
+  const Json content = {image(data_url(png(30, 20))), frames({frame, frame}), video(joined),
+                        video(file)};
+  api::ChatRequest first = request(content), second = request(content);
+  ASSERT_EQ(outcome(loader, first), "");
+  EXPECT_EQ(counting->num_decoded, 5);
+  for (size_t i = 0; i < 4; ++i) {
+    const text::ContentPart& part = first.messages[0].content[i];
+    EXPECT_EQ(part.packed, nullptr);
+    keep(options, part, i == 3 ? 4 : 1);
+  }
+  ASSERT_EQ(outcome(loader, second), "");
+  EXPECT_EQ(counting->num_decoded, 5);
+  for (size_t i = 0; i < 4; ++i) {
+    const text::ContentPart& part = second.messages[0].content[i];
+    EXPECT_EQ(part.media_key, first.messages[0].content[i].media_key);
+    EXPECT_NE(part.packed, nullptr) << i;
+    EXPECT_TRUE(part.pixels.empty() && part.source.empty() && part.frames.empty()) << i;
+  }
+  // Others find nothing, nor does who wants it otherwise.
+  api::ChatRequest salted = request(image(data_url(png(30, 20))));
+  salted.cache_salt = "other";
+  api::ChatRequest smaller = request(image(data_url(png(30, 20))));
+  smaller.max_pixels = 784;
+  for (api::ChatRequest* each : {&salted, &smaller}) {
+    ASSERT_EQ(outcome(loader, *each), "");
+    EXPECT_EQ(each->messages[0].content[0].packed, nullptr);
+  }
+  EXPECT_EQ(counting->num_decoded, 7);
+  EXPECT_EQ(options.cache->use().hits, 4);
+}
+
+TEST(MediaLoader, LimitsHoldForWhatTheCacheHas) {
+  MediaOptions options = with_videos();
+  options.limits.max_videos = 2;
+  options.cache = std::make_shared<processing::MediaCache>(1 << 20);
+  const std::string picture = png(100, 100);
+  const Json good = image(data_url(picture));
+  const Json list = frames({data_url(png(50, 50)), data_url(png(50, 50))});
+  const Json file = video(data_url(golden_video("cfr25.mp4"), "video/mp4"));
+  api::ChatRequest first = request({good, list, file});
+  ASSERT_EQ(outcome(MediaLoader(options), first), "");
+  for (size_t i = 0; i < 3; ++i) keep(options, first.messages[0].content[i], i == 2 ? 4 : 1);
+  const auto with = [&](const std::function<void(MediaLimits&)>& change, const Json& content) {
+    MediaOptions changed = options;
+    change(changed.limits);
+    return outcome(MediaLoader(changed), content);
+  };
+  EXPECT_EQ(with([](MediaLimits& l) { l.max_request_pixels = 20'000; }, {good, good}), "");
+  EXPECT_EQ(with([](MediaLimits& l) { l.max_request_pixels = 19'999; }, {good, good}),
+            "media_too_large messages[0].content[1]");
+  EXPECT_EQ(with([](MediaLimits& l) { l.max_picture_pixels = 9'999; }, {good}),
+            "media_too_large messages[0].content[0]");
+  EXPECT_EQ(with([&](MediaLimits& l) { l.max_request_bytes = picture.size(); }, {good, good}),
+            "media_too_large messages[0].content[1]");
+  EXPECT_EQ(with([](MediaLimits& l) { l.max_request_pixels = 4'999; }, {list}),
+            "media_too_large messages[0].content[0]");
+  EXPECT_EQ(with([](MediaLimits& l) { l.max_request_bytes = 50; }, {list}),
+            "media_too_large messages[0].content[0]");
+  EXPECT_EQ(with([](MediaLimits& l) { l.max_frames = 8; }, {file}), "");
+  EXPECT_EQ(with([](MediaLimits& l) { l.max_frames = 7; }, {file}),
+            "media_too_large messages[0].content[0]");
+}
+
+TEST(MediaLoader, SixtyFourPicturesAndNotMore) {
+  const MediaLoader loader({});
+  const std::string url = data_url(png(30, 20));
+  Json content = Json::array();
+  for (int i = 0; i < 64; ++i) content.push_back(image(url));
+  EXPECT_EQ(outcome(loader, content), "");
+  content.push_back(image(url));
+  EXPECT_EQ(outcome(loader, content), "invalid_value messages");
+}
+
 TEST(MediaLoader, MemoryOfAllRequestsIsBounded) {
   MediaOptions options;
   options.limits.max_held_bytes = 100 * 100 * 3 * 2;

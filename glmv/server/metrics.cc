@@ -114,7 +114,8 @@ class ModelFamilies {
     counter(name, help, static_cast<double>(value));
   }
   // Says what it says by its labels.
-  void info(const char* name, const char* help, const std::vector<std::pair<const char*, int64_t>>& labels) {
+  void info(const char* name, const char* help,
+            const std::vector<std::pair<const char*, int64_t>>& labels) {
     prometheus::ClientMetric metric = labelled();
     for (const auto& [key, value] : labels) metric.label.push_back({key, std::to_string(value)});
     metric.gauge.value = 1;
@@ -151,6 +152,11 @@ void add_model(const api::ModelMetrics& m, ModelFamilies& to) {
   to.counter("prefix_cache_queries_total", "Prompt tokens looked up in the cache",
              m.prompt_tokens + m.cached_tokens);
   to.counter("prefix_cache_hits_total", "Of these, found", m.cached_tokens);
+  to.counter("mm_cache_queries_total", "Pictures and videos looked up among those read before",
+             m.media_cache_queries);
+  to.counter("mm_cache_hits_total", "Of these, found", m.media_cache_hits);
+  to.counter("encoder_seconds_total", "Time that pictures took in the vision tower",
+             m.encoder_seconds);
   to.counter("encoder_cache_queries_total", "Pictures looked up among the encoded ones",
              m.encoder_cache_queries);
   to.counter("encoder_cache_hits_total", "Of these, found", m.encoder_cache_hits);

@@ -109,6 +109,7 @@ void Server::start_serving(ServedModel model, api::ChatBackend& backend,
   GLMV_CHECK(owned_ == nullptr, "a model is served already");
   MediaOptions media = options_.media;
   if (model.document_tokens > 0) media.document_rule.max_tokens = model.document_tokens;
+  media.cache = model.media_cache;
   owned_.reset(new Served{std::move(model), backend, service, MediaLoader(std::move(media))});
   served_ = owned_.get();
 }

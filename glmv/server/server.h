@@ -57,6 +57,7 @@ struct ServedModel {
   int64_t max_running = 0;                    // requests that are computed at once
   Json generation_defaults = Json::object();  // what fields that a request leaves out become
   int64_t document_tokens = 0;  // of one document's pages; 0: as ServerOptions::media says
+  std::shared_ptr<processing::MediaCache> media_cache;  // of its backend; null: none
 };
 
 // 503, before the model is there.
@@ -82,9 +83,12 @@ class Server {
   void start_draining() { draining_ = true; }
 
   // What every endpoint whose request may hold media calls before the backend (media_loader.h).
-  // `owner`: whose uploads it may name.
+  // `owner`: whose uploads it may name. How soon an answer comes must not tell strangers of what
+  // others have sent: the salt of the request becomes the owner's own. No salt of a client has a
+  // "/".
   ApiResult<void> load_media(api::ChatRequest& request, const net::HttpReply& reply,
                              const std::string& owner) {
+    if (has_strangers()) request.cache_salt.insert(0, owner + "/");
     return served().media_loader.load(
         request, [&reply] { return !reply.client_gone(); },
         [&](std::string_view id) { return uploads_.find(owner, id); });

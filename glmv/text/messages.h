@@ -1,11 +1,13 @@
 #pragma once
 // Chat messages in OpenAI's form, as the chat template sees them.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "glmv/base/json.h"
+#include "glmv/base/packed_medium.h"
 #include "glmv/base/rgb_pixels.h"
 
 namespace glmv::text {
@@ -39,6 +41,10 @@ struct ContentPart {
   // Decoded already, one of a picture or one per frame: the sources are then not read.
   std::vector<RgbPixels> pixels;
   bool pixels_fit = false;  // they have the size that the model gets
+  // Where media are kept: the name of this one (processing/media_cache.h), and itself if it was
+  // found; neither sources nor pixels are then looked at.
+  std::optional<Digest> media_key;
+  std::shared_ptr<const PackedMedium> packed;
 
   double list_fps() const { return fps > 0 ? fps : 24.0; }
 };

@@ -104,6 +104,37 @@ TEST_F(Program, ServeAnswersOrRefusesEveryPicture) {
   }
 }
 
+// The number that metrics give under this name.
+double metric(uint16_t port, const std::string& name) {
+  const std::string text = net::TestConnection(port).ask("GET", "/metrics").body;
+  const size_t at = text.find("\nglmv:" + name + "{");
+  if (at == text.npos) return -1;
+  return std::stod(text.substr(text.find("} ", at) + 2));
+}
+
+TEST_F(Program, ServeTakesSixtyFourPicturesAndReadsEachOnce) {
+  Serving server({"-m", kNano});
+  Json content = Json::array();
+  for (int i = 0; i < 64; ++i) content.push_back(image_part(data_url(png(28 + i, 28))));
+  content.push_back({{"type", "text"}, {"text", "How many?"}});
+  Json question = about("");
+  question["messages"][0]["content"] = content;
+  std::string first;
+  for (int turn = 0; turn < 2; ++turn) {
+    const auto answer = server.ask(question);
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json said = Json::parse(answer.body)["choices"][0]["message"]["content"];
+    if (turn == 0) first = said;
+    EXPECT_EQ(said, first);
+    EXPECT_EQ(metric(server.port(), "mm_cache_queries_total"), 64 * (turn + 1));
+    EXPECT_EQ(metric(server.port(), "mm_cache_hits_total"), 64 * turn);
+    EXPECT_GT(metric(server.port(), "encoder_seconds_total"), 0);
+  }
+  content.push_back(content[0]);
+  question["messages"][0]["content"] = content;
+  EXPECT_EQ(server.ask(question).status, 400);
+}
+
 TEST_F(Program, ServeDecodesInAChildWithTheSameResult) {
   const std::string picture = golden_picture("progressive.jpg");
   const Outcome asked = run(
