@@ -103,7 +103,7 @@ function(glmv_library name)
       glmv_precompiled(glmv_${name}_test glmv_test_pch glmv/base/test_pch.h)
     endif()
     gtest_discover_tests(glmv_${name}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
-      PROPERTIES LABELS "unit;all" TIMEOUT 300)
+      PROPERTIES LABELS "unit;all" TIMEOUT 300 ENVIRONMENT GLMV_LANG=en)
   endif()
 
   if(GLMV_FUZZ)

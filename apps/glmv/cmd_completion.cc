@@ -17,7 +17,7 @@ void add_completion(CLI::App& command, int& exit_code) {
       "For this session: source <(glmv completion bash), source <(glmv completion zsh), "
       "glmv completion fish | source. For good: docs/cli.md.");
   command.callback([&command, shell, &exit_code] {
-    const ProgramDescription program = describe_program(command);
+    const ProgramDescription program = translated(describe_program(command));
     fmt::print("{}", *shell == "bash"  ? bash_completion(program)
                      : *shell == "zsh" ? zsh_completion(program)
                                        : fish_completion(program));
@@ -28,16 +28,19 @@ void add_completion(CLI::App& command, int& exit_code) {
 void add_man(CLI::App& command, int& exit_code) {
   command.footer("Read it with: glmv man | man -l -");
   command.callback([&command, &exit_code] {
-    fmt::print("{}", manual_page(describe_program(command), GLMV_VERSION));
+    fmt::print("{}", manual_page(translated(describe_program(command)), GLMV_VERSION));
     exit_code = 0;
   });
 }
 
 void add_options(CLI::App& command, int& exit_code) {
-  auto markdown = std::make_shared<bool>(false);
-  command.add_flag("--markdown", *markdown, "docs/configuration.md")->required();
-  command.callback([&command, &exit_code] {
-    fmt::print("{}", configuration_page(describe_program(command)));
+  auto markdown = std::make_shared<bool>(false), untranslated = std::make_shared<bool>(false);
+  command.add_flag("--markdown", *markdown, "docs/configuration.md");
+  command.add_flag("--untranslated", *untranslated, "lines that glmv/base/texts/zh.tsv lacks");
+  command.require_option(1);
+  command.callback([&command, untranslated, &exit_code] {
+    const ProgramDescription program = describe_program(command);
+    fmt::print("{}", *untranslated ? untranslated_lines(program) : configuration_page(program));
     exit_code = 0;
   });
 }

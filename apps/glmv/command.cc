@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "glmv/base/texts.h"
 #include "glmv/hub/hub_options.h"
 
 namespace glmv::app {
@@ -40,7 +41,7 @@ Result<std::filesystem::path> named_model(const std::string& given, hub::ModelUs
 }
 
 int report_status(const Status& status) {
-  fmt::print(stderr, "error: {}\n", status.message);
+  fmt::print(stderr, "{}\n", tr_format("error: {}", status.message));
   return status.code == Code::kCancelled ? kExitInterrupted : exit_code(status.code);
 }
 
@@ -103,10 +104,10 @@ std::string bytes_text(double bytes) {
 }
 
 std::string duration_text(double seconds) {
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 60) return tr_format("{:.1f} s", seconds);
   const long whole = std::lround(seconds);
-  if (whole < 3600) return fmt::format("{} min {:02d} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02d} min", whole / 3600, whole / 60 % 60);
+  if (whole < 3600) return tr_format("{} min {:02d} s", whole / 60, whole % 60);
+  return tr_format("{} h {:02d} min", whole / 3600, whole / 60 % 60);
 }
 
 }  // namespace glmv::app

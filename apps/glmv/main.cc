@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "apps/glmv/command.h"
+#include "apps/glmv/help_formatter.h"
 #include "glmv/base/check.h"
+#include "glmv/base/texts.h"
 #include "glmv/tensor/activation_memory.h"
 
 namespace {
@@ -56,6 +58,8 @@ constexpr CommandRow kCommands[] = {
     {"cut-video", "", "the child that copies a part of a video", glmv::app::add_cut_video},
 };
 
+void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+
 // An unknown first word would otherwise only be told that a subcommand is missing.
 int check_command(int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return 0;
@@ -65,7 +69,7 @@ int check_command(int argc, char** argv) {
     if (*row.group == 0) continue;
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
-  fmt::print(stderr, "error: unknown command \"{}\"; known: {}\n", argv[1], known);
+  say(glmv::tr_format("error: unknown command \"{}\"; known: {}", argv[1], known));
   return 2;
 }
 
@@ -77,9 +81,11 @@ std::string command_prefix(int argc, char** argv) {
 int run(int argc, char** argv) {
   if (const int code = check_command(argc, argv); code != 0) return code;
   CLI::App app{"glmv: the GLM-V vision-language models, native"};
-  app.set_version_flag("--version", "glmv " GLMV_VERSION);
+  app.formatter(std::make_shared<glmv::app::HelpFormatter>(glmv::app::help_columns()));
+  app.set_help_flag("-h,--help", "Print this help message and exit");
+  app.set_version_flag("--version", "glmv " GLMV_VERSION,
+                       "Display program version information and exit");
   app.require_subcommand(1);
-  app.get_formatter()->column_width(34);
   int exit_code = 0;
   for (const CommandRow& row : kCommands) {
     CLI::App* command = app.add_subcommand(row.name, row.summary);
@@ -91,7 +97,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "error: {}; see glmv {}--help\n", error.what(), command_prefix(argc, argv));
+    say(glmv::tr_format("error: {}; see glmv {}--help", error.what(), command_prefix(argc, argv)));
     return glmv::exit_code(glmv::Code::kInvalidArgument);
   }
   return exit_code;
@@ -102,16 +108,17 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   const int internal = glmv::exit_code(glmv::Code::kInternal);
   glmv::tensor::keep_activation_memory();
+  const auto report_bug = [](const char* what) {
+    say(glmv::tr_format("internal error: {}\nPlease report this with the command you ran.", what));
+  };
   try {
     return run(argc, argv);
   } catch (const glmv::InternalError& error) {
-    fmt::print(stderr, "internal error: {}\nPlease report this with the command you ran.\n",
-               error.what());
+    report_bug(error.what());
   } catch (const c10::Error& error) {
-    fmt::print(stderr, "internal error: {}\nPlease report this with the command you ran.\n",
-               error.what_without_backtrace());
+    report_bug(error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory; use a smaller picture (--max-pixels) or context\n");
+    say(glmv::tr("error: out of memory; use a smaller picture (--max-pixels) or context"));
     return glmv::exit_code(glmv::Code::kResourceExhausted);
   }
   return internal;

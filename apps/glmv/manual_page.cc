@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "apps/glmv/program_description.h"
+#include "glmv/base/texts.h"
 
 namespace glmv::app {
 namespace {
@@ -48,8 +49,8 @@ std::string roff_option(const OptionDescription& option) {
   if (!option.argument && option.takes_value()) {
     head += " \\fI" + for_roff(value_of(option)) + "\\fR";
   }
-  std::string text = for_roff(option.text.empty() ? "as its name says" : option.text);
-  if (option.required) text += "; required";
+  std::string text = for_roff(option.text.empty() ? tr("as its name says") : option.text);
+  if (option.required) text += tr("; required");
   if (!option.default_value.empty()) text += fmt::format(" [{}]", for_roff(option.default_value));
   return ".TP\n" + head + "\n" + text + "\n";
 }
@@ -101,17 +102,23 @@ std::string for_cell(const std::string& text) {
 }  // namespace
 
 std::string manual_page(const ProgramDescription& program, const std::string& version) {
-  std::string out = fmt::format(
-      ".TH GLMV 1 \"\" \"glmv {}\" \"User Commands\"\n.SH NAME\nglmv \\- {}\n.SH SYNOPSIS\n"
-      ".B glmv\n.I command\n[options] [arguments]\n.SH DESCRIPTION\n"
-      "Asks, serves, measures and trains the GLM\\-V vision\\-language models. "
-      "Answers go to standard output, everything else to standard error.\n.SH OPTIONS\n",
-      version, for_roff(program.text.substr(program.text.find(": ") + 2)));
+  const auto heading = [](const std::string& text) { return ".SH " + text + "\n"; };
+  std::string out =
+      fmt::format(".TH GLMV 1 \"\" \"glmv {}\" \"{}\"\n", version, tr("User Commands"));
+  out += heading(tr("NAME"));
+  out += fmt::format("glmv \\- {}\n", for_roff(program.text.substr(program.text.find(": ") + 2)));
+  out += heading(tr("SYNOPSIS"));
+  out += fmt::format(".B glmv\n.I {}\n{}\n", tr("command"), tr("[options] [arguments]"));
+  out += heading(tr("DESCRIPTION"));
+  out += for_roff(tr("Asks, serves, measures and trains the GLM-V vision-language models. "
+                     "Answers go to standard output, everything else to standard error.")) +
+         "\n";
+  out += heading(tr("OPTIONS"));
   for (const OptionDescription& option : program.options) out += roff_option(option);
-  out += ".SH COMMANDS\n";
+  out += heading(tr("COMMANDS"));
   for (const CommandDescription& command : program.commands) {
-    out += fmt::format(".SS \"glmv {}{}\"\n{}.\n", for_roff(command.name),
-                       for_roff(synopsis(command)), for_roff(command.text));
+    out += fmt::format(".SS \"glmv {}{}\"\n{}\n", for_roff(command.name),
+                       for_roff(synopsis(command)), tr_format("{}.", for_roff(command.text)));
     by_group(
         command.options,
         [&out](const std::string& group) {
@@ -120,13 +127,13 @@ std::string manual_page(const ProgramDescription& program, const std::string& ve
         [&out](const OptionDescription& option) { out += roff_option(option); });
     if (!command.footer.empty()) out += ".PP\n" + for_roff(command.footer) + "\n";
   }
-  out += ".SH ENVIRONMENT\n";
+  out += heading(tr("ENVIRONMENT"));
   for (const EnvironmentVariable& variable : environment_variables()) {
-    out += fmt::format(".TP\n\\fB{}\\fR\n{}\n", variable.name, for_roff(variable.text));
+    out += fmt::format(".TP\n\\fB{}\\fR\n{}\n", variable.name, for_roff(tr(variable.text)));
   }
-  out += ".SH EXIT STATUS\n";
+  out += heading(tr("EXIT STATUS"));
   for (const ExitCode& code : exit_codes()) {
-    out += fmt::format(".TP\n\\fB{}\\fR\n{}\n", code.number, for_roff(code.text));
+    out += fmt::format(".TP\n\\fB{}\\fR\n{}\n", code.number, for_roff(tr(code.text)));
   }
   return out;
 }

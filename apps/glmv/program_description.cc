@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <set>
+
+#include "glmv/base/texts.h"
 
 namespace glmv::app {
 namespace {
@@ -47,6 +50,23 @@ std::vector<OptionDescription> describe_options(const CLI::App& app) {
   return out;
 }
 
+// Everything that is written for people, but for what environment_variables() and exit_codes() say.
+std::vector<std::string*> texts_of(ProgramDescription& program) {
+  std::vector<std::string*> out{&program.text};
+  const auto add = [&out](std::vector<OptionDescription>& options) {
+    for (OptionDescription& option : options) {
+      out.push_back(&option.text);
+      out.push_back(&option.group);
+    }
+  };
+  add(program.options);
+  for (CommandDescription& command : program.commands) {
+    for (std::string* text : {&command.text, &command.group, &command.footer}) out.push_back(text);
+    add(command.options);
+  }
+  return out;
+}
+
 }  // namespace
 
 bool OptionDescription::is_number() const {
@@ -66,9 +86,30 @@ ProgramDescription describe_program(const CLI::App& command) {
   return out;
 }
 
+ProgramDescription translated(ProgramDescription program) {
+  for (std::string* text : texts_of(program)) *text = tr(*text);
+  return program;
+}
+
+std::string untranslated_lines(const ProgramDescription& program) {
+  ProgramDescription copy = program;
+  std::set<std::string> texts;
+  for (const std::string* text : texts_of(copy)) texts.insert(*text);
+  for (const EnvironmentVariable& variable : environment_variables()) texts.insert(variable.text);
+  for (const ExitCode& code : exit_codes()) texts.insert(code.text);
+  texts.erase("");
+  std::string lines;
+  for (const std::string& text : texts) {
+    if (!catalogue(Language::kChinese).contains(text)) lines += for_catalogue(text) + "\t\n";
+  }
+  return lines;
+}
+
 const std::vector<EnvironmentVariable>& environment_variables() {
   static const std::vector<EnvironmentVariable> kVariables = {
       {"GLMV_MODEL", "the model of commands that are given none: a folder, or a name in the cache"},
+      {"GLMV_LANG",
+       "language of help and messages: zh or en (default: that of LC_ALL, LC_MESSAGES, LANG)"},
       {"HF_ENDPOINT", "address of the hub that models come from (https://huggingface.co)"},
       {"HF_HOME", "where the cache of models and the token file lie (~/.cache/huggingface)"},
       {"HF_HUB_CACHE", "where the cache of models lies (hub below HF_HOME)"},

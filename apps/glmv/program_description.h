@@ -36,8 +36,12 @@ struct ProgramDescription {
   std::vector<CommandDescription> commands;  // hidden ones left out, in the order of the table
 };
 
-// `command`: any one of the program's.
+// `command`: any one of the program's. In English.
 ProgramDescription describe_program(const CLI::App& command);
+// Its texts in the language of the environment.
+ProgramDescription translated(ProgramDescription program);
+// Lines for glmv/base/texts/zh.tsv, of all texts of help and manual page that are not there.
+std::string untranslated_lines(const ProgramDescription& program);
 
 // Variables of the environment that change what commands do.
 struct EnvironmentVariable {
