@@ -7,6 +7,7 @@
 #include "apps/glmv/command.h"
 #include "apps/glmv/load_backend.h"
 #include "glmv/base/files.h"
+#include "glmv/base/texts.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/media/child_video_opener.h"
 #include "glmv/media/document.h"
@@ -24,11 +25,12 @@ Result<std::string> describe_video(const text::ContentPart& part) {
   GLMV_ASSIGN(const auto reader, opener.open(source.file));
   const media::VideoFileInfo& info = reader->info();
   if (part.begin_s >= info.duration_s && part.begin_s > 0) {
-    return invalid_argument("the clip begins at {:.1f} s, behind the end at {:.1f} s", part.begin_s,
-                            info.duration_s);
+    return invalid_argument(
+        "{}", tr_format("the clip begins at {:.1f} s, behind the end at {:.1f} s", part.begin_s,
+                        info.duration_s));
   }
-  return fmt::format("{:.1f} s, {} x {}, {:.4g} fps", info.duration_s, info.width, info.height,
-                     info.fps);
+  return tr_format("{:.1f} s, {} x {}, {:.4g} fps", info.duration_s, info.width, info.height,
+                   info.fps);
 }
 
 // What it is by its content; the pages of a PDF are counted, slides are only converted when they
@@ -47,8 +49,7 @@ Result<terminal::DocumentLook> look_at_document(const std::string& path, const s
   if (kind == media::DocumentKind::kPdf) {
     media::DocumentReader reader;
     GLMV_ASSIGN(const auto document, reader.open(bytes));
-    look.about +=
-        fmt::format(", {} page{}", document->num_pages(), document->num_pages() == 1 ? "" : "s");
+    look.about += tr_count(document->num_pages(), ", {} page", ", {} pages");
   }
   return look;
 }
@@ -57,7 +58,7 @@ Result<ChatModel> open_server(const ModelFlags& flags) {
   ChatModel model;
   GLMV_ASSIGN(model.backend, load_backend(flags));
   model.facts.name = flags.served_model;
-  model.facts.about = "a server";
+  model.facts.about = tr("a server");
   // One without a list of models may answer all the same.
   if (const auto served = server_model(flags)) {
     model.facts.name = served->name;
@@ -76,8 +77,8 @@ Result<ChatModel> open_chat_model(const ModelFlags& flags) {
   ChatModel model;
   model.facts.name = served_name(engine);
   model.facts.about =
-      fmt::format("{}, {} on {}", terminal::with_tilde(engine.model_dir.string()),
-                  engine.dtype == "auto" ? "its own dtype" : engine.dtype, engine.device);
+      tr_format("{}, {} on {}", terminal::with_tilde(engine.model_dir.string()),
+                engine.dtype == "auto" ? tr("its own dtype") : engine.dtype, engine.device);
   model.facts.context_limit = backend->engine().max_context_tokens();
   model.count_tokens = [backend](const api::ChatRequest& request) {
     return backend->prompt_tokens(request);

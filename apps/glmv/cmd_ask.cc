@@ -16,6 +16,7 @@
 #include "apps/glmv/reply_printer.h"
 #include "apps/glmv/video_flags.h"
 #include "glmv/api/chat_json.h"
+#include "glmv/base/texts.h"
 
 namespace glmv::app {
 namespace {
@@ -52,7 +53,7 @@ Result<std::string> read_prompt(const AskFlags& flags) {
     while (!prompt.empty() && prompt.back() == '\n') prompt.pop_back();
   }
   if (prompt.empty() && !has_media(flags)) {
-    return invalid_argument("nothing to ask: glmv ask -i PICTURE \"QUESTION\"");
+    return invalid_argument("{}", tr("nothing to ask: glmv ask -i PICTURE \"QUESTION\""));
   }
   return prompt;
 }
@@ -148,8 +149,10 @@ Result<int> run_ask(const AskFlags& flags) {
   if (!flags.save_boxes.empty()) {
     GLMV_RETURN_IF_ERROR(save_boxes(reply, pictures(request.messages), flags.save_boxes));
     if (!flags.quiet && !flags.json) {
-      fmt::print(stderr, "{} box{} drawn to {}\n", reply.boxes.size(),
-                 reply.boxes.size() == 1 ? "" : "es", flags.save_boxes);
+      const auto count = static_cast<int64_t>(reply.boxes.size());
+      fmt::print(
+          stderr, "{}\n",
+          tr_format("{} drawn to {}", tr_count(count, "{} box", "{} boxes"), flags.save_boxes));
     }
   }
   return reply.finish_reason == "cancelled" ? kExitInterrupted : 0;

@@ -15,6 +15,7 @@
 #include "apps/glmv/command.h"
 #include "apps/glmv/upstream_flags.h"
 #include "glmv/base/files.h"
+#include "glmv/base/texts.h"
 #include "glmv/terminal/chat_loop.h"
 
 namespace glmv::app {
@@ -68,7 +69,8 @@ Result<Plan> make_plan(const ChatCommandFlags& flags) {
     plan.prompt += (plan.prompt.empty() ? "" : " ") + word;
   }
   if (!flags.script.empty()) {
-    if (!plan.prompt.empty()) return invalid_argument("--script and a prompt: give one of them");
+    if (!plan.prompt.empty())
+      return invalid_argument("{}", tr("--script and a prompt: give one of them"));
     plan.kind = Kind::kScript;
     return plan;
   }
@@ -80,7 +82,8 @@ Result<Plan> make_plan(const ChatCommandFlags& flags) {
   }
   if (plan.prompt.empty() && !piped) {
     if (flags.format != "text") {
-      return invalid_argument("--format {} is for one question or a script", flags.format);
+      return invalid_argument(
+          "{}", tr_format("--format {} is for one question or a script", flags.format));
     }
     return plan;
   }
@@ -88,7 +91,7 @@ Result<Plan> make_plan(const ChatCommandFlags& flags) {
   const bool has_media = !flags.images.empty() || !flags.video.videos.empty() ||
                          !flags.documents.documents.empty() || !flags.texts.empty();
   if (plan.prompt.find_first_not_of(" \t\n") == std::string::npos && !has_media) {
-    return invalid_argument("nothing to ask: glmv chat -i PICTURE -p \"QUESTION\"");
+    return invalid_argument("{}", tr("nothing to ask: glmv chat -i PICTURE -p \"QUESTION\""));
   }
   return plan;
 }
@@ -110,7 +113,7 @@ terminal::Display display_of(const ChatCommandFlags& flags, bool interactive) {
 }
 
 int fail(int code, const Status& status) {
-  fmt::print(stderr, "error: {}\n", status.message);
+  fmt::print(stderr, "{}\n", tr_format("error: {}", status.message));
   return code;
 }
 
@@ -146,12 +149,13 @@ int run_unattended(terminal::Chat& chat, const Plan& plan, const std::string& sc
   }
   if (script == "-") return terminal::run_script(chat, std::cin);
   std::ifstream lines(script);
-  if (!lines) return fail(terminal::kUsage, Status{Code::kNotFound, "cannot read " + script});
+  if (!lines)
+    return fail(terminal::kUsage, Status{Code::kNotFound, tr_format("cannot read {}", script)});
   return terminal::run_script(chat, lines);
 }
 
 int run_attended(terminal::Chat& chat, terminal::Tty* tty, const ChatCommandFlags& flags) {
-  chat.note(chat.options().model.name + " is ready. /help lists commands.");
+  chat.note(tr_format("{} is ready. /help lists commands.", chat.options().model.name));
   terminal::FileScreen prompts(STDERR_FILENO);
   if (tty == nullptr) return terminal::run_plain(chat, std::cin, prompts);
   terminal::LineHistory history;
@@ -159,7 +163,8 @@ int run_attended(terminal::Chat& chat, terminal::Tty* tty, const ChatCommandFlag
     auto folder = terminal::state_folder();
     const Result<void> opened =
         folder ? history.open(*folder / "history") : std::unexpected(folder.error());
-    if (!opened) chat.note("warning: messages are not remembered: " + opened.error().message);
+    if (!opened)
+      chat.note(tr_format("warning: messages are not remembered: {}", opened.error().message));
   }
   return terminal::run_interactive(chat, *tty, history);
 }
@@ -181,9 +186,9 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
     media.push_back(std::move(*item));
   }
   const bool watched = attended && ::isatty(STDERR_FILENO) == 1 && !flags.quiet;
-  if (watched) fmt::print(stderr, "loading ...");
+  if (watched) fmt::print(stderr, "{}", tr("loading ..."));
   auto model = open_chat_model(flags.model);
-  if (watched) fmt::print(stderr, "\r           \r");
+  if (watched) fmt::print(stderr, "\r\033[K");
   if (!model) return fail(terminal::kModelFailed, model.error());
 
   terminal::catch_signals();
@@ -223,7 +228,7 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
       chat.load(path->string());
       if (chat.last_code() != terminal::kOk) return chat.last_code();
     } else if (flags.go_on) {
-      return fail(terminal::kUsage, {Code::kNotFound, "there is no conversation to continue"});
+      return fail(terminal::kUsage, {Code::kNotFound, tr("there is no conversation to continue")});
     }
     if (path) chat.keep_session(path->string());
   }

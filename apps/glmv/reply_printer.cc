@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "apps/glmv/command.h"
+#include "glmv/base/texts.h"
 
 namespace glmv::app {
 namespace {
@@ -74,8 +75,8 @@ void ReplyPrinter::on_chunk(const api::ChatChunk& chunk) {
       std::fflush(stdout);
       ends_with_newline_ = chunk.reasoning.back() == '\n';
     } else if (options_.thought == ShowThought::kFold && options_.progress) {
-      live_line(fmt::format("thinking ... {} tok {:.1f} s", thought_pieces_,
-                            seconds_since(thought_start_)));
+      live_line(tr_format("thinking ... {} tok {:.1f} s", thought_pieces_,
+                          seconds_since(thought_start_)));
     }
   }
   if (!chunk.content.empty()) {
@@ -83,8 +84,9 @@ void ReplyPrinter::on_chunk(const api::ChatChunk& chunk) {
     if (in_thought_) {
       in_thought_ = false;
       if (options_.thought == ShowThought::kFold && options_.progress) {
-        fmt::print(stderr, "{}> thought for {:.1f} s{}\n", options_.colour ? "\033[2m" : "",
-                   seconds_since(thought_start_), options_.colour ? "\033[0m" : "");
+        fmt::print(stderr, "{}{}{}\n", options_.colour ? "\033[2m" : "",
+                   tr_format("> thought for {:.1f} s", seconds_since(thought_start_)),
+                   options_.colour ? "\033[0m" : "");
       } else if (options_.thought == ShowThought::kFull) {
         fmt::print("{}\n", ends_with_newline_ ? "" : "\n");
       }
@@ -101,13 +103,13 @@ void ReplyPrinter::finish(const api::ChatReply& reply) {
   std::fflush(stdout);
   ends_with_newline_ = true;
   if (reply.finish_reason == "length") {
-    fmt::print(stderr, "(cut at the token limit; raise --max-tokens)\n");
+    fmt::print(stderr, "{}\n", tr("(cut at the token limit; raise --max-tokens)"));
   }
   if (reply.finish_reason == "repetition") {
-    fmt::print(stderr, "(stopped: the model went in circles)\n");
+    fmt::print(stderr, "{}\n", tr("(stopped: the model went in circles)"));
   }
   if (reply.restated) {
-    fmt::print(stderr, "(the model said its answer a second time, which is left out)\n");
+    fmt::print(stderr, "{}\n", tr("(the model said its answer a second time, which is left out)"));
   }
   if (options_.stats) {
     fmt::print(stderr, "{}{}{}\n", options_.colour ? "\033[2m" : "", stats_line(reply),
@@ -118,7 +120,7 @@ void ReplyPrinter::finish(const api::ChatReply& reply) {
 std::string stats_line(const api::ChatReply& reply) {
   const api::ChatTimings& t = reply.timings;
   const api::ChatUsage& u = reply.usage;
-  return fmt::format(
+  return tr_format(
       "[prompt {} tok ({} image, {} cached) {:.2f} s {:.0f} t/s | vision {:.2f} s | ttft {:.2f} s "
       "| gen {} tok "
       "{:.2f} s {:.1f} t/s | think {} | stop {}]",

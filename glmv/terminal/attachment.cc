@@ -12,6 +12,7 @@
 #include "glmv/base/fd.h"
 #include "glmv/base/files.h"
 #include "glmv/base/sha256.h"
+#include "glmv/base/texts.h"
 #include "glmv/base/utf8.h"
 #include "glmv/media/base64.h"
 #include "glmv/media/data_url.h"
@@ -61,29 +62,31 @@ std::string hash_bytes(std::string_view bytes) {
 Result<int64_t> file_size(const std::string& path, const std::string& shown) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) {
-    return not_found("{}: {}", shown, errno == ENOENT ? "no such file" : errno_text(errno));
+    return not_found("{}: {}", shown, errno == ENOENT ? tr("no such file") : errno_text(errno));
   }
-  if (S_ISDIR(info.st_mode)) return invalid_argument("{} is a folder, not a file", shown);
-  if (!S_ISREG(info.st_mode)) return invalid_argument("{} is no regular file", shown);
-  if (info.st_size == 0) return invalid_argument("{} is empty (0 bytes)", shown);
+  if (S_ISDIR(info.st_mode))
+    return invalid_argument("{}", tr_format("{} is a folder, not a file", shown));
+  if (!S_ISREG(info.st_mode))
+    return invalid_argument("{}", tr_format("{} is no regular file", shown));
+  if (info.st_size == 0) return invalid_argument("{}", tr_format("{} is empty (0 bytes)", shown));
   return info.st_size;
 }
 
 std::string about_picture(const media::DecodedImage& picture) {
   std::string about = fmt::format("{} x {}, {}", picture.image.width, picture.image.height,
                                   media::format_name(picture.format));
-  if (picture.orientation > 1) about += ", turned upright";
+  if (picture.orientation > 1) about += tr(", turned upright");
   const bool pages =
       picture.format == media::ImageFormat::kGif || picture.format == media::ImageFormat::kTiff;
-  if (pages) about += ", its first frame";
+  if (pages) about += tr(", its first frame");
   return about;
 }
 
 Result<std::string> text_block(const std::string& path, const std::string& shown) {
   GLMV_ASSIGN(const std::string text, read_file(path, kMaxTextBytes));
   if (const auto bad = find_invalid_utf8(text); bad || text.find('\0') != text.npos) {
-    return invalid_argument("{} is no UTF-8 text{}", shown,
-                            bad ? fmt::format(" (byte {})", *bad) : " (it holds a zero byte)");
+    return invalid_argument("{}", bad ? tr_format("{} is no UTF-8 text (byte {})", shown, *bad)
+                                      : tr_format("{} is no text: it holds a zero byte", shown));
   }
   // A fence that nothing inside closes.
   size_t ticks = 3;
@@ -128,7 +131,7 @@ Result<Attachment> MediaReader::attach(MediaKind kind, const std::string& given,
                                        const std::string& option) const {
   Attachment result{.kind = kind, .path = expand_home(given), .option = option};
   if (given.starts_with("data:")) {
-    if (kind != MediaKind::kImage) return unsupported("only pictures can be data: URLs");
+    if (kind != MediaKind::kImage) return unsupported("{}", tr("only pictures can be data: URLs"));
     result.path = given;
     GLMV_ASSIGN(const media::SourceBytes source, media::load_source(given));
     GLMV_ASSIGN(const auto picture, media::decode_image(source.bytes, source.name));
@@ -165,7 +168,8 @@ Result<Attachment> MediaReader::attach(MediaKind kind, const std::string& given,
     }
     case MediaKind::kPdf:
     case MediaKind::kSlides: {
-      if (!document) return unsupported("{}: PDF and slides cannot be read here", shown);
+      if (!document)
+        return unsupported("{}", tr_format("{}: PDF and slides cannot be read here", shown));
       if (option.empty()) result.option = defaults.pages;
       auto look = document(result.path, result.option);
       if (!look) return in_context(shown, look.error());
@@ -187,7 +191,8 @@ Result<Attachment> MediaReader::attach_bytes(const std::string& bytes,
                                              std::string_view name) const {
   const auto format = media::sniff_format(bytes);
   if (!format) {
-    return invalid_argument("{} is no picture: it is {}", name, media::describe_content(bytes));
+    return invalid_argument(
+        "{}", tr_format("{} is no picture: it is {}", name, media::describe_content(bytes)));
   }
   std::string type(media::format_name(*format));
   for (char& c : type) c |= 0x20;
@@ -217,7 +222,8 @@ Result<void> set_clip(std::string_view clip, text::ContentPart& video) {
   const std::optional<double> from = begin.empty() ? 0.0 : parse_seconds(begin);
   const std::optional<double> to = end.empty() ? 0.0 : parse_seconds(end);
   if (dash == clip.npos || !from || !to || (!end.empty() && *to <= *from)) {
-    return invalid_argument("clip \"{}\": write BEGIN-END, as 90-120 or 1:30-2:00", clip);
+    return invalid_argument(
+        "{}", tr_format("clip \"{}\": write BEGIN-END, as 90-120 or 1:30-2:00", clip));
   }
   video.begin_s = *from;
   video.end_s = *to;

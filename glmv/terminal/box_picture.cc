@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "glmv/base/texts.h"
 #include "glmv/media/draw.h"
 #include "glmv/media/pixels.h"
 #include "glmv/media/source.h"
@@ -26,7 +27,7 @@ media::LabeledBox around(double x, double y, const std::string& label, const med
 
 Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
                                         const std::vector<text::ContentPart>& pictures) {
-  if (pictures.empty()) return invalid_argument("there is no picture to draw on");
+  if (pictures.empty()) return invalid_argument("{}", tr("there is no picture to draw on"));
   const bool given = !reply.boxes.empty() || !reply.points.empty();
   size_t index = pictures.size() - 1;
   if (given) {
@@ -44,7 +45,7 @@ Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
     for (const auto& b : found.boxes) boxes.push_back({b.px1, b.py1, b.px2, b.py2, b.label});
     for (const auto& p : found.points) boxes.push_back(around(p.px, p.py, p.label, image));
   }
-  if (boxes.empty()) return invalid_argument("the last reply has no boxes");
+  if (boxes.empty()) return invalid_argument("{}", tr("the last reply has no boxes"));
   return media::draw_boxes(image, boxes);
 }
 

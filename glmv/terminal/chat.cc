@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "glmv/base/texts.h"
 #include "glmv/media/source.h"
 #include "glmv/terminal/command_table.h"
 #include "glmv/terminal/display_width.h"
@@ -52,7 +53,7 @@ void Chat::note(const std::string& text) {
 
 void Chat::fail(int code, const std::string& text) {
   code_ = code;
-  print(screens_.notes, "error: " + text);
+  print(screens_.notes, tr_format("error: {}", text));
 }
 
 std::unique_ptr<ReplySink> Chat::make_sink() {
@@ -92,7 +93,7 @@ bool Chat::run(const Ask& ask) {
     }
   } else {
     sink->fail(stats.error());
-    if (!drawn) print(screens_.notes, "error: " + stats.error().message);
+    if (!drawn) print(screens_.notes, tr_format("error: {}", stats.error().message));
     code_ = stats.error().code == Code::kUnavailable ? kModelFailed : kGenerationFailed;
   }
   if (stopped) code_ = kInterrupted;
@@ -130,11 +131,12 @@ bool Chat::attach_from_text(std::string& text) {
   for (const std::string& path : found.paths) {
     auto item = options_.reader.attach(*kind_of_file(path), path);
     if (!item) {
-      fail(kMediaFailed, item.error().message + "; nothing was sent");
+      fail(kMediaFailed, tr_format("{}; nothing was sent", item.error().message));
       return false;
     }
-    note(fmt::format("attached {}{}{}", media::short_name(path), item->about.empty() ? "" : ": ",
-                     item->about));
+    const std::string name = media::short_name(path);
+    note(item->about.empty() ? tr_format("attached {}", name)
+                             : tr_format("attached {}: {}", name, item->about));
     items.push_back(std::move(*item));
   }
   std::ranges::move(items, std::back_inserter(pending_));
@@ -151,13 +153,13 @@ void Chat::say(std::string text) {
     return conversation_.send(std::move(question), options_.model.context_limit, on_chunk);
   });
   if (!answered && screens_.tty != nullptr && conversation_.failed()) {
-    note("the message is kept: /regen sends it again, /edit changes it, /undo forgets it");
+    note(tr("the message is kept: /regen sends it again, /edit changes it, /undo forgets it"));
   }
 }
 
 void Chat::regenerate() {
   if (conversation_.turns().empty() && !conversation_.failed()) {
-    return fail(kUsage, "there is no message to answer again");
+    return fail(kUsage, tr("there is no message to answer again"));
   }
   run([&](const Conversation::OnChunk& on_chunk) {
     return conversation_.retry(options_.model.context_limit, on_chunk);
@@ -166,15 +168,19 @@ void Chat::regenerate() {
 
 void Chat::edit() {
   const auto& turns = conversation_.turns();
-  if (turns.empty() && !conversation_.failed()) return fail(kUsage, "there is no message to edit");
+  if (turns.empty() && !conversation_.failed()) {
+    return fail(kUsage, tr("there is no message to edit"));
+  }
   const std::string before =
       conversation_.failed() ? conversation_.failed()->text : turns.back().question.text;
   if (screens_.tty != nullptr) screens_.tty->set_mode(InputMode::kLine);
   auto edited = edit_elsewhere(before);
   if (!edited) return fail(kUsage, edited.error());
   const std::string text = trimmed(*edited);
-  if (text == trimmed(before)) return note("unchanged: nothing was sent (/regen answers it again)");
-  if (text.empty()) return note("empty: nothing was sent");
+  if (text == trimmed(before)) {
+    return note(tr("unchanged: nothing was sent (/regen answers it again)"));
+  }
+  if (text.empty()) return note(tr("empty: nothing was sent"));
   Question question = *conversation_.undo();
   question.text = text;
   run([&](const Conversation::OnChunk& on_chunk) {
@@ -184,39 +190,39 @@ void Chat::edit() {
 
 void Chat::undo() {
   const std::optional<Question> question = conversation_.undo();
-  if (!question) return fail(kUsage, "nothing to undo");
-  note("forgotten: " + shortened(printable(question->text), 60));
+  if (!question) return fail(kUsage, tr("nothing to undo"));
+  note(tr_format("forgotten: {}", shortened(printable(question->text), 60)));
   store_session();
 }
 
 void Chat::clear() {
   conversation_.clear();
   pending_.clear();
-  note("the conversation is empty");
+  note(tr("the conversation is empty"));
   store_session();
 }
 
 void Chat::show_thought() {
   const auto& turns = conversation_.turns();
-  if (turns.empty() || turns.back().reply.reasoning.empty()) return note("(no thought)");
+  if (turns.empty() || turns.back().reply.reasoning.empty()) return note(tr("(no thought)"));
   print(screens_.out, turns.back().reply.reasoning);
 }
 
 void Chat::set_system(std::string text) {
   conversation_.set_system(std::move(text));
-  note(conversation_.system().empty() ? "no system prompt" : "the system prompt is changed");
+  note(tr(conversation_.system().empty() ? "no system prompt" : "the system prompt is changed"));
   store_session();
 }
 
 void Chat::show_system() {
   const std::string text = conversation_.system();
-  print(screens_.out, text.empty() ? "(no system prompt)" : text);
+  print(screens_.out, text.empty() ? tr("(no system prompt)") : text);
 }
 
 void Chat::show_settings() {
   std::string text;
   for (const SettingRow& row : setting_rows()) {
-    text += fmt::format("{:<20}{:<14}{}\n", row.name, row.get(settings()), row.help);
+    text += fmt::format("{:<20}{:<14}{}\n", row.name, row.get(settings()), tr(row.help));
   }
   print(screens_.out, text.substr(0, text.size() - 1));
 }
@@ -229,7 +235,7 @@ void Chat::set(const std::string& name, const std::string& value) {
 
 void Chat::show_stats() {
   const auto& turns = conversation_.turns();
-  if (turns.empty() || !turns.back().stats.is_object()) return note("no reply yet");
+  if (turns.empty() || !turns.back().stats.is_object()) return note(tr("no reply yet"));
   print(screens_.out, stats_line(stats_from_json(turns.back().stats)));
 }
 
@@ -237,7 +243,7 @@ void Chat::show_model() {
   std::string text = options_.model.name;
   if (!options_.model.about.empty()) text += "\n" + options_.model.about;
   if (options_.model.context_limit > 0) {
-    text += fmt::format("\ncontext of {} tokens", options_.model.context_limit);
+    text += "\n" + tr_format("context of {} tokens", options_.model.context_limit);
   }
   print(screens_.out, text);
 }

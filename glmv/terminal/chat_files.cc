@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "glmv/base/files.h"
+#include "glmv/base/texts.h"
 #include "glmv/media/png_writer.h"
 #include "glmv/media/source.h"
 #include "glmv/terminal/box_picture.h"
@@ -19,12 +20,18 @@ namespace glmv::terminal {
 namespace {
 
 std::string shown_name(const Attachment& item) {
-  return item.path.starts_with("data:") ? "clipboard" : media::short_name(with_tilde(item.path));
+  return item.path.starts_with("data:") ? tr("clipboard")
+                                        : media::short_name(with_tilde(item.path));
 }
 
 std::string size_text(int64_t bytes) {
   if (bytes >= 1'000'000) return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
   return fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3);
+}
+
+std::string messages_text(size_t count) {
+  return tr_count(static_cast<int64_t>(count), "{} message with answers",
+                  "{} messages with answers");
 }
 
 // boxes.png, or the first of boxes-2.png, ... that is not there.
@@ -44,16 +51,16 @@ void Chat::attach(MediaKind kind, const std::string& path, const std::string& op
   if (!item) return fail(kMediaFailed, item.error());
   std::string about = item->about.empty() ? size_text(item->num_bytes) : item->about;
   if (!item->option.empty()) about += ", " + item->option;
-  note(fmt::format("attached {} {}: {}", kind_name(kind), shown_name(*item), about));
+  note(tr_format("attached {} {}: {}", tr(kind_name(kind)), shown_name(*item), about));
   pending_.push_back(std::move(*item));
 }
 
 void Chat::attach_clipboard() {
   const auto bytes = clipboard_picture();
   if (!bytes) return fail(kMediaFailed, bytes.error());
-  auto item = options_.reader.attach_bytes(*bytes, "the clipboard");
+  auto item = options_.reader.attach_bytes(*bytes, tr("the clipboard"));
   if (!item) return fail(kMediaFailed, item.error());
-  note("attached the picture in the clipboard: " + item->about);
+  note(tr_format("attached the picture in the clipboard: {}", item->about));
   pending_.push_back(std::move(*item));
 }
 
@@ -75,7 +82,7 @@ void Chat::list_media() {
   }
   const size_t num_sent = items.size();
   for (const Attachment& item : pending_) items.push_back(&item);
-  if (items.empty()) return note("no media");
+  if (items.empty()) return note(tr("no media"));
   const std::vector<int64_t> tokens = media_tokens();
   const auto is_text = [](const Attachment* item) { return item->kind == MediaKind::kText; };
   const auto num_texts = std::ranges::count_if(items, is_text);
@@ -84,12 +91,12 @@ void Chat::list_media() {
   size_t medium = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     const Attachment& item = *items[i];
-    text += fmt::format("{:>3}  {:<7}{}  {}", i + 1, kind_name(item.kind), shown_name(item),
+    text += fmt::format("{:>3}  {:<7}{}  {}", i + 1, tr(kind_name(item.kind)), shown_name(item),
                         size_text(item.num_bytes));
     if (!item.about.empty()) text += ", " + item.about;
     if (!item.option.empty()) text += ", " + item.option;
-    if (known && !is_text(&item)) text += fmt::format(", {} tokens", tokens[medium++]);
-    text += i < num_sent ? "" : "  (next message)";
+    if (known && !is_text(&item)) text += tr_format(", {} tokens", tokens[medium++]);
+    if (i >= num_sent) text += "  " + tr("(next message)");
     text += '\n';
   }
   text.pop_back();
@@ -99,7 +106,7 @@ void Chat::list_media() {
 void Chat::drop(const std::string& which) {
   if (which == "all") {
     pending_.clear();
-    return note("no media wait for the next message");
+    return note(tr("no media wait for the next message"));
   }
   size_t number = 0;
   const char* end = which.data() + which.size();
@@ -108,19 +115,19 @@ void Chat::drop(const std::string& which) {
   for (const Turn& turn : conversation_.turns()) before += turn.question.media.size();
   if (valid && number <= before) {
     conversation_.drop_medium(number - 1);
-    note("dropped; what follows in the conversation is read again with the next message");
+    note(tr("dropped; what follows in the conversation is read again with the next message"));
     return store_session();
   }
   if (!valid || number - before > pending_.size()) {
-    return fail(kUsage, fmt::format("there is no medium {}; /media lists them", which));
+    return fail(kUsage, tr_format("there is no medium {}; /media lists them", which));
   }
   const auto at = pending_.begin() + static_cast<ptrdiff_t>(number - before - 1);
-  note("dropped " + shown_name(*at));
+  note(tr_format("dropped {}", shown_name(*at)));
   pending_.erase(at);
 }
 
 void Chat::draw_boxes(std::string path) {
-  if (conversation_.turns().empty()) return fail(kUsage, "there is no reply yet");
+  if (conversation_.turns().empty()) return fail(kUsage, tr("there is no reply yet"));
   const auto pictures = conversation_.pictures();
   if (!pictures) return fail(kMediaFailed, pictures.error());
   const auto picture = picture_with_boxes(conversation_.turns().back().reply, *pictures);
@@ -129,7 +136,7 @@ void Chat::draw_boxes(std::string path) {
   if (auto written = media::write_png(path, *picture); !written) {
     return fail(kMediaFailed, written.error());
   }
-  note("drawn to " + path);
+  note(tr_format("drawn to {}", path));
   if (screens_.tty == nullptr || !screens_.drawn || !options_.display.colour) return;
   if (!picture_protocol_) picture_protocol_ = static_cast<int>(ask_picture_protocol(*screens_.tty));
   const ScreenSize size = screens_.tty->size();
@@ -150,44 +157,44 @@ void Chat::store_session() {
   auto stored = save_session(options_.session_file, session(), options_.embed_media);
   if (stored) return;
   session_failed_ = true;  // said once
-  note("warning: the session is not kept: " + stored.error().message);
+  note(tr_format("warning: the session is not kept: {}", stored.error().message));
 }
 
 void Chat::save(const std::string& path) {
   auto stored = save_session(path, session(), options_.embed_media);
   if (!stored) return fail(kUsage, stored.error());
-  note(fmt::format("saved to {}: {} message{} with answers", path, conversation_.turns().size(),
-                   conversation_.turns().size() == 1 ? "" : "s"));
+  note(tr_format("saved to {}: {}", path, messages_text(conversation_.turns().size())));
 }
 
 void Chat::load(const std::string& path) {
   auto loaded = load_session(path, options_.reader);
   if (!loaded) return fail(kUsage, loaded.error());
   Session& session = loaded->session;
-  for (const std::string& warning : loaded->warnings) note("warning: " + warning);
+  for (const std::string& warning : loaded->warnings) note(tr_format("warning: {}", warning));
   for (const std::string& warning : apply_settings(settings(), session.params)) {
-    note("warning: " + warning);
+    note(tr_format("warning: {}", warning));
   }
   if (!session.model.empty() && session.model != options_.model.name) {
-    note(
-        fmt::format("these answers are of {}; {} answers now", session.model, options_.model.name));
+    note(tr_format("these answers are of {}; {} answers now", session.model, options_.model.name));
   }
   conversation_.set_system(session.system);
   const size_t count = session.turns.size();
   conversation_.restore(std::move(session.turns));
   pending_.clear();
-  note(fmt::format("loaded {} message{} with answers", count, count == 1 ? "" : "s"));
+  note(tr_format("loaded {}", messages_text(count)));
 }
 
 void Chat::export_to(const std::string& path) {
   auto stored = write_file_atomic(expand_home(path), export_markdown(session()));
   if (!stored) return fail(kUsage, stored.error());
-  note("exported to " + path);
+  note(tr_format("exported to {}", path));
 }
 
 void Chat::show_tokens() {
   const int64_t limit = options_.model.context_limit;
-  const std::string of = limit > 0 ? fmt::format(" of {}", limit) : "";
+  const auto tokens_text = [limit](int64_t count) {
+    return limit > 0 ? tr_format("{} tokens of {}", count, limit) : tr_format("{} tokens", count);
+  };
   if (options_.count_tokens) {
     const Question next{"", pending_};
     const bool waits = !pending_.empty();
@@ -196,15 +203,16 @@ void Chat::show_tokens() {
     int64_t media = 0;
     for (const api::PromptMedium& medium : counted->media) media += medium.num_tokens;
     return print(screens_.out,
-                 fmt::format("{} tokens{}, {} of them of media{}", counted->ids.size(), of, media,
-                             waits ? ", with those of the next message" : ""));
+                 tr_format("{}, {} of them of media",
+                           tokens_text(static_cast<int64_t>(counted->ids.size())), media) +
+                     (waits ? tr(", with those of the next message") : ""));
   }
   const auto& turns = conversation_.turns();
   if (turns.empty() || !turns.back().stats.is_object()) {
-    return note("not known before the first reply");
+    return note(tr("not known before the first reply"));
   }
   const ReplyStats stats = stats_from_json(turns.back().stats);
-  print(screens_.out, fmt::format("{} tokens{} up to the last reply", stats.context_tokens, of));
+  print(screens_.out, tr_format("{} up to the last reply", tokens_text(stats.context_tokens)));
 }
 
 }  // namespace glmv::terminal

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "glmv/base/texts.h"
 #include "glmv/terminal/command_table.h"
 #include "glmv/terminal/completion.h"
 #include "glmv/terminal/line_editor.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::string_view kQuotes = "\"\"\"";
 constexpr char kContinuation[] = "... ";
+
+std::string how_to_leave() { return tr("(Ctrl-C again, Ctrl-D or /exit to leave)"); }
 
 std::string prompt_of(const Chat& chat) {
   if (chat.pending().empty()) return ">>> ";
@@ -46,7 +49,8 @@ class LineJoiner {
 };
 
 void remember(Chat& chat, LineHistory& history, const std::string& text) {
-  if (auto stored = history.add(text); !stored) chat.note("warning: " + stored.error().message);
+  if (auto stored = history.add(text); !stored)
+    chat.note(tr_format("warning: {}", stored.error().message));
 }
 
 }  // namespace
@@ -71,7 +75,7 @@ int run_interactive(Chat& chat, Tty& tty, LineHistory& history) {
         }
         if (hinted) return kInterrupted;
         hinted = true;
-        chat.note("(Ctrl-C again, Ctrl-D or /exit to leave)");
+        chat.note(how_to_leave());
         continue;
       case ReadEnd::kEditor: {
         tty.set_mode(InputMode::kLine);
@@ -106,7 +110,7 @@ int run_plain(Chat& chat, std::istream& in, Screen& prompts) {
       in.clear();
       std::clearerr(stdin);
       prompts.write("\n");
-      chat.note("(Ctrl-C again, Ctrl-D or /exit to leave)");
+      chat.note(how_to_leave());
       continue;
     }
     hinted = false;

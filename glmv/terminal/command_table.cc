@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "glmv/base/texts.h"
 #include "glmv/terminal/path_finder.h"
 
 namespace glmv::terminal {
@@ -19,7 +20,7 @@ std::string trimmed(std::string_view text) {
 
 bool misuse(Chat& chat, std::string_view name) {
   const CommandRow* row = find_command(name);
-  chat.fail(kUsage, fmt::format("write {} {}", row->name, row->form));
+  chat.fail(kUsage, tr_format("write {} {}", row->name, tr(row->form)));
   return true;
 }
 
@@ -168,8 +169,8 @@ constexpr std::string_view kMore =
     "opens $EDITOR, Ctrl-R searches earlier messages, Tab completes.";
 
 std::string help_line(const CommandRow& row) {
-  const std::string usage = fmt::format("{} {}", row.name, row.form);
-  return fmt::format("  {:<28}{}", usage, row.help);
+  const std::string usage = fmt::format("{} {}", row.name, tr(row.form));
+  return fmt::format("  {:<28}{}", usage, tr(row.help));
 }
 
 }  // namespace
@@ -193,9 +194,9 @@ bool run_command(Chat& chat, std::string_view line) {
   const std::string_view name = line.substr(0, end);
   const CommandRow* row = find_command(name);
   if (row == nullptr) {
-    chat.fail(kUsage, fmt::format("unknown command {}; /help lists them. A message that must "
-                                  "start with / is written //",
-                                  name));
+    chat.fail(kUsage, tr_format("unknown command {}; /help lists them. A message that must "
+                                "start with / is written //",
+                                name));
     return true;
   }
   return row->run(chat, line.substr(end));
@@ -205,11 +206,12 @@ std::string help_text(std::string_view name) {
   if (!name.empty()) {
     const std::string wanted = name[0] == '/' ? std::string(name) : "/" + std::string(name);
     const CommandRow* row = find_command(wanted);
-    if (row == nullptr) return "there is no command " + wanted;
+    if (row == nullptr) return tr_format("there is no command {}", wanted);
     std::string text = help_line(*row);
     if (row->name == "/set") {
       for (const SettingRow& setting : setting_rows()) {
-        text += fmt::format("\n    {:<20}{:<18}{}", setting.name, setting.values, setting.help);
+        text +=
+            fmt::format("\n    {:<20}{:<18}{}", setting.name, tr(setting.values), tr(setting.help));
       }
     }
     return text;
@@ -218,7 +220,7 @@ std::string help_text(std::string_view name) {
   for (const CommandRow& row : kRows) {
     if (!row.help.empty()) text += help_line(row) + "\n";
   }
-  return text + std::string(kMore);
+  return text + tr(kMore);
 }
 
 }  // namespace glmv::terminal

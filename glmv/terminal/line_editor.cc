@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "glmv/base/texts.h"
 #include "glmv/terminal/display_width.h"
 
 namespace glmv::terminal {
@@ -37,7 +38,7 @@ LineEditor::LineEditor(Tty& tty, const LineHistory& history, Completer complete)
 
 EditLayout LineEditor::layout() const {
   const ScreenSize size = tty_.size();
-  const std::string prompt = searching_ ? "(search `" + query_ + "') " : prompt_;
+  const std::string prompt = searching_ ? tr_format("(search `{}') ", query_) : prompt_;
   return layout_text(buffer_.text(), buffer_.cursor(), prompt, continuation_, size.columns,
                      size.rows - 1);
 }

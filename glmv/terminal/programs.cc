@@ -13,6 +13,7 @@
 
 #include "glmv/base/fd.h"
 #include "glmv/base/files.h"
+#include "glmv/base/texts.h"
 #include "glmv/base/utf8.h"
 
 namespace glmv::terminal {
@@ -46,8 +47,9 @@ Result<pid_t> start(const std::vector<std::string>& command, int out) {
       ::posix_spawnp(&pid, command[0].c_str(), &actions, &attributes, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
-  if (error == ENOENT) return not_found("there is no program {}", command[0]);
-  if (error != 0) return unavailable("{} does not start: {}", command[0], errno_text(error));
+  if (error == ENOENT) return not_found("{}", tr_format("there is no program {}", command[0]));
+  if (error != 0)
+    return unavailable("{}", tr_format("{} does not start: {}", command[0], errno_text(error)));
   return pid;
 }
 
@@ -56,8 +58,10 @@ Result<void> wait_for(pid_t pid, const std::string& name) {
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  if (WIFEXITED(status)) return unavailable("{} failed with code {}", name, WEXITSTATUS(status));
-  return unavailable("{} was ended by signal {}", name, WTERMSIG(status));
+  if (WIFEXITED(status)) {
+    return unavailable("{}", tr_format("{} failed with code {}", name, WEXITSTATUS(status)));
+  }
+  return unavailable("{}", tr_format("{} was ended by signal {}", name, WTERMSIG(status)));
 }
 
 // While an editor has the terminal, Ctrl-C is for it.
@@ -101,7 +105,7 @@ Result<std::string> output_of(const std::vector<std::string>& command, size_t ma
         deadline - std::chrono::steady_clock::now());
     pollfd waiting{out.get(), POLLIN, 0};
     if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) == 0) {
-      problem = unavailable("{} does not answer", command[0]);
+      problem = unavailable("{}", tr_format("{} does not answer", command[0]));
       break;
     }
     const ssize_t n = ::read(out.get(), buffer, sizeof buffer);
@@ -148,7 +152,7 @@ Result<std::string> edit_elsewhere(const std::string& text) {
   }
   Result<std::string> edited = read_file(path, kMaxTextBytes);
   remove();
-  if (!ended) return in_context("the message is as before", ended.error());
+  if (!ended) return in_context(tr("the message is as before"), ended.error());
   if (!edited) return edited;
   std::string result = repair_utf8(*edited);
   while (!result.empty() && result.back() == '\n') result.pop_back();
@@ -170,12 +174,13 @@ Result<std::string> clipboard_picture() {
     auto bytes = output_of(source.command, kMaxPictureBytes, kClipboardPatience);
     if (bytes && !bytes->empty()) return bytes;
     problems += (problems.empty() ? "" : "; ") +
-                (bytes ? source.command[0] + " gives nothing" : bytes.error().message);
+                (bytes ? tr_format("{} gives nothing", source.command[0]) : bytes.error().message);
   }
   if (problems.empty()) {
-    return unavailable("there is no clipboard: neither WAYLAND_DISPLAY nor DISPLAY is set");
+    return unavailable("{}",
+                       tr("there is no clipboard: neither WAYLAND_DISPLAY nor DISPLAY is set"));
   }
-  return unavailable("no picture in the clipboard ({})", problems);
+  return unavailable("{}", tr_format("no picture in the clipboard ({})", problems));
 }
 
 }  // namespace glmv::terminal

@@ -254,6 +254,45 @@ TEST_F(PtyTest, NarrowAndEastAsian) {
   EXPECT_LE(p.screen().widest(), 20);
 }
 
+// Everything that a chat says by itself, as wide as the terminal at most.
+TEST_F(PtyTest, SpeaksChinese) {
+  ::setenv("GLMV_LANG", "zh", 1);
+  stats_ = true;
+  pause_ms_ = 20;
+  for (const int columns : {20, 80}) {
+    PtyProgram p = start(columns, 24);
+    // Wherever lines are broken.
+    const auto shows = [&p](const std::string& text) {
+      return p.waits_for([&] {
+        std::string all = p.screen().text();
+        std::erase(all, '\n');
+        return all.find(text) != std::string::npos;
+      });
+    };
+    ASSERT_TRUE(p.is_at_prompt());
+    p.type("/help\r");
+    EXPECT_TRUE(shows("\u8865\u5168\u3002")) << p.screen().text();
+    p.type("/image ~/a.png\r");
+    EXPECT_TRUE(shows("\u5df2\u6dfb\u52a0\u56fe\u7247")) << p.screen().text();
+    p.type("think\r");
+    EXPECT_TRUE(shows("\u25b8 \u601d\u8003\u4e86")) << p.screen().text();
+    EXPECT_TRUE(shows("\u7ed3\u675f")) << p.screen().text();
+    p.type("/set temp x\r");
+    EXPECT_TRUE(shows("\u9519\u8bef\uff1a")) << p.screen().text();
+    p.type("/undo\r");
+    EXPECT_TRUE(shows("\u5df2\u64a4\u9500\uff1athink")) << p.screen().text();
+    p.type("\x03");
+    EXPECT_TRUE(shows("\uff08\u518d\u6309\u4e00\u6b21")) << p.screen().text();
+    EXPECT_LE(p.screen().widest(), columns);
+    for (const char* english : {"attached", "thought", "error", "message", "leave", "picture"}) {
+      EXPECT_THAT(p.screen().text(), Not(HasSubstr(english)));
+    }
+    p.type("/exit\r");
+    EXPECT_EQ(p.ends(), 0);
+  }
+  ::setenv("GLMV_LANG", "en", 1);
+}
+
 TEST_F(PtyTest, EditingKeys) {
   PtyProgram p = start();
   ASSERT_TRUE(p.is_at_prompt());

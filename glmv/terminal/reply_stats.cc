@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "glmv/base/texts.h"
+
 namespace glmv::terminal {
 namespace {
 
@@ -13,7 +15,9 @@ double per_second(int64_t count, double ms) {
 }
 
 std::string seconds(double ms) { return fmt::format("{:.{}f} s", ms / 1000, ms < 1000 ? 2 : 1); }
-std::string rate(double value) { return fmt::format("{:.{}f} t/s", value, value < 100 ? 1 : 0); }
+std::string rate(double value) {
+  return value < 100 ? tr_format("{:.1f} t/s", value) : tr_format("{:.0f} t/s", value);
+}
 
 std::string stop_name(const api::ChatReply& reply) {
   if (reply.finish_reason == "cancelled") return "interrupted";
@@ -44,22 +48,23 @@ ReplyStats stats_of(const api::ChatReply& reply, int64_t context_limit, double f
 }
 
 std::string stats_line(const ReplyStats& s) {
-  constexpr std::string_view kDot = " \u00b7 ";
-  std::string line = fmt::format("[prompt {} tok", s.prompt_tokens);
+  const std::string kDot = " \u00b7 ";
+  std::string line = "[" + tr_format("prompt {} tok", s.prompt_tokens);
   if (s.image_tokens > 0 && s.cached_tokens > 0) {
-    line += fmt::format(" ({} image, {} cached)", s.image_tokens, s.cached_tokens);
+    line += " " + tr_format("({} image, {} cached)", s.image_tokens, s.cached_tokens);
   } else if (s.image_tokens > 0 || s.cached_tokens > 0) {
-    line += s.image_tokens > 0 ? fmt::format(" ({} image)", s.image_tokens)
-                               : fmt::format(" ({} cached)", s.cached_tokens);
+    line += " " + (s.image_tokens > 0 ? tr_format("({} image)", s.image_tokens)
+                                      : tr_format("({} cached)", s.cached_tokens));
   }
   line += fmt::format(" {} {}", seconds(s.prompt_ms),
                       rate(per_second(s.prompt_tokens - s.cached_tokens, s.prompt_ms)));
-  line += fmt::format("{}ttft {}", kDot, seconds(s.first_token_ms));
-  line += fmt::format("{}gen {} tok {} {}", kDot, s.generated_tokens, seconds(s.generation_ms),
-                      rate(per_second(s.generated_tokens, s.generation_ms)));
-  line += fmt::format("{}think {}{}ctx {}", kDot, s.thought_tokens, kDot, s.context_tokens);
+  line += kDot + tr_format("ttft {}", seconds(s.first_token_ms));
+  line += kDot + tr_format("gen {} tok {} {}", s.generated_tokens, seconds(s.generation_ms),
+                           rate(per_second(s.generated_tokens, s.generation_ms)));
+  line += kDot + tr_format("think {}", s.thought_tokens);
+  line += kDot + tr_format("ctx {}", s.context_tokens);
   if (s.context_limit > 0) line += fmt::format("/{}", s.context_limit);
-  return line + fmt::format("{}stop {}]", kDot, s.stop);
+  return line + kDot + tr_format("stop {}", s.stop) + "]";
 }
 
 Json to_json(const ReplyStats& s) {

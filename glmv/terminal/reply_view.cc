@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "glmv/base/texts.h"
 #include "glmv/terminal/display_width.h"
 #include "glmv/terminal/markdown_render.h"
 #include "glmv/terminal/styled_text.h"
@@ -42,7 +43,7 @@ void ReplyView::show_wait() {
   if (answered_ || in_thought_ || !phase_.empty() || seconds_since(start_) < kPatience) return;
   if (Clock::now() - last_draw_ < kLinePause) return;
   last_draw_ = Clock::now();
-  region_.draw({dim(shortened(fmt::format("waiting {:.1f} s", seconds_since(start_)), width()))});
+  region_.draw({dim(shortened(tr_format("waiting {:.1f} s", seconds_since(start_)), width()))});
 }
 
 void ReplyView::show_progress(const api::ChatChunk& chunk) {
@@ -77,9 +78,9 @@ void ReplyView::show_thought(const std::string& piece) {
   if (options_.thought == ShowThought::kFold) {
     if (Clock::now() - last_draw_ < kLinePause) return;
     last_draw_ = Clock::now();
-    region_.draw({dim(shortened(fmt::format("thinking\u2026 {} tok {:.1f} s", thought_pieces_,
-                                            seconds_since(thought_start_)),
-                                width()))});
+    region_.draw({dim(shortened(
+        tr_format("thinking\u2026 {} tok {:.1f} s", thought_pieces_, seconds_since(thought_start_)),
+        width()))});
     return;
   }
   if (options_.thought == ShowThought::kHide) return;
@@ -101,8 +102,8 @@ void ReplyView::show_thought(const std::string& piece) {
 void ReplyView::end_thought() {
   if (!in_thought_) return;
   if (options_.thought == ShowThought::kFold) {
-    const std::string text = fmt::format("\u25b8 thought for {} ({} tok)",
-                                         duration(seconds_since(thought_start_)), thought_pieces_);
+    const std::string text = tr_format("\u25b8 thought for {} ({} tok)",
+                                       duration(seconds_since(thought_start_)), thought_pieces_);
     region_.commit({dim(shortened(text, width()))});
   } else if (options_.thought == ShowThought::kFull) {
     if (!thought_line_.empty()) show_thought("\n");
@@ -119,7 +120,7 @@ std::vector<std::string> ReplyView::open_lines() const {
   if (block.kind == BlockKind::kTable && lines.size() > most) {
     const size_t hidden = lines.size() - most + 1;
     lines.resize(most - 1);
-    lines.push_back(dim(fmt::format("\u2026 {} lines more", hidden)));
+    lines.push_back(dim(tr_format("\u2026 {} lines more", hidden)));
   }
   return lines;
 }
@@ -180,11 +181,12 @@ void ReplyView::finish(const api::ChatReply& reply, const ReplyStats& stats) {
   if (!answered_ && !reply.content.empty()) show_answer(answer_.push(reply.content));
   close();
   std::string note;
-  if (reply.finish_reason == "cancelled") note = "(interrupted; what has come is kept)";
-  if (reply.finish_reason == "length") note = "(cut at the token limit; /set max-tokens raises it)";
-  if (reply.finish_reason == "repetition") note = "(stopped: the output went in circles)";
-  if (reply.restated) note = "(the model said its answer a second time, which is left out)";
-  if (reply.reasoning_reclassified) note = "(the thought was never closed: this is its text)";
+  if (reply.finish_reason == "cancelled") note = tr("(interrupted; what has come is kept)");
+  if (reply.finish_reason == "length")
+    note = tr("(cut at the token limit; /set max-tokens raises it)");
+  if (reply.finish_reason == "repetition") note = tr("(stopped: the output went in circles)");
+  if (reply.restated) note = tr("(the model said its answer a second time, which is left out)");
+  if (reply.reasoning_reclassified) note = tr("(the thought was never closed: this is its text)");
   if (!note.empty()) region_.commit({dim(shortened(note, width()))});
   if (options_.stats) {
     std::vector<std::string> lines;
@@ -196,7 +198,7 @@ void ReplyView::finish(const api::ChatReply& reply, const ReplyStats& stats) {
 void ReplyView::fail(const Status& status) {
   close();
   std::vector<std::string> lines;
-  for (const std::string& line : wrap("error: " + printable(status.message), width())) {
+  for (const std::string& line : wrap(tr_format("error: {}", printable(status.message)), width())) {
     lines.push_back(line);
   }
   region_.commit(std::move(lines));

@@ -4,6 +4,7 @@
 
 #include "glmv/base/files.h"
 #include "glmv/base/private_file.h"
+#include "glmv/base/texts.h"
 #include "glmv/base/utf8.h"
 #include "glmv/media/base64.h"
 #include "glmv/media/source.h"
@@ -58,11 +59,11 @@ Result<Attachment> parse_medium(const Json& json, const MediaReader& reader,
   } else if (!path.empty()) {
     item = reader.attach(*kind, path, option);
   }
-  const std::string shown = path.empty() ? "a picture" : media::short_name(path);
+  const std::string shown = path.empty() ? tr("a picture") : media::short_name(path);
   if (!item) {
-    warnings.push_back(fmt::format("{} is left out: {}", shown, item.error().message));
+    warnings.push_back(tr_format("{} is left out: {}", shown, item.error().message));
   } else if (!hash.empty() && item->sha256 != hash) {
-    warnings.push_back(fmt::format("{} has changed since the session was saved", shown));
+    warnings.push_back(tr_format("{} has changed since the session was saved", shown));
   }
   return item;
 }

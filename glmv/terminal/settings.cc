@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "glmv/base/texts.h"
+
 namespace glmv::terminal {
 namespace {
 
@@ -16,7 +18,8 @@ Result<T> number(const std::string& text, T least, T most) {
   const char* end = text.data() + text.size();
   const auto [stopped, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stopped != end || !(value >= least && value <= most)) {
-    return invalid_argument("\"{}\" is no number from {} to {}", text, least, most);
+    return invalid_argument("{}",
+                            tr_format("\"{}\" is no number from {} to {}", text, least, most));
   }
   return value;
 }
@@ -24,7 +27,7 @@ Result<T> number(const std::string& text, T least, T most) {
 Result<bool> on_off(const std::string& text) {
   if (text == "on") return true;
   if (text == "off") return false;
-  return invalid_argument("\"{}\" is neither on nor off", text);
+  return invalid_argument("{}", tr_format("\"{}\" is neither on nor off", text));
 }
 
 template <class T>
@@ -76,7 +79,7 @@ Result<void> set_think(Settings& s, const std::string& v) {
     return {};
   }
   auto on = on_off(v);
-  if (!on) return invalid_argument("\"{}\" is none of on, off, auto", v);
+  if (!on) return invalid_argument("{}", tr_format("\"{}\" is none of {}", v, "on, off, auto"));
   s.request.thinking = *on ? api::Thinking::kOn : api::Thinking::kOff;
   return {};
 }
@@ -95,7 +98,7 @@ Result<void> set_show_think(Settings& s, const std::string& v) {
   } else if (v == "hide") {
     s.display.thought = ShowThought::kHide;
   } else {
-    return invalid_argument("\"{}\" is none of fold, full, hide", v);
+    return invalid_argument("{}", tr_format("\"{}\" is none of {}", v, "fold, full, hide"));
   }
   return {};
 }
@@ -178,7 +181,7 @@ Result<void> change_setting(Settings settings, std::string_view name, const std:
   if (row == std::end(kRows)) {
     std::string known;
     for (const SettingRow& r : kRows) known += (known.empty() ? "" : ", ") + std::string(r.name);
-    return not_found("there is no setting \"{}\"; known: {}", name, known);
+    return not_found("{}", tr_format("there is no setting \"{}\"; known: {}", name, known));
   }
   if (auto done = row->set(settings, value); !done) return in_context(name, done.error());
   return {};
