@@ -6,6 +6,7 @@
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/progress_line.h"
+#include "glmv/base/texts.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/server/batch.h"
 
@@ -19,12 +20,12 @@ struct BatchFlags {
 };
 
 void print_summary(const server::BatchProgress& p, double seconds) {
-  fmt::print(
-      stderr,
-      "{} answered, {} failed, {} bad line{}, {} from before, {} left; {} prompt and {} new tokens "
-      "in {}\n",
-      p.num_answered, p.num_failed, p.num_bad_lines, p.num_bad_lines == 1 ? "" : "s", p.num_skipped,
-      p.num_left(), p.prompt_tokens, p.completion_tokens, duration_text(seconds));
+  fmt::print(stderr, "{}\n",
+             tr_format("{} answered, {} failed, {}, {} from before, {} left; {} prompt and {} new "
+                       "tokens in {}",
+                       p.num_answered, p.num_failed,
+                       tr_count(p.num_bad_lines, "{} bad line", "{} bad lines"), p.num_skipped,
+                       p.num_left(), p.prompt_tokens, p.completion_tokens, duration_text(seconds)));
 }
 
 Result<int> run_batch_command(BatchFlags flags) {

@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "apps/glmv/command.h"
+#include "glmv/base/texts.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/hub/cache_models.h"
 #include "glmv/hub/hub_options.h"
@@ -93,12 +94,12 @@ void print_rows(const std::vector<Row>& rows) {
     name = std::max(name, row.name.size());
     revision = std::max(revision, row.revision.size());
   }
-  fmt::print("{:<{}}  {:<{}}  {:>10}  {:<10}  {:<10}  {}\n", "name", name, "revision", revision,
-             "size", "date", "family", "state");
+  fmt::print("{:<{}}  {:<{}}  {:>10}  {:<10}  {:<10}  {}\n", tr("name"), name, tr("revision"),
+             revision, tr("size"), tr("date"), tr("family"), tr("state"));
   for (const Row& row : rows) {
     fmt::print("{:<{}}  {:<{}}  {:>10}  {:<10}  {:<10}  {}\n", row.name, name, row.revision,
                revision, bytes_text(static_cast<double>(row.bytes)), date_text(row.modified),
-               row.family.empty() ? "-" : row.family, row.state);
+               row.family.empty() ? "-" : row.family, tr(row.state));
   }
 }
 

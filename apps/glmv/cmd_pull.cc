@@ -7,6 +7,7 @@
 #include "apps/glmv/command.h"
 #include "apps/glmv/pull_progress.h"
 #include "glmv/base/json.h"
+#include "glmv/base/texts.h"
 #include "glmv/hub/hub_options.h"
 #include "glmv/hub/pull.h"
 
@@ -37,16 +38,17 @@ Json as_json(const std::string& id, const hub::PullPlan& plan) {
 
 void print_plan(const hub::PullPlan& plan) {
   for (const hub::PullFile& file : plan.files) {
-    const std::string state = file.present == file.size ? "here"
-                              : file.present > 0
-                                  ? bytes_text(static_cast<double>(file.present)) + " here"
-                                  : "to fetch";
+    const std::string state =
+        file.present == file.size ? tr("here")
+        : file.present > 0 ? tr_format("{} here", bytes_text(static_cast<double>(file.present)))
+                           : tr("to fetch");
     fmt::print("{:>10}  {:<14} {}\n", bytes_text(static_cast<double>(file.size)), state, file.name);
   }
-  fmt::print("{:>10}  to fetch; {} free\n", bytes_text(static_cast<double>(plan.missing_bytes())),
-             bytes_text(static_cast<double>(plan.free_bytes)));
+  fmt::print("{:>10}  {}\n", bytes_text(static_cast<double>(plan.missing_bytes())),
+             tr_format("to fetch; {} free", bytes_text(static_cast<double>(plan.free_bytes))));
   if (plan.num_left_out > 0) {
-    fmt::print("{} other files are left out (--include takes them)\n", plan.num_left_out);
+    fmt::print("{}\n",
+               tr_format("{} other files are left out (--include takes them)", plan.num_left_out));
   }
 }
 
@@ -72,7 +74,7 @@ Result<int> run_pull(const PullFlags& flags) {
   auto plan = hub::pull(options, request, progress);
   progress.clear_line();
   if (!plan && plan.error().code == Code::kCancelled) {
-    if (!flags.quiet) fmt::print(stderr, "stopped; the same command goes on from here\n");
+    if (!flags.quiet) fmt::print(stderr, "{}\n", tr("stopped; the same command goes on from here"));
     return kExitInterrupted;
   }
   if (!plan) return std::unexpected(std::move(plan.error()));

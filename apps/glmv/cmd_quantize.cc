@@ -10,6 +10,7 @@
 #include "apps/glmv/quantize_report.h"
 #include "apps/glmv/quantize_run.h"
 #include "apps/glmv/sample_sources.h"
+#include "glmv/base/texts.h"
 
 namespace glmv::app {
 namespace {
@@ -92,24 +93,26 @@ Result<int> run_quantize(const QuantizeFlags& flags) {
     if (flags.quiet) return !interrupted();
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const std::string left =
-        done > 0 ? ", " + duration_text(seconds / double(done) * double(total - done)) + " left"
-                 : std::string();
+        done > 0
+            ? tr_format(", {} left", duration_text(seconds / double(done) * double(total - done)))
+            : std::string();
+    const std::string layer = tr_format("layer {} of {}", done, total) + left;
     if (terminal) {
-      fmt::print(stderr, "\r\033[Klayer {} of {}{}{}", done, total, left,
-                 what.empty() ? "" : ": " + what);
+      fmt::print(stderr, "\r\033[K{}{}", layer, what.empty() ? "" : ": " + what);
     } else if (what.empty()) {
-      fmt::print(stderr, "layer {} of {}{}\n", done, total, left);
+      fmt::print(stderr, "{}\n", layer);
     }
     return !interrupted();
   };
   GLMV_ASSIGN(const QuantizeSummary summary, quantize_checkpoint(job));
   if (terminal && !flags.quiet) fmt::print(stderr, "\r\033[K");
   if (summary.stopped) {
-    fmt::print(stderr, "stopped; the same command goes on from here\n");
+    fmt::print(stderr, "{}\n", tr("stopped; the same command goes on from here"));
     return kExitInterrupted;
   }
   if (summary.num_resumed > 0) {
-    fmt::print(stderr, "{} layers were done in an earlier run\n", summary.num_resumed);
+    fmt::print(stderr, "{}\n",
+               tr_format("{} layers were done in an earlier run", summary.num_resumed));
   }
   GLMV_RETURN_IF_ERROR(write_report(job, summary));
   print_report(job, summary);

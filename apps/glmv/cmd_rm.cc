@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "apps/glmv/command.h"
+#include "glmv/base/texts.h"
 #include "glmv/hub/cache_models.h"
 #include "glmv/hub/hub_options.h"
 
@@ -19,13 +20,15 @@ struct RemoveFlags {
 };
 
 Result<bool> is_agreed(const std::string& name, const hub::Removal& removal) {
-  const std::string what = fmt::format("{} ({} revision{}, {})", name, removal.commits.size(),
-                                       removal.commits.size() == 1 ? "" : "s",
-                                       bytes_text(static_cast<double>(removal.bytes)));
+  const std::string revisions =
+      tr_count(static_cast<int64_t>(removal.commits.size()), "{} revision", "{} revisions");
+  const std::string what =
+      tr_format("{} ({}, {})", name, revisions, bytes_text(static_cast<double>(removal.bytes)));
   if (::isatty(STDIN_FILENO) != 1) {
-    return invalid_argument("nobody can be asked whether {} shall go; say so with --yes", what);
+    return invalid_argument(
+        "{}", tr_format("nobody can be asked whether {} shall go; say so with --yes", what));
   }
-  fmt::print(stderr, "remove {}? [y/N] ", what);
+  fmt::print(stderr, "{}", tr_format("remove {}? [y/N] ", what));
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
@@ -46,15 +49,17 @@ Result<int> run_remove(const RemoveFlags& flags) {
     if (!flags.yes) {
       GLMV_ASSIGN(const bool agreed, is_agreed(name, plans[i].second));
       if (!agreed) {
-        fmt::print(stderr, "{} stays\n", name);
+        fmt::print(stderr, "{}\n", tr_format("{} stays", name));
         continue;
       }
     }
     const bool one_revision = name.find('@') != std::string::npos;
     GLMV_ASSIGN(const hub::Removal removal,
                 hub::remove_model(options.cache, plans[i].first, one_revision));
-    fmt::print("removed {}: {} freed{}\n", name, bytes_text(static_cast<double>(removal.bytes)),
-               removal.everything ? "" : "; other revisions stay");
+    fmt::print(
+        "{}{}\n",
+        tr_format("removed {}: {} freed", name, bytes_text(static_cast<double>(removal.bytes))),
+        removal.everything ? "" : tr("; other revisions stay"));
   }
   return 0;
 }

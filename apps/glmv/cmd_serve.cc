@@ -13,6 +13,7 @@
 #include "apps/glmv/command.h"
 #include "apps/glmv/media_flags.h"
 #include "glmv/base/kept_memory.h"
+#include "glmv/base/texts.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/chat/self_check.h"
 #include "glmv/net/http_server.h"
@@ -85,17 +86,19 @@ Result<std::shared_ptr<const server::PageFiles>> page_of(const std::string& web_
 // What a person opens in a browser.
 std::string page_line(const ServeFlags& flags, const std::string& where) {
   if (!flags.http.unix_socket.empty()) return {};
-  if (flags.server.page == nullptr) return "no web page in this program; see docs/server.md\n";
-  return fmt::format("open {}/ in a browser; Ctrl-C ends it\n", where);
+  if (flags.server.page == nullptr)
+    return tr("no web page in this program; see docs/server.md") + "\n";
+  return tr_format("open {}/ in a browser; Ctrl-C ends it", where) + "\n";
 }
 
-void warn(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
+void warn(const std::string& text) { fmt::print(stderr, "{}\n", tr_format("warning: {}", text)); }
 
 Result<void> test_model(chat::LocalBackend& backend, const runtime::EngineOptions& engine) {
   const chat::SelfTestReport tested = chat::self_test(backend, engine);
-  fmt::print(stderr, "loaded in {}, self-test {} in {}\n",
-             duration_text(backend.engine().load_ms() / 1000), tested.ok() ? "passed" : "FAILED",
-             duration_text(tested.seconds));
+  fmt::print(stderr, "{}\n",
+             tr_format("loaded in {}, self-test {} in {}",
+                       duration_text(backend.engine().load_ms() / 1000),
+                       tr(tested.ok() ? "passed" : "FAILED"), duration_text(tested.seconds)));
   if (tested.ok()) return {};
   return internal_error("{}; --self-test off serves it all the same", tested.problem());
 }
@@ -115,7 +118,7 @@ void wait_for_end(const server::Server& server) {
     if (i % 20 != 0) continue;
     const std::string trouble = server.engine_trouble();
     if (!trouble.empty() && trouble != known) warn(trouble);
-    if (trouble.empty() && !known.empty()) warn("the engine goes on");
+    if (trouble.empty() && !known.empty()) warn(tr("the engine goes on"));
     known = trouble;
   }
   clear_interrupt();
@@ -192,8 +195,9 @@ void finish_requests(const ServeFlags& flags, server::Server& server, net::HttpS
   server.start_draining();
   const int running = http.num_handlers();
   if (running > 0) {
-    fmt::print(stderr, "finishing {} request{}, {} s at most; again to stop at once\n", running,
-               running == 1 ? "" : "s", flags.shutdown_timeout_s);
+    fmt::print(stderr, "{}\n",
+               tr_format("finishing {}, {} s at most; again to stop at once",
+                         tr_count(running, "{} request", "{} requests"), flags.shutdown_timeout_s));
   }
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::seconds(flags.shutdown_timeout_s);
@@ -222,8 +226,9 @@ Result<int> run_serve(ServeFlags flags) {
   GLMV_ASSIGN(auto http, start_http(flags, *server));
   const bool by_port = flags.http.unix_socket.empty();
   const std::string place = by_port ? fmt::format("port {}", http->port()) : flags.http.unix_socket;
-  fmt::print(stderr, "loading {}; {} answers /health and /ready meanwhile\n", flags.server.model,
-             place);
+  fmt::print(stderr, "{}\n",
+             tr_format("loading {}; {} answers /health and /ready meanwhile", flags.server.model,
+                       place));
   auto loading = std::async(std::launch::async, [&] { return load(flags, engine); });
   while (loading.wait_for(kTick) != std::future_status::ready) {
     answer_hangup(*server);
@@ -240,8 +245,8 @@ Result<int> run_serve(ServeFlags flags) {
       by_port ? fmt::format("{}://{}:{}", flags.http.tls_key.empty() ? "http" : "https",
                             url_host(flags.http.host), http->port())
               : "unix:" + flags.http.unix_socket;
-  fmt::print(stderr, "serving {} on {}{}\n{}", flags.server.model, where,
-             flags.server.api_keys.empty() ? "" : ", with keys", page_line(flags, where));
+  fmt::print(stderr, "{}{}\n{}", tr_format("serving {} on {}", flags.server.model, where),
+             flags.server.api_keys.empty() ? "" : tr(", with keys"), page_line(flags, where));
   wait_for_end(*server);
   finish_requests(flags, *server, *http);
   return 0;

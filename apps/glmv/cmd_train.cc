@@ -9,6 +9,7 @@
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/sample_sources.h"
+#include "glmv/base/texts.h"
 #include "glmv/train/trainer.h"
 
 namespace glmv::app {
@@ -42,7 +43,8 @@ class StopOnInterrupt {
     thread_ = std::jthread([this](std::stop_token done) {
       while (!done.stop_requested()) {
         if (interrupted() && !flag_.exchange(true)) {
-          fmt::print(stderr, "\nstopping after this step and a save; Ctrl-C again ends at once\n");
+          fmt::print(stderr, "\n{}\n",
+                     tr("stopping after this step and a save; Ctrl-C again ends at once"));
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
       }
@@ -69,14 +71,15 @@ train::TrainCallbacks callbacks(const TrainFlags& flags) {
   };
   const std::string clear = terminal ? "\r\033[K" : "";
   result.on_eval = [=](const train::EvalReport& report) {
-    fmt::print(stderr, "{}step {}: eval loss {:.4f}, token accuracy {:.1f} %\n", clear, report.step,
-               report.loss, 100 * report.accuracy);
+    fmt::print(stderr, "{}{}\n", clear,
+               tr_format("step {}: eval loss {:.4f}, token accuracy {:.1f} %", report.step,
+                         report.loss, 100 * report.accuracy));
   };
   result.on_checkpoint = [=](const std::filesystem::path& path, int64_t) {
-    fmt::print(stderr, "{}saved {}\n", clear, path.string());
+    fmt::print(stderr, "{}{}\n", clear, tr_format("saved {}", path.string()));
   };
   result.on_warning = [=](const std::string& text) {
-    fmt::print(stderr, "{}warning: {}\n", clear, text);
+    fmt::print(stderr, "{}{}\n", clear, tr_format("warning: {}", text));
   };
   return result;
 }
@@ -91,14 +94,18 @@ Result<int> run_train(TrainFlags& flags) {
   }
   GLMV_ASSIGN(train::Trainer trainer,
               train::Trainer::create(flags.options, *source, eval.get(), callbacks(flags)));
-  fmt::print(stderr, "{:.2f} M parameters, {:.2f} M trained, {} steps{}\n",
-             trainer.num_parameters() / 1e6, trainer.num_trainable() / 1e6, trainer.total_steps(),
-             trainer.resumed_from() ? " (resumed from " + trainer.resumed_from()->string() + ")"
-                                    : std::string());
+  fmt::print(
+      stderr, "{}{}\n",
+      tr_format("{:.2f} M parameters, {:.2f} M trained, {} steps", trainer.num_parameters() / 1e6,
+                trainer.num_trainable() / 1e6, trainer.total_steps()),
+      trainer.resumed_from()
+          ? " " + tr_format("(resumed from {})", trainer.resumed_from()->string())
+          : std::string());
   const StopOnInterrupt stop;
   GLMV_ASSIGN(const train::TrainSummary summary, trainer.run(stop.flag()));
-  fmt::print(stderr, "\n{} of {} steps done, loss {:.4f}; checkpoint: {}\n", summary.step,
-             summary.total_steps, summary.loss, summary.checkpoint.string());
+  fmt::print(stderr, "\n{}\n",
+             tr_format("{} of {} steps done, loss {:.4f}; checkpoint: {}", summary.step,
+                       summary.total_steps, summary.loss, summary.checkpoint.string()));
   return summary.stopped ? kExitInterrupted : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "apps/glmv/command.h"
+#include "glmv/base/texts.h"
 
 namespace glmv::app {
 namespace {
@@ -30,9 +31,10 @@ void ProgressLine::show(int64_t done, int64_t total, int64_t skipped) {
   next_ = spent + (terminal_ ? kTerminalInterval_s : kLogInterval_s);
   const double rate = static_cast<double>(done - skipped) / std::max(spent, 1e-3);
   const std::string left =
-      rate > 0 ? duration_text(static_cast<double>(total - done) / rate) : "unknown";
-  fmt::print(stderr, "{}{} of {} done, {:.1f} a minute, {} left{}", terminal_ ? "\r" : "", done,
-             total, rate * 60, left, terminal_ ? "\x1b[K" : "\n");
+      rate > 0 ? duration_text(static_cast<double>(total - done) / rate) : tr("unknown");
+  const std::string text =
+      tr_format("{} of {} done, {:.1f} a minute, {} left", done, total, rate * 60, left);
+  fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", text, terminal_ ? "\x1b[K" : "\n");
   shown_ = true;
 }
 

@@ -7,6 +7,8 @@
 #include <cstdio>
 
 #include "apps/glmv/command.h"
+#include "glmv/base/texts.h"
+#include "glmv/terminal/display_width.h"
 
 namespace glmv::app {
 namespace {
@@ -22,10 +24,11 @@ size_t terminal_columns() {
   return known ? size.ws_col : 80;
 }
 
-// So many characters at most; the middle of longer texts is left out. Names may hold any UTF-8:
-// what is cut is cut between characters.
+// So many columns at most; the middle of longer texts is left out, by bytes, of which a column
+// takes one at least. Names may hold any UTF-8: what is cut is cut between characters.
 std::string shortened(const std::string& text, size_t columns) {
-  if (text.size() <= columns || columns < 8) return text;
+  const auto width = static_cast<size_t>(terminal::display_width(text));
+  if (width <= columns || columns < 8) return text;
   const auto continues = [&text](size_t at) { return (text[at] & 0xc0) == 0x80; };
   size_t front = (columns - 3) / 2, back = text.size() - (columns - 3 - front);
   while (front > 0 && continues(front)) --front;
@@ -42,11 +45,14 @@ void PullProgress::on_plan(const hub::PullPlan& plan) {
   for (const hub::PullFile& file : plan.files) num_done_ += file.present == file.size;
   if (show_ == Show::kNothing) return;
   clear_line();
-  fmt::print(stderr, "{} at {}: {} files, {}{}\n", name_, plan.commit.substr(0, 12), num_files_,
-             bytes_text(static_cast<double>(total_)),
-             here_ == total_ ? ", all here already"
-             : here_ > 0     ? ", " + bytes_text(static_cast<double>(here_)) + " here already"
-                             : "");
+  const std::string here =
+      here_ == total_ ? tr(", all here already")
+      : here_ > 0     ? tr_format(", {} here already", bytes_text(static_cast<double>(here_)))
+                      : "";
+  fmt::print(stderr, "{}{}\n",
+             tr_format("{} at {}: {} files, {}", name_, plan.commit.substr(0, 12), num_files_,
+                       bytes_text(static_cast<double>(total_))),
+             here);
 }
 
 void PullProgress::on_file(const hub::PullFile& file) {
@@ -71,8 +77,10 @@ void PullProgress::on_bytes(const hub::PullFile&, int64_t present) {
 void PullProgress::on_file_done(const hub::PullFile& file) {
   ++num_done_;
   if (show_ == Show::kPlainLines) {
-    fmt::print(stderr, "{} ({}): {} of {} files; {}\n", file.name,
-               bytes_text(static_cast<double>(file.size)), num_done_, num_files_, overall());
+    fmt::print(
+        stderr, "{}\n",
+        tr_format("{} ({}): {} of {} files; {}", file.name,
+                  bytes_text(static_cast<double>(file.size)), num_done_, num_files_, overall()));
     last_line_ = Clock::now();
   }
 }
@@ -99,11 +107,11 @@ double PullProgress::bytes_per_second() const {
 std::string PullProgress::overall() const {
   const double share = total_ > 0 ? static_cast<double>(here_) / static_cast<double>(total_) : 1;
   std::string text =
-      fmt::format("{:.0f} % of {}", 100 * share, bytes_text(static_cast<double>(total_)));
+      tr_format("{:.0f} % of {}", 100 * share, bytes_text(static_cast<double>(total_)));
   const double rate = bytes_per_second();
-  if (rate > 0) text += ", " + bytes_text(rate) + "/s";
+  if (rate > 0) text += tr_format(", {}/s", bytes_text(rate));
   if (rate > 0 && here_ < total_) {
-    text += ", " + duration_text(static_cast<double>(total_ - here_) / rate) + " left";
+    text += tr_format(", {} left", duration_text(static_cast<double>(total_ - here_) / rate));
   }
   return text;
 }
@@ -119,7 +127,8 @@ void PullProgress::draw(bool now) {
     last_draw_ = time;
     const std::string figures = fmt::format("[{}/{}] {}", num_done_, num_files_, overall());
     const size_t columns = terminal_columns() - 1;
-    const size_t left = columns > figures.size() + 1 ? columns - figures.size() - 1 : 0;
+    const auto used = static_cast<size_t>(terminal::display_width(figures)) + 1;
+    const size_t left = columns > used ? columns - used : 0;
     fmt::print(stderr, "\r\033[K{} {}", shortened(figures, columns),
                left >= 8 ? shortened(file_, left) : "");
     std::fflush(stderr);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "glmv/base/texts.h"
 #include "glmv/checkpoint/hf_config.h"
 #include "glmv/model/vlm.h"
 #include "glmv/train/checkpointing.h"
@@ -62,11 +63,11 @@ std::string time_text(double seconds) {
 std::string progress_line(const StepReport& r) {
   const double percent = 100.0 * static_cast<double>(r.step) /
                          static_cast<double>(std::max<int64_t>(1, r.total_steps));
-  return fmt::format(
+  return tr_format(
       "step {}/{} ({:.0f} %)  epoch {:.2f}  loss {:.4f}  lr {:.2e}  grad {:.2f}{}  {:.0f} tok/s  "
       "{:.1f} samples/s  {} left",
       r.step, r.total_steps, percent, r.epoch, r.loss, r.learning_rate, r.grad_norm,
-      r.applied ? "" : " (skipped)", r.tokens_per_s, r.samples_per_s, time_text(r.remaining_s));
+      r.applied ? "" : tr(" (skipped)"), r.tokens_per_s, r.samples_per_s, time_text(r.remaining_s));
 }
 
 struct Trainer::Impl {
