@@ -1,7 +1,7 @@
 // glmv serve: the OpenAI-compatible server.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <cstdlib>
@@ -225,10 +225,10 @@ Result<int> run_serve(ServeFlags flags) {
   auto server = std::make_unique<server::Server>(flags.server);
   GLMV_ASSIGN(auto http, start_http(flags, *server));
   const bool by_port = flags.http.unix_socket.empty();
-  const std::string place = by_port ? fmt::format("port {}", http->port()) : flags.http.unix_socket;
-  fmt::print(stderr, "{}\n",
-             tr_format("loading {}; {} answers /health and /ready meanwhile", flags.server.model,
-                       place));
+  const std::string place = by_port ? tr_format("port {}", http->port()) : flags.http.unix_socket;
+  fmt::print(
+      stderr, "{}\n",
+      tr_format("loading {}; {} answers /health and /ready meanwhile", flags.server.model, place));
   auto loading = std::async(std::launch::async, [&] { return load(flags, engine); });
   while (loading.wait_for(kTick) != std::future_status::ready) {
     answer_hangup(*server);
