@@ -1,29 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { pagesIn, selectionOf } from '../../src/lib/media/pages';
 import { kindOf, refusal } from '../../src/lib/media/kinds';
-import { secondsOf, timeMarks } from '../../src/lib/parse/timestamps';
 import type { Info } from '../../src/lib/api/types';
-
-describe('times', () => {
-  test.each([
-    ['00:12', 12], ['1:02:03', 3723], ['1:02.5', 62.5], ['12.5s', 12.5], ['12 seconds', 12], ['3秒', 3],
-  ])('%s', (text, seconds) => expect(secondsOf(text)).toBe(seconds));
-
-  test.each<[string, [number, number?][]]>([
-    ['at 00:01 it starts', [[1]]],
-    ['from 00:03 - 00:04', [[3, 4]]],
-    ['1.5s to 3s', [[1.5, 3]]],
-    ['0:02–0:05 and 0:07', [[2, 5], [7]]],
-    ['00:01至00:03', [[1, 3]]],
-    ['at 99:00', []],
-    ['ratio 16:9', []],
-    ['C++17:23', []],
-    ['5 sheep', []],
-    ['2s', [[2]]],
-  ])('%s', (text, marks) => {
-    expect(timeMarks(text, 10).map((m) => (m.end === undefined ? [m.start] : [m.start, m.end]))).toEqual(marks);
-  });
-});
 
 describe('pages', () => {
   test.each<[string, number[]]>([

@@ -2,16 +2,21 @@
 // their libraries, and what comes out is sanitised once more at the end.
 import DOMPurify from 'dompurify';
 import MarkdownIt from 'markdown-it';
-import { t } from '../i18n/index.svelte';
+import { language, t } from '../i18n/index.svelte';
 import { parseShapes } from '../parse/boxes';
 import { kBoxBegin, kBoxEnd } from '../parse/split_reply';
-import { timeMarks } from '../parse/timestamps';
+import { lineMarks } from '../parse/timeline';
 import { escapeHtml } from './escape';
 import { highlight, late, renderTex } from './late.svelte';
 import { mathRule } from './math_rule';
 
 interface Env {
   duration?: number; // of the video that is spoken of: its times become buttons
+}
+interface TimeMeta {
+  seconds: number;
+  beyond: boolean; // behind the end of the video, at least in part
+  there: boolean; // the video can be shown at this moment
 }
 
 const md = new MarkdownIt({ html: false, linkify: true, breaks: true, highlight: (code, language) => highlight(code, language) ?? '' });
@@ -37,40 +42,78 @@ md.inline.ruler.before('escape', 'boxed', (state, silent) => {
   return true;
 });
 // `<` starts no run of plain text, but "|" may stand in the middle of one.
-md.renderer.rules.boxed = (tokens, i) => {
+md.renderer.rules.boxed = (tokens, i, _options, env) => {
   const text = tokens[i]!.content;
   if (parseShapes(text).length > 0 && /^[\s\d[\](){}<>,;.]+$/.test(text)) {
     return `<span class="coords" data-box="${escapeHtml(text)}">${escapeHtml(text)}</span>`;
   }
-  return `<span class="boxed">${md.renderInline(text)}</span>`;
+  return `<span class="boxed">${md.renderInline(text, env)}</span>`;
 };
 
-md.core.ruler.after('inline', 'times', (state) => {
+type Token = Parameters<typeof md.renderer.render>[0][number];
+type MakeToken = (type: string, content: string, meta: TimeMeta | null) => Token;
+
+// What a time stands in decides whether it is one, so the pieces of a paragraph are read as one text.
+// Code, formulas and links keep their room in it, without their digits.
+function asRead(token: Token, inLink: boolean): string {
+  if (token.type === 'softbreak' || token.type === 'hardbreak') return '\n';
+  if (token.type === 'text' && !inLink) return token.content;
+  return token.markup + token.content.replace(/\d/g, 'x');
+}
+
+function withTimes(tokens: Token[], duration: number, prefix: string, make: MakeToken): Token[] {
+  let text = prefix;
+  let links = 0;
+  const from = tokens.map((token) => {
+    const at = text.length;
+    links += token.type === 'link_open' ? 1 : token.type === 'link_close' ? -1 : 0;
+    text += asRead(token, links > 0);
+    return at;
+  });
+  const marks = lineMarks(text, duration);
+  return tokens.flatMap((token, i) => {
+    if (token.type !== 'text') return [token];
+    const begin = from[i]!;
+    const end = begin + token.content.length;
+    const pieces: Token[] = [];
+    let at = begin;
+    const add = (to: number, type = 'text', meta: TimeMeta | null = null) => {
+      if (to > at) pieces.push(make(type, text.slice(at, to), meta));
+      at = Math.max(at, to);
+    };
+    for (const mark of marks) {
+      const left = Math.max(begin, mark.at);
+      const right = Math.min(end, mark.at + mark.length);
+      if (left >= right || !/\d/.test(text.slice(left, right))) continue;
+      add(left);
+      // A range that goes on behind a piece: there it is its end.
+      const seconds = left > mark.at ? (mark.end ?? mark.start) : mark.start;
+      add(right, 'time_mark', { seconds, beyond: mark.beyond, there: seconds <= duration });
+    }
+    if (pieces.length === 0) return [token];
+    add(end);
+    return pieces;
+  });
+}
+
+md.core.ruler.after('linkify', 'times', (state) => {
   const duration = (state.env as Env).duration;
   if (duration === undefined) return;
-  for (const block of state.tokens) {
-    if (!block.children) continue;
-    block.children = block.children.flatMap((token) => {
-      const marks = token.type === 'text' ? timeMarks(token.content, duration) : [];
-      if (marks.length === 0) return [token];
-      const pieces = [];
-      let at = 0;
-      const text = (content: string) => Object.assign(new state.Token('text', '', 0), { content });
-      for (const mark of marks) {
-        if (mark.at > at) pieces.push(text(token.content.slice(at, mark.at)));
-        const time = new state.Token('time_mark', '', 0);
-        time.content = token.content.slice(mark.at, mark.at + mark.length);
-        time.meta = { seconds: mark.start };
-        pieces.push(time);
-        at = mark.at + mark.length;
-      }
-      if (at < token.content.length) pieces.push(text(token.content.slice(at)));
-      return pieces;
-    });
-  }
+  const make: MakeToken = (type, content, meta) => Object.assign(new state.Token(type, '', 0), { content, meta });
+  state.tokens.forEach((block, i) => {
+    // In a cell of a table no line begins.
+    const cell = /^t[dh]_open$/.test(state.tokens[i - 1]?.type ?? '');
+    if (block.children) block.children = withTimes(block.children, duration, cell ? '|' : '', make);
+  });
 });
-md.renderer.rules.time_mark = (tokens, i) =>
-  `<button type="button" class="time" data-time="${Number((tokens[i]!.meta as { seconds: number }).seconds)}">${escapeHtml(tokens[i]!.content)}</button>`;
+md.renderer.rules.time_mark = (tokens, i) => {
+  const { content, meta } = tokens[i]!;
+  const { seconds, beyond, there } = meta as unknown as TimeMeta;
+  const title = beyond ? ` title="${escapeHtml(t('time.beyond'))}"` : '';
+  const text = escapeHtml(content);
+  if (!there) return `<span class="time beyond"${title}>${text}</span>`;
+  return `<button type="button" class="time${beyond ? ' beyond' : ''}" data-time="${Number(seconds)}"${title}>${text}</button>`;
+};
 
 md.renderer.rules.link_open = (tokens, i, options, _env, self) => {
   tokens[i]!.attrSet('target', '_blank');
@@ -116,7 +159,7 @@ const kMostCached = 600;
 const cache = new Map<string, string>();
 
 export function renderMarkdown(text: string, duration?: number): string {
-  const key = `${late.version}:${duration ?? ''}:${text}`;
+  const key = `${late.version}:${language()}:${duration ?? ''}:${text}`;
   let html = cache.get(key);
   if (html === undefined) {
     html = sanitize(md.render(text, { duration } satisfies Env));
