@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { endText, faultDetail, faultText } from '../../src/lib/i18n/faults';
 import en from '../../src/lib/i18n/en.json';
 import zh from '../../src/lib/i18n/zh.json';
 import { bytes, clock, count, number, seconds, setLanguage, t } from '../../src/lib/i18n/index.svelte';
@@ -49,6 +50,20 @@ describe('texts', () => {
     expect([bytes(900), bytes(1_500_000), seconds(9.84), seconds(41)]).toEqual(['900B', '1.5 MB', '9.8s', '41s']);
     expect([clock(5), clock(65), clock(3725)]).toEqual(['0:05', '1:05', '1:02:05']);
     expect(document.documentElement.lang).toBe('en');
+  });
+  test('errors in English are the words of the server', async () => {
+    await setLanguage('en');
+    const fault = { code: 'context_length_exceeded', message: 'The prompt has 70,000 tokens.' };
+    expect([faultText(fault), faultDetail(fault)]).toEqual(['The prompt has 70,000 tokens.', '']);
+    expect(faultText({ code: 'lost', message: '' })).toBe(en['fault.lost']);
+    expect([endText('length'), endText('STOP!')]).toEqual(['limit of tokens', 'STOP!']);
+  });
+  test('errors in Chinese are translated by their code, with the words of the server behind', async () => {
+    await setLanguage('zh');
+    const fault = { code: 'queue_full', message: 'The queue is full.' };
+    expect([faultText(fault), faultDetail(fault)]).toEqual([zh['fault.queue_full'], 'The queue is full.']);
+    expect(faultText({ code: 'never_heard_of', message: 'Odd.' })).toBe(zh['fault.other']);
+    expect(endText('cancelled')).toBe(zh['end.cancelled']);
   });
   test('in Chinese', async () => {
     await setLanguage('zh');

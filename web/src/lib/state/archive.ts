@@ -56,7 +56,12 @@ export async function exportAll(): Promise<void> {
   save(`glmv-conversations-${day}.json`, await makeArchive(Array.from(chats.chats.list.keys())));
 }
 
-export class ImportError extends Error {}
+// Why a file is no archive.
+export class ImportError extends Error {
+  constructor(readonly rule: 'json' | 'format' | 'conversation' | 'message') {
+    super(rule);
+  }
+}
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);

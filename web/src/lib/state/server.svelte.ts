@@ -1,5 +1,5 @@
 // Whether the server is there, what it serves, and whether it wants a key.
-import { ApiError, getJson, hasKey, setKey } from '../api/client';
+import { ApiError, getJson, hasKey, request, setKey } from '../api/client';
 import type { Info } from '../api/types';
 
 export type ServerState = 'connecting' | 'up' | 'down' | 'login';
@@ -9,31 +9,33 @@ const kBackOffMs = [500, 1000, 2000, 4000, 8000, 15000];
 export const server = $state<{
   state: ServerState;
   info: Info | null;
-  cause: string;
+  cause: { code: string; message: string } | null; // what it says; null: it says nothing
   attempt: number;
   retryAt: number; // time of the next try, ms
   keyRefused: boolean;
-}>({ state: 'connecting', info: null, cause: '', attempt: 0, retryAt: 0, keyRefused: false });
+}>({ state: 'connecting', info: null, cause: null, attempt: 0, retryAt: 0, keyRefused: false });
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 let waiting: (() => void)[] = [];
-let nowUp: () => void = () => {};
+const upListeners: (() => void)[] = [];
 
 // `listener` hears each time when the server is there (again), or is another start of it.
 export function onUp(listener: () => void): void {
-  nowUp = listener;
-  if (server.state === 'up') nowUp();
+  upListeners.push(listener);
+  if (server.state === 'up') listener();
 }
 
 export async function connect(): Promise<void> {
   clearTimeout(timer);
   server.retryAt = 0;
+  const signal = AbortSignal.timeout(10_000);
   try {
-    const info = await getJson<Info>('/api/info', { signal: AbortSignal.timeout(10_000) });
+    if (server.state === 'down') await request('/health', { signal });
+    const info = await getJson<Info>('/api/info', { signal });
     const news = server.state !== 'up' || server.info?.instance !== info.instance;
     server.info = info;
     server.state = 'up';
-    if (news) nowUp();
+    if (news) for (const listener of upListeners) listener();
     server.attempt = 0;
     server.keyRefused = false;
     const resumed = waiting;
@@ -45,11 +47,11 @@ export async function connect(): Promise<void> {
       server.state = 'login';
       return;
     }
-    down(error instanceof ApiError && error.status > 0 ? error.message : '');
+    down(error instanceof ApiError && error.status > 0 ? { code: error.code, message: error.message } : null);
   }
 }
 
-export function down(cause: string): void {
+function down(cause: typeof server.cause): void {
   server.state = 'down';
   server.cause = cause;
   const delay = kBackOffMs[Math.min(server.attempt, kBackOffMs.length - 1)]!;

@@ -1,6 +1,7 @@
 // With --store the server keeps conversations too (docs/web-contract.md, section 8). This browser sends
 // what it has changed, and learns of others what they have; their messages come when one is opened.
 import { ApiError, request } from '../api/client';
+import { faultText } from '../i18n/faults';
 import { t } from '../i18n/index.svelte';
 import { sendBlobs } from './blobs';
 import * as chats from './chats.svelte';
@@ -87,7 +88,7 @@ async function send(id: string): Promise<void> {
 function refused(error: ApiError): void {
   // No answer, or not now: it is sent at the next look.
   if (error.status !== 413 && error.code !== 'storage_full') return;
-  if (!told) toast(t('error.store', { why: error.message }), 'error');
+  if (!told) toast(t('error.store', { why: faultText(error) }), 'error');
   told = true;
 }
 
@@ -181,7 +182,10 @@ export function look(): Promise<void> {
 
 // Whether the store has a conversation that this browser did not know of.
 export async function findInStore(id: string): Promise<boolean> {
-  for (let tries = 0; tries < 50 && server.state === 'connecting'; tries++) await new Promise((go) => setTimeout(go, 100));
+  // As long as a key is asked for, nothing else is shown.
+  for (let tries = 0; (tries < 50 && server.state === 'connecting') || server.state === 'login'; tries++) {
+    await new Promise((go) => setTimeout(go, 100));
+  }
   await look();
   return chats.chats.list.has(id);
 }
