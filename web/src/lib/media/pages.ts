@@ -1,4 +1,6 @@
 // "1-3,7": pages of a document.
+import type { Info } from '../api/types';
+import type { Part } from '../state/types';
 
 export function pagesIn(selection: string, most: number): Set<number> {
   const pages = new Set<number>();
@@ -24,4 +26,18 @@ export function selectionOf(pages: Iterable<number>, most: number): string {
     i = j + 1;
   }
   return ranges.join(',');
+}
+
+// Those that a message with this document shows.
+export function chosenPages(part: Part): number[] {
+  const most = part.pages ?? 1;
+  if (part.pageSel) return Array.from(pagesIn(part.pageSel, most)).sort((a, b) => a - b);
+  return Array.from({ length: most }, (_, i) => i + 1);
+}
+
+// How many pages a message takes, where more are chosen (or none yet of too many); null: all is well.
+export function pagesOver(part: Part, info: Info | null): number | null {
+  if (part.kind !== 'doc' || !info) return null;
+  const most = info.limits.doc_pages;
+  return chosenPages(part).length > most ? most : null;
 }

@@ -1,20 +1,24 @@
 // Grounding in answers: boxes, points and polygons, in thousandths of the picture.
 // Formats: docs/web-contract.md, section 7, has what comes out.
+import { relaxedJson } from './relaxed_json';
 
 export interface Box {
   kind: 'box';
   coords: [number, number, number, number]; // x1, y1, x2, y2; 0 to 1000, in order
   label: string;
+  at: number; // where it stands in the text
 }
 export interface Point {
   kind: 'point';
   coords: [number, number];
   label: string;
+  at: number;
 }
 export interface Polygon {
   kind: 'polygon';
   points: [number, number][];
   label: string;
+  at: number;
 }
 export type Shape = Box | Point | Polygon;
 
@@ -42,7 +46,7 @@ function makeBox(numbers: number[], label: string): Box | null {
   const [a, b, c, d] = numbers.map((n) => Math.min(1000, Math.max(0, n))) as [number, number, number, number];
   const coords: Box['coords'] = [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];
   if (coords[0] === coords[2] || coords[1] === coords[3]) return null;
-  return { kind: 'box', coords, label };
+  return { kind: 'box', coords, label, at: 0 };
 }
 
 type Found = { at: number; end: number; shapes: Shape[] };
@@ -68,13 +72,13 @@ function fromCoordinates(text: string): Shape[] {
   for (const [open, close] of kBrackets) accept(`${open}\\s*${kFour}\\s*${close}`, boxOf);
   // A pair alone is a point only in square brackets: "(1, 2)" is also prose.
   accept(`\\[\\s*${kTwo}\\s*\\]`, (match) => [
-    { kind: 'point', coords: [clamp(numberOf(match[1]!)), clamp(numberOf(match[2]!))], label: '' },
+    { kind: 'point', coords: [clamp(numberOf(match[1]!)), clamp(numberOf(match[2]!))], label: '', at: 0 },
   ]);
   found.sort((a, b) => a.at - b.at);
   const shapes: Shape[] = [];
   for (const each of found) {
     const label = labelBefore(text, each.at);
-    each.shapes.forEach((shape, i) => shapes.push({ ...shape, label: label ? (each.shapes.length > 1 ? `${label} ${i + 1}` : label) : '' }));
+    each.shapes.forEach((shape, i) => shapes.push({ ...shape, at: each.at, label: label ? (each.shapes.length > 1 ? `${label} ${i + 1}` : label) : '' }));
   }
   return shapes.map((shape, i) => (shape.label ? shape : { ...shape, label: String(i + 1) }));
 }
@@ -95,8 +99,8 @@ function listOf(text: string): Shape[] {
   if (rows.every((row) => row.length === 4)) return rows.map((row) => makeBox(row, '')).filter((box) => box !== null);
   if (rows.every((row) => row.length === 2)) {
     const points = rows.map(([x, y]) => [clamp(x!), clamp(y!)] as [number, number]);
-    if (points.length >= 3) return [{ kind: 'polygon', points, label: '' }];
-    return points.map((coords) => ({ kind: 'point', coords, label: '' }));
+    if (points.length >= 3) return [{ kind: 'polygon', points, label: '', at: 0 }];
+    return points.map((coords) => ({ kind: 'point', coords, label: '', at: 0 }));
   }
   return [];
 }
@@ -123,7 +127,7 @@ function fromJson(text: string): Shape[] {
   for (const match of text.matchAll(/\{[^{}]*\}/g)) {
     let value: Record<string, unknown>;
     try {
-      value = JSON.parse(relaxed(match[0])) as Record<string, unknown>;
+      value = relaxedJson(match[0]) as Record<string, unknown>;
     } catch {
       continue;
     }
@@ -132,19 +136,10 @@ function fromJson(text: string): Shape[] {
     const rows = (Array.isArray(raw[0]) ? raw : [raw]) as unknown[][];
     for (const row of rows) {
       const box = makeBox(row.map(Number), String(value.label ?? ''));
-      if (box) shapes.push({ ...box, label: box.label || String(shapes.length + 1) });
+      if (box) shapes.push({ ...box, at: match.index, label: box.label || String(shapes.length + 1) });
     }
   }
   return shapes;
-}
-
-function relaxed(json: string): string {
-  return json
-    .replace(/'((?:[^'\\]|\\.)*)'/g, (_, inner: string) => JSON.stringify(inner.replace(/\\'/g, "'")))
-    .replace(/\bTrue\b/g, 'true')
-    .replace(/\bFalse\b/g, 'false')
-    .replace(/\bNone\b/g, 'null')
-    .replace(/,\s*([}\]])/g, '$1');
 }
 
 // One colour for a label wherever it stands: a hash of it, turned by the golden angle.
