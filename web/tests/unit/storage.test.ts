@@ -64,9 +64,13 @@ describe('the database', () => {
     expect(conv.leaf).toBe(first.id);
     await chats.removeMessage(first.id);
     expect(conv.leaf).toBe(second.id);
-    await chats.removeMessage(asked.id);
+    const removed = await chats.removeMessage(asked.id);
     expect(conv.leaf).toBeNull();
     expect(await db.messagesOf(conv.id)).toEqual([]);
+    await chats.putBack(removed!);
+    expect(conv.leaf).toBe(second.id);
+    expect((await db.messagesOf(conv.id)).map((message) => message.text).sort()).toEqual(['2', 'q']);
+    expect(chats.shownPath().map((message) => message.text)).toEqual(['q', '2']);
   });
 
   // Last: the database stays closed.

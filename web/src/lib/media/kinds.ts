@@ -3,11 +3,13 @@ import type { Info } from '../api/types';
 import type { MediaKind } from '../state/types';
 
 const kExtensions: Record<MediaKind, string[]> = {
-  image: ['jpg', 'jpeg', 'png', 'gif', 'bmp', 'tif', 'tiff', 'webp', 'avif'],
+  image: ['jpg', 'jpeg', 'png', 'gif', 'bmp', 'webp', 'avif', 'tif', 'tiff', 'heic', 'heif'],
   video: ['mp4', 'avi', 'mkv', 'mov', 'wmv', 'flv', 'webm', 'mpeg', 'mpg', 'm4v'],
   doc: ['pdf', 'ppt', 'pptx', 'odp'],
   text: ['txt', 'md', 'csv', 'tsv', 'json', 'jsonl', 'yaml', 'yml', 'toml', 'xml', 'html', 'css', 'js', 'ts', 'svelte', 'py', 'c', 'cc', 'cpp', 'h', 'hpp', 'rs', 'go', 'java', 'kt', 'sh', 'sql', 'tex', 'log', 'ini', 'diff', 'patch'],
 };
+// Known, so that what is wrong with them can be said; few browsers can read them (formats.ts).
+const kNotOffered = ['tif', 'tiff', 'heic', 'heif'];
 export const kMaxTextBytes = 1_000_000;
 
 export function kindOf(name: string, mime: string): MediaKind | null {
@@ -21,11 +23,13 @@ export function kindOf(name: string, mime: string): MediaKind | null {
 }
 
 export function acceptList(kinds: MediaKind[]): string {
-  return kinds.flatMap((kind) => kExtensions[kind].map((extension) => `.${extension}`)).join(',');
+  const offered = kinds.flatMap((kind) => kExtensions[kind]).filter((extension) => !kNotOffered.includes(extension));
+  return offered.map((extension) => `.${extension}`).join(',');
 }
 
 export type Refusal =
   | { rule: 'type' | 'mix' | 'empty' }
+  | { rule: 'format'; format: string }
   | { rule: 'images' | 'videos' | 'docs'; most: number }
   | { rule: 'size'; most: number }
   | { rule: 'capability'; kind: MediaKind };

@@ -1,6 +1,7 @@
 // Addresses of blobs for pictures and videos: the bytes in this browser, else the server's preview.
 import { pagePicture, thumbnail } from '../api/files';
 import { blobOf } from '../state/blobs';
+import { shownOf } from '../state/uploads';
 import type { Part } from '../state/types';
 
 const kMost = 80;
@@ -32,13 +33,9 @@ export function contentUrl(part: Part): Promise<string> {
 
 export function thumbUrl(part: Part): Promise<string> {
   if (part.kind === 'image') return contentUrl(part);
-  if (!part.fileId) return Promise.reject(new Error('not sent'));
-  const id = part.fileId;
-  return cached(`thumb:${part.sha256}`, () => thumbnail(id));
+  return cached(`thumb:${part.sha256}`, () => shownOf(part, thumbnail));
 }
 
 export function pageUrl(part: Part, page: number, width?: number): Promise<string> {
-  if (!part.fileId) return Promise.reject(new Error('not sent'));
-  const id = part.fileId;
-  return cached(`page:${part.sha256}:${page}:${width ?? 0}`, () => pagePicture(id, page, width));
+  return cached(`page:${part.sha256}:${page}:${width ?? 0}`, () => shownOf(part, (id) => pagePicture(id, page, width)));
 }

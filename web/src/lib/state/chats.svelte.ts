@@ -200,6 +200,17 @@ export async function saveMessage(message: Message): Promise<void> {
   await db.putMessage($state.snapshot(message) as Message);
 }
 
+// An attachment of a message that is shown has another name on the server.
+export async function savePart(part: Part): Promise<void> {
+  for (const message of messages.values()) if (message.parts.includes(part)) await saveMessage(message);
+}
+
+// Whether a message that has just been written is still wanted: it may have been deleted or read anew
+// meanwhile.
+export function isKept(message: Message): boolean {
+  return chats.list.has(message.conv) && (chats.openId !== message.conv || messages.get(message.id) === message);
+}
+
 export async function addMessage(
   conv: Conversation,
   fields: Pick<Message, 'role' | 'parent'> & Partial<Message>,
@@ -230,14 +241,32 @@ export async function showBranch(id: string): Promise<void> {
   await save(conv, false);
 }
 
-export async function removeMessage(id: string): Promise<void> {
+// What has been taken out of a conversation, with all below it.
+export interface Removed {
+  conv: string;
+  leaf: string | null; // that was shown
+  msgs: Message[];
+}
+
+export async function removeMessage(id: string): Promise<Removed | null> {
   const conv = openConversation();
-  if (!conv) return;
+  if (!conv) return null;
   const gone = subtree(messages, id);
+  const removed: Removed = { conv: conv.id, leaf: conv.leaf, msgs: gone.map((each) => $state.snapshot(messages.get(each)!) as Message) };
   const shown = pathTo(messages, conv.leaf).some((message) => message.id === id);
   if (shown) conv.leaf = leafAfterDelete(messages, id);
   for (const each of gone) messages.delete(each);
   await db.deleteMessages(gone);
+  await save(conv);
+  return removed;
+}
+
+export async function putBack({ conv: id, leaf, msgs }: Removed): Promise<void> {
+  const conv = chats.list.get(id);
+  if (!conv) return;
+  conv.leaf = leaf;
+  if (chats.openId === id) for (const message of msgs) trackMessage(message);
+  await db.putAll(plain(id)!, msgs);
   await save(conv);
 }
 

@@ -1,8 +1,11 @@
 // What is being written: a text and attachments for each conversation, kept while the page is open.
 import { ApiError } from '../api/client';
 import { digest, upload } from '../api/files';
+import { faultText, type Fault } from '../i18n/faults';
 import { bytes as bytesText, t } from '../i18n/index.svelte';
+import { takeable } from '../media/formats';
 import { kindOf, refusal, type Refusal } from '../media/kinds';
+import { pagesOver } from '../media/pages';
 import { putBlob } from './db';
 import { newId } from './ids';
 import { noticeFailure, server } from './server.svelte';
@@ -15,7 +18,7 @@ export interface Attachment {
   part: Part;
   state: 'reading' | 'sending' | 'ready' | 'error';
   progress: number;
-  error: string;
+  error: Fault | null;
   abort: AbortController;
 }
 
@@ -24,8 +27,12 @@ export class Draft {
   attachments = $state<Attachment[]>([]);
   refused = $state<string[]>([]);
 
+  // Of a document with more pages than a message takes, some have to be chosen.
+  get unchosen(): Attachment | undefined {
+    return this.attachments.find((each) => each.state === 'ready' && pagesOver(each.part, server.info) !== null);
+  }
   get ready(): boolean {
-    return this.attachments.every((each) => each.state === 'ready');
+    return this.attachments.every((each) => each.state === 'ready') && !this.unchosen;
   }
   get filled(): boolean {
     return this.text.trim() !== '' || this.attachments.length > 0;
@@ -40,18 +47,29 @@ export class Draft {
     const kind = kindOf(file.name, file.type);
     const attached = this.attachments.map((each) => each.part.kind);
     const why = refusal(kind, file.size, attached, server.info);
-    if (why || kind === null) {
-      const text = refusalText(file.name, why ?? { rule: 'type' });
-      this.refused = [...this.refused, text];
-      announce(text);
-      return;
-    }
+    if (why || kind === null) return this.refuse(file.name, why ?? { rule: 'type' });
     this.attachments.push({
-      key: newId('a'), state: 'reading', progress: 0, error: '', abort: new AbortController(),
+      key: newId('a'), state: 'reading', progress: 0, error: null, abort: new AbortController(),
       part: { kind, name: file.name, mime: file.type, bytes: file.size, sha256: '' },
     });
     const attachment = this.attachments.at(-1)!;
-    await this.send(attachment, await file.arrayBuffer());
+    let content = await file.arrayBuffer();
+    if (kind === 'image') {
+      const taken = await takeable(content, file.type);
+      if (typeof taken === 'string') {
+        this.attachments = this.attachments.filter((each) => each.key !== attachment.key);
+        return this.refuse(file.name, { rule: 'format', format: taken });
+      }
+      content = taken.content;
+      Object.assign(attachment.part, { mime: taken.mime, bytes: content.byteLength, moving: taken.moving || undefined });
+    }
+    await this.send(attachment, content);
+  }
+
+  private refuse(name: string, why: Refusal): void {
+    const text = refusalText(name, why);
+    this.refused = [...this.refused, text];
+    announce(text);
   }
 
   private async send(attachment: Attachment, content: ArrayBuffer): Promise<void> {
@@ -74,12 +92,14 @@ export class Draft {
         });
       }
       attachment.state = 'ready';
+      const most = pagesOver(part, server.info);
+      if (most !== null) announce(t('doc.choosePages', { n: part.pages ?? 0, most }));
     } catch (error) {
       if (attachment.abort.signal.aborted) return;
       noticeFailure(error);
       attachment.state = 'error';
-      attachment.error = error instanceof ApiError ? error.message : String(error);
-      announce(`${part.name}: ${attachment.error}`);
+      attachment.error = error instanceof ApiError ? { code: error.code, message: error.message } : { code: 'page', message: String(error) };
+      announce(`${part.name}: ${faultText(attachment.error)}`);
     }
   }
 
@@ -88,10 +108,10 @@ export class Draft {
     for (const part of parts) {
       const attached = this.attachments.map((each) => each.part.kind);
       const why = refusal(part.kind, part.bytes, attached, server.info);
-      if (why) this.refused = [...this.refused, refusalText(part.name, why)];
+      if (why) this.refuse(part.name, why);
       else
         this.attachments.push({
-          key: newId('a'), state: 'ready', progress: 1, error: '', abort: new AbortController(),
+          key: newId('a'), state: 'ready', progress: 1, error: null, abort: new AbortController(),
           part: structuredClone($state.snapshot(part)) as Part,
         });
     }
@@ -124,6 +144,8 @@ function refusalText(name: string, why: Refusal): string {
     case 'videos':
     case 'docs':
       return t(`refused.${why.rule}`, { most: why.most });
+    case 'format':
+      return t('refused.format', { name, format: why.format });
     case 'capability':
       return t('refused.capability', { name });
     default:

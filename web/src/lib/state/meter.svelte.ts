@@ -2,11 +2,12 @@
 // counts, and where the server gives none, an estimate.
 import { postJson } from '../api/client';
 import { chatBody } from '../api/chat_request';
+import { chosenPages } from '../media/pages';
 import { current, shownPath } from './chats.svelte';
 import type { Draft } from './drafts.svelte';
 import { effectiveParams } from './generate.svelte';
 import { server } from './server.svelte';
-import type { Message, Part } from './types';
+import type { Message, Params, Part } from './types';
 
 const kQuietMs = 500;
 // Letters of Latin text, and of scripts that have about a token a letter.
@@ -17,16 +18,18 @@ export function estimateTokens(text: string): number {
 
 export function estimatePart(part: Part): number {
   const all = part.estTokens ?? 0;
-  if (part.kind === 'doc' && part.pageSel && part.pages) return (all / part.pages) * numPages(part.pageSel);
+  // Of a document, the estimate is that of as many pages as a message takes.
+  if (part.kind === 'doc' && part.pages) {
+    const estimated = Math.min(part.pages, server.info?.limits.doc_pages ?? part.pages);
+    return (all / estimated) * chosenPages(part).length;
+  }
   if (part.kind === 'video' && part.clip && part.duration) return all * Math.min(1, (part.clip[1] - part.clip[0]) / part.duration);
   return all;
 }
 
-export function numPages(selection: string): number {
-  return selection.split(',').reduce((sum, range) => {
-    const [from, to] = range.split('-').map(Number);
-    return sum + (to === undefined ? 1 : to - from! + 1);
-  }, 0);
+// The parameters that change how long a prompt is.
+function costly({ max_pixels, video_fps, max_frames, thinking }: Params): unknown[] {
+  return [max_pixels, video_fps, max_frames, thinking];
 }
 
 // Call inside a component.
@@ -35,7 +38,7 @@ export function tokenMeter(draft: () => Draft): { readonly tokens: number; reado
   const path = $derived(shownPath());
   const key = $derived(
     JSON.stringify([
-      current().id, current().system, path.map((m) => [m.id, m.status]), draft().text,
+      current().id, current().system, costly(effectiveParams(current())), path.map((m) => [m.id, m.status]), draft().text,
       draft().attachments.map((each) => [each.part.fileId, each.part.pageSel, each.part.clip]),
     ]),
   );

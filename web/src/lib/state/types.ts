@@ -20,6 +20,7 @@ export interface Part {
   duration?: number;
   fps?: number;
   estTokens?: number;
+  moving?: boolean; // a picture of several frames: the first one is sent
   pageSel?: string; // "1-3,7"; none: all pages
   clip?: [number, number]; // seconds
   text?: string; // kind "text": its content
@@ -43,6 +44,8 @@ export interface Stats {
   stopReason?: string; // repetition, cancelled, or a stop string
   reclassified?: boolean;
   restated?: boolean;
+  // Of a reply that goes on: what it had cost before.
+  before?: Pick<Stats, 'thinkMs' | 'completionTokens' | 'reasoningTokens' | 'decodeMs'>;
 }
 
 export interface Message {
@@ -56,9 +59,9 @@ export interface Message {
   status: MessageStatus;
   stats: Stats;
   created: number;
-  // The stream that this reply is read from, and the number of its first event that is not in
-  // `text` yet.
-  stream?: { id: string; next: number };
+  // The stream that this reply is read from, the number of its first event that is not in `text` yet,
+  // and when its thought began.
+  stream?: { id: string; next: number; thinkingSince?: number };
   error?: { code: string; message: string };
 }
 
