@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { boxSpans, kBoxBegin as B, kBoxEnd as E, splitReply, withoutMarkers, withoutPartialTag } from '../../src/lib/parse/split_reply';
+import { boxSpans, kBoxBegin as B, kBoxEnd as E, replyOf, splitReply, withoutMarkers, withoutPartialTag } from '../../src/lib/parse/split_reply';
 
 const kWhole: [text: string, think: string, answer: string, restated?: string][] = [
   ['<think>r</think>c', 'r', 'c'],
@@ -58,5 +58,21 @@ describe('boxes', () => {
   });
   test('an open box', () => {
     expect(boxSpans(`x ${B}4`)).toEqual([{ kind: 'text', text: 'x ' }, { kind: 'box', text: '4', open: true }]);
+  });
+});
+
+describe('a reply that the server has divided', () => {
+  test.each([
+    ['hm', 'Close a thought with </think>, an answer with </answer>.'],
+    ['', 'The tags are <think> and </think>; the answer stands in <answer></answer>.'],
+    ['hm', '<think> is a tag'],
+  ])('stays as it is: %j %j', (think, text) => {
+    expect(replyOf({ think, text }, true)).toEqual({ think, thinkOpen: false, answer: text, restated: '' });
+  });
+  test('one that it has not divided is', () => {
+    expect(replyOf({ think: '', text: '<think>hm</think>c' }, true)).toMatchObject({ think: 'hm', answer: 'c' });
+  });
+  test('the start of a tag waits', () => {
+    expect(replyOf({ think: 'hm', text: 'a <|begin_of' }, false).answer).toBe('a ');
   });
 });

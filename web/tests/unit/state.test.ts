@@ -4,9 +4,10 @@ import { answerForHistory, chatBody } from '../../src/lib/api/chat_request';
 import { SseParser } from '../../src/lib/api/sse';
 import { kFields, parsedValue } from '../../src/lib/state/fields';
 import { groupConversations } from '../../src/lib/state/groups';
-import { applyChunk, newLive, settle } from '../../src/lib/state/reply';
+import { applyChunk, applyFarewell, newLive, settle, statsToGoOn } from '../../src/lib/state/reply';
 import { conversationInHash, hashOf } from '../../src/lib/state/router';
 import { readSettings } from '../../src/lib/state/settings.svelte';
+import { keysOf } from '../../src/lib/state/shortcuts';
 import { childrenOf, leafAfterDelete, pathTo, siblingIndex, siblingsOf, subtree, titleOf, youngestLeaf } from '../../src/lib/state/tree';
 import type { Conversation, Message } from '../../src/lib/state/types';
 
@@ -63,31 +64,63 @@ describe('a reply', () => {
   const chunk = (delta: object, more: object = {}) => ({ choices: [{ delta, ...more }] });
   test('grows by its stream', () => {
     const reply = message('r', 'q', { role: 'assistant', text: '', status: 'streaming' });
-    const live = newLive();
+    const live = newLive(reply);
     applyChunk(reply, live, { id: 'x', model: 'm', ...chunk({ role: 'assistant', content: '' }) }, 1000);
-    expect(live.firstTokenAt).toBe(0);
+    expect(live.thinkingSince).toBe(0);
     applyChunk(reply, live, { prompt_progress: { phase: 'vision', processed: 1, total: 2 } }, 1100);
     expect(live.progress?.phase).toBe('vision');
     applyChunk(reply, live, chunk({ reasoning_content: 'a', reasoning: 'a' }), 1500);
     applyChunk(reply, live, chunk({ reasoning: 'b' }), 2500);
     applyChunk(reply, live, chunk({ content: 'c' }), 2600);
     applyChunk(reply, live, chunk({ content: 'd' }), 2700);
-    expect(reply).toMatchObject({ think: 'ab', text: 'cd', stats: { thinkMs: 1000, model: 'm' } });
-    expect(live).toMatchObject({ requestId: 'x', thinkingTokens: 2, progress: null, firstTokenAt: 1500 });
+    expect(reply).toMatchObject({ think: 'ab', text: 'cd', stats: { thinkMs: 1000, reasoningTokens: 2, model: 'm' } });
+    expect(live).toMatchObject({ requestId: 'x', progress: null, thinkingSince: 1500 });
     applyChunk(reply, live, { ...chunk({}, { finish_reason: 'length', x_repetition: true, x_restated: true }), timings: { predicted_per_second: 8 } }, 2800);
     applyChunk(reply, live, { choices: [], usage: { prompt_tokens: 5, completion_tokens: 4, completion_tokens_details: { reasoning_tokens: 2 } } }, 2801);
     expect(reply.stats).toMatchObject({ finish: 'length', stopReason: 'repetition', restated: true, perSecond: 8, promptTokens: 5, reasoningTokens: 2 });
-    settle(reply);
+    settle(reply, live);
     expect(reply.status).toBe('done');
+  });
+  test('that goes on forgets how it had ended, and adds up what it costs', () => {
+    const before = { stopReason: 'cancelled', finish: 'stop', restated: true, completionTokens: 10, reasoningTokens: 4, thinkMs: 2000, decodeMs: 900 };
+    const reply = message('r', 'q', { role: 'assistant', think: 'a', text: 'b', status: 'streaming', stats: statsToGoOn(before), stream: { id: 's', next: 0 } });
+    const live = newLive(reply);
+    applyChunk(reply, live, chunk({ reasoning_content: 'c' }), 5000);
+    applyChunk(reply, live, chunk({ reasoning_content: 'd' }), 5500);
+    expect(reply.stats).toMatchObject({ thinkMs: 2500, reasoningTokens: 6 });
+    applyChunk(reply, live, { ...chunk({}, { finish_reason: 'stop' }), timings: { predicted_ms: 100 } }, 6000);
+    applyChunk(reply, live, { choices: [], usage: { prompt_tokens: 5, completion_tokens: 3, completion_tokens_details: { reasoning_tokens: 2 } } }, 6000);
+    settle(reply, live);
+    expect(reply.status).toBe('done');
+    expect(reply.stats).toMatchObject({ finish: 'stop', completionTokens: 13, reasoningTokens: 6, decodeMs: 1000 });
+    expect(reply.stats.stopReason).toBeUndefined();
+    expect(reply.stats.restated).toBeUndefined();
+  });
+  test('that was stopped takes its figures still, and no words', () => {
+    const reply = message('r', 'q', { role: 'assistant', text: 'so far', status: 'stopped', stats: { stopReason: 'cancelled' } });
+    applyFarewell(reply, { model: 'm', ...chunk({ content: ' more' }) });
+    applyFarewell(reply, { choices: [], usage: { prompt_tokens: 5, completion_tokens: 3 }, timings: { predicted_per_second: 8 } });
+    applyFarewell(reply, null);
+    expect(reply).toMatchObject({ text: 'so far', status: 'stopped', stats: { stopReason: 'cancelled', completionTokens: 3, perSecond: 8, model: 'm' } });
+  });
+  test('whose thought is taken up after a reload keeps its clock and count', () => {
+    const reply = message('r', 'q', { role: 'assistant', think: 'a', text: '', status: 'streaming', stats: { reasoningTokens: 30, thinkMs: 4000 }, stream: { id: 's', next: 31, thinkingSince: 1000 } });
+    const live = newLive(reply, true);
+    applyChunk(reply, live, chunk({ reasoning_content: 'b' }), 9000);
+    expect(reply.stats).toMatchObject({ reasoningTokens: 31, thinkMs: 8000 });
+    // Read long after it was written, its time follows from its speed.
+    applyChunk(reply, live, { ...chunk({}, { finish_reason: 'stop' }), timings: { predicted_per_second: 10 } }, 99_000);
+    settle(reply, live);
+    expect(reply.stats.thinkMs).toBe(3100);
   });
   test('ends in an error, or stopped', () => {
     const broken = message('r', 'q');
-    applyChunk(broken, newLive(), { error: { message: 'bad', code: 'internal_error' } }, 0);
-    settle(broken);
+    applyChunk(broken, newLive(broken), { error: { message: 'bad', code: 'internal_error' } }, 0);
+    settle(broken, newLive(broken));
     expect(broken).toMatchObject({ status: 'error', error: { code: 'internal_error', message: 'bad' } });
     const stopped = message('r', 'q');
-    applyChunk(stopped, newLive(), chunk({}, { finish_reason: 'stop', stop_reason: 'cancelled' }), 0);
-    settle(stopped);
+    applyChunk(stopped, newLive(stopped), chunk({}, { finish_reason: 'stop', stop_reason: 'cancelled' }), 0);
+    settle(stopped, newLive(stopped));
     expect(stopped.status).toBe('stopped');
   });
 });
@@ -122,7 +155,8 @@ describe('the request', () => {
     expect(chatBody(path, options).messages).toEqual([
       { role: 'user', content: 'q' }, { role: 'assistant', content: 'It is 42' }, { role: 'user', content: 'q2' }, { role: 'user', content: 'q3' },
     ]);
-    expect(answerForHistory('<think>a</think><answer>b</answer>')).toBe('b');
+    expect(answerForHistory({ think: '', text: '<think>a</think><answer>b</answer>' })).toBe('b');
+    expect(answerForHistory({ think: 'hm', text: 'Write </think> and </answer>.' })).toBe('Write </think> and </answer>.');
   });
   test('going on', () => {
     const path = [message('q', null, { text: 'q' }), message('a', 'q', { role: 'assistant', text: 'So', think: 'hm' })];
@@ -168,6 +202,13 @@ describe('lists and settings', () => {
     expect(readSettings('{"theme":"dark","sendKey":"x","fontSize":7,"unknown":1,"openThinking":true}')).toMatchObject({ theme: 'dark', sendKey: 'enter', fontSize: 'medium', openThinking: true });
     for (const text of ['', 'null', '[]', '{', '7', null]) expect(readSettings(text).theme).toBe('system');
     expect(readSettings('{"unknown":1}')).not.toHaveProperty('unknown');
+  });
+  test('keys: what a sign needs Shift for is no key of its own', () => {
+    const keys = (key: string, more: Partial<KeyboardEvent> = {}) => keysOf({ key, ctrlKey: true, ...more } as KeyboardEvent);
+    expect(keys('/')).toBe('Control+/');
+    expect(keys('/', { shiftKey: true })).toBe('Control+/');
+    expect(keys('O', { shiftKey: true })).toBe('Control+Shift+O');
+    expect(keys('Escape', { ctrlKey: false, shiftKey: true })).toBe('Shift+Escape');
   });
   test('addresses', () => {
     expect(conversationInHash(hashOf('c1_-'))).toBe('c1_-');

@@ -1,4 +1,5 @@
 // The body of POST /v1/chat/completions for a path of messages.
+import { replyOf, withoutMarkers } from '../parse/split_reply';
 import type { Message, Params, Part } from '../state/types';
 
 export interface RequestOptions {
@@ -35,11 +36,8 @@ function wirePart(part: Part, params: Params): Record<string, unknown> {
 }
 
 // The thoughts and markers of an answer never go back; what the box held does.
-export function answerForHistory(text: string): string {
-  return text
-    .replace(/^\s*<think>[\s\S]*?(?:<\/think>|$)/, '')
-    .replace(/<\|(?:begin|end)_of_box\|>|<\/?answer>/g, '')
-    .trim();
+export function answerForHistory(message: { text: string; think: string }): string {
+  return withoutMarkers(replyOf(message, true).answer).trim();
 }
 
 function userContent(message: Message, params: Params): unknown {
@@ -64,7 +62,7 @@ export function wireMessages(path: Message[], options: RequestOptions): unknown[
         ...(message.think ? { reasoning_content: message.think } : {}),
       });
     } else {
-      const content = answerForHistory(message.text);
+      const content = answerForHistory(message);
       if (content) messages.push({ role: 'assistant', content });
     }
   });

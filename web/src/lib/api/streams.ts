@@ -32,12 +32,21 @@ export async function resume(id: string, from: number, signal: AbortSignal): Pro
   return events(response, from);
 }
 
-// Stops generation. A stream that is not there any more has stopped already.
+const kCancelTries = 3;
+const kCancelEveryMs = 400;
+
+// Stops generation. A stream that is not there has stopped already, or has not been begun yet by a
+// request that is on its way.
 export async function cancel(id: string): Promise<void> {
-  try {
-    await request(`/v1/stream?conv_id=${encodeURIComponent(id)}`, { method: 'DELETE', keepalive: true });
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+  for (let tries = 1; ; tries++) {
+    try {
+      await request(`/v1/stream?conv_id=${encodeURIComponent(id)}`, { method: 'DELETE', keepalive: true });
+      return;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status !== 404 || tries >= kCancelTries) return;
+    }
+    await new Promise((go) => setTimeout(go, kCancelEveryMs));
   }
 }
 

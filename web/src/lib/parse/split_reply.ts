@@ -1,6 +1,7 @@
 // Divides what a model wrote into thought and answer, and the answer into text and boxes. The server
-// does the first already; replies of servers that do not are divided here. Works on all of the text
-// that has come so far, and holds back the start of a tag that may still become one.
+// does the first already: what it sends as an answer may speak of tags. Only a text that begins with
+// <think> (of another server, or kept since before) is divided here. Works on all of the text that has
+// come so far, and holds back the start of a tag that may still become one.
 
 export interface Split {
   think: string;
@@ -46,6 +47,13 @@ export function splitReply(raw: string, done: boolean): Split {
   const restated = answerEnd >= 0 ? rest.slice(answerEnd + '</answer>'.length) : '';
   const answer = (answerEnd >= 0 ? rest.slice(0, answerEnd) : rest).replace(/<\/?(?:answer|think)>/g, '');
   return { think: think.replace(/^\n+/, ''), thinkOpen, answer: answer.replace(/^\s*\n/, ''), restated };
+}
+
+// The parts of a reply as it is kept.
+export function replyOf(message: { text: string; think: string }, done: boolean): Split {
+  const { text, think } = message;
+  if (think === '' && /^\s*<think>/.test(text)) return splitReply(text, done);
+  return { think, thinkOpen: false, answer: (done ? text : withoutPartialTag(text)).replace(/^\s*\n/, ''), restated: '' };
 }
 
 export type Span = { kind: 'text' | 'box'; text: string; open?: boolean };

@@ -65,6 +65,14 @@ export async function tryAgain(message: Message): Promise<void> {
   if (conv) await retry(conv, message);
 }
 
+// With all that follows it; for a moment it can be taken back.
+export async function remove(message: Message): Promise<void> {
+  stopAll(message.conv);
+  const removed = await chats.removeMessage(message.id);
+  focusComposer();
+  if (removed) toast(t('message.deleted'), 'info', { label: t('undo'), run: () => void chats.putBack(removed) });
+}
+
 export async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

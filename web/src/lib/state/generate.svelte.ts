@@ -7,7 +7,7 @@ import { t } from '../i18n/index.svelte';
 import * as chats from './chats.svelte';
 import { newId } from './ids';
 import { refreshUploads } from './uploads';
-import { applyChunk, newLive, settle, type Live } from './reply';
+import { applyChunk, applyFarewell, newLive, settle, statsToGoOn, type Live } from './reply';
 import { noticeFailure, server, whenUp } from './server.svelte';
 import { settings } from './settings.svelte';
 import { pathTo } from './tree';
@@ -16,10 +16,11 @@ import { announce } from './ui.svelte';
 
 const kSaveEveryMs = 1000;
 const kReconnectMs = 500;
+const kFarewellMs = 5000; // a reply that was stopped may tell its figures for so long
 
 interface Run {
   live: Live;
-  stop: AbortController;
+  stop: () => void;
 }
 export const runs = new SvelteMap<string, Run>();
 
@@ -49,6 +50,7 @@ export async function reply(conv: Conversation, parent: string): Promise<void> {
 export async function goOn(conv: Conversation, message: Message): Promise<void> {
   message.status = 'streaming';
   message.error = undefined;
+  message.stats = statsToGoOn(message.stats);
   await run(conv, message, true);
 }
 
@@ -59,14 +61,15 @@ export async function retry(conv: Conversation, message: Message): Promise<void>
 }
 
 async function run(conv: Conversation, message: Message, continued: boolean): Promise<void> {
-  message.stream = { id: newId('s'), next: 0 };
+  const id = newId('s');
+  message.stream = { id, next: 0 };
   // Taken now: while files are sent, another conversation may be opened.
   const path = pathTo(chats.messages, continued ? message.id : message.parent);
   await follow(message, async (signal) => {
     const refresh = async (all: boolean) => {
       for (const changed of await refreshUploads(path, all, signal)) await chats.saveMessage(changed);
     };
-    const ask = () => streams.begin(message.stream!.id, bodyFor(conv, path, continued), signal);
+    const ask = () => streams.begin(id, bodyFor(conv, path, continued), signal);
     await refresh(false);
     try {
       return await ask();
@@ -87,59 +90,95 @@ export function recover(message: Message): void {
     void chats.saveMessage(message);
     return;
   }
-  void follow(message, (signal) => streams.resume(stream.id, stream.next, signal));
+  void follow(message, (signal) => streams.resume(stream.id, stream.next, signal), true);
 }
 
-async function follow(
-  message: Message,
-  first: (signal: AbortSignal) => Promise<AsyncGenerator<streams.StreamEvent>>,
-): Promise<void> {
-  const live = $state(newLive());
-  const controller = new AbortController();
-  runs.set(message.id, { live, stop: controller });
-  chats.live.set(message.id, message);
-  chats.writing.add(message.id);
+type Source = (signal: AbortSignal) => Promise<AsyncGenerator<streams.StreamEvent>>;
+
+// A stream that is being read into a message.
+interface Reading {
+  message: Message;
+  stream: NonNullable<Message['stream']>;
+  live: Live;
+  abort: AbortController;
+  begun: boolean; // the server has the request
+  stopped: boolean; // by the user: words that come still are not wanted
+}
+
+async function follow(message: Message, first: Source, resumed = false): Promise<void> {
+  const live = $state(newLive(message, resumed));
+  const reading: Reading = { message, stream: message.stream!, live, abort: new AbortController(), begun: false, stopped: false };
   const saving = setInterval(() => void chats.saveMessage(message), kSaveEveryMs);
-  announce(t('say.thinking'));
-  try {
-    let source = first;
-    while (!(await read(message, live, source, controller.signal))) {
-      source = (signal) => streams.resume(message.stream!.id, message.stream!.next, signal);
-    }
-    announce(message.status === 'error' ? t('say.error') : t('say.ready'));
-  } catch (error) {
-    fail(message, error);
-  } finally {
+  const leave = () => {
     clearInterval(saving);
     runs.delete(message.id);
     chats.writing.delete(message.id);
     chats.live.delete(message.id);
-    await chats.saveMessage(message);
-    const conv = chats.chats.list.get(message.conv);
-    if (conv) await chats.save(conv);
+  };
+  const stop = () => {
+    reading.stopped = true;
+    message.status = 'stopped';
+    message.stats.stopReason = 'cancelled';
+    leave();
+    void keep(message);
+    void streams.cancel(reading.stream.id).catch(noticeFailure);
+    if (reading.begun) setTimeout(() => reading.abort.abort(), kFarewellMs);
+    else reading.abort.abort();
+  };
+  runs.set(message.id, { live, stop });
+  chats.live.set(message.id, message);
+  chats.writing.add(message.id);
+  announce(t('say.thinking'));
+  try {
+    let source = first;
+    while (!(await read(reading, source))) {
+      if (reading.begun) source = (signal) => streams.resume(reading.stream.id, reading.stream.next, signal);
+    }
+    if (!reading.stopped) announce(message.status === 'error' ? t('say.error') : t('say.ready'));
+  } catch (error) {
+    if (!reading.stopped) fail(message, error);
+  } finally {
+    if (!reading.stopped) leave();
+    // What was stopped may be going on already, with another stream.
+    if (message.stream === reading.stream) await keep(message);
   }
 }
 
-// True: the reply is whole. False: the connection was lost, and the server is there again.
-async function read(
-  message: Message,
-  live: Live,
-  source: (signal: AbortSignal) => Promise<AsyncGenerator<streams.StreamEvent>>,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function keep(message: Message): Promise<void> {
+  if (!chats.isKept(message)) return;
+  await chats.saveMessage(message);
+  const conv = chats.chats.list.get(message.conv);
+  if (conv) await chats.save(conv);
+}
+
+// True: the reply is whole. False: the connection was lost, or the key was missing, and the server is
+// there again.
+async function read(reading: Reading, source: Source): Promise<boolean> {
+  const { message, stream, live } = reading;
+  const { signal } = reading.abort;
   try {
-    for await (const { next, chunk } of await source(signal)) {
+    const events = await source(signal);
+    reading.begun = true;
+    for await (const { next, chunk } of events) {
       live.waiting = false;
-      message.stream!.next = next;
+      stream.next = next;
+      if (reading.stopped) {
+        if (message.stream === stream) applyFarewell(message, chunk);
+        if (chunk === null) return true;
+        continue;
+      }
       if (chunk === null) {
-        settle(message);
+        settle(message, live);
         return true;
       }
       applyChunk(message, live, chunk, Date.now());
     }
   } catch (error) {
-    const lost = (error instanceof ApiError && error.status === 0) || error instanceof TypeError;
-    if (!lost) throw error;
+    const status = error instanceof ApiError ? error.status : -1;
+    // Whether a request that got no answer has arrived is not known: its stream is asked for.
+    if (status === 0 || error instanceof TypeError) reading.begun = true;
+    else if (status === 401) noticeFailure(error);
+    else throw error;
   }
   live.waiting = true;
   await new Promise((resolve) => setTimeout(resolve, kReconnectMs));
@@ -149,16 +188,11 @@ async function read(
 
 function fail(message: Message, error: unknown): void {
   const heard = message.text !== '' || message.think !== '';
-  if (error instanceof DOMException && error.name === 'AbortError') {
-    message.status = 'stopped';
-    message.stats.stopReason = 'cancelled';
-    return;
-  }
   if (error instanceof ApiError && error.code === 'stream_not_found') {
     // The server has been started anew, or has let go of the stream long after its end.
     message.stats.stopReason = 'lost';
     message.status = heard ? 'stopped' : 'error';
-    if (!heard) message.error = { code: 'lost', message: t('error.lost') };
+    if (!heard) message.error = { code: 'lost', message: '' };
     announce(t('say.error'));
     return;
   }
@@ -172,15 +206,11 @@ function fail(message: Message, error: unknown): void {
 }
 
 export function stop(id: string): void {
-  const run = runs.get(id);
-  const message = chats.live.get(id);
-  if (!run || !message) return;
-  run.stop.abort();
-  if (message.stream) void streams.cancel(message.stream.id);
+  runs.get(id)?.stop();
 }
 
 export function stopAll(conv: string | null): void {
-  for (const [id, message] of chats.live) if (message.conv === conv) stop(id);
+  for (const [id, message] of Array.from(chats.live)) if (message.conv === conv) stop(id);
 }
 
 export async function answerNow(id: string): Promise<void> {

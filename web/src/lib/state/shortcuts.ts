@@ -1,7 +1,7 @@
 // Keys of the page. None of them takes one of the browser's own that people need (reload, close).
 import { flushSync } from 'svelte';
 import type { Key } from '../i18n/index.svelte';
-import { withoutMarkers } from '../parse/split_reply';
+import { answerForHistory } from '../api/chat_request';
 import { copyText, focusComposer, newChat } from './actions';
 import { chats, lastOf } from './chats.svelte';
 import { isBusy, stopAll } from './generate.svelte';
@@ -29,7 +29,7 @@ function showSearch(): void {
 
 function copyLast(): boolean {
   const last = lastOf('assistant');
-  if (last) void copyText(withoutMarkers(last.text));
+  if (last) void copyText(answerForHistory(last));
   return last !== undefined;
 }
 
@@ -58,7 +58,9 @@ export const kShortcuts: Shortcut[] = [
 export function keysOf(event: KeyboardEvent): string {
   const parts = [];
   if (event.ctrlKey || event.metaKey) parts.push('Control');
-  if (event.shiftKey) parts.push('Shift');
+  // Where "/" needs Shift, that is part of the sign.
+  const isSign = event.key.length === 1 && event.key.toLowerCase() === event.key.toUpperCase();
+  if (event.shiftKey && !isSign) parts.push('Shift');
   if (event.altKey) parts.push('Alt');
   parts.push(event.key.length === 1 ? event.key.toUpperCase() : event.key);
   return parts.join('+');
