@@ -22,6 +22,8 @@ export interface FakeOptions {
   key?: string;
   delayMs?: number;
   store?: boolean;
+  pages?: Buffer[]; // pictures of the pages of every document
+  info?: { limits?: object; capabilities?: object; model?: string }; // in place of its own
 }
 
 type Json = Record<string, unknown>;
@@ -137,10 +139,10 @@ export class FakeServer {
 
   private info(): object {
     return {
-      name: 'glmv', version: '0.1.0', model: 'GLM-4.1V-9B-Thinking', family: 'glm4v', instance: this.instance,
+      name: 'glmv', version: '0.1.0', model: this.options.info?.model ?? 'GLM-4.1V-9B-Thinking', family: 'glm4v', instance: this.instance,
       context: 65536, store: this.options.store ?? false,
-      capabilities: { image: true, video: true, doc: true, mix: false, think_switch: true },
-      limits: { images: 10, videos: 1, docs: 1, file_bytes: 50_000_000, image_bytes: 10_000_000, video_bytes: 20_000_000, doc_bytes: 30_000_000, doc_pages: 60 },
+      capabilities: { image: true, video: true, doc: true, mix: false, think_switch: true, ...this.options.info?.capabilities },
+      limits: { images: 10, videos: 1, docs: 1, file_bytes: 52_428_800, image_bytes: 10_485_760, video_bytes: 20_971_520, doc_bytes: 31_457_280, doc_pages: 60, ...this.options.info?.limits },
       defaults: { temperature: 1, top_p: 0.6, top_k: 2, min_p: 0, repetition_penalty: 1.1, presence_penalty: 0, frequency_penalty: 0, max_tokens: 8192 },
     };
   }
@@ -166,8 +168,9 @@ export class FakeServer {
     if (!what) return this.json(response, 200, wireFile(file));
     if (what === 'content') return picture(file.mime, file.content);
     if (what === 'frames' && n === undefined) return this.json(response, 200, framesOf(file, query));
-    if (what === 'pages') return picture('image/png', page(Number(n)));
-    const thumb = thumbOf(file);
+    const pages = this.options.pages ?? [];
+    if (what === 'pages') return picture('image/png', pages[(Number(n) - 1) % pages.length] ?? page(Number(n)));
+    const thumb = file.kind === 'doc' && pages[0] ? { mime: 'image/png', content: pages[0] } : thumbOf(file);
     return picture(thumb.mime, thumb.content);
   }
 

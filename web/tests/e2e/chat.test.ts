@@ -43,6 +43,11 @@ describe('chat', () => {
       expect(await prose(page).innerText()).toContain('Sentence 1');
       expect(await lastReply(page).innerText()).toContain('Stopped.');
       await expect.poll(() => site.server.running()).toBe(0);
+      // Its figures come behind.
+      await lastReply(page).locator('.actions .chip').click();
+      await expect.poll(() => lastReply(page).locator('dl').innerText()).toMatch(/Ended by\s+stopped/);
+      expect(await lastReply(page).locator('dl').innerText()).toMatch(/Written\s+\d+ tokens/);
+      expect(await lastReply(page).getAttribute('data-status')).toBe('stopped');
       // Send and Stop are one place.
       expect(await page.getByRole('button', { name: 'Send', exact: true }).boundingBox()).toEqual(place);
     }));
@@ -59,6 +64,107 @@ describe('chat', () => {
       expect(await prose(page).innerText()).toContain(before.slice(0, 30));
       expect(await prose(page).innerText()).toContain('and this is its end');
       expect(await lastBody(site)).toMatchObject({ continue_final_message: true });
+      // Now it is whole.
+      expect(await lastReply(page).getAttribute('data-status')).toBe('done');
+      expect(await lastReply(page).innerText()).not.toContain('Stopped.');
+      expect(await page.getByRole('button', { name: 'Continue' }).count()).toBe(0);
+      await page.reload();
+      await prose(page).waitFor();
+      expect(await lastReply(page).getAttribute('data-status')).toBe('done');
+    }));
+
+  scripted('an answer that was cut inside its thought goes on', () =>
+    withPage(site.url, async ({ page }) => {
+      await ask(page, 'script:thought');
+      expect(await lastReply(page).innerText()).toContain('inside the thought');
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await expect.poll(() => prose(page).innerText()).toContain('and this is its end');
+      await settled(page);
+      const messages = (await lastBody(site)).messages as object[];
+      expect(messages.at(-1)).toMatchObject({ role: 'assistant', content: '', reasoning_content: 'I begin to think, and the limit comes' });
+    }));
+
+  scripted('tags that an answer speaks of stay in it', () =>
+    withPage(site.url, async ({ page }) => {
+      await ask(page, 'echo:A thought ends with </think>, an answer with </answer>. So it is.');
+      expect(await prose(page).innerText()).toBe('A thought ends with </think>, an answer with </answer>. So it is.');
+      expect(await lastReply(page).locator('.thinking').count()).toBe(0);
+    }));
+
+  scripted('answers are copied as text, as markdown, and by keys', () =>
+    withPage(site.url, async ({ page, context }) => {
+      await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+      const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+      await ask(page, 'script:boxed');
+      await lastReply(page).getByRole('button', { name: 'Copy', exact: true }).click();
+      await expect.poll(clipboard).toBe('The chart shows seven bars. The first is 12, the last 30, so their sum is\n\n42');
+      await lastReply(page).getByRole('button', { name: 'Copy as markdown' }).click();
+      await expect.poll(clipboard).toContain('The first is **12**');
+      await lastReply(page).getByRole('button', { name: 'Copy the answer' }).click();
+      await expect.poll(clipboard).toBe('42');
+      await ask(page, 'script:code');
+      await page.keyboard.press('Control+Shift+C');
+      await expect.poll(clipboard).toContain('```cpp\n#include <print>');
+      await lastReply(page).getByRole('button', { name: 'Copy code' }).last().click();
+      await expect.poll(clipboard).toBe('for i in range(3):\n    print(i)');
+      await page.locator('article.user').last().hover();
+      await page.locator('article.user').last().getByRole('button', { name: 'Copy' }).click();
+      await expect.poll(clipboard).toBe('script:code');
+      expect(await page.locator('.toast').last().innerText()).toBe('Copied');
+    }));
+
+  scripted('a reply that begins elsewhere does not move what is read here', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:slow elsewhere');
+      await prose(page).waitFor();
+      await page.getByRole('button', { name: 'New chat' }).click();
+      await ask(page, `echo:${'A line.\n\n'.repeat(60)}`);
+      await sendText(page, 'script:slow here');
+      await page.locator('article.assistant').nth(1).locator('.prose').waitFor();
+      const view = page.locator('[role=log]');
+      await view.hover();
+      await page.mouse.wheel(0, -900);
+      await page.waitForTimeout(300);
+      const top = await view.evaluate((node) => node.scrollTop);
+      await page.locator('nav.rail .busy').nth(1).waitFor({ state: 'detached' });
+      await page.waitForTimeout(200);
+      expect(Math.abs((await view.evaluate((node) => node.scrollTop)) - top)).toBeLessThan(4);
+      await settled(page);
+    }));
+
+  scripted('the meter counts what is sent, and again when the media are to be smaller', () =>
+    withPage(site.url, async ({ page }) => {
+      const meter = page.getByRole('meter');
+      await page.locator('#composer').fill('How many tokens has this?');
+      expect(await meter.innerText()).toContain('≈');
+      await expect.poll(() => meter.innerText()).not.toContain('≈');
+      expect(Number(await meter.getAttribute('aria-valuenow'))).toBeGreaterThan(0);
+      const counts = async () => (await site.server.requests()).filter((each) => each.path === '/api/tokens');
+      const before = (await counts()).length;
+      await page.keyboard.press('Control+Shift+P');
+      await page.locator('summary', { hasText: 'Media' }).click();
+      await page.getByRole('spinbutton', { name: 'Pixels' }).fill('50000');
+      await page.keyboard.press('Tab');
+      await expect.poll(async () => (await counts()).length).toBeGreaterThan(before);
+      expect((await counts()).at(-1)!.body).toMatchObject({ mm_processor_kwargs: { max_pixels: 50000 } });
+      await expect.poll(() => meter.innerText()).not.toContain('≈');
+    }));
+
+  test('example cards bring a picture and a question, and leave what is written', () =>
+    withPage(site.url, async ({ page }) => {
+      const area = page.locator('#composer');
+      const describing = page.getByRole('button', { name: 'Describe What is in a picture' });
+      await describing.click();
+      await page.locator('li[data-state=ready]').waitFor();
+      expect(await area.inputValue()).toBe('Describe this picture.');
+      await page.getByRole('button', { name: 'Locate' }).click();
+      await expect.poll(() => area.inputValue()).toContain('Locate the red cup');
+      expect(await page.locator('.chips li').count()).toBe(1);
+      await area.fill('My own words');
+      await describing.click();
+      expect(await area.inputValue()).toBe('My own words');
+      const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByRole('button', { name: 'Watch a video' }).click()]);
+      expect(await chooser.element().getAttribute('accept')).toContain('.mp4');
     }));
 
   test('answering again makes a version; one goes between them', () =>
@@ -100,6 +206,16 @@ describe('chat', () => {
       await page.locator('article.user').last().hover();
       await page.locator('article.user').last().getByRole('button', { name: 'Delete' }).click();
       await expect.poll(() => page.locator('article').count()).toBe(2);
+      // For a moment it can be taken back.
+      await page.getByRole('button', { name: 'Undo' }).click();
+      await expect.poll(() => page.locator('article').count()).toBe(4);
+      await page.reload();
+      await expect.poll(() => page.locator('article').count()).toBe(4);
+      await lastReply(page).getByRole('button', { name: 'Delete' }).click();
+      await expect.poll(() => page.locator('article').count()).toBe(3);
+      await page.reload();
+      await page.locator('article.user').nth(1).waitFor();
+      expect(await page.locator('article').count()).toBe(3);
     }));
 
   scripted('an answer that was cut by its length goes on', () =>
@@ -125,6 +241,10 @@ describe('chat', () => {
     withPage(site.url, async ({ page }) => {
       await ask(page, 'script:repeat');
       expect(await lastReply(page).innerText()).toContain('went in circles');
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await expect.poll(() => prose(page).innerText()).toContain('and this is its end');
+      await settled(page);
+      expect(await lastReply(page).innerText()).not.toContain('went in circles');
     }));
 
   scripted('a notice where the answer came twice', () =>

@@ -1,7 +1,7 @@
 // The list of conversations, the archive, settings, the store, signing in.
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { ask, lastReply, scripted, useSite, withPage } from './harness';
+import { ask, lastReply, scripted, sendText, settled, useSite, withPage } from './harness';
 
 const site = useSite();
 
@@ -53,11 +53,26 @@ describe('conversations', () => {
       await expect.poll(() => page.locator('nav.rail li').count()).toBe(0);
       await page.locator('#import').setInputFiles({ name: 'bad.json', mimeType: 'application/json', buffer: Buffer.from('{"format":"other"}') });
       await page.locator('.toast.error').waitFor();
+      expect(await page.locator('.toast.error').innerText()).toContain('it is of another program');
       await page.locator('#import').setInputFiles({ name: 'all.json', mimeType: 'application/json', buffer: Buffer.from(text) });
       await expect.poll(() => page.locator('nav.rail li').count()).toBe(1);
       await page.keyboard.press('Escape');
       await page.locator('nav.rail a', { hasText: 'Keep me' }).click();
       await expect.poll(() => lastReply(page).locator('.prose').innerText()).toBe(answer);
+    }));
+
+  scripted('one is exported by its menu; thoughts are found too', () =>
+    withPage(site.url, async ({ page }) => {
+      await ask(page, 'script:boxed');
+      await page.getByRole('button', { name: 'New chat' }).click();
+      await ask(page, 'Another');
+      const [download] = await Promise.all([page.waitForEvent('download'), menu(page, 'script:boxed', 'Export')]);
+      expect(download.suggestedFilename()).toBe('glmv-script-boxed.json');
+      const archive = JSON.parse(await readFile(await download.path(), 'utf8')) as { conversations: { msgs: { text: string }[] }[] };
+      expect(archive.conversations).toHaveLength(1);
+      expect(archive.conversations[0]!.msgs.map((each) => each.text)[0]).toBe('script:boxed');
+      await page.locator('#search').fill('Seven bars');
+      await expect.poll(() => page.locator('nav.rail li').allInnerTexts()).toEqual(['script:boxed']);
     }));
 
   test('an address of a conversation that is not there leads to the start', () =>
@@ -85,6 +100,27 @@ describe('settings', () => {
       expect(await page.locator('article').count()).toBe(0);
       await page.keyboard.press('Control+Enter');
       await page.locator('article.user').waitFor();
+      await settled(page);
+      // The same keys send what is edited.
+      await page.locator('#composer').press('ArrowUp');
+      await page.keyboard.press('End');
+      await page.keyboard.press('Enter');
+      await page.keyboard.type('b');
+      await page.keyboard.press('Control+Enter');
+      await expect.poll(() => page.locator('article.user .bubble').innerText()).toBe('a\nb');
+      await settled(page);
+      await page.keyboard.press('Control+/');
+      expect(await page.getByRole('dialog').locator('dl div').first().innerText()).toMatch(/Ctrl\s*Enter/);
+    }));
+
+  test('the switch of thinking is kept before anything is sent', () =>
+    withPage(site.url, async ({ page }) => {
+      await ask(page, 'Hello');
+      const think = page.getByRole('button', { name: 'Think', exact: true });
+      if ((await think.count()) === 0) return; // a model without the switch
+      await think.click();
+      await page.reload();
+      await expect.poll(() => think.getAttribute('aria-pressed')).toBe('false');
     }));
 
   test('shortcuts are listed and work', () =>
@@ -115,6 +151,20 @@ describe('settings', () => {
       await page.keyboard.press('Escape');
       await expect.poll(() => page.locator('nav.rail').count()).toBe(0);
     }, { viewport: { width: 700, height: 800 } }));
+
+  scripted('Escape closes a drawer and stops nothing behind it', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:slow');
+      await lastReply(page).locator('.prose').waitFor();
+      await page.getByRole('button', { name: 'Show conversations' }).click();
+      await page.locator('.drawer nav.rail').waitFor();
+      await page.keyboard.press('Escape');
+      await expect.poll(() => page.locator('nav.rail').count()).toBe(0);
+      expect(await lastReply(page).getAttribute('data-status')).toBe('streaming');
+      await page.keyboard.press('Escape');
+      await settled(page);
+      expect(await lastReply(page).getAttribute('data-status')).toBe('stopped');
+    }, { viewport: { width: 700, height: 800 } }));
 });
 
 describe('a server with a key', () => {
@@ -131,5 +181,24 @@ describe('a server with a key', () => {
       expect(kept).not.toContain('secret-key');
       await page.reload();
       await page.getByLabel('API key').waitFor();
+    }));
+
+  scripted('an answer that was being written goes on behind the login', () =>
+    withPage(guarded.server.url, async ({ page }) => {
+      const signIn = async () => {
+        await page.getByLabel('API key').fill('secret-key');
+        await page.keyboard.press('Enter');
+      };
+      await signIn();
+      await sendText(page, 'script:slow');
+      await lastReply(page).locator('.prose').waitFor();
+      await page.waitForTimeout(1200);
+      await page.reload();
+      await page.getByLabel('API key').waitFor();
+      await page.waitForTimeout(300);
+      await signIn();
+      await settled(page);
+      expect(await lastReply(page).getAttribute('data-status')).toBe('done');
+      expect(await lastReply(page).locator('.prose').innerText()).toContain('Sentence 24 of a long and patient answer.');
     }));
 });

@@ -55,6 +55,72 @@ describe('attachments', () => {
       expect(await page.locator('article.user .badge').innerText()).toContain('Pages 1,3');
     }), ['doc'], site);
 
+  scripted('of a document with more pages than a message takes, some are chosen in its chip', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, pdf(100, 'long.pdf'));
+      const chip = page.locator('li[data-state=ready]');
+      const send = page.getByRole('button', { name: 'Send', exact: true });
+      expect(await chip.innerText()).toContain('100 pages; a message takes 60. Choose some.');
+      await page.locator('#composer').fill('Summarise it');
+      expect(await send.getAttribute('aria-disabled')).toBe('true');
+      // Who sends all the same is shown the pages; none of them is chosen yet.
+      await page.locator('#composer').press('Enter');
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: 'Page 2', exact: true }).click();
+      expect(await dialog.getByRole('textbox', { name: 'Pages' }).inputValue()).toBe('2');
+      await page.keyboard.press('Escape');
+      expect(await chip.innerText()).toContain('Pages 2');
+      await chip.getByRole('button', { name: 'Open long.pdf' }).click();
+      await dialog.getByRole('textbox', { name: 'Pages' }).fill('1-61');
+      await page.keyboard.press('Tab');
+      expect(await dialog.getByRole('status').innerText()).toContain('61 pages are chosen; a message takes 60.');
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      expect(await send.getAttribute('aria-disabled')).toBe('true');
+      await chip.getByRole('textbox', { name: 'Pages of long.pdf' }).fill('3-4');
+      await page.keyboard.press('Enter');
+      expect(await chip.innerText()).toContain('Pages 3-4');
+      expect(await page.locator('article').count()).toBe(0);
+      await ask(page, 'Summarise it');
+      expect(((await lastBody(site)).messages as { content: object[] }[])[0]!.content[0]).toMatchObject({ type: 'file', pages: '3-4' });
+      // The first ones, with a click.
+      await attach(page, pdf(61, 'other.pdf'));
+      await page.getByRole('button', { name: 'First 60' }).click();
+      expect(await page.locator('li[data-state=ready]').innerText()).toContain('Pages 1-60');
+      await ask(page, 'And this?');
+    }), ['doc'], site);
+
+  scripted('an upload is given up', () =>
+    withPage(site.url, async ({ page }) => {
+      await page.route('**/api/files', () => {}); // never answered
+      await page.locator('#picker').setInputFiles(picture());
+      const chip = page.locator('li[data-state=sending]');
+      await chip.getByRole('progressbar').waitFor();
+      const [ended] = await Promise.all([page.waitForEvent('requestfailed'), chip.getByRole('button', { name: 'Remove scene.png' }).click()]);
+      expect(ended.url()).toContain('/api/files');
+      await expect.poll(() => page.locator('.chips li').count()).toBe(0);
+      await ask(page, 'Without it');
+    }));
+
+  scripted('of a picture that moves the first frame is sent, and that is said', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, { name: 'moves.gif', mimeType: 'image/gif', buffer: readFileSync('../tests/golden/media/animated.gif') });
+      expect(await page.locator('li[data-state=ready]').innerText()).toContain('first frame');
+      await ask(page, 'What is this?');
+      expect(await page.locator('article.user .badge').innerText()).toBe('first frame');
+    }));
+
+  scripted('formats that the server does not take are made anew where the browser reads them', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, { name: 'new.avif', mimeType: 'image/avif', buffer: readFileSync('../tests/golden/media/rgb_444.avif') });
+      await page.locator('li[data-state=ready] img').waitFor();
+      await page.locator('#picker').setInputFiles({ name: 'old.tif', mimeType: 'image/tiff', buffer: readFileSync('../tests/golden/media/rgb.tif') });
+      await expect.poll(() => page.getByRole('alert').innerText()).toContain('old.tif: neither the server nor this browser reads TIFF pictures');
+      expect(await page.locator('.chips li').count()).toBe(1);
+      await ask(page, 'What is this?');
+      expect(await lastReply(page).getAttribute('data-status')).toBe('done');
+    }));
+
   scripted('slides', () =>
     withPage(site.url, async ({ page }) => {
       await attach(page, slides());
@@ -138,6 +204,43 @@ describe('attachments', () => {
       const sent = (await site.server.requests()).filter((each) => each.method === 'POST' && each.path === '/api/files');
       expect(sent.length).toBeGreaterThanOrEqual(2);
     }));
+
+  scripted('previews that the server has forgotten come again', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, pdf(2));
+      await ask(page, 'Summarise it');
+      await site.server.forgetFiles();
+      await page.reload();
+      await page.locator('article.user .strip img').waitFor();
+      const uploads = async () => (await site.server.requests()).filter((each) => each.method === 'POST' && each.path === '/api/files').length;
+      const before = await uploads();
+      await page.getByRole('button', { name: 'Open report.pdf' }).click();
+      await expect.poll(() => page.getByRole('dialog').locator('.sheet img[src]').count()).toBe(2);
+      // Once for all of its pages; and the message keeps the new name.
+      expect(await uploads()).toBe(before);
+      await page.keyboard.press('Escape');
+      await page.reload();
+      await page.locator('article.user .strip img').waitFor();
+      expect(await uploads()).toBe(before);
+    }), ['doc'], site);
+
+  scripted('a preview that nobody has any more says so', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, pdf(2));
+      await ask(page, 'Summarise it');
+      await page.evaluate(() => new Promise((done) => {
+        const opening = indexedDB.open('glmv');
+        opening.onsuccess = () => {
+          const change = opening.result.transaction('blob', 'readwrite');
+          change.objectStore('blob').clear();
+          change.oncomplete = () => done(opening.result.close());
+        };
+      }));
+      await site.server.forgetFiles();
+      await page.reload();
+      await page.getByRole('button', { name: 'Open report.pdf' }).click();
+      await expect.poll(() => page.getByRole('dialog').locator('.sheet').first().innerText()).toContain('not here any more');
+    }), ['doc'], site);
 });
 
 describe('boxes and the viewer', () => {
@@ -164,13 +267,88 @@ describe('boxes and the viewer', () => {
       await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
     }));
 
-  scripted('boxes on a page of a document', () =>
+  scripted('a click on a box finds it in the list', () =>
     withPage(site.url, async ({ page }) => {
-      await attach(page, pdf(2));
+      await attach(page, picture());
       await ask(page, 'script:locate');
       await lastReply(page).getByRole('button', { name: 'Show boxes on the picture' }).first().click();
       const dialog = page.getByRole('dialog');
-      await dialog.getByRole('spinbutton', { name: 'Page' }).fill('2');
+      await dialog.locator('.picture img').waitFor();
+      await dialog.locator('rect').nth(1).click();
+      expect(await dialog.locator('li button:focus').innerText()).toContain('the lamp');
+    }));
+
+  scripted('keys zoom and move a picture, and go between several', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, picture('a.png'), picture('b.png'));
+      await ask(page, 'script:plain');
+      await page.getByRole('button', { name: 'Open a.png' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.locator('.picture img').waitFor();
+      const stage = dialog.getByRole('application');
+      for (let tabs = 0; tabs < 8 && !(await stage.evaluate((node) => node === document.activeElement)); tabs++) await page.keyboard.press('Tab');
+      const tools = dialog.getByRole('toolbar');
+      const place = () => dialog.locator('.picture').evaluate((node) => node.style.transform);
+      await page.keyboard.press('+');
+      expect(await tools.innerText()).toContain('140');
+      const before = await place();
+      await page.keyboard.press('ArrowLeft');
+      expect(await place()).not.toBe(before);
+      await page.keyboard.press('-');
+      expect(await tools.innerText()).toContain('100');
+      await page.keyboard.press('+');
+      await page.keyboard.press('0');
+      expect(await tools.innerText()).toContain('100');
+      await dialog.getByRole('button', { name: 'Next' }).press('Enter');
+      await dialog.getByRole('heading', { name: 'b.png' }).waitFor();
+      await page.keyboard.press('Escape');
+      await expect.poll(() => dialog.count()).toBe(0);
+    }));
+
+  scripted('of several pictures, boxes are on the last, on the one that is named, or where the user wants them', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, picture('a.png'), picture('b.png'));
+      await ask(page, 'script:locate');
+      const choice = lastReply(page).getByRole('combobox', { name: 'Drawn on' });
+      expect(await choice.inputValue()).toBe('1');
+      await choice.selectOption('Picture 1: a.png');
+      expect(await lastReply(page).locator('figure img').getAttribute('alt')).toBe('a.png');
+      expect(await lastReply(page).locator('figure rect').count()).toBe(2);
+      await lastReply(page).locator('figure').getByRole('button', { name: 'Show boxes on the picture' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('heading', { name: 'a.png' }).waitFor();
+      await dialog.getByRole('combobox').selectOption('Picture 2: b.png');
+      await dialog.getByRole('heading', { name: 'b.png' }).waitFor();
+      expect(await dialog.locator('rect').count()).toBe(2);
+      await page.keyboard.press('Escape');
+      await ask(page, 'echo:Image 1: a cup [[100,100,300,300]]. Image 2: a lamp [[500,100,700,300]], a table [[0,700,1000,1000]]');
+      expect(await choice.inputValue()).toBe('0');
+      expect(await lastReply(page).locator('figure rect').count()).toBe(1);
+      await choice.selectOption('1');
+      expect(await lastReply(page).locator('figure rect').count()).toBe(2);
+    }));
+
+  scripted('boxes on the pages of a document that were chosen', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, pdf(9));
+      await page.getByRole('button', { name: 'Open report.pdf' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('textbox', { name: 'Pages' }).fill('3-5');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      await ask(page, 'script:locate');
+      const choice = lastReply(page).getByRole('combobox', { name: 'Drawn on' });
+      expect(await choice.locator('option').allInnerTexts()).toEqual(['Page 3', 'Page 4', 'Page 5']);
+      const shown = async (n: number) => (await site.server.requests()).some((each) => each.path.endsWith(`/pages/${n}`));
+      await expect.poll(() => shown(3)).toBe(true);
+      await choice.selectOption('Page 4');
+      await expect.poll(() => shown(4)).toBe(true);
+      expect(await shown(1)).toBe(false);
+      await lastReply(page).locator('figure').getByRole('button', { name: 'Show boxes on the picture' }).click();
+      expect(await dialog.getByRole('combobox').locator('option:checked').innerText()).toBe('Page 4');
+      await dialog.getByRole('combobox').selectOption('Page 5');
+      await expect.poll(() => shown(5)).toBe(true);
       await expect.poll(() => dialog.locator('rect').count()).toBe(2);
       await settled(page);
     }), ['doc'], site);

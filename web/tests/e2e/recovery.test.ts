@@ -56,7 +56,12 @@ describe('recovery', () => {
     await page.locator('#composer').fill('Hello');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
-    expect(await page.getByRole('alert').innerText()).toMatch(/Next try in|Trying/);
+    // The seconds are no part of what is told.
+    expect(await page.locator('.down .when').innerText()).toMatch(/Next try in|Trying/);
+    expect(await page.getByRole('alert').innerText()).not.toMatch(/Next try|Trying/);
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await expect.poll(() => asked).toContain('/health');
     await site.server.start();
     await page.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor({ state: 'detached' });
     await settled(page);
@@ -83,6 +88,42 @@ describe('recovery', () => {
       // Each knows of the other's conversation.
       await expect.poll(() => page.locator('nav.rail li').count()).toBe(2);
       expect(errors).toEqual([]);
+    }));
+
+  scripted('two tabs show one conversation, and either goes on with it', () =>
+    withPage(site.url, async ({ page, context }) => {
+      await sendText(page, 'script:plain');
+      await settled(page);
+      const other = await context.newPage();
+      const errors = watch(other);
+      await other.goto(page.url());
+      await expect.poll(() => prose(other).innerText()).toContain('A plain answer');
+      await sendText(other, 'script:slow in the other tab');
+      await whole(other);
+      await page.locator('nav.rail a', { hasText: 'script:plain' }).click();
+      await expect.poll(async () => JSON.stringify(await page.locator('article.user .bubble').allInnerTexts()), { timeout: 20_000 }).toContain('script:plain');
+      await page.reload();
+      await expect.poll(() => prose(page).innerText(), { timeout: 20_000 }).toContain(kEnd);
+      await sendText(page, 'Hello');
+      await settled(page);
+      expect(await page.locator('article').count()).toBe(6);
+      expect(errors).toEqual([]);
+    }));
+
+  scripted('the clock and the count of a thought go on after a reload', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:camera');
+      const count = lastReply(page).locator('.thinking .count');
+      const tokens = async () => Number(/(\d+) tokens/.exec(await count.innerText())?.[1] ?? 0);
+      const clock = async () => Number(/([\d.]+)s/.exec(await count.innerText())?.[1] ?? 0);
+      await expect.poll(tokens).toBeGreaterThan(35);
+      const [before, beforeTokens] = [await clock(), await tokens()];
+      await page.reload();
+      await count.waitFor();
+      expect(await clock()).toBeGreaterThanOrEqual(before);
+      await settled(page);
+      expect(await tokens()).toBeGreaterThan(beforeTokens);
+      expect(await clock()).toBeGreaterThan(1);
     }));
 
   scripted('another conversation can be read while an answer is written', () =>

@@ -99,7 +99,7 @@ class Program implements TestServer {
     return data.filter((each) => each.ended === null).length;
   }
   async forgetFiles() {
-    const named = JSON.stringify(await this.requests()).matchAll(/"file:(\w+)"/g);
+    const named = JSON.stringify(await this.requests()).matchAll(/"(?:file:|file_id":")(\w+)"/g);
     for (const id of new Set(Array.from(named, (match) => match[1]!))) await fetch(`${this.url}/api/files/${id}`, { method: 'DELETE' });
   }
 }

@@ -37,6 +37,8 @@ export function partOf(body: Buffer, contentType: string): { name: string; conte
   return { name, content: body.subarray(headEnd + 4, end) };
 }
 
+const kMostBytes = 10_485_760;
+
 export type Refusal = { http: number; code: string; message: string };
 
 export function inspect(name: string, content: Buffer): FakeFile | Refusal {
@@ -46,7 +48,7 @@ export function inspect(name: string, content: Buffer): FakeFile | Refusal {
   };
   const refused = (http: number, code: string, message: string) => ({ http, code, message });
   if (content.length === 0) return refused(422, 'media_decode_failed', 'The file is empty.');
-  if (content.length > 10_000_000) return refused(413, 'file_too_large', 'Files of at most 10 MB are taken.');
+  if (content.length > kMostBytes) return refused(413, 'file_too_large', 'Files of at most 10 MiB are taken.');
   const hex = content.subarray(0, 8).toString('hex');
   if (hex.startsWith('89504e47')) {
     if (content.length < 33) return refused(422, 'media_decode_failed', 'Not a whole PNG.');
@@ -55,6 +57,11 @@ export function inspect(name: string, content: Buffer): FakeFile | Refusal {
     return { ...base, kind: 'image', mime: 'image/png', w, h, est_tokens: Math.ceil((w * h) / 784) };
   }
   if (hex.startsWith('ffd8ff')) return { ...base, kind: 'image', mime: 'image/jpeg', w: 640, h: 400, est_tokens: 330 };
+  if (hex.startsWith('47494638')) {
+    const [w, h] = [content.readUInt16LE(6), content.readUInt16LE(8)];
+    return { ...base, kind: 'image', mime: 'image/gif', w, h, est_tokens: Math.ceil((w * h) / 784) };
+  }
+  if (content.subarray(8, 12).toString() === 'WEBP') return { ...base, kind: 'image', mime: 'image/webp', w: 640, h: 400, est_tokens: 330 };
   if (content.subarray(0, 5).toString() === '%PDF-') {
     const pages = content.toString('latin1').match(/\/Type\s*\/Page\b/g)?.length ?? 1;
     return { ...base, kind: 'doc', mime: 'application/pdf', w: 595, h: 842, pages, est_tokens: pages * 640 };

@@ -57,6 +57,7 @@ export const kScripts: Record<string, Script> = {
   'script:repeat': { text: 'The same again. '.repeat(8), finish: 'length', stopReason: 'repetition' },
   'script:restated': { text: 'It is a lamp.\n\nIt is a lamp.', restated: true },
   'script:length': { think: 'Short.', text: 'This answer is cut in the mid', finish: 'length' },
+  'script:thought': { think: 'I begin to think, and the limit comes', text: '', finish: 'length' },
   'script:fail': { text: kLong, failAfter: 5 },
   'script:refuse': { text: '', status: { http: 400, code: 'context_length_exceeded', message: 'The prompt has 70,000 tokens; the context holds 65,536.' } },
   'script:busy': { text: '', status: { http: 503, code: 'queue_full', message: 'The queue is full.', retryAfter: 2 } },
