@@ -273,15 +273,25 @@ SourceTexts texts_of_sources() {
   return out;
 }
 
+// As the page of options has a text in the cell of a table (apps/glmv/manual_page.cc).
+std::string in_cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? "\\|" : c == '<' ? "&lt;" : std::string(1, c);
+  return out;
+}
+
 TEST(Texts, TheCatalogueHasWhatTheSourcesSayAndNothingElse) {
   const Catalogue& chinese = catalogue(Language::kChinese);
   const SourceTexts sources = texts_of_sources();
+  // Descriptions of options that are put together of several literals stand there.
+  const std::string page = read_source(kRoot / "docs/configuration.md");
   std::string missing, stale;
   for (const std::string& text : sources.translated) {
     if (!chinese.contains(text)) missing += for_catalogue(text) + "\t\n";
   }
   for (const auto& [english, translation] : chinese) {
-    if (!sources.all.contains(english)) stale += for_catalogue(english) + "\n";
+    const bool said = sources.all.contains(english) || page.contains(in_cell(english));
+    if (!said) stale += for_catalogue(english) + "\n";
   }
   EXPECT_EQ(missing, "") << "glmv/base/texts/zh.tsv lacks these: add them with their translations";
   EXPECT_EQ(stale, "") << "no source says these any more: take them out of glmv/base/texts/zh.tsv";
