@@ -35,7 +35,7 @@ struct Row {
 bool is_known(const fs::path& folder) { return checkpoint::read_model_config(folder).has_value(); }
 
 Row embedded_row(const fs::path& folder) {
-  Row row{.name = "nano", .revision = "embedded", .state = "ready", .folder = folder};
+  Row row{.name = kEmbeddedName, .revision = "embedded", .state = "ready", .folder = folder};
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     struct stat info{};
@@ -131,7 +131,6 @@ Result<int> run_list(const ListFlags& flags) {
   }
   std::string last;
   for (const Row& row : rows) {
-    if (row.commit.empty() && row.revision == "embedded") continue;  // needs no name
     if (row.name != last) fmt::print("{}\n", row.name);
     last = row.name;
   }

@@ -41,8 +41,13 @@ Result<int> run_remove(const RemoveFlags& flags) {
   for (const std::string& name : flags.names) {
     GLMV_ASSIGN(const hub::RepoName repo, hub::parse_repo_name(name));
     const bool one_revision = name.find('@') != std::string::npos;
-    GLMV_ASSIGN(hub::Removal plan, hub::plan_removal(options.cache, repo, one_revision));
-    plans.emplace_back(repo, std::move(plan));
+    auto plan = hub::plan_removal(options.cache, repo, one_revision);
+    if (!plan && name == kEmbeddedName && embedded_model()) {
+      return invalid_argument("{} is the embedded model, which is part of the program and stays",
+                              name);
+    }
+    if (!plan) return std::unexpected(std::move(plan.error()));
+    plans.emplace_back(repo, std::move(*plan));
   }
   for (size_t i = 0; i < plans.size(); ++i) {
     const std::string& name = flags.names[i];

@@ -23,10 +23,18 @@ void on_signal(int signal) {
 
 void on_hangup(int) { hung_up = 1; }
 
-// A path stays what it is; what is none may be a name in the cache.
+Result<std::filesystem::path> need_embedded_model() {
+  if (auto path = embedded_model()) return std::move(*path);
+  return not_found(
+      "no embedded model found; name a checkpoint folder with --model DIR, or train the "
+      "embedded one with ./x nano");
+}
+
+// A path stays what it is; what is none may be the embedded model's name or one in the cache.
 Result<std::filesystem::path> named_model(const std::string& given, hub::ModelUse use) {
   std::error_code error;
   if (std::filesystem::exists(given, error)) return std::filesystem::path(given);
+  if (given == kEmbeddedName) return need_embedded_model();
   const auto repo = hub::parse_repo_name(given);
   if (!repo) return std::filesystem::path(given);
   GLMV_ASSIGN(const hub::HubOptions options, hub::hub_options());
@@ -91,10 +99,7 @@ Result<std::filesystem::path> model_folder(const std::string& given, hub::ModelU
   if (const char* variable = std::getenv("GLMV_MODEL"); variable != nullptr && *variable != 0) {
     return named_model(variable, use);
   }
-  if (auto path = embedded_model()) return std::move(*path);
-  return not_found(
-      "no embedded model found; name a checkpoint folder with --model DIR, or train the "
-      "embedded one with ./x nano");
+  return need_embedded_model();
 }
 
 std::string bytes_text(double bytes) {

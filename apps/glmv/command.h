@@ -60,8 +60,12 @@ void clear_interrupt();
 void catch_hangups();
 bool took_hangup();
 
+// Under which the embedded model can be named.
+inline constexpr char kEmbeddedName[] = "nano";
+
 // The checkpoint folder to use: `given`, else $GLMV_MODEL, else the embedded model. What is no path
-// may be the name of a model in the cache, OWNER/NAME[@REVISION]; not_found says how to get it.
+// may be the embedded model's name or that of a model in the cache, OWNER/NAME[@REVISION];
+// not_found says how to get it.
 Result<std::filesystem::path> model_folder(const std::string& given,
                                            hub::ModelUse use = hub::ModelUse::kWeights);
 // nullopt: this program came without one.

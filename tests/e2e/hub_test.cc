@@ -3,53 +3,15 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include <cstdlib>
 #include <thread>
 
-#include "glmv/hub/fake_hub_for_test.h"
-#include "tests/e2e/fixtures.h"
+#include "tests/e2e/hub_program.h"
 
 namespace glmv::e2e {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::Not;
-
-// The variables go to the program through this process.
-class HubProgram : public Program {
- protected:
-  void SetUp() override {
-    Program::SetUp();
-    for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE",
-                             "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
-                             "http_proxy", "all_proxy", "GLMV_MODEL"}) {
-      ::unsetenv(name);
-    }
-    ::setenv("HF_HOME", path("hf").c_str(), 1);
-    ::setenv("HF_ENDPOINT", hub.endpoint().c_str(), 1);
-  }
-  // The hub's model is a real one, tiny.
-  void offer_tiny() {
-    for (const auto& entry : fs::directory_iterator(tiny())) {
-      const std::string name = entry.path().filename().string();
-      hub.files[name] = {read(entry.path()), name.ends_with(".safetensors")};
-    }
-    hub.files["pytorch_model.bin"] = {"no", true};
-  }
-  // Weights of so many bytes that no model needs.
-  void offer_large(size_t size) {
-    hub.files["config.json"] = {R"({"model_type":"glm4v"})"};
-    hub.files["model.safetensors"] = {std::string(size, 'w'), true};
-    hub.files["model.safetensors"].content[size / 2] = 'x';
-  }
-  fs::path model() const { return folder_ / "hf/hub/models--acme--tiny"; }
-  fs::path incomplete() const {
-    return model() / "blobs" /
-           (hub::FakeHub::digest(hub.files.at("model.safetensors")) + ".incomplete");
-  }
-
-  hub::FakeHub hub;
-};
 
 TEST_F(HubProgram, ANameIsEnough) {
   offer_tiny();
@@ -91,7 +53,7 @@ TEST_F(HubProgram, ListAndRemove) {
   EXPECT_EQ(row["family"], "glm4v");
   EXPECT_EQ(row["state"], "ready");
   EXPECT_THAT(run({"list"}).out, HasSubstr("embedded"));
-  EXPECT_EQ(run({"list", "--names"}).out, "acme/tiny\n");
+  EXPECT_EQ(run({"list", "--names"}).out, "nano\nacme/tiny\n");
   expect_error(run({"rm", "acme/tiny"}), 2, "--yes");  // nobody to ask
   expect_error(run({"rm", "acme/tiny", "acme/none", "--yes"}), 3, "acme/none");
   EXPECT_TRUE(fs::exists(model()));
@@ -100,7 +62,7 @@ TEST_F(HubProgram, ListAndRemove) {
   EXPECT_EQ(removed.exit_code, 0) << removed.err;
   EXPECT_THAT(removed.out, HasSubstr("freed"));
   EXPECT_FALSE(fs::exists(model()));
-  EXPECT_EQ(run({"list", "--names"}).out, "");
+  EXPECT_EQ(run({"list", "--names"}).out, "nano\n");
 }
 
 TEST_F(HubProgram, InterruptedAndKilledPullsGoOn) {
@@ -201,29 +163,6 @@ TEST_F(HubProgram, AFullDiskKeepsWhatCame) {
   expect_error(process.wait(), 5, "the same command then goes on");
   EXPECT_EQ(fs::file_size(incomplete()), 200'000);
   EXPECT_EQ(run({"pull", "acme/tiny", "-q"}).exit_code, 0);
-}
-
-TEST_F(HubProgram, TheProgramDescribesItself) {
-  const std::string page = std::string(GLMV_SOURCE_DIR) + "/docs/configuration.md";
-  const Outcome options = run({"options", "--markdown"});
-  ASSERT_EQ(options.exit_code, 0) << options.err;
-  EXPECT_EQ(options.out, read(page)) << "run: glmv options --markdown > docs/configuration.md";
-  const std::string help = run({"--help"}).out;
-  const std::string manual = run({"man"}).out;
-  const std::string bash = run({"completion", "bash"}).out;
-  const std::string zsh = run({"completion", "zsh"}).out;
-  const std::string fish = run({"completion", "fish"}).out;
-  for (const std::string text : {manual, bash, zsh, fish, options.out, help}) {
-    EXPECT_THAT(text, HasSubstr("pull"));
-    EXPECT_THAT(text, Not(HasSubstr("decode-media")));
-  }
-  for (const std::string& text : {manual, bash, zsh, options.out}) {
-    EXPECT_THAT(text, HasSubstr(text == manual ? "\\-\\-think\\-budget" : "--think-budget"));
-  }
-  EXPECT_THAT(bash, HasSubstr("ask,--think) _glmv_words 'on off auto'"));
-  EXPECT_THAT(fish, HasSubstr("-l think-budget"));
-  EXPECT_THAT(run({"--version"}).out, testing::StartsWith("glmv 0."));
-  expect_error(run({"completion", "csh"}), 2, "csh");
 }
 
 }  // namespace
