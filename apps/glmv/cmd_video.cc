@@ -274,7 +274,8 @@ Result<int> run_video(Flags flags) {
     return invalid_argument("--from: say what it is an answer to: --track or --timeline");
   }
   GLMV_ASSIGN(std::vector<text::ContentPart> parts, video_parts(flags.video));
-  GLMV_ASSIGN(VideoSession video, VideoSession::open(flags.video.videos[0], flags.model));
+  GLMV_ASSIGN(VideoSession video,
+              VideoSession::open(flags.video.videos[0], flags.model, flags.chat.max_pixels));
   Asked asked{std::move(video), std::move(parts[0]), {}};
   GLMV_ASSIGN(asked.plan, asked.video.plan(asked.part));
   catch_interrupts();
@@ -294,6 +295,7 @@ Result<int> run_video(Flags flags) {
 void add_video(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<VideoToolFlags>();
   add_model_flags(command, flags->model);
+  add_server_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
   add_video_flags(command, flags->video);
   command.add_option("video", flags->video.videos, "video file");

@@ -4,6 +4,7 @@
 
 #include "apps/glmv/command.h"
 #include "glmv/chat/local_backend.h"
+#include "glmv/processing/video_rule.h"
 
 namespace glmv::app {
 namespace {
@@ -77,17 +78,19 @@ Result<std::unique_ptr<api::ChatBackend>> load_backend(const ModelFlags& flags) 
   return chat::LocalBackend::load(engine);
 }
 
-Result<processing::ProcessorConfig> media_rules(const ModelFlags& flags) {
-  std::filesystem::path folder;
+Result<MediaRules> media_rules(const ModelFlags& flags) {
+  MediaRules rules;
   if (names_a_server(flags)) {
-    const auto embedded = embedded_model();
-    if (!embedded) return not_found("no embedded model found, whose rules for videos are taken");
-    folder = *embedded;
-  } else {
-    GLMV_ASSIGN(folder, model_folder(flags.model));
+    GLMV_ASSIGN(const api::ServerModel model, server_model(flags));
+    auto told = processing::read_video_rule(model.video_processor, model.name);
+    rules.videos_known = told.has_value();
+    rules.config = told ? std::move(*told) : processing::usual_video_rule();
+    return rules;
   }
+  GLMV_ASSIGN(std::filesystem::path folder, model_folder(flags.model, hub::ModelUse::kFiles));
   if (std::filesystem::is_regular_file(folder)) folder = folder.parent_path();
-  return processing::read_processor_config(folder);
+  GLMV_ASSIGN(rules.config, processing::read_processor_config(folder));
+  return rules;
 }
 
 }  // namespace glmv::app

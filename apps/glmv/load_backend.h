@@ -18,8 +18,14 @@ Result<api::ServerModel> server_model(const ModelFlags& flags);
 // What load_backend() loads is a server.
 bool names_a_server(const ModelFlags& flags);
 
-// How the model takes pictures and samples videos; nothing of its weights is read. A server does
-// not say it: those of the embedded model.
-Result<processing::ProcessorConfig> media_rules(const ModelFlags& flags);
+// How the model takes pictures and samples videos; nothing of its weights is read.
+struct MediaRules {
+  processing::ProcessorConfig config;
+  // False: a server that does not say how it takes videos. Then `config` has the rule of GLM-4.1V
+  // and GLM-4.5V, which may not be the server's.
+  bool videos_known = true;
+};
+// Of a server, its model is asked for. Errors: those of reading the folder, or of the server.
+Result<MediaRules> media_rules(const ModelFlags& flags);
 
 }  // namespace glmv::app

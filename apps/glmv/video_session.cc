@@ -5,11 +5,11 @@
 #include <cmath>
 
 #include "apps/glmv/command.h"
-#include "apps/glmv/load_backend.h"
 #include "glmv/grounding/timeline_files.h"
 #include "glmv/media/child_video_opener.h"
 #include "glmv/media/contact_sheet.h"
 #include "glmv/media/png_writer.h"
+#include "glmv/media/source.h"
 #include "glmv/media/video_source.h"
 
 namespace glmv::app {
@@ -22,9 +22,11 @@ double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
 
 }  // namespace
 
-Result<VideoSession> VideoSession::open(const std::string& path, const ModelFlags& model) {
+Result<VideoSession> VideoSession::open(const std::string& path, const ModelFlags& model,
+                                        int64_t max_pixels) {
   VideoSession video;
   video.path_ = path;
+  video.max_pixels_ = max_pixels;
   GLMV_ASSIGN(video.rules_, media_rules(model));
   GLMV_ASSIGN(media::VideoSource source, media::open_video_source(path));
   auto reader = media::ChildVideoOpener().open(source.file);
@@ -35,8 +37,10 @@ Result<VideoSession> VideoSession::open(const std::string& path, const ModelFlag
 }
 
 Result<processing::VideoPlan> VideoSession::plan(const text::ContentPart& part) const {
-  auto plan = processing::plan_video(info(), part, rules_, 0);
-  if (!plan) return in_context("video " + path_, plan.error());
+  auto plan =
+      processing::plan_video(info(), part, rules_.config,
+                             processing::part_max_pixels(part, max_pixels_, rules_.config.video));
+  if (!plan) return in_context("video " + media::short_name(path_), plan.error());
   return plan;
 }
 
@@ -80,10 +84,16 @@ std::string times_text(const std::vector<double>& times_s) {
 
 std::string plan_text(const VideoSession& video, const processing::VideoPlan& plan) {
   const media::VideoFileInfo& info = video.info();
-  return fmt::format(
-      "{} frames of {} ({:.6g} fps, {} x {}, for the model {} x {}), at seconds:\n{}\n",
-      plan.times_s.size(), grounding::clock_text(info.duration_s), info.fps, info.width,
-      info.height, plan.size.width, plan.size.height, times_text(plan.times_s));
+  const std::string guess =
+      video.rules_known()
+          ? ""
+          : "the server does not say which frames it takes; by the rule of GLM-4.1V "
+            "and GLM-4.5V, which may not be its own:\n";
+  return guess +
+         fmt::format(
+             "{} frames of {} ({:.6g} fps, {} x {}, for the model {} x {}), at seconds:\n{}\n",
+             plan.times_s.size(), grounding::clock_text(info.duration_s), info.fps, info.width,
+             info.height, plan.size.width, plan.size.height, times_text(plan.times_s));
 }
 
 Json plan_json(const VideoSession& video, const processing::VideoPlan& plan) {
@@ -98,6 +108,7 @@ Json plan_json(const VideoSession& video, const processing::VideoPlan& plan) {
           {"height", info.height},
           {"model_width", plan.size.width},
           {"model_height", plan.size.height},
+          {"rule_known", video.rules_known()},
           {"frame_indices", plan.indices},
           {"frame_times", std::move(times)}};
 }

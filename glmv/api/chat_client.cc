@@ -120,6 +120,7 @@ Result<ServerModel> choose_model(const Server& server, const Json& answer) {
       ServerModel model{entry["id"].get<std::string>(), kind_of(entry)};
       const Json context = entry.value("max_model_len", Json());
       if (context.is_number_integer()) model.max_context_tokens = context.get<int64_t>();
+      model.video_processor = entry.value("video_processor", Json());
       if (wanted.empty() || model.name == wanted) return model;
       if (!first) first = std::move(model);
     }

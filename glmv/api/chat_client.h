@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "glmv/api/chat_backend.h"
+#include "glmv/base/json.h"
 
 namespace glmv::api {
 
@@ -28,6 +29,7 @@ struct ServerModel {
   std::string name;
   ServerKind kind = ServerKind::kOther;
   int64_t max_context_tokens = 0;  // 0: it does not say
+  Json video_processor;            // how it takes videos (video_rule_json()); null: it does not say
 };
 
 // "http://" or "https://": a server and no folder.

@@ -39,6 +39,7 @@ TEST(ChatClient, KnowsThisServer) {
   EXPECT_EQ(model->name, "nano");
   EXPECT_EQ(model->kind, api::ServerKind::kGlmv);
   EXPECT_EQ(model->max_context_tokens, 4096);
+  EXPECT_EQ(model->video_processor["video_processor_type"], "Glm4vVideoProcessor");
 }
 
 // A request is the same one behind the wire.

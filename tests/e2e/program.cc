@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 namespace glmv::e2e {
@@ -35,8 +37,14 @@ std::string content_of(int file) {
 [[noreturn]] void become(char* const* arguments, const RunOptions& options, int in, int out,
                          int err) {
   ::dup2(in, 0);
-  ::dup2(out, 1);
+  ::dup2(options.output.empty() ? out : ::open(options.output.c_str(), O_WRONLY | O_CLOEXEC), 1);
   ::dup2(err, 2);
+  if (!options.preload.empty()) ::setenv("LD_PRELOAD", options.preload.c_str(), 1);
+  if (options.max_file_bytes > 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{options.max_file_bytes, options.max_file_bytes};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
   if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) ::_exit(126);
   ::execv(GLMV_BINARY, arguments);
   ::_exit(127);

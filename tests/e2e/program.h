@@ -25,6 +25,9 @@ struct RunOptions {
   std::string input;   // standard input; empty: /dev/null
   std::string folder;  // working folder; empty: this process's
   double timeout_s = 60;
+  std::string output;         // standard output; empty: what Outcome has
+  size_t max_file_bytes = 0;  // of a file that it writes, as if the disk were full then; 0: any
+  std::string preload;        // a library that goes before the program's own; empty: none
 };
 RunOptions with_input(std::string input);
 

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "glmv/processing/video_rule.h"
 #include "glmv/server/ask_backend.h"
 #include "glmv/server/routes.h"
 
@@ -19,6 +20,7 @@ Json model_json(const Server& server) {
       {"root", name},
       {"parent", nullptr},
       {"max_model_len", server.model().max_context_tokens},
+      {"video_processor", processing::video_rule_json(server.options().media.processor)},
       {"capabilities", {{"vision", true}, {"video", true}, {"tools", true}, {"reasoning", true}}}};
 }
 
