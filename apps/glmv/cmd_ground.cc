@@ -23,6 +23,7 @@ struct GroundFlags {
   ModelFlags model;
   ChatFlags chat;
   std::vector<std::string> pictures;
+  DocumentFlags documents;
   std::string query, from, truth, predictions, lines;
   std::string form = "auto", order = "code", pixels = "edge", camera;
   double view = 0;
@@ -83,16 +84,16 @@ Result<int> show(const GroundFlags& flags, GroundWriter& writer,
 }
 
 // The same text for every picture, without a model.
-Result<int> run_from_text(const GroundFlags& flags, const grounding::FindOptions& options) {
+Result<int> run_from_text(const GroundFlags& flags, const grounding::FindOptions& options,
+                          PictureInput& input, const std::vector<std::string>& names) {
   GLMV_ASSIGN(const std::string text, read_text(flags.from));
-  GLMV_ASSIGN(const auto names, expand_folders(flags.pictures));
   GroundWriter writer(flags.files, names.size() > 1);
-  PictureInput input;
   for (const std::string& name : names) {
     GLMV_ASSIGN(const InputPicture picture, input.load(name));
     grounding::Annotations found =
         grounding::find_annotations(text, picture.image.width, picture.image.height, options);
     found.image = name;
+    found.page = picture.page;
     found.query = flags.query;
     GLMV_RETURN_IF_ERROR(show(flags, writer, found, picture, found.largest > 1000));
   }
@@ -101,9 +102,8 @@ Result<int> run_from_text(const GroundFlags& flags, const grounding::FindOptions
 }
 
 Result<int> run_one(const GroundFlags& flags, const grounding::FindOptions& options,
-                    const std::string& name) {
+                    PictureInput& input, const std::string& name) {
   GLMV_ASSIGN(const api::ChatRequest request, chat_request(flags.chat));
-  PictureInput input;
   GLMV_ASSIGN(const InputPicture picture, input.load(name));
   GLMV_ASSIGN(const auto backend, load_backend(flags.model));
   const bool terminal = wants_colour(STDERR_FILENO) && !flags.quiet;
@@ -124,20 +124,22 @@ Result<int> run_one(const GroundFlags& flags, const grounding::FindOptions& opti
                                    }));
   printer.finish(answer.reply);
   answer.annotations.image = name;
+  answer.annotations.page = picture.page;
   GroundWriter writer(flags.files, false);
   GLMV_RETURN_IF_ERROR(show(flags, writer, answer.annotations, picture, answer.in_pixels));
   GLMV_RETURN_IF_ERROR(writer.finish());
   return answer.reply.finish_reason == "cancelled" ? kExitInterrupted : 0;
 }
 
-Result<GroundBatchCounts> run_jobs(const GroundFlags& flags, GroundBatch batch) {
+Result<GroundBatchCounts> run_jobs(const GroundFlags& flags, PictureInput& input,
+                                   const GroundBatch& batch) {
   GLMV_ASSIGN(const api::ChatRequest request, chat_request(flags.chat));
   GLMV_ASSIGN(const auto backend, load_backend(flags.model));
   catch_interrupts();
   GroundWriter writer(flags.files, true);
   GLMV_ASSIGN(
       const GroundBatchCounts counts,
-      run_ground_batch(*backend, request, batch,
+      run_ground_batch(*backend, request, batch, input,
                        [&](const grounding::Annotations& found, const InputPicture& picture) {
                          return writer.write(found, picture);
                        }));
@@ -151,14 +153,14 @@ Result<GroundBatchCounts> run_jobs(const GroundFlags& flags, GroundBatch batch) 
 }
 
 Result<int> run_batch(const GroundFlags& flags, const grounding::FindOptions& options,
-                      const std::vector<std::string>& names) {
+                      PictureInput& input, const std::vector<std::string>& names) {
   if (flags.files.json == "-") {
     return invalid_argument("--json -: of several pictures, lines are printed without it");
   }
   GroundBatch batch{.lines = flags.lines, .find = options, .retries = flags.retries};
   for (const std::string& name : names)
     batch.jobs.push_back({name, name, flags.query, flags.whole});
-  GLMV_ASSIGN(const GroundBatchCounts counts, run_jobs(flags, std::move(batch)));
+  GLMV_ASSIGN(const GroundBatchCounts counts, run_jobs(flags, input, batch));
   return counts.stopped ? kExitInterrupted : counts.num_failed > 0 ? 1 : 0;
 }
 
@@ -170,11 +172,12 @@ Result<int> run_evaluation(const GroundFlags& flags, const grounding::FindOption
       return invalid_argument("--eval: name a file for the answers with --jsonl");
     }
     lines = flags.lines;
-    GroundBatch batch{.jobs = jobs_of(truth, flags.truth),
-                      .lines = lines,
-                      .find = options,
-                      .retries = flags.retries};
-    GLMV_ASSIGN(const GroundBatchCounts counts, run_jobs(flags, std::move(batch)));
+    const GroundBatch batch{.jobs = jobs_of(truth, flags.truth),
+                            .lines = lines,
+                            .find = options,
+                            .retries = flags.retries};
+    PictureInput input;
+    GLMV_ASSIGN(const GroundBatchCounts counts, run_jobs(flags, input, batch));
     if (counts.stopped) return kExitInterrupted;
   }
   GLMV_ASSIGN(const grounding::EvalCounts counts, count_lines(truth, lines));
@@ -194,16 +197,17 @@ Result<int> run_evaluation(const GroundFlags& flags, const grounding::FindOption
 Result<int> run_ground(const GroundFlags& flags) {
   GLMV_ASSIGN(const grounding::FindOptions options, find_options(flags));
   if (!flags.truth.empty()) return run_evaluation(flags, options);
-  if (flags.pictures.empty()) {
+  if (flags.pictures.empty() && flags.documents.documents.empty()) {
     return invalid_argument("no picture: glmv ground PICTURE -q \"the red cup\"");
   }
-  if (!flags.from.empty()) return run_from_text(flags, options);
-  if (flags.query.empty()) {
+  if (flags.from.empty() && flags.query.empty()) {
     return invalid_argument("nothing to look for: -q \"the red cup\", or an answer with --from");
   }
-  GLMV_ASSIGN(const auto names, expand_folders(flags.pictures));
-  if (names.size() == 1 && flags.lines.empty()) return run_one(flags, options, names[0]);
-  return run_batch(flags, options, names);
+  PictureInput input;
+  GLMV_ASSIGN(const auto names, input.list(flags.pictures, flags.documents));
+  if (!flags.from.empty()) return run_from_text(flags, options, input, names);
+  if (names.size() == 1 && flags.lines.empty()) return run_one(flags, options, input, names[0]);
+  return run_batch(flags, options, input, names);
 }
 
 }  // namespace
@@ -211,8 +215,11 @@ Result<int> run_ground(const GroundFlags& flags) {
 void add_ground(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<GroundFlags>();
   add_model_flags(command, flags->model);
+  add_server_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
   command.add_option("picture", flags->pictures, "pictures, folders of them, or URLs");
+  add_page_flags(command, flags->documents,
+                 "PDF or slides (PPTX, PPT, ODP), each page of which is a picture");
   const std::string ask = "Question";
   command.add_option("-q,--query", flags->query, "what to look for: \"the red cup\"")->group(ask);
   command

@@ -6,27 +6,38 @@
 
 namespace glmv::app {
 
-void add_document_flags(CLI::App& command, DocumentFlags& flags) {
-  const std::string group = "Documents";
-  command
-      .add_option("-d,--doc", flags.documents,
-                  "PDF, slides (PPTX, PPT, ODP) or text file, repeatable")
+namespace {
+
+constexpr char kGroup[] = "Documents";
+
+void add_flags(CLI::App& command, DocumentFlags& flags, const std::string& kinds,
+               const std::string& default_dpi) {
+  command.add_option("-d,--doc", flags.documents, kinds + ", repeatable")
       ->allow_extra_args(false)
-      ->group(group);
+      ->group(kGroup);
   command
       .add_option("--pages", flags.pages, "of each PDF and slide file: 1-5,9,12- (default: all)")
-      ->group(group);
-  command
-      .add_option("--dpi", flags.dpi,
-                  "resolution of the pages (default: up to 180, as --doc-tokens allows)")
+      ->group(kGroup);
+  command.add_option("--dpi", flags.dpi, "resolution of the pages (default: " + default_dpi + ")")
       ->check(CLI::Range(text::kMinDpi, text::kMaxDpi))
-      ->group(group);
+      ->group(kGroup);
+}
+
+}  // namespace
+
+void add_page_flags(CLI::App& command, DocumentFlags& flags, const std::string& kinds) {
+  add_flags(command, flags, kinds, "180");
+}
+
+void add_document_flags(CLI::App& command, DocumentFlags& flags) {
+  add_flags(command, flags, "PDF, slides (PPTX, PPT, ODP) or text file",
+            "up to 180, as --doc-tokens allows");
   command
       .add_option("--doc-tokens", flags.max_tokens,
                   "tokens of a document's pages at most, where no --dpi is given (default: 24000, "
                   "or three quarters of a smaller context)")
       ->check(CLI::Range(int64_t{64}, int64_t{10'000'000}))
-      ->group(group);
+      ->group(kGroup);
 }
 
 Result<std::vector<text::ContentPart>> document_parts(const DocumentFlags& flags) {

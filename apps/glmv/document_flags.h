@@ -16,6 +16,8 @@ struct DocumentFlags {
   int64_t max_tokens = 0;
 };
 void add_document_flags(CLI::App& command, DocumentFlags& flags);
+// Without what is about a prompt that holds all pages: for commands that ask about each page.
+void add_page_flags(CLI::App& command, DocumentFlags& flags, const std::string& kinds);
 
 // A part for each file, which is not opened yet. invalid_argument: the pages cannot be read.
 Result<std::vector<text::ContentPart>> document_parts(const DocumentFlags& flags);

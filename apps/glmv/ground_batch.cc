@@ -58,13 +58,13 @@ bool is_of_the_picture(const Status& status) {
 
 Result<GroundBatchCounts> run_ground_batch(
     api::ChatBackend& backend, const api::ChatRequest& request, const GroundBatch& batch,
+    PictureInput& input,
     const std::function<Result<void>(const grounding::Annotations&, const InputPicture&)>&
         on_answer) {
   Output output;
   GLMV_RETURN_IF_ERROR(output.open(batch.lines));
   GroundBatchCounts counts;
   for (const GroundJob& job : batch.jobs) counts.num_skipped += output.is_done(job) ? 1 : 0;
-  PictureInput input;
   ProgressLine progress;
   int64_t num_done = counts.num_skipped;
   for (const GroundJob& job : batch.jobs) {
@@ -99,6 +99,7 @@ Result<GroundBatchCounts> run_ground_batch(
       continue;
     }
     answer->annotations.image = job.image;
+    answer->annotations.page = picture->page;
     Json line = grounding::to_json(answer->annotations);
     line["attempts"] = answer->attempts;
     line["in_pixels"] = answer->in_pixels;

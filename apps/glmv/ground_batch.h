@@ -32,9 +32,11 @@ struct GroundBatchCounts {
 
 // A line: grounding::to_json and "attempts", "in_pixels"; or "image", "query" and "error" for a
 // picture that cannot be read. What stands in the file already is not asked again. `on_answer` gets
-// what this run finds. Errors: the backend's, and those of the file.
+// what this run finds. `input` has opened what the jobs name. Errors: the backend's, and those of
+// the file.
 Result<GroundBatchCounts> run_ground_batch(
     api::ChatBackend& backend, const api::ChatRequest& request, const GroundBatch& batch,
+    PictureInput& input,
     const std::function<Result<void>(const grounding::Annotations&, const InputPicture&)>&
         on_answer);
 

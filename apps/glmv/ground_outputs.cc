@@ -25,7 +25,16 @@ Result<void> make_folder(const std::string& folder) {
   return {};
 }
 
-std::string stem_of(const std::string& name) {
+// "report.pdf" of "report.pdf#page=3".
+std::string document_of(const InputPicture& picture) {
+  return picture.name.substr(0, picture.name.rfind('#'));
+}
+
+std::string stem_of(const InputPicture& picture) {
+  const std::string& name = picture.name;
+  if (picture.page > 0) {
+    return fmt::format("{}-p{:02}", fs::path(document_of(picture)).stem().string(), picture.page);
+  }
   if (is_web_url(name)) {
     const std::string word = grounding::file_word(name.substr(name.find("//") + 2));
     return word.empty() ? "picture" : word;
@@ -40,12 +49,14 @@ std::string with_text(std::string png, const grounding::Annotations& annotations
 }
 
 // For files that name the picture: relative to where they lie.
-std::string picture_seen_from(const std::string& file, const std::string& picture) {
+std::string picture_seen_from(const std::string& file, const InputPicture& picture) {
+  const std::string path = picture.page > 0 ? document_of(picture) : picture.name;
   std::error_code error;
-  if (is_web_url(picture) || !fs::exists(picture, error)) return picture;
+  if (is_web_url(path) || !fs::exists(path, error)) return picture.name;
   const fs::path folder = fs::absolute(fs::path(file), error).parent_path();
-  const fs::path relative = fs::relative(picture, folder, error);
-  return error || relative.empty() ? picture : relative.string();
+  const fs::path relative = fs::relative(path, folder, error);
+  if (error || relative.empty()) return picture.name;
+  return relative.string() + picture.name.substr(path.size());
 }
 
 }  // namespace
@@ -64,7 +75,9 @@ void add_ground_files(CLI::App& command, GroundFiles& files) {
   command.add_option("--mask", files.mask, "PNG: white inside boxes and polygons")->group(group);
   command.add_option("--spotlight", files.spotlight, "PNG: the picture, dark outside of them")
       ->group(group);
-  command.add_option("--crop", files.crops, "folder: a PNG of what each of them encloses")
+  command
+      .add_option("--crop", files.crops,
+                  "folder: a PNG of what each of them encloses, its coordinates inside")
       ->group(group);
   command.add_option("--pad", files.pad, "margin of crops in thousandths of the picture")
       ->check(CLI::Range(0.0, 1000.0))
@@ -84,9 +97,9 @@ Result<std::string> GroundWriter::path(const std::string& target, const std::str
 
 Result<void> GroundWriter::write(const grounding::Annotations& annotations,
                                  const InputPicture& picture) {
-  stem_ = stem_of(picture.name);
+  stem_ = stem_of(picture);
   for (int n = 2; std::ranges::find(used_stems_, stem_) != used_stems_.end(); ++n) {
-    stem_ = fmt::format("{}-{}", stem_of(picture.name), n);
+    stem_ = fmt::format("{}-{}", stem_of(picture), n);
   }
   used_stems_.push_back(stem_);
   const auto shapes = grounding::shapes_of(annotations);
@@ -111,7 +124,7 @@ Result<void> GroundWriter::write(const grounding::Annotations& annotations,
   }
   if (!files_.labelme.empty()) {
     GLMV_ASSIGN(const std::string name, path(files_.labelme, ".json"));
-    const Json json = grounding::labelme_json(annotations, picture_seen_from(name, picture.name));
+    const Json json = grounding::labelme_json(annotations, picture_seen_from(name, picture));
     GLMV_RETURN_IF_ERROR(write_file_atomic(name, json.dump(2) + "\n"));
   }
   if (!files_.mask.empty() || !files_.spotlight.empty()) {
@@ -137,12 +150,13 @@ Result<void> GroundWriter::write(const grounding::Annotations& annotations,
       const std::string word = grounding::file_word(annotations.items[crop.item].label);
       const std::string name =
           fmt::format("{}-{:02}{}{}.png", stem_, ++number, word.empty() ? "" : "-", word);
-      GLMV_RETURN_IF_ERROR(media::write_png(fs::path(files_.crops) / name, crop.image));
+      GLMV_ASSIGN(const std::string png, grounding::crop_png(annotations, crop));
+      GLMV_RETURN_IF_ERROR(write_file_atomic(fs::path(files_.crops) / name, png));
     }
   }
   if (!files_.coco.empty()) {
     all_.push_back(annotations);
-    all_.back().image = picture_seen_from(files_.coco, picture.name);
+    all_.back().image = picture_seen_from(files_.coco, picture);
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include "glmv/media/base64.h"
 #include "glmv/media/child_decoder.h"
 #include "glmv/media/decode.h"
+#include "glmv/media/document_kind.h"
 #include "glmv/media/file_url.h"
 #include "glmv/media/format.h"
 #include "glmv/media/png_writer.h"
@@ -57,6 +58,11 @@ Result<std::string> showing_url(const std::string& bytes, media::ImageFormat for
   return data_url("image/png", png);
 }
 
+bool is_document(const std::string& bytes) {
+  const auto kind = media::document_kind(bytes);
+  return kind && *kind != media::DocumentKind::kText;
+}
+
 }  // namespace
 
 bool is_web_url(const std::string& name) {
@@ -64,14 +70,38 @@ bool is_web_url(const std::string& name) {
          media::has_prefix_ignoring_case(name, "https://");
 }
 
+Result<std::vector<std::string>> PictureInput::list(const std::vector<std::string>& pictures,
+                                                    const DocumentFlags& documents) {
+  GLMV_ASSIGN(std::vector<std::string> names, expand_folders(pictures));
+  GLMV_ASSIGN(const std::vector<std::string> pages, pages_.open(documents));
+  names.insert(names.end(), pages.begin(), pages.end());
+  return names;
+}
+
 Result<InputPicture> PictureInput::load(const std::string& name) {
+  if (pages_.page_of(name) > 0) return load_page(name);
   if (is_web_url(name)) return fetch(name);
   GLMV_ASSIGN(const media::SourceBytes loaded, media::load_source(name));
-  GLMV_ASSIGN(media::DecodedImage decoded, media::decode_image(loaded.bytes, loaded.name));
+  auto decoded = media::decode_image(loaded.bytes, loaded.name);
+  if (!decoded) {
+    if (is_document(loaded.bytes)) {
+      return invalid_argument("{}: no picture but a document; give its pages with --doc {}",
+                              loaded.name, loaded.name);
+    }
+    return std::unexpected(std::move(decoded.error()));
+  }
   InputPicture picture{.name = name, .source = name};
   GLMV_ASSIGN(picture.href,
-              showing_url(loaded.bytes, decoded.format, decoded.orientation, decoded.image));
-  picture.image = std::move(decoded.image);
+              showing_url(loaded.bytes, decoded->format, decoded->orientation, decoded->image));
+  picture.image = std::move(decoded->image);
+  return picture;
+}
+
+Result<InputPicture> PictureInput::load_page(const std::string& name) const {
+  InputPicture picture{.name = name, .page = pages_.page_of(name)};
+  GLMV_ASSIGN(picture.image, pages_.render(name));
+  GLMV_ASSIGN(const std::string png, media::encode_png(picture.image));
+  picture.href = picture.source = data_url("image/png", png);
   return picture;
 }
 

@@ -42,6 +42,7 @@ enum class PixelRule { kEdge, kUpstream };
 
 struct Annotations {
   std::string image;              // as named by who asked; may be empty
+  int page = 0;                   // of a document, which `image` names too; 0: no page
   int64_t width = 0, height = 0;  // 0: unknown, pixels are then empty
   std::string query;
   std::string raw_text;  // the answer

@@ -60,6 +60,7 @@ Json flat_json(const std::vector<Vec2>& points) {
 Json to_json(const Annotations& annotations) {
   Json out = Json::object();
   if (!annotations.image.empty()) out["image"] = repair_utf8(annotations.image);
+  if (annotations.page > 0) out["page"] = annotations.page;
   if (annotations.width > 0 && annotations.height > 0) {
     out["width"] = annotations.width;
     out["height"] = annotations.height;

@@ -6,8 +6,8 @@
 
 namespace glmv::grounding {
 
-// {"image", "width", "height", "query", "boxes", "points", "polygons", "boxes_3d", "rejected",
-// "raw_text"}; image, query, width and height only where they are known. A box:
+// {"image", "page", "width", "height", "query", "boxes", "points", "polygons", "boxes_3d",
+// "rejected", "raw_text"}; image, page, query, width and height only where they are known. A box:
 // {"box": [x1,y1,x2,y2] in 0-1000, "px": [...], "label", "reordered", "clamped"}; a point and a
 // polygon likewise with "point", "polygon"; a box in space {"bbox_3d": nine numbers as written,
 // "label", "px_edges": [[x1,y1,x2,y2], ...] where it can be seen}. px only where the size is known.

@@ -4,6 +4,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "glmv/grounding/annotation_json.h"
+#include "glmv/grounding/export.h"
+#include "glmv/media/png_writer.h"
+
 namespace glmv::grounding {
 namespace {
 
@@ -39,6 +43,24 @@ std::vector<Crop> crop_annotations(const Annotations& annotations, const media::
     crops.push_back({i, cut_out(image, x1, y1, x2 - x1, y2 - y1), x1, y1});
   }
   return crops;
+}
+
+Json crop_json(const Annotations& annotations, const Crop& crop) {
+  Annotations one = annotations;
+  one.items = {annotations.items[crop.item]};
+  Json json = to_json(one);
+  const Vec2 first{double(crop.x), double(crop.y)};
+  const Vec2 last{double(crop.x + crop.image.width), double(crop.y + crop.image.height)};
+  const auto unit = [&](const Vec2& p) {
+    return Vec2{p.x / double(annotations.width) * 1000, p.y / double(annotations.height) * 1000};
+  };
+  json["crop"] = {{"box", flat_json({unit(first), unit(last)})}, {"px", flat_json({first, last})}};
+  return json;
+}
+
+Result<std::string> crop_png(const Annotations& annotations, const Crop& crop) {
+  GLMV_ASSIGN(std::string png, media::encode_png(crop.image));
+  return media::with_png_text(std::move(png), kPngKeyword, crop_json(annotations, crop).dump());
 }
 
 std::string file_word(const std::string& label) {

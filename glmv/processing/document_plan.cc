@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <set>
 
 #include "glmv/media/file_url.h"
 #include "glmv/media/source.h"
@@ -32,37 +31,13 @@ std::vector<int> spread_slides(int num_slides, int most) {
   return pages;
 }
 
-std::string page_count(int64_t count) {
-  return fmt::format("{} page{}", count, count == 1 ? "" : "s");
-}
-
 Result<std::vector<int>> chosen_pages(int num_pages, bool slides, const std::string& list,
                                       const DocumentRule& rule) {
   const int64_t most = slides ? std::min(rule.max_slides, rule.max_pages) : rule.max_pages;
   if (list.empty() && slides && num_pages > most) {
     return spread_slides(num_pages, static_cast<int>(most));
   }
-  std::set<int> pages;
-  std::vector<text::PageRange> ranges = {{1, 0}};
-  if (!list.empty()) {
-    GLMV_ASSIGN(ranges, text::parse_page_list(list));
-  }
-  for (const text::PageRange& range : ranges) {
-    const int last = range.last == 0 ? num_pages : range.last;
-    if (std::max(range.first, last) > num_pages) {
-      return invalid_argument("there is no page {}: the document has {}",
-                              std::max(range.first, last), page_count(num_pages));
-    }
-    for (int page = range.first; page <= last; ++page) {
-      pages.insert(page);
-      if (std::ssize(pages) > rule.max_pages) {
-        return resource_exhausted(
-            "{} of {} are too many: at most {} are taken at once; choose some, as pages 1-{}",
-            list.empty() ? "all" : "these", page_count(num_pages), rule.max_pages, rule.max_pages);
-      }
-    }
-  }
-  return std::vector<int>(pages.begin(), pages.end());
+  return text::pick_pages(list, num_pages, rule.max_pages);
 }
 
 // Pages at a resolution, as the model gets them.

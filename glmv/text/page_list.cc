@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 
 namespace glmv::text {
 namespace {
@@ -46,6 +47,33 @@ Result<std::vector<PageRange>> parse_page_list(std::string_view text) {
     begin = end + 1;
   }
   return ranges;
+}
+
+Result<std::vector<int>> pick_pages(std::string_view list, int num_pages, int64_t max_pages) {
+  const auto count = [](int64_t pages) {
+    return fmt::format("{} page{}", pages, pages == 1 ? "" : "s");
+  };
+  std::vector<PageRange> ranges = {{1, 0}};
+  if (!list.empty()) {
+    GLMV_ASSIGN(ranges, parse_page_list(list));
+  }
+  std::set<int> pages;
+  for (const PageRange& range : ranges) {
+    const int last = range.last == 0 ? num_pages : range.last;
+    if (std::max(range.first, last) > num_pages) {
+      return invalid_argument("there is no page {}: the document has {}",
+                              std::max(range.first, last), count(num_pages));
+    }
+    for (int page = range.first; page <= last; ++page) {
+      pages.insert(page);
+      if (std::ssize(pages) > max_pages) {
+        return resource_exhausted(
+            "{} of {} are too many: at most {} are taken at once; choose some, as pages 1-{}",
+            list.empty() ? "all" : "these", count(num_pages), max_pages, max_pages);
+      }
+    }
+  }
+  return std::vector<int>(pages.begin(), pages.end());
 }
 
 }  // namespace glmv::text

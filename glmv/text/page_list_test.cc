@@ -28,5 +28,18 @@ TEST(PageList, WhatIsNone) {
   EXPECT_FALSE(parse_page_list(many));
 }
 
+TEST(PageList, PicksOfADocument) {
+  EXPECT_EQ(*pick_pages("", 3, 3), (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(*pick_pages("3,1-2,2", 3, 3), (std::vector<int>{1, 2, 3}));
+  EXPECT_EQ(*pick_pages("9-", 10, 3), (std::vector<int>{9, 10}));
+  for (const char* list : {"4", "2-4", "4-"}) {
+    const auto picked = pick_pages(list, 3, 9);
+    ASSERT_FALSE(picked) << list;
+    EXPECT_EQ(picked.error().code, Code::kInvalidArgument);
+    EXPECT_NE(picked.error().message.find("the document has 3 pages"), std::string::npos);
+  }
+  EXPECT_EQ(pick_pages("", 10, 9).error().code, Code::kResourceExhausted);
+}
+
 }  // namespace
 }  // namespace glmv::text
