@@ -31,9 +31,10 @@ Result<std::pair<int32_t, double>> parse_bias(const std::string& text) {
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   const std::string group = "Model";
   command
-      .add_option("-m,--model", flags.model,
-                  "checkpoint folder, a GGUF file, or a name in the cache (default: the embedded "
-                  "model)")
+      .add_option(
+          "-m,--model", flags.model,
+          "checkpoint folder, a GGUF file, a name in the cache, or nano, the embedded model "
+          "(default)")
       ->type_name("MODEL")
       ->group(group);
   command.add_option("--dtype", flags.engine.dtype, "auto, float32 or bfloat16")
@@ -159,8 +160,8 @@ void add_server_flags(CLI::App& command, ModelFlags& flags) {
 Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
   if (api::is_server_url(flags.model)) {
     return invalid_argument(
-        "{}: this command needs the model itself; a server is taken by ask, chat, ground and "
-        "bench-thinking",
+        "{}: this command needs the model itself; a server is taken by ask, chat, ground, "
+        "video and bench-thinking",
         flags.model);
   }
   runtime::EngineOptions options = flags.engine;
@@ -202,6 +203,17 @@ CLI::Option* add_strict_text(CLI::App& command, bool& strict) {
                           "no token typed in a message counts, not even <think> and box markers");
 }
 
+std::vector<std::string> with_bare_think(int argc, const char* const* argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  for (size_t i = 1; i < words.size() && words[i] != "--"; ++i) {
+    if (words[i] != "--think") continue;
+    const bool bare = i + 1 == words.size() || words[i + 1].starts_with('-') ||
+                      words[i + 1].find_first_of(" ./") != std::string::npos;
+    if (bare) words[i] = "--think=on";
+  }
+  return words;
+}
+
 void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   const std::string sampling = "Sampling (default: the checkpoint's generation_config.json)";
   command.add_option("--temp", flags.temperature, "temperature; 0: greedy")->group(sampling);
@@ -226,7 +238,7 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   command.add_option("--stop-id", flags.stop_token_ids, "stop token id, repeatable")
       ->allow_extra_args(false)
       ->group(length);
-  command.add_option("--think", flags.thinking, "on, off or auto")
+  command.add_option("--think", flags.thinking, "on (also without a word), off or auto")
       ->check(CLI::IsMember({"on", "off", "auto"}))
       ->group(length);
   command

@@ -63,6 +63,9 @@ struct ChatFlags {
 };
 CLI::Option* add_strict_text(CLI::App& command, bool& strict);
 void add_chat_flags(CLI::App& command, ChatFlags& flags);
+// The command line with --think=on where --think stands alone: at the end, or before another flag,
+// a path or a sentence.
+std::vector<std::string> with_bare_think(int argc, const char* const* argv);
 // A request without messages (but for the system prompt).
 Result<api::ChatRequest> chat_request(const ChatFlags& flags);
 

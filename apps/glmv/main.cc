@@ -4,9 +4,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
+#include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/help_formatter.h"
 #include "glmv/base/check.h"
@@ -92,13 +97,20 @@ int run(int argc, char** argv) {
     command->group(row.group);
     row.add(*command, exit_code);
   }
+  const std::vector<std::string> words = glmv::app::with_bare_think(argc, argv);
+  std::vector<const char*> pointers;
+  for (const std::string& word : words) pointers.push_back(word.c_str());
   try {
-    app.parse(argc, argv);
+    app.parse(argc, pointers.data());
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
     say(glmv::tr_format("error: {}; see glmv {}--help", error.what(), command_prefix(argc, argv)));
     return glmv::exit_code(glmv::Code::kInvalidArgument);
+  }
+  // What did not fit where standard output goes to shows here at the latest.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw std::system_error(errno, std::generic_category());
   }
   return exit_code;
 }
@@ -117,6 +129,12 @@ int main(int argc, char** argv) {
     report_bug(error.what());
   } catch (const c10::Error& error) {
     report_bug(error.what_without_backtrace());
+  } catch (const std::system_error& error) {  // of {fmt}, which throws where it cannot write
+    say(std::ferror(stdout) != 0
+            ? glmv::tr_format("error: standard output cannot be written: {}",
+                              error.code().message())
+            : glmv::tr_format("error: {}", error.what()));
+    return glmv::exit_code(glmv::Code::kResourceExhausted);
   } catch (const std::bad_alloc&) {
     say(glmv::tr("error: out of memory; use a smaller picture (--max-pixels) or context"));
     return glmv::exit_code(glmv::Code::kResourceExhausted);

@@ -16,10 +16,8 @@ namespace {
 Status errno_status(std::string_view action, const std::filesystem::path& path, int error) {
   Code code = Code::kInvalidArgument;
   if (error == ENOENT || error == ENOTDIR) code = Code::kNotFound;
-  if (error == ENOSPC || error == EDQUOT || error == ENOMEM || error == EMFILE) {
-    code = Code::kResourceExhausted;
-  }
-  const bool full = error == ENOSPC || error == EDQUOT;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  if (full || error == ENOMEM || error == EMFILE) code = Code::kResourceExhausted;
   return Status{code, fmt::format("cannot {} {}: {}{}", action, path.string(), errno_text(error),
                                   full ? "; free space there or choose another folder" : "")};
 }

@@ -61,7 +61,7 @@ class TemporaryFolder {
 Result<void> put_file(const fs::path& path, std::string_view bytes) {
   const auto written = write_file_atomic(path, bytes);
   if (written) return {};
-  return unavailable("{}", written.error().message);
+  return unavailable("{} (it is $TMPDIR, else /tmp)", written.error().message);
 }
 
 Result<void> prepare(const fs::path& folder, const fs::path& input, std::string_view bytes) {
