@@ -1,8 +1,11 @@
 #include "glmv/media/document.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
+#include <chrono>
 #include <filesystem>
 #include <random>
 #include <thread>
@@ -260,6 +263,43 @@ TEST(Documents, BombsAndLimits) {
             Code::kResourceExhausted);
 }
 
+// A slide filled with a picture of 900 million pixels that packs into 110 kB.
+TEST(Documents, AHugePictureWithinSlides) {
+  const std::string packed = golden("slides.pptx");
+  const auto originals = read_zip_directory(packed);
+  ASSERT_TRUE(originals);
+  std::vector<ZipEntryForTest> entries = {{"ppt/media/huge.png", png_for_test(30'000, 30'000)}};
+  const auto replace = [](std::string& text, std::string_view old, std::string_view with) {
+    const size_t at = text.find(old);
+    ASSERT_NE(at, text.npos) << old;
+    text.replace(at, old.size(), with);
+  };
+  for (const ZipEntry& entry : *originals) {
+    entries.push_back({std::string(entry.name), *unpack(entry, 1 << 22), true});
+    std::string& bytes = entries.back().bytes;
+    if (entry.name == "ppt/slides/slide1.xml") {
+      replace(bytes, "<a:solidFill><a:srgbClr val=\"ff0000\"/></a:solidFill>",
+              "<a:blipFill><a:blip r:embed=\"rId2\"/><a:stretch><a:fillRect/></a:stretch>"
+              "</a:blipFill>");
+    } else if (entry.name == "ppt/slides/_rels/slide1.xml.rels") {
+      replace(bytes, "</Relationships>",
+              "<Relationship Id=\"rId2\" Type=\"http://schemas.openxmlformats.org/officeDocument/"
+              "2006/relationships/image\" Target=\"../media/huge.png\"/></Relationships>");
+    }
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  DocumentReader reader({.slides = {.max_seconds = 30}});
+  const auto slides = reader.open(zip_for_test(entries));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+  if (slides) {
+    EXPECT_EQ((*slides)->num_pages(), 3);
+  } else {
+    EXPECT_TRUE(slides.error().code == Code::kResourceExhausted ||
+                slides.error().code == Code::kInvalidArgument)
+        << slides.error().message;
+  }
+}
+
 // What is missing around it.
 class DocumentsWithout : public testing::Test {
  protected:
@@ -289,6 +329,23 @@ TEST_F(DocumentsWithout, RoomForFiles) {
   EXPECT_NE(slides.message.find("TMPDIR"), std::string::npos);
   // PDF files need none.
   EXPECT_TRUE(DocumentReader().open(golden("three_pages.pdf")));
+}
+
+// A limit on the size of files stands for a disk that is full.
+TEST_F(DocumentsWithout, RoomOnTheDisk) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{8'000, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const Status slides = error_of(golden("slides.odp"));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_EQ(slides.code, Code::kUnavailable) << slides.message;
+  EXPECT_NE(slides.message.find("TMPDIR"), std::string::npos) << slides.message;
+  for (const auto& entry : fs::directory_iterator(fs::temp_directory_path())) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with("glmv-slides-")) << entry.path();
+  }
 }
 
 TEST(Documents, ManyAskAtOnce) {

@@ -1,9 +1,10 @@
 #pragma once
-// PDF and ZIP files made up for tests.
+// PDF, ZIP and picture files made up for tests.
 
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,6 +50,61 @@ inline std::string pdf_for_test(int num_pages) {
   return pdf_for_test(std::vector<PdfPageForTest>(static_cast<size_t>(num_pages)));
 }
 
+// So many zero bytes, deflated without ever being there, and their CRC-32.
+struct ZerosForTest {
+  std::string packed;
+  uint32_t crc = 0;
+};
+inline ZerosForTest deflated_zeros_for_test(size_t num_bytes, int window_bits = -MAX_WBITS) {
+  std::string zeros(size_t{1} << 20, '\0'), out(size_t{1} << 16, '\0');
+  z_stream stream{};
+  deflateInit2(&stream, 1, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
+  ZerosForTest result;
+  for (bool done = false; !done;) {
+    const size_t size = std::min(num_bytes, zeros.size());
+    num_bytes -= size;
+    result.crc = static_cast<uint32_t>(
+        ::crc32(result.crc, reinterpret_cast<const Bytef*>(zeros.data()), static_cast<uInt>(size)));
+    stream.next_in = reinterpret_cast<Bytef*>(zeros.data());
+    stream.avail_in = static_cast<uInt>(size);
+    do {
+      stream.next_out = reinterpret_cast<Bytef*>(out.data());
+      stream.avail_out = static_cast<uInt>(out.size());
+      done = deflate(&stream, num_bytes == 0 ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_END;
+      result.packed.append(out, 0, out.size() - stream.avail_out);
+    } while (stream.avail_out == 0);
+  }
+  deflateEnd(&stream);
+  return result;
+}
+
+// Number as bytes, the least or the most valuable first.
+inline std::string little_endian_for_test(uint64_t value, int num_bytes) {
+  std::string out;
+  for (int i = 0; i < num_bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  return out;
+}
+inline std::string big_endian_for_test(uint64_t value, int num_bytes) {
+  std::string out = little_endian_for_test(value, num_bytes);
+  return {out.rbegin(), out.rend()};
+}
+
+// A black picture of one bit a pixel, whole, and small whatever its size.
+inline std::string png_for_test(uint32_t width, uint32_t height) {
+  const auto chunk = [](const std::string& type_and_data) {
+    const auto crc =
+        static_cast<uint32_t>(::crc32(0, reinterpret_cast<const Bytef*>(type_and_data.data()),
+                                      static_cast<uInt>(type_and_data.size())));
+    return big_endian_for_test(type_and_data.size() - 4, 4) + type_and_data +
+           big_endian_for_test(crc, 4);
+  };
+  const size_t num_bytes = (size_t{width} + 15) / 8 * height;
+  return "\x89PNG\r\n\x1a\n" +
+         chunk("IHDR" + big_endian_for_test(width, 4) + big_endian_for_test(height, 4) + "\1" +
+               std::string(4, '\0')) +
+         chunk("IDAT" + deflated_zeros_for_test(num_bytes, MAX_WBITS).packed) + chunk("IEND");
+}
+
 // Entries, and what to write of them in place of the truth.
 struct ZipEntryForTest {
   std::string name, bytes;
@@ -58,6 +114,7 @@ struct ZipEntryForTest {
   uint16_t method = 0xffff;  // 0xffff: the true one
   std::string local_name = {};
   int64_t offset = -1;  // of the local header; -1: the true one
+  size_t zeros = 0;     // not 0: so many zero bytes, deflated, instead of `bytes`
 };
 
 inline std::string deflated_for_test(const std::string& bytes) {
@@ -75,20 +132,23 @@ inline std::string deflated_for_test(const std::string& bytes) {
 }
 
 inline std::string zip_for_test(const std::vector<ZipEntryForTest>& entries) {
-  const auto number = [](uint64_t value, int num_bytes) {
-    std::string out;
-    for (int i = 0; i < num_bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
-    return out;
-  };
+  const auto number = little_endian_for_test;
   std::string file, directory;
   for (const ZipEntryForTest& entry : entries) {
-    const std::string packed = entry.deflate ? deflated_for_test(entry.bytes) : entry.bytes;
-    const uint64_t size =
-        entry.declared >= 0 ? static_cast<uint64_t>(entry.declared) : entry.bytes.size();
-    const uint16_t method = entry.method != 0xffff ? entry.method : entry.deflate ? 8 : 0;
+    ZerosForTest zeros;
+    if (entry.zeros > 0) zeros = deflated_zeros_for_test(entry.zeros);
+    const bool deflate = entry.deflate || entry.zeros > 0;
+    const std::string packed = entry.zeros > 0 ? zeros.packed
+                               : deflate       ? deflated_for_test(entry.bytes)
+                                               : entry.bytes;
+    const uint64_t size = entry.declared >= 0 ? static_cast<uint64_t>(entry.declared)
+                                              : entry.bytes.size() + entry.zeros;
+    const uint16_t method = entry.method != 0xffff ? entry.method : deflate ? 8 : 0;
     const auto crc =
-        static_cast<uint32_t>(::crc32(0, reinterpret_cast<const Bytef*>(entry.bytes.data()),
-                                      static_cast<uInt>(entry.bytes.size())));
+        entry.zeros > 0
+            ? zeros.crc
+            : static_cast<uint32_t>(::crc32(0, reinterpret_cast<const Bytef*>(entry.bytes.data()),
+                                            static_cast<uInt>(entry.bytes.size())));
     const std::string common = number(20, 2) + number(entry.flags, 2) + number(method, 2) +
                                number(0, 4) + number(crc, 4) + number(packed.size(), 4) +
                                number(size, 4);

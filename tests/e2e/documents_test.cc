@@ -69,6 +69,17 @@ TEST_F(Program, AskNamesWhatIsWrongWithADocument) {
   error({"-d", path("")}, 2, "not a regular file");
 }
 
+// Half a megabyte that unpacks into more than the limit of 512.
+TEST_F(Program, AskDoesNotUnpackBombs) {
+  std::vector<media::ZipEntryForTest> entries = {{"ppt/presentation.xml", "<a/>"}};
+  for (int i = 0; i < 5; ++i) {
+    entries.push_back({.name = "ppt/media/" + std::to_string(i) + ".bmp", .zeros = 110 << 20});
+  }
+  const std::string bomb = media::zip_for_test(entries);
+  EXPECT_LT(bomb.size(), size_t{8} << 20);
+  expect_error(ask_nano({"-d", file("bomb.pptx", bomb)}), 5, "unpacks");
+}
+
 TEST_F(Program, FortyPagesAreReadyInTime) {
   std::vector<media::PdfPageForTest> pages(40);
   Serving server({"-m", kNano});
