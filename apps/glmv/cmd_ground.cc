@@ -1,8 +1,8 @@
 // glmv ground: where things are on pictures, drawn and exported.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <iterator>
@@ -218,8 +218,7 @@ void add_ground(CLI::App& command, int& exit_code) {
   add_server_flags(command, flags->model);
   add_chat_flags(command, flags->chat);
   command.add_option("picture", flags->pictures, "pictures, folders of them, or URLs");
-  add_page_flags(command, flags->documents,
-                 "PDF or slides (PPTX, PPT, ODP), each page of which is a picture");
+  add_page_flags(command, flags->documents);
   const std::string ask = "Question";
   command.add_option("-q,--query", flags->query, "what to look for: \"the red cup\"")->group(ask);
   command

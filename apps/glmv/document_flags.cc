@@ -10,28 +10,30 @@ namespace {
 
 constexpr char kGroup[] = "Documents";
 
-void add_flags(CLI::App& command, DocumentFlags& flags, const std::string& kinds,
-               const std::string& default_dpi) {
-  command.add_option("-d,--doc", flags.documents, kinds + ", repeatable")
+void add_flags(CLI::App& command, DocumentFlags& flags, const std::string& about_files,
+               const std::string& about_dpi) {
+  command.add_option("-d,--doc", flags.documents, about_files)
       ->allow_extra_args(false)
       ->group(kGroup);
   command
       .add_option("--pages", flags.pages, "of each PDF and slide file: 1-5,9,12- (default: all)")
       ->group(kGroup);
-  command.add_option("--dpi", flags.dpi, "resolution of the pages (default: " + default_dpi + ")")
+  command.add_option("--dpi", flags.dpi, about_dpi)
       ->check(CLI::Range(text::kMinDpi, text::kMaxDpi))
       ->group(kGroup);
 }
 
 }  // namespace
 
-void add_page_flags(CLI::App& command, DocumentFlags& flags, const std::string& kinds) {
-  add_flags(command, flags, kinds, "180");
+void add_page_flags(CLI::App& command, DocumentFlags& flags) {
+  add_flags(command, flags,
+            "PDF or slides (PPTX, PPT, ODP), each page of which is a picture; repeatable",
+            "resolution of the pages (default: 180)");
 }
 
 void add_document_flags(CLI::App& command, DocumentFlags& flags) {
-  add_flags(command, flags, "PDF, slides (PPTX, PPT, ODP) or text file",
-            "up to 180, as --doc-tokens allows");
+  add_flags(command, flags, "PDF, slides (PPTX, PPT, ODP) or text file, repeatable",
+            "resolution of the pages (default: up to 180, as --doc-tokens allows)");
   command
       .add_option("--doc-tokens", flags.max_tokens,
                   "tokens of a document's pages at most, where no --dpi is given (default: 24000, "

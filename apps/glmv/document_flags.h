@@ -17,7 +17,7 @@ struct DocumentFlags {
 };
 void add_document_flags(CLI::App& command, DocumentFlags& flags);
 // Without what is about a prompt that holds all pages: for commands that ask about each page.
-void add_page_flags(CLI::App& command, DocumentFlags& flags, const std::string& kinds);
+void add_page_flags(CLI::App& command, DocumentFlags& flags);
 
 // A part for each file, which is not opened yet. invalid_argument: the pages cannot be read.
 Result<std::vector<text::ContentPart>> document_parts(const DocumentFlags& flags);
