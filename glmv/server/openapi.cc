@@ -25,7 +25,10 @@ Json responses_json(const Route& route) {
   };
   if (!route.is_public) add("401", "no key, or an unknown one");
   add("403", "a host or page that is not served");
-  if (route.path.find('*') != route.path.npos) add("404", "there is none of this name");
+  if (route.path.find('*') != route.path.npos) {
+    add("400", "a name in the path cannot be read");
+    add("404", "there is none of this name");
+  }
   if (route.endpoint == &page_file) {
     responses["304"] = {{"description", "it is as it was"}};
     add("404", "the server has no such page");
@@ -54,13 +57,25 @@ Json responses_json(const Route& route) {
   return responses;
 }
 
-// "/v1/models/*" -> "/v1/models/{id}"; a second one is {n}.
-std::string path_template(std::string_view path) {
-  std::string text(path);
-  for (const char* name : {"{id}", "{n}"}) {
-    if (const size_t star = text.find('*'); star != text.npos) text.replace(star, 1, name);
+// Names of what stands for the stars of a path, in their order.
+constexpr const char* kStarNames[] = {"id", "n"};
+
+// "/api/files/*" -> "/api/files/{id}", and as many names as it has. "**" is one name; a slash in it
+// may be escaped.
+struct PathTemplate {
+  std::string text;
+  size_t num_names = 0;
+};
+PathTemplate path_template(std::string_view path) {
+  PathTemplate out{std::string(path)};
+  for (const char* name : kStarNames) {
+    const size_t star = out.text.find('*');
+    if (star == out.text.npos) break;
+    const size_t end = std::min(out.text.find_first_not_of('*', star), out.text.size());
+    out.text.replace(star, end - star, fmt::format("{{{}}}", name));
+    ++out.num_names;
   }
-  return text;
+  return out;
 }
 
 Json parameter(std::string_view name, const char* place, bool required) {
@@ -72,9 +87,8 @@ Json parameter(std::string_view name, const char* place, bool required) {
 
 Json parameters(const Route& route) {
   Json list = Json::array();
-  const auto num_stars = std::ranges::count(route.path, '*');
-  if (num_stars > 0) list.push_back(parameter("id", "path", true));
-  if (num_stars > 1) list.push_back(parameter("n", "path", true));
+  const size_t num_names = path_template(route.path).num_names;
+  for (size_t i = 0; i < num_names; ++i) list.push_back(parameter(kStarNames[i], "path", true));
   for (std::string_view rest = route.query; !rest.empty();) {
     std::string_view name = rest.substr(0, rest.find(' '));
     rest.remove_prefix(std::min(name.size() + 1, rest.size()));
@@ -108,7 +122,7 @@ Json openapi_json() {
     std::string method(route.method);
     std::ranges::transform(method, method.begin(),
                            [](char c) { return static_cast<char>(c + 32); });
-    paths[path_template(route.path)][method] = operation(route);
+    paths[path_template(route.path).text][method] = operation(route);
   }
   Json schemas = body_schemas();
   schemas["Error"] = error_schema();

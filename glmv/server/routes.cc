@@ -39,7 +39,7 @@ std::span<const Route> routes() {
        "conv_id!"},
       {"GET", "/v1/streams", list_streams, "conversations whose reply can be followed"},
       {"GET", "/v1/models", list_models, "the served models"},
-      {"GET", "/v1/models/*", show_model, "one of them"},
+      {"GET", "/v1/models/**", show_model, "one of them"},
       {"POST", "/tokenize", tokenize, "tokens of a text or a conversation", "TokenizeRequest"},
       {"POST", "/detokenize", detokenize, "text of tokens", "DetokenizeRequest"},
       {"POST", "/apply-template", apply_template, "the prompt of a conversation",

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "glmv/server/server.h"
 
@@ -16,6 +17,7 @@ struct Call {
   const std::string& request_id;
   AccessRecord& record;  // what the log will say of it
   ErrorForm error_form = to_json;
+  std::vector<std::string> names = {};  // what stands for the stars of the route's path, decoded
 };
 // Counts the error, and notes it for the log.
 void note_error(const Call& call, const ApiError& error);
@@ -26,7 +28,7 @@ using Endpoint = void (*)(const Call& call);
 
 struct Route {
   std::string_view method;
-  std::string_view path;  // "/v1/models/*": one part of any name
+  std::string_view path;  // "/api/files/*": one part of any name; "**": of any number of parts
   Endpoint endpoint;
   std::string_view summary;
   std::string_view body = {};  // name of the schema of what it takes (openapi_schemas.cc)

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "glmv/base/check.h"
+#include "glmv/server/route_match.h"
 #include "glmv/server/routes.h"
 
 namespace glmv::server {
@@ -31,19 +32,6 @@ std::string_view given_key(const net::HttpRequest& request) {
   const std::string_view header = request.header("authorization");
   if (header.starts_with(kBearer)) return header.substr(kBearer.size());
   return request.header("x-api-key");
-}
-
-// "*" stands for one part of the path, not empty.
-bool matches(std::string_view pattern, std::string_view path) {
-  while (true) {
-    const std::string_view want = pattern.substr(0, pattern.find('/'));
-    const std::string_view part = path.substr(0, path.find('/'));
-    if (want == "*" ? part.empty() : want != part) return false;
-    const bool last = want.size() == pattern.size();
-    if (last || part.size() == path.size()) return last && part.size() == path.size();
-    pattern.remove_prefix(want.size() + 1);
-    path.remove_prefix(part.size() + 1);
-  }
 }
 
 // Adds headers, and notes what is sent.
@@ -190,16 +178,20 @@ void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
 
 void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, AccessRecord& record) {
   const Route* found = nullptr;
+  std::vector<std::string_view> pieces;
   std::string allowed;
   for (const Route& route : routes_) {
-    if (!matches(route.path, request.path)) continue;
-    if (route.method == request.method || (route.method == "GET" && request.method == "HEAD"))
+    auto match = match_path(route.path, request.path);
+    if (!match) continue;
+    if (route.method == request.method || (route.method == "GET" && request.method == "HEAD")) {
       found = &route;
+      pieces = *std::move(match);
+    }
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
-  const Call call{*this,  request,
-                  reply,  record.request_id,
-                  record, found == nullptr ? to_json : found->error_form};
+  Call call{*this,  request,
+            reply,  record.request_id,
+            record, found == nullptr ? to_json : found->error_form};
   if (auto access = check_origin(request, origins_); !access) return fail(call, access.error());
   if (is_preflight(request, origins_)) {
     net::HttpHeaders headers = preflight_headers(request);
@@ -209,6 +201,11 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
   if (auto access = check_key(request, found, record); !access) return fail(call, access.error());
   if (found != nullptr && !has_model() && !found->is_public && !found->without_model) {
     return fail(call, is_loading());
+  }
+  for (const std::string_view piece : pieces) {
+    auto name = name_in_path(piece);
+    if (!name) return fail(call, name.error());
+    call.names.push_back(*std::move(name));
   }
   if (found != nullptr) return found->endpoint(call);
   if (!allowed.empty()) {

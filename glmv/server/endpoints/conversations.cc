@@ -58,15 +58,10 @@ std::string owner_of(const Call& call) {
   return call.server.has_strangers() ? call.record.key : std::string();
 }
 
-std::string_view last_of_path(const Call& call) {
-  const std::string_view path = call.request.path;
-  return path.substr(path.rfind('/') + 1);
-}
-
 // Fails and gives nothing where it is no id.
 std::optional<std::string> id_of(const Call& call) {
-  const std::string_view id = last_of_path(call);
-  if (store::is_id(id)) return std::string(id);
+  const std::string& id = call.names[0];
+  if (store::is_id(id)) return id;
   fail(call, bad_field("id", "must be 1 to 64 letters, digits, \"_\" or \"-\"").error());
   return std::nullopt;
 }
@@ -181,8 +176,7 @@ void delete_conversation(const Call& call) {
 void show_blob(const Call& call) {
   auto* const store = store_of(call);
   if (store == nullptr) return;
-  const std::string sha256(last_of_path(call));
-  const auto blob = store->get_blob(owner_of(call), sha256);
+  const auto blob = store->get_blob(owner_of(call), call.names[0]);
   if (!blob) return fail(call, store_error(blob.error()));
   call.reply.send(200,
                   {{"Content-Type", safe_type(blob->mime)},
@@ -201,8 +195,7 @@ void put_blob(const Call& call) {
     return fail(call, {413, "file_too_large", "a file of the store has at most 128 MiB", "", 0});
   }
   const auto put =
-      store->put_blob(owner_of(call), std::string(last_of_path(call)),
-                      call.request.header("content-type"), call.request.body, now_ms());
+      store->put_blob(owner_of(call), call.names[0], call.request.header("content-type"), call.request.body, now_ms());
   if (!put) return fail(call, store_error(put.error()));
   call.reply.send(204, {{"x-request-id", call.request_id}}, {});
 }

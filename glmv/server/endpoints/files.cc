@@ -18,21 +18,9 @@
 namespace glmv::server {
 namespace {
 
-// The part of /api/files/ID/... behind the ID's slash is `rest`.
-struct Path {
-  std::string_view id, rest;
-};
-Path path_of(const Call& call) {
-  constexpr std::string_view kPrefix = "/api/files/";
-  const std::string_view behind = std::string_view(call.request.path).substr(kPrefix.size());
-  const size_t slash = std::min(behind.find('/'), behind.size());
-  return {behind.substr(0, slash), behind.substr(std::min(slash + 1, behind.size()))};
-}
-
 // N of "frames/N" and "pages/N".
 std::optional<size_t> number_of(const Call& call) {
-  const std::string_view rest = path_of(call).rest;
-  const std::string_view digits = rest.substr(rest.find('/') + 1);
+  const std::string& digits = call.names[1];
   size_t n = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
   if (error != std::errc() || end != digits.data() + digits.size()) return {};
@@ -47,7 +35,7 @@ ApiError not_found(std::string_view what) {
 }
 
 ApiResult<std::shared_ptr<const Upload>> find(const Call& call) {
-  auto upload = call.server.uploads().find(call.record.key, path_of(call).id);
+  auto upload = call.server.uploads().find(call.record.key, call.names[0]);
   if (upload == nullptr) return std::unexpected(not_found("file"));
   return upload;
 }
@@ -209,7 +197,7 @@ void show_file(const Call& call) {
 }
 
 void delete_file(const Call& call) {
-  call.server.uploads().remove(call.record.key, path_of(call).id);
+  call.server.uploads().remove(call.record.key, call.names[0]);
   call.reply.send(204, {{"x-request-id", call.request_id}}, {});
 }
 

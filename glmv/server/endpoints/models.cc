@@ -32,7 +32,7 @@ void list_models(const Call& call) {
 }
 
 void show_model(const Call& call) {
-  const std::string name = call.request.path.substr(call.request.path.rfind('/') + 1);
+  const std::string& name = call.names[0];
   if (name == call.server.options().model) {
     return send_json(call.reply, 200, model_json(call.server), call.request_id);
   }
