@@ -43,7 +43,10 @@ Result<int> run_batch_command(BatchFlags flags) {
                              .processor = backend->processor().config()};
   if (media::check_pdf_programs()) media.documents = std::make_shared<media::DocumentReader>();
   server::Server server(
-      {.model = flags.served_name, .max_requests = flags.concurrency, .media = std::move(media)},
+      {.model = flags.served_name,
+       .max_requests = flags.concurrency,
+       .media = std::move(media),
+       .on_failure = print_failure},
       {.max_context_tokens = backend->engine().max_context_tokens(),
        .fingerprint = system_fingerprint(engine, backend->engine()),
        .media_cache = backend->media_cache()},

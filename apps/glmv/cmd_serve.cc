@@ -147,6 +147,7 @@ Result<void> complete(ServeFlags& flags) {
     for (const std::string& text : notices) warn(text);
   }
   flags.server.allowed_hosts = host_names(flags);
+  flags.server.on_failure = print_failure;
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
   return {};
 }
@@ -183,10 +184,8 @@ Result<std::unique_ptr<net::HttpServer>> start_http(const ServeFlags& flags,
       [&server](const net::HttpRequest& request, net::HttpReply& reply) {
         server.handle(request, reply);
       },
-      [&server](int status, const std::string& message) {
-        const server::ApiError error = server::unread_request(status, message);
-        server.metrics().add_error(error.code);
-        return server::wire_text(to_json(error));
+      [&server](int status, const std::string& message, const net::HttpRequest& head) {
+        return server.unread(status, message, head);
       });
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -57,6 +58,12 @@ int report_status(const Status& status) {
 
 int report(const Result<void>& result) { return result ? 0 : report_status(result.error()); }
 int report(const Result<int>& result) { return result ? *result : report_status(result.error()); }
+
+void print_failure(const std::string& request_id, const std::string& detail) {
+  std::string line = fmt::format("error: request {}: {}", request_id, detail);
+  std::ranges::replace(line, '\n', ' ');
+  fmt::print(stderr, "{}\n", line);
+}
 
 void catch_interrupts() {
   struct sigaction action{};

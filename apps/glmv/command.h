@@ -51,6 +51,9 @@ void add_cut_video(CLI::App& command, int& exit_code);
 int report(const Result<void>& result);
 int report(const Result<int>& result);
 
+// The log of a server (ServerOptions::on_failure): a line on stderr with what no client is told.
+void print_failure(const std::string& request_id, const std::string& detail);
+
 // Set by SIGINT and SIGTERM once catch_interrupts() was called; a second signal ends the process.
 void catch_interrupts();
 bool interrupted();

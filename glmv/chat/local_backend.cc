@@ -59,6 +59,12 @@ BoxFrame describe_prompt(const processing::ModelInput& input, api::ChatReply& re
   return frame;
 }
 
+// Limits that a prompt breaks it breaks again: no time changes that.
+std::unexpected<Status> for_good(Status status) {
+  if (status.code == Code::kResourceExhausted) status.code = Code::kInvalidArgument;
+  return std::unexpected(std::move(status));
+}
+
 parsers::ReasoningOptions parsing_options(const api::ChatRequest& request,
                                           const parsers::OutputTags& tags,
                                           parsers::StartState start) {
@@ -124,15 +130,17 @@ Result<api::ChatReply> LocalBackend::chat(
   const Clock::time_point start = Clock::now();
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(processing::ModelInput input,
-              build_prompt(*processor_, request, most_tokens_, media_));
-  const parsers::StartState reply_begins = reply_start(input.input_ids, tokenizer, tags_);
+  auto input = build_prompt(*processor_, request, most_tokens_, media_);
+  if (!input) return for_good(input.error());
+  const parsers::StartState reply_begins = reply_start(input->input_ids, tokenizer, tags_);
 
   api::ChatReply reply;
-  const BoxFrame frame = describe_prompt(input, reply);
+  const BoxFrame frame = describe_prompt(*input, reply);
   runtime::Request job = build_request(request, defaults_, tokenizer, tags_, reply_begins);
-  GLMV_RETURN_IF_ERROR(structured_.constrain(request, reply_begins, job));
-  job.input = std::move(input);
+  if (const auto constrained = structured_.constrain(request, reply_begins, job); !constrained) {
+    return for_good(constrained.error());
+  }
+  job.input = *std::move(input);
   reply.timings.preprocess_ms =
       std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   GLMV_ASSIGN(const std::unique_ptr<runtime::TokenStream> stream, engine_->submit(std::move(job)));
@@ -227,12 +235,12 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
 
 Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
-  GLMV_ASSIGN(const processing::ModelInput input,
-              build_prompt(*processor_, request, most_tokens_, media_));
+  const auto input = build_prompt(*processor_, request, most_tokens_, media_);
+  if (!input) return for_good(input.error());
   api::PromptTokens out;
-  out.ids = input.input_ids;
+  out.ids = input->input_ids;
   const int64_t merge = processor_->merge_size();
-  for (const processing::Medium& medium : input.media) {
+  for (const processing::Medium& medium : input->media) {
     const bool image = medium.kind == processing::MediaKind::kImage;
     out.media.push_back({image ? "image" : "video",
                          medium.width,
@@ -246,11 +254,16 @@ Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& re
 Result<std::string> LocalBackend::prompt_text(const api::ChatRequest& request) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
   if (!request.read_sources || !processing::has_documents(request.messages)) {
-    return render_prompt(*processor_, request);
+    auto text = render_prompt(*processor_, request);
+    if (!text) return for_good(text.error());
+    return text;
   }
   api::ChatRequest expanded = request;
-  GLMV_ASSIGN(expanded.messages, with_pages(request.messages, request.max_pixels));
-  return render_prompt(*processor_, expanded);
+  auto pages = with_pages(request.messages, request.max_pixels);
+  if (!pages) return for_good(pages.error());
+  expanded.messages = *std::move(pages);
+  expanded.read_sources = false;
+  return prompt_text(expanded);
 }
 
 api::ModelMetrics LocalBackend::metrics() const {

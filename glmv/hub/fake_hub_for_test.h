@@ -17,6 +17,7 @@
 #include "glmv/base/json.h"
 #include "glmv/base/percent.h"
 #include "glmv/hub/content_digest.h"
+#include "glmv/net/http_client_for_test.h"
 #include "glmv/net/http_server.h"
 
 namespace glmv::hub {
@@ -51,7 +52,6 @@ class FakeHub {
   };
 
   explicit FakeHub(std::string id = "acme/tiny") : id_(std::move(id)) {
-    const auto error_body = [](int, const std::string& message) { return message; };
     const auto serve = [&](bool second) {
       net::HttpServerOptions options;
       options.host = second ? "localhost" : "127.0.0.1";  // hosts of two names
@@ -60,7 +60,7 @@ class FakeHub {
           [this, second](const net::HttpRequest& request, net::HttpReply& reply) {
             answer(second, request, reply);
           },
-          error_body);
+          net::text_error);
       GLMV_CHECK(server.has_value());
       return std::move(*server);
     };

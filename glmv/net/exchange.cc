@@ -123,9 +123,10 @@ void Exchange::lose_client() {
   taken_.notify_all();
 }
 
-void Exchange::handler_returned(const std::function<std::string()>& fallback_body) {
+void Exchange::handler_returned(const std::function<HttpError()>& fallback) {
   if (!started_) {
-    send(500, {{"Content-Type", "application/json"}}, fallback_body());
+    HttpError error = fallback();
+    send(500, error.headers, std::move(error.body));
   } else if (!ended_) {
     abort();
   }

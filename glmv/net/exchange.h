@@ -43,7 +43,7 @@ class Exchange final : public HttpReply {
   void lose_client();
   bool keep_alive() const { return keep_alive_; }
   // The handler returned: a reply that never began becomes `fallback`, one that never ended is cut.
-  void handler_returned(const std::function<std::string()>& fallback_body);
+  void handler_returned(const std::function<HttpError()>& fallback);
 
  private:
   std::string head(int status, const HttpHeaders& headers, const std::string& framing) const;

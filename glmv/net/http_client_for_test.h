@@ -13,7 +13,14 @@
 #include <string>
 #include <string_view>
 
+#include "glmv/net/http_types.h"
+
 namespace glmv::net {
+
+// What a server under test says to what it finds wrong itself.
+inline HttpError text_error(int, const std::string& message, const HttpRequest&) {
+  return {{}, message};
+}
 
 struct HttpAnswer {
   int status = 0;                              // 0: the connection ended before one came

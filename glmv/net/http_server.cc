@@ -85,10 +85,10 @@ Result<std::shared_ptr<asio::ssl::context>> tls_context(const HttpServerOptions&
 
 class Server final : public HttpServer {
  public:
-  Server(const HttpServerOptions& options, HttpHandler handler, HttpErrorBody error_body)
+  Server(const HttpServerOptions& options, HttpHandler handler, HttpErrorAnswer error_answer)
       : options_(options),
         handler_(std::move(handler)),
-        error_body_(std::move(error_body)),
+        error_answer_(std::move(error_answer)),
         pool_(std::make_unique<HandlerPool>(options.max_handlers)) {}
 
   ~Server() override {
@@ -241,7 +241,7 @@ class Server final : public HttpServer {
     lowest(secured).expires_after(options_.handshake_timeout);
     co_await secured.async_handshake(asio::ssl::stream_base::server, into(error));
     if (is_plain_http(error)) {
-      co_return co_await refuse(lowest(secured), 400,
+      co_return co_await refuse(lowest(secured), HttpRequest(), 400,
                                 "this port speaks HTTPS: use https:// in the address");
     }
     if (error) co_return;
@@ -280,7 +280,8 @@ class Server final : public HttpServer {
       if (!error) {
         HeadProblem problem = head_problem(fields);
         if (problem.status != 0) {
-          co_return co_await refuse(stream, problem.status, std::move(problem.message));
+          co_return co_await refuse(stream, read_head(fields.base(), peer), problem.status,
+                                    std::move(problem.message));
         }
       }
       if (!error && beast::iequals(fields[http::field::expect], "100-continue")) {
@@ -288,7 +289,7 @@ class Server final : public HttpServer {
         co_await asio::async_write(stream, asio::buffer(kContinue), into(error));
       }
       if (!error) co_await http::async_read(stream, buffer, parser, into(error));
-      if (error) co_return co_await refuse(stream, error);
+      if (error) co_return co_await refuse(stream, read_head(parser.get().base(), peer), error);
       const bool keep_alive = parser.get().keep_alive() && !draining_;
       if (!co_await answer(stream, to_request(parser.release(), peer), keep_alive)) co_return;
     }
@@ -296,28 +297,31 @@ class Server final : public HttpServer {
 
   // A request that could not be read.
   template <class S>
-  asio::awaitable<void> refuse(S& stream, ErrorCode error) {
+  asio::awaitable<void> refuse(S& stream, HttpRequest head, ErrorCode error) {
     if (error == http::error::header_limit) {
-      co_return co_await refuse(stream, 431,
+      co_return co_await refuse(stream, std::move(head), 431,
                                 fmt::format("the header is larger than {} bytes or {} fields",
                                             options_.max_header_bytes, kMaxHeaders));
     }
     if (error == http::error::body_limit) {
       co_return co_await refuse(
-          stream, 413, fmt::format("the body is larger than {} bytes", options_.max_body_bytes));
+          stream, std::move(head), 413,
+          fmt::format("the body is larger than {} bytes", options_.max_body_bytes));
     }
     const bool malformed =
         error.category() == http::make_error_code(http::error::bad_method).category() &&
         error != http::error::end_of_stream && error != http::error::partial_message;
     // Gone, or too slow: there is nobody to tell. (Clients repeat a request that ends with 408.)
     if (!malformed) co_return;
-    co_return co_await refuse(stream, 400, "not an HTTP/1.1 request: " + error.message());
+    co_return co_await refuse(stream, std::move(head), 400,
+                              "not an HTTP/1.1 request: " + error.message());
   }
 
   template <class S>
-  asio::awaitable<void> refuse(S& stream, int status, std::string message) {
+  asio::awaitable<void> refuse(S& stream, HttpRequest head, int status, std::string message) {
     Exchange exchange(options_.max_pending_bytes, options_.write_timeout, false, false, [] {});
-    exchange.send(status, {{"Content-Type", "application/json"}}, error_body_(status, message));
+    HttpError answer = error_answer_(status, message, head);
+    exchange.send(status, answer.headers, std::move(answer.body));
     const Exchange::Taken taken = exchange.take();
     if (!co_await write(stream, taken.bytes)) co_return;
     // What the client still sends is read and dropped for a moment: closing at once would reset the
@@ -394,13 +398,13 @@ class Server final : public HttpServer {
       } catch (const std::exception& error) {
         problem = error.what();
       }
-      exchange->handler_returned([&] { return error_body_(500, problem); });
+      exchange->handler_returned([&] { return error_answer_(500, problem, request); });
     });
   }
 
   const HttpServerOptions options_;
   const HttpHandler handler_;
-  const HttpErrorBody error_body_;
+  const HttpErrorAnswer error_answer_;
   std::shared_ptr<asio::ssl::context> tls_;
   std::function<void()> close_acceptor_;
   uint16_t port_ = 0;
@@ -424,8 +428,8 @@ Result<void> check_tls_files(const HttpServerOptions& options) {
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options,
                                                       HttpHandler handler,
-                                                      HttpErrorBody error_body) {
-  auto server = std::make_unique<Server>(options, std::move(handler), std::move(error_body));
+                                                      HttpErrorAnswer error_answer) {
+  auto server = std::make_unique<Server>(options, std::move(handler), std::move(error_answer));
   GLMV_RETURN_IF_ERROR(server->listen());
   return server;
 }

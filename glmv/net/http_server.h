@@ -33,15 +33,18 @@ struct HttpServerOptions {
 
 // Called on a handler thread. An exception becomes a 500, or a cut connection once the reply began.
 using HttpHandler = std::function<void(const HttpRequest& request, HttpReply& reply)>;
-// The JSON body of an error that the server itself finds (400, 413, 415, 431, 500).
-using HttpErrorBody = std::function<std::string(int status, const std::string& message)>;
+// The answer to an error that the server itself finds (400, 413, 415, 431, 501; 500 for a handler
+// that threw or gave no reply). `head`: what could be read of the request, without its body.
+using HttpErrorAnswer =
+    std::function<HttpError(int status, const std::string& message, const HttpRequest& head)>;
 
 class HttpServer {
  public:
   // Listens and serves. Errors: invalid_argument (address, certificate), not_found (its files),
   // unavailable (port or socket in use).
   static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
-                                                   HttpHandler handler, HttpErrorBody error_body);
+                                                   HttpHandler handler,
+                                                   HttpErrorAnswer error_answer);
   // Cuts what still runs: handlers see that their client is gone, and are waited for.
   virtual ~HttpServer() = default;
 

@@ -17,9 +17,11 @@ using namespace std::chrono_literals;
 
 std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options = {}) {
   auto server =
-      HttpServer::start(options, std::move(handler), [](int status, const std::string& message) {
-        return std::to_string(status) + " " + message;
-      });
+      HttpServer::start(options, std::move(handler),
+                        [](int status, const std::string& message, const HttpRequest& head) {
+                          return HttpError{{{"X-Given", std::string(head.header("x-given"))}},
+                                           std::to_string(status) + " " + message};
+                        });
   EXPECT_TRUE(server) << server.error().message;
   return std::move(*server);
 }
@@ -174,6 +176,10 @@ TEST(HttpServer, RefusesWhatIsTooLargeOrMalformed) {
       status_of(
           "POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"),
       415);
+  // Who answers sees what could be read.
+  TestConnection known(server->port());
+  known.send("POST / HTTP/1.1\r\nHost: x\r\nX-Given: mine\r\nContent-Length: 2000\r\n\r\n");
+  EXPECT_EQ(known.answer().headers["x-given"], "mine");
   // A body that never comes: nothing is answered, and the server goes on.
   TestConnection half(server->port());
   half.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");

@@ -29,6 +29,12 @@ struct HttpRequest {
   Result<std::optional<std::string>> parameter(std::string_view name) const;
 };
 
+// A whole answer but for its status.
+struct HttpError {
+  HttpHeaders headers;
+  std::string body;
+};
+
 // The answer to one request: either send(), or start(), write()..., and finish() or abort(). Used
 // by one thread, the handler's.
 class HttpReply {

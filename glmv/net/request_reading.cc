@@ -39,18 +39,23 @@ HeadProblem head_problem(const RequestHead& head) {
   return {};
 }
 
-HttpRequest to_request(http::request<http::string_body> from, std::string peer) {
+HttpRequest read_head(const RequestHead& head, std::string peer) {
   HttpRequest request;
-  request.method = from.method_string();
-  const std::string target(from.target());
+  request.method = head.method_string();
+  const std::string target(head.target());
   const size_t mark = std::min(target.find('?'), target.size());
   request.path = target.substr(0, mark);
   if (mark < target.size()) request.query = target.substr(mark + 1);
-  for (const auto& field : from) {
+  for (const auto& field : head) {
     request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
-  request.body = std::move(from.body());
   request.peer = std::move(peer);
+  return request;
+}
+
+HttpRequest to_request(http::request<http::string_body> from, std::string peer) {
+  HttpRequest request = read_head(from.base(), std::move(peer));
+  request.body = std::move(from.body());
   return request;
 }
 

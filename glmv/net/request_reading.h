@@ -19,6 +19,8 @@ struct HeadProblem {
 // another way, no host or several, an encoding of the body.
 HeadProblem head_problem(const RequestHead& head);
 
+// Method, path, query and headers, as far as they were read.
+HttpRequest read_head(const RequestHead& head, std::string peer);
 HttpRequest to_request(boost::beast::http::request<boost::beast::http::string_body> from,
                        std::string peer);
 

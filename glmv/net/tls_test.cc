@@ -43,7 +43,7 @@ class Https : public testing::Test {
     options.tls_certificate = path("cert.pem");
     options.tls_key = path("key.pem");
     auto server = HttpServer::start(options, std::move(handler),
-                                    [](int, const std::string& message) { return message; });
+                                    text_error);
     EXPECT_TRUE(server) << server.error().message;
     return std::move(*server);
   }

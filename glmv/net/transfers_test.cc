@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 std::unique_ptr<HttpServer> serve(const HttpHandler& handler, HttpServerOptions options = {}) {
   auto server =
-      HttpServer::start(options, handler, [](int, const std::string& message) { return message; });
+      HttpServer::start(options, handler, text_error);
   EXPECT_TRUE(server.has_value());
   return std::move(*server);
 }

@@ -29,9 +29,8 @@ Status status_of(const std::exception& error) {
       text.find("can't allocate memory") != std::string::npos ||
       text.find("out of memory") != std::string::npos) {
     return {Code::kResourceExhausted,
-            fmt::format("no memory left for this request ({}): use a shorter prompt, smaller "
-                        "pictures (--max-pixels) or fewer requests at once",
-                        text)};
+            "no memory left for this request: use a shorter prompt, smaller pictures "
+            "(--max-pixels) or fewer requests at once"};
   }
   return {Code::kInternal, fmt::format("the model failed: {}", text)};
 }
@@ -96,7 +95,7 @@ void Inbox::stop() {
 
 void Inbox::die(const Status& error) {
   std::lock_guard lock(mutex_);
-  death_ = error;
+  death_ = {Code::kUnavailable, "the engine has ended by an error: restart the program"};
   step_start_ns_ = 0;
   for (const auto& [id, weak] : handles_) {
     if (const auto handle = weak.lock()) {
@@ -463,7 +462,7 @@ void run_engine(const std::shared_ptr<Inbox>& inbox, EngineLoop loop) {
   try {
     loop.run();
   } catch (const std::exception& error) {
-    inbox->die({Code::kUnavailable,
+    inbox->die({Code::kInternal,
                 fmt::format("the engine has ended by an error ({}): restart the program and report "
                             "this text",
                             first_part(error))});

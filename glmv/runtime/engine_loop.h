@@ -30,8 +30,8 @@ class Inbox {
   void cancel(RequestId id);
   void forget(RequestId id);
   void stop();
-  // The engine thread has ended by `error`: every open request gets it, and so does every later
-  // one.
+  // The engine thread has ended by `error`: every open request gets it. Later ones learn only that
+  // it has ended.
   void die(const Status& error);
   std::optional<Status> death() const;
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }

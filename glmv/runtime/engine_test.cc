@@ -351,12 +351,13 @@ TEST(Engine, TheEndOfItsThreadIsVisible) {
   test.shared->breaks = true;
   const Received received = receive(*running);
   ASSERT_TRUE(received.last.error);
-  EXPECT_EQ(received.last.error->code, Code::kUnavailable);
+  EXPECT_EQ(received.last.error->code, Code::kInternal);
   EXPECT_THAT(received.last.error->message, HasSubstr("a broken engine"));
   EXPECT_FALSE(test.engine->metrics().alive);
   const auto refused = test.engine->submit(greedy(prompt_of(1, 5), 3));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kUnavailable);
+  EXPECT_THAT(refused.error().message, testing::Not(HasSubstr("a broken engine")));
   EXPECT_TRUE(all_states_gone(*test.shared));
 }
 

@@ -80,6 +80,8 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
   } else {
     note_error(call, replies.error());
     writer.error(out, replies.error());
+    // Clients overlook an end without its mark, and notice a body that was cut.
+    if (!call.server.service().metrics().engine_alive) return out.cut();
   }
   out.end();
 }

@@ -9,6 +9,7 @@ namespace {
 
 // Of what a client sent, so much comes back in an error at most.
 constexpr size_t kMaxMessageBytes = 1000;
+constexpr int kRetryAfterS = 5;
 
 // Fields whose errors come from a backend.
 constexpr std::string_view kPathStarts[] = {
@@ -55,16 +56,20 @@ std::unexpected<ApiError> bad_field(std::string param, std::string message, std:
   return std::unexpected(ApiError{400, std::move(code), std::move(message), std::move(param), 0});
 }
 
+ApiError bug_error(std::string detail) {
+  return {500, "internal_error",
+          "the server failed on this request; its log says why, under the request's id", "", 0,
+          std::move(detail)};
+}
+
 ApiError unread_request(int status, const std::string& message) {
   switch (status) {
     case 413:
       return {status, "request_too_large", message, "", 0};
     case 415:
       return {status, "unsupported_media_type", message, "", 0};
-    // A bug's own text may tell of what is not the client's.
     case 500:
-      return {status, "internal_error", "the server failed on this request; its log may say more",
-              "", 0};
+      return bug_error(message);
     case 431:
       return {status, "header_too_large", message, "", 0};
     default:
@@ -73,6 +78,8 @@ ApiError unread_request(int status, const std::string& message) {
 }
 
 ApiError to_api_error(const Status& status) {
+  // Its own text may tell of what is not the client's.
+  if (status.code == Code::kInternal) return bug_error(status.message);
   ApiError error{http_status(status.code), default_code(status.code), status.message,
                  leading_path(status.message), 0};
   // Clients know a prompt that is too long by these words.
@@ -81,7 +88,13 @@ ApiError to_api_error(const Status& status) {
     error.code = "context_length_exceeded";
     error.message += " (context_length_exceeded)";  // some read the message only
     error.param = "messages";
+  } else if (status.code == Code::kResourceExhausted && status.message.starts_with("media[")) {
+    // The memory that pictures are encoded in is what the machine has beside all caches.
+    error.status = 422;
+    error.code = "media_too_large";
+    error.param = "messages";
   }
+  if (error.status == 503) error.retry_after_s = kRetryAfterS;
   return error;
 }
 

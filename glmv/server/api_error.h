@@ -16,6 +16,7 @@ struct ApiError {
   std::string message;
   std::string param;      // path of the field, "messages[2].content[0].type"; empty: null
   int retry_after_s = 0;  // of a 503
+  std::string detail = {};  // why, for the log of the server alone
 };
 
 template <class T>
@@ -25,10 +26,14 @@ using ApiResult = std::expected<T, ApiError>;
 std::unexpected<ApiError> bad_field(std::string param, std::string message,
                                     std::string code = "invalid_value");
 
+// 500: a bug, of which the client learns nothing but that it is none of his.
+ApiError bug_error(std::string detail);
+
 // A request that could not be read as HTTP: 400, 413, 415, 431; or a bug: 500.
 ApiError unread_request(int status, const std::string& message);
 
-// An error of a backend; its message may begin with the path of a field.
+// An error of a backend; its message may begin with the path of a field. What may pass is a 503 that
+// says when to come again; what no time changes is none.
 ApiError to_api_error(const Status& status);
 
 // The `type` of a status: "invalid_request_error".

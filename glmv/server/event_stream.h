@@ -28,6 +28,8 @@ class EventStream {
   bool send(std::string_view name, const Json& json);
   bool send_text(std::string_view data);
   void end() { call_.reply.finish(); }
+  // Ends the connection without the end of the body.
+  void cut() { call_.reply.abort(); }
 
  private:
   const Call& call_;

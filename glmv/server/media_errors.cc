@@ -54,7 +54,7 @@ ApiError document_error(const Status& status, std::string param) {
     case Code::kCancelled:
       return {499, "cancelled", "the client is gone", "", 0};
     case Code::kInternal:
-      return {500, "internal_error", "documents cannot be read now", "", 0};
+      return {500, "internal_error", "documents cannot be read now", "", 0, status.message};
     case Code::kUnavailable:
     case Code::kNotFound:
       return {503, "media_unavailable", std::move(text), std::move(param), 30};

@@ -365,7 +365,7 @@ class MediaLoader::Load {
     switch (status.code) {
       case Code::kInternal:
         return std::unexpected(
-            ApiError{500, "internal_error", "videos cannot be decoded now", "", 0});
+            ApiError{500, "internal_error", "videos cannot be decoded now", "", 0, status.message});
       case Code::kCancelled:
         return std::unexpected(ApiError{499, "cancelled", "the client is gone", "", 0});
       case Code::kResourceExhausted:
@@ -490,7 +490,8 @@ class MediaLoader::Load {
     auto image = options_.decoder->decode(bytes, max_pixels);
     if (!image && image.error().code == Code::kInternal) {
       return std::unexpected(
-          ApiError{500, "internal_error", "pictures cannot be decoded now", "", 0});
+          ApiError{500, "internal_error", "pictures cannot be decoded now", "", 0,
+                   image.error().message});
     }
     if (!image) {
       const bool large = image.error().code == Code::kResourceExhausted;

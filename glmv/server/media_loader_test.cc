@@ -267,7 +267,7 @@ TEST(MediaLoader, HostsOfTheList) {
         reply.send(asked.path == "/a.png" ? 200 : 404, {},
                    asked.path == "/big" ? std::string(9999, 'x') : picture);
       },
-      [](int, const std::string& message) { return message; });
+      net::text_error);
   const std::string base = "http://pics.test:" + std::to_string(http->port());
   const auto with = [&](bool loopback) {
     net::MediaFetchOptions fetch;
@@ -354,7 +354,7 @@ TEST(MediaLoader, FetchesSideBySideAndInOrder) {
         --num_running;
         reply.send(width == 29 ? 404 : 200, {}, png(width, 20));
       },
-      [](int, const std::string& message) { return message; });
+      net::text_error);
   net::MediaFetchOptions fetch;
   fetch.allowed_domains = {"127.0.0.1:" + std::to_string(http->port())};
   fetch.address_policy = [](const net::IpAddress&) { return true; };

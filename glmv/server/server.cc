@@ -34,6 +34,23 @@ std::string_view given_key(const net::HttpRequest& request) {
   return request.header("x-api-key");
 }
 
+net::HttpHeaders json_headers(const std::string& request_id) {
+  return {{"Content-Type", "application/json"},
+          {"x-request-id", request_id},
+          {"request-id", request_id}};  // Anthropic's name
+}
+
+net::HttpHeaders error_headers(const ApiError& error, const std::string& request_id) {
+  net::HttpHeaders headers = json_headers(request_id);
+  if (error.retry_after_s > 0)
+    headers.emplace_back("Retry-After", std::to_string(error.retry_after_s));
+  // What a repetition cannot change: clients repeat other errors of the server by themselves.
+  if (error.status == 500 || error.status == 501 || error.code == "timeout") {
+    headers.emplace_back("x-should-retry", "false");
+  }
+  return headers;
+}
+
 // Adds headers, and notes what is sent.
 class NotedReply final : public net::HttpReply {
  public:
@@ -166,14 +183,33 @@ void Server::handle(const net::HttpRequest& request, net::HttpReply& reply) {
     record.client_gone = reply.client_gone();
     options_.access_log->write(record);
   };
-  try {
-    answer(request, noted, record);
-  } catch (...) {
-    if (record.status == 0) record.status = 500;  // what the connection will send
-    write();
-    throw;
-  }
+  answer(request, noted, record);
   write();
+}
+
+net::HttpError Server::unread(int status, const std::string& message,
+                              const net::HttpRequest& head) {
+  const std::string id = request_id_of(head);
+  const ApiError error = unread_request(status, message);
+  note_error(error, id);
+  return {error_headers(error, id), wire_text(to_json(error))};
+}
+
+void Server::note_error(const ApiError& error, const std::string& request_id) {
+  metrics_.add_error(error.code);
+  if (!error.detail.empty() && options_.on_failure) options_.on_failure(request_id, error.detail);
+}
+
+// A bug in an endpoint costs this request: a status while there can be one, else a cut connection.
+void Server::run(const Call& call, const Route& route) {
+  try {
+    route.endpoint(call);
+  } catch (const std::exception& exception) {
+    const ApiError error = bug_error(exception.what());
+    if (call.record.status == 0) return fail(call, error);
+    server::note_error(call, error);
+    call.reply.abort();
+  }
 }
 
 void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, AccessRecord& record) {
@@ -207,7 +243,7 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
     if (!name) return fail(call, name.error());
     call.names.push_back(*std::move(name));
   }
-  if (found != nullptr) return found->endpoint(call);
+  if (found != nullptr) return run(call, *found);
   if (!allowed.empty()) {
     return fail(
         call, {405, "method_not_allowed", fmt::format("{} takes {}", request.path, allowed), "", 0},
@@ -221,26 +257,20 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
 
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
                const net::HttpHeaders& more_headers) {
-  net::HttpHeaders headers = {{"Content-Type", "application/json"},
-                              {"x-request-id", request_id},
-                              {"request-id", request_id}};  // Anthropic's name
+  net::HttpHeaders headers = json_headers(request_id);
   headers.insert(headers.end(), more_headers.begin(), more_headers.end());
   reply.send(status, headers, wire_text(body));
 }
 
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
-                ErrorForm form, net::HttpHeaders more) {
-  if (error.retry_after_s > 0)
-    more.emplace_back("Retry-After", std::to_string(error.retry_after_s));
-  // What a repetition cannot change: clients repeat other errors of the server by themselves.
-  if (error.status == 500 || error.status == 501 || error.code == "timeout") {
-    more.emplace_back("x-should-retry", "false");
-  }
-  send_json(reply, error.status, form(error), request_id, more);
+                ErrorForm form, const net::HttpHeaders& more) {
+  net::HttpHeaders headers = error_headers(error, request_id);
+  headers.insert(headers.end(), more.begin(), more.end());
+  reply.send(error.status, headers, wire_text(form(error)));
 }
 
 void note_error(const Call& call, const ApiError& error) {
-  call.server.metrics().add_error(error.code);
+  call.server.note_error(error, call.request_id);
   const std::lock_guard lock(call.record.mutex);
   call.record.error = error.code;
 }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,8 +44,11 @@ struct ServerOptions {
   std::shared_ptr<const PageFiles> page;            // the web page; null: none
   std::shared_ptr<store::ConversationStore> store;  // conversations of the page; null: none
   MediaOptions media;
+  // What went wrong inside, which no client is told; thread-safe. Empty: nobody is told.
+  std::function<void(const std::string& request_id, const std::string& detail)> on_failure;
 };
 
+struct Call;
 struct Route;
 
 // What is known of the model once it is there; /v1/models says it.
@@ -79,6 +83,10 @@ class Server {
   bool has_model() const { return served_ != nullptr; }
 
   void handle(const net::HttpRequest& request, net::HttpReply& reply);
+  // The answer to what could not be read as a request: what an HttpServer is to send.
+  net::HttpError unread(int status, const std::string& message, const net::HttpRequest& head);
+  // Counts an error, and tells its detail to whoever runs the server.
+  void note_error(const ApiError& error, const std::string& request_id);
   // New requests are refused with 503; those that run end.
   void start_draining() { draining_ = true; }
 
@@ -141,6 +149,7 @@ class Server {
   };
   const Served& served() const;
   void answer(const net::HttpRequest& request, net::HttpReply& reply, AccessRecord& record);
+  void run(const Call& call, const Route& route);
   // Notes the name of the key. `route` null: there is none.
   ApiResult<void> check_key(const net::HttpRequest& request, const Route* route,
                             AccessRecord& record) const;
@@ -167,7 +176,7 @@ using ErrorForm = Json (*)(const ApiError& error);
 
 // Both with the request's id.
 void send_error(net::HttpReply& reply, const ApiError& error, const std::string& request_id,
-                ErrorForm form = to_json, net::HttpHeaders more = {});
+                ErrorForm form = to_json, const net::HttpHeaders& more = {});
 void send_json(net::HttpReply& reply, int status, const Json& body, const std::string& request_id,
                const net::HttpHeaders& more_headers = {});
 

@@ -60,7 +60,9 @@ class Fixture {
       : server_(std::move(options), table),
         http_(*net::HttpServer::start(
             {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
-            [](int, const std::string& message) { return message; })) {
+            [this](int status, const std::string& message, const net::HttpRequest& head) {
+              return server_.unread(status, message, head);
+            })) {
     server_.start_serving(
         {.max_context_tokens = 4096, .fingerprint = "glmv-test", .family = "glm4v"}, backend,
         service_);

@@ -284,22 +284,71 @@ TEST(ChatCompletions, ErrorsOfTheBackend) {
   api::ScriptedBackend backend(
       {ScriptedReply::failure({Code::kInvalidArgument, "messages[0].content: no"}),
        ScriptedReply::failure({Code::kInternal, "bug"}), late,
-       ScriptedReply::failure({Code::kInvalidArgument, "the maximum context length is 5 tokens"})});
-  Fixture server(backend);
+       ScriptedReply::failure({Code::kInvalidArgument, "the maximum context length is 5 tokens"}),
+       ScriptedReply::failure({Code::kResourceExhausted, "no memory left for this request"})});
+  std::vector<std::string> log;
+  Fixture server(backend, {.model = "nano", .on_failure = [&](const auto& id, const auto& detail) {
+                             log.push_back(id + ": " + detail);
+                           }});
   auto answer = server.chat(question({{"stream", true}}));  // nothing was sent yet: a status
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(Json::parse(answer.body)["error"]["param"], "messages[0].content");
   answer = server.chat(question());
   EXPECT_EQ(answer.status, 500);
   EXPECT_EQ(answer.headers.at("x-should-retry"), "false");
+  EXPECT_EQ(log.back(), answer.headers.at("x-request-id") + ": bug");
+  EXPECT_EQ(answer.body.find("bug"), std::string::npos);
   answer = server.chat(question({{"stream", true}}));
   EXPECT_EQ(answer.status, 200);
   const auto list = events(answer.body);
   EXPECT_EQ(list.back(), "[DONE]");
-  EXPECT_EQ(Json::parse(list[list.size() - 2])["error"]["message"], "the step broke");
+  EXPECT_EQ(Json::parse(list[list.size() - 2])["error"]["code"], "internal_error");
+  EXPECT_EQ(answer.body.find("the step broke"), std::string::npos);
+  EXPECT_EQ(log.back(), answer.headers.at("x-request-id") + ": the step broke");
+  EXPECT_TRUE(answer.complete);
   answer = server.chat(question());
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "context_length_exceeded");
+  answer = server.chat(question());
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.headers.at("retry-after"), "5");
+  EXPECT_FALSE(answer.headers.contains("x-should-retry"));
+}
+
+// A body that ends as it should looks whole, whatever its last event says.
+TEST(ChatCompletions, TheEndOfTheEngineCutsItsStreams) {
+  ScriptedReply late = ScriptedReply::failure({Code::kInternal, "the engine has ended"});
+  late.pieces.push_back({.content = "partial"});
+  api::ScriptedBackend backend({late});
+  Fixture server(backend);
+  server.service().state.engine_alive = false;
+  const auto answer = server.chat(question({{"stream", true}}));
+  EXPECT_FALSE(answer.complete);
+  const auto list = events(answer.body);
+  ASSERT_GE(list.size(), 2u);
+  EXPECT_EQ(list.back(), "[DONE]");
+  EXPECT_EQ(Json::parse(list[list.size() - 2])["error"]["code"], "internal_error");
+}
+
+void throwing(const Call& call) {
+  if (call.names[0] == "late") call.reply.start(200, {}, {}, 10);
+  throw std::runtime_error("a bug of 0x1234");
+}
+
+TEST(Routes, ABugInAnEndpointHasAnIdAndALine) {
+  constexpr Route kTable[] = {{"GET", "/bug/*", throwing, "a bug"}};
+  api::ScriptedBackend backend({});
+  std::vector<std::string> log;
+  Fixture server(backend, {.model = "nano", .on_failure = [&](const auto& id, const auto& detail) {
+                             log.push_back(id + ": " + detail);
+                           }}, kTable);
+  const auto answer = server.ask("GET", "/bug/early", "", "X-Request-Id: mine\r\n");
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.headers.at("x-request-id"), "mine");
+  EXPECT_EQ(answer.headers.at("x-should-retry"), "false");
+  EXPECT_EQ(answer.body.find("0x1234"), std::string::npos);
+  EXPECT_FALSE(server.ask("GET", "/bug/late", "", "X-Request-Id: other\r\n").complete);
+  EXPECT_EQ(log, (std::vector<std::string>{"mine: a bug of 0x1234", "other: a bug of 0x1234"}));
 }
 
 class BrokenBackend : public api::ChatBackend {

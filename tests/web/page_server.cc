@@ -166,8 +166,8 @@ Result<void> serve(Flags flags) {
       net::HttpServer::start(
           flags.http,
           [&door](const net::HttpRequest& q, net::HttpReply& reply) { door.handle(q, reply); },
-          [](int status, const std::string& message) {
-            return server::wire_text(to_json(server::unread_request(status, message)));
+          [&server](int status, const std::string& message, const net::HttpRequest& head) {
+            return server.unread(status, message, head);
           }));
   fmt::print(stderr, "serving scripted on http://127.0.0.1:{}\n", http->port());
   ended.acquire();

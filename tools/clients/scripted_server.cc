@@ -195,8 +195,9 @@ Result<void> serve(const Flags& flags) {
                   [&server](const net::HttpRequest& request, net::HttpReply& reply) {
                     server.handle(request, reply);
                   },
-                  [](int status, const std::string& message) {
-                    return server::wire_text(to_json(server::unread_request(status, message)));
+                  [&server](int status, const std::string& message,
+                            const net::HttpRequest& head) {
+                    return server.unread(status, message, head);
                   }));
   fmt::print(stderr, "serving scripted on http://127.0.0.1:{}\n", http->port());
   ended.acquire();

@@ -39,7 +39,8 @@ ApiError store_error(const Status& status) {
     case Code::kUnavailable:
       return {503, "unavailable", "the server's store is busy; try again soon", "", 2};
     default:
-      return {500, "internal_error", "the server's store fails; a restart may mend it", "", 0};
+      return {500, "internal_error", "the server's store fails; a restart may mend it", "", 0,
+              status.message};
   }
 }
 

@@ -177,7 +177,7 @@ ApiResult<std::shared_ptr<const Upload>> take_upload(const Call& call) {
   upload.owner = call.record.key;
   auto added = uploads.add(std::move(upload));
   if (added == nullptr) {
-    return std::unexpected(ApiError{503, "storage_full", "no room for the file", "file", 0});
+    return std::unexpected(ApiError{503, "storage_full", "no room for the file", "file", 60});
   }
   return added;
 }
