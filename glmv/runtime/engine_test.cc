@@ -313,6 +313,23 @@ TEST(Engine, LoopsAreStoppedWhenAsked) {
   }
 }
 
+TEST(Engine, ALoopInsideAThoughtEndsTheThought) {
+  TestEngine test;
+  Request request = greedy(prompt_of(1, 4), 150);
+  request.sampling.logit_bias = {{7, 100.0}};
+  request.loop.enabled = true;
+  request.thinking = {
+      .min_answer_tokens = 0, .think_end_id = 81, .starts_open = true, .force_ids = {81, 82}};
+  const Received received = receive(*test.submit(std::move(request)));
+  const auto end = std::ranges::find(received.tokens, 81);
+  ASSERT_LT(received.tokens.end() - end, 140);
+  ASSERT_GT(received.tokens.end() - end, 10);  // the answer is looked at anew
+  EXPECT_EQ(end[1], 82);
+  EXPECT_EQ(std::ranges::count(received.tokens, 81), 1);
+  EXPECT_EQ(received.last.finish, FinishReason::kRepetition);
+  EXPECT_LT(received.tokens.size(), 150u);
+}
+
 TEST(Engine, AFailedStepEndsItsBatchOnlyAndTheEngineGoesOn) {
   TestEngine test;
   const Received thrown = receive(*test.submit(greedy({1, 2, ScriptedRunner::kThrows}, 5)));

@@ -61,7 +61,12 @@ Result<Generation::Outcome> Generation::step(std::span<float> logits) {
   }
   if (loop_ && emitted && loop_->push(context_.token_bytes(id)) &&
       outcome.finish == FinishReason::kNone) {
-    end(outcome, FinishReason::kRepetition);
+    // A thought that goes in circles ends, and the answer is looked at anew.
+    if (thinking_.end_thought()) {
+      loop_.emplace();
+    } else {
+      end(outcome, FinishReason::kRepetition);
+    }
   }
   return outcome;
 }

@@ -73,10 +73,37 @@ TEST(ThinkingTracker, AlwaysLeavesRoomForTheAnswer) {
       const auto end = std::find(result.output.begin(), result.output.end(), kAnswer);
       ASSERT_NE(end, result.output.end());
       const int64_t room = result.output.end() - end - 1;
-      ASSERT_EQ(room, std::min(std::min(min_answer, max_tokens / 2), max_tokens - 2))
+      ASSERT_EQ(room, std::min(std::min(min_answer, max_tokens / 4), max_tokens - 2))
           << max_tokens << " " << min_answer;
     }
   }
+}
+
+// 256 tokens, or a quarter of a short limit.
+TEST(ThinkingTracker, TheRoomOfTheAnswer) {
+  for (const auto& [max_tokens, room] :
+       std::vector<std::pair<int64_t, int64_t>>{{4000, 256}, {1024, 256}, {400, 100}, {64, 16}}) {
+    ThinkingBudget budget{.think_end_id = kClose, .starts_open = true, .force_ids = {kClose}};
+    const Output result = run(budget, max_tokens);
+    const auto end = std::find(result.output.begin(), result.output.end(), kClose);
+    EXPECT_EQ(result.output.end() - end - 1, room) << max_tokens;
+  }
+}
+
+TEST(ThinkingTracker, EndsOneThoughtForWhoeverWatchesIt) {
+  ThinkingTracker tracker(budget(-1, 0, true), 1000);
+  tracker.observe(kWord);
+  EXPECT_TRUE(tracker.end_thought());
+  EXPECT_EQ(tracker.forced(), kClose);
+  tracker.observe(kClose);
+  EXPECT_EQ(tracker.forced(), kAnswer);
+  tracker.observe(kAnswer);
+  EXPECT_FALSE(tracker.forced());
+  EXPECT_FALSE(tracker.end_thought());  // there is none
+  tracker.observe(kOpen);
+  EXPECT_FALSE(tracker.forced());  // another one
+  ThinkingTracker plain({.starts_open = true}, 1000);
+  EXPECT_FALSE(plain.end_thought());  // nothing ends it
 }
 
 TEST(ThinkingTracker, ReopenedThoughtsShareTheBudget) {
