@@ -74,9 +74,29 @@ Result<std::optional<runtime::GrammarSource>> StructuredAnswers::source_of(
   return runtime::GrammarSource{grammar_kind(request.constraint->kind), request.constraint->text};
 }
 
+Result<std::optional<runtime::GrammarSource>> StructuredAnswers::lazy_source_of(
+    const api::ChatRequest& request) const {
+  const Json tools = offered_tools(request);
+  const bool any_strict = std::ranges::any_of(tools, [](const Json& tool) {
+    const Json function = tool.is_object() ? tool.value("function", Json()) : Json();
+    return function.is_object() && function.value("strict", Json()) == Json(true);
+  });
+  if (!any_strict || tags_.id_of(parsers::TagKind::kToolCall) < 0) return std::nullopt;
+  GLMV_ASSIGN(
+      runtime::GrammarSource source,
+      runtime::tool_call_grammar(
+          tools, {.parallel = false, .strict_only = true},
+          [this](std::string_view name) { return added_token(tokenizer_, name); }));
+  return source;
+}
+
 Result<void> StructuredAnswers::constrain(const api::ChatRequest& request,
                                           parsers::StartState start, runtime::Request& job) {
-  GLMV_ASSIGN(const std::optional<runtime::GrammarSource> source, source_of(request));
+  GLMV_ASSIGN(std::optional<runtime::GrammarSource> source, source_of(request));
+  const bool lazy = !source;
+  if (lazy) {
+    GLMV_ASSIGN(source, lazy_source_of(request));
+  }
   if (!source) return {};
   auto grammar = compiler_.compile(*source);
   if (!grammar) {
@@ -86,6 +106,10 @@ Result<void> StructuredAnswers::constrain(const api::ChatRequest& request,
   using Start = runtime::AnswerGrammar::Start;
   runtime::AnswerGrammar& answer = job.answer;
   answer.grammar = std::move(*grammar);
+  if (lazy) {
+    answer.trigger_id = tags_.id_of(parsers::TagKind::kToolCall);
+    return {};
+  }
   if (start == parsers::StartState::kContent) answer.start = Start::kBehindThought;
   if (start == parsers::StartState::kStart && request.thinking != api::Thinking::kOff) {
     answer.start = Start::kMaybeThought;

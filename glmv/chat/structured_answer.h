@@ -1,6 +1,7 @@
 #pragma once
-// Constraints of a chat request -> the grammar of the engine's request: response formats, and the
-// tool calls of tool_choice "required" or a named function.
+// Constraints of a chat request -> the grammar of the engine's request: response formats, the tool
+// calls of tool_choice "required" or a named function, and under "auto" those of functions that are
+// strict, once a call has begun.
 
 #include "glmv/api/chat_types.h"
 #include "glmv/checkpoint/hf_config.h"
@@ -25,6 +26,10 @@ class StructuredAnswers {
 
  private:
   Result<std::optional<runtime::GrammarSource>> source_of(const api::ChatRequest& request) const;
+  // Any call of a declared function; none where no function is strict, or nothing marks the
+  // beginning of a call.
+  Result<std::optional<runtime::GrammarSource>> lazy_source_of(
+      const api::ChatRequest& request) const;
 
   const text::Tokenizer& tokenizer_;
   const parsers::OutputTags& tags_;

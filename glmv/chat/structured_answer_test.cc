@@ -131,6 +131,40 @@ TEST(StructuredAnswers, RequiredToolCalls) {
   EXPECT_EQ(bench.job(request).answer.grammar, nullptr);
 }
 
+TEST(StructuredAnswers, StrictFunctionsUnderAuto) {
+  Bench bench;
+  api::ChatRequest request;
+  request.tools = Json::parse(R"([
+    {"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object",
+      "properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}}},
+    {"type":"function","function":{"name":"g","parameters":{"type":"object",
+      "properties":{"n":{"type":"integer"}},"required":["n"]}}}])");
+  const auto job = bench.job(request);
+  ASSERT_NE(job.answer.grammar, nullptr);
+  EXPECT_EQ(job.answer.trigger_id, bench.id("<tool_call>"));
+  EXPECT_FALSE(testing::Value(job.stop.stop_token_ids, testing::Contains(bench.id("</answer>"))));
+  const auto call = [](const char* name, const char* key, const char* value) {
+    return fmt::format("<tool_call>{}\n<arg_key>{}</arg_key>\n<arg_value>{}</arg_value>\n</tool_call>",
+                       name, key, value);
+  };
+  EXPECT_TRUE(bench.takes(job, call("f", "n", "12")));
+  EXPECT_FALSE(bench.takes(job, call("f", "n", "twelve")));
+  EXPECT_FALSE(bench.takes(job, call("f", "m", "12")));
+  EXPECT_FALSE(bench.takes(job, "<tool_call>f\n</tool_call>"));
+  EXPECT_TRUE(bench.takes(job, call("g", "n", "twelve")));
+  EXPECT_TRUE(bench.takes(job, "<tool_call>g\n</tool_call>"));
+  EXPECT_FALSE(bench.takes(job, call("h", "n", "12")));
+  // A response format leaves no room for calls, "none" offers none, and spelled-out tags are text.
+  auto formed = request;
+  formed.constraint = api::Constraint{api::ConstraintKind::kJsonObject, "", "response_format"};
+  EXPECT_LT(bench.job(formed).answer.trigger_id, 0);
+  auto none = request;
+  none.tool_choice = api::ToolChoice::kNone;
+  EXPECT_EQ(bench.job(none).answer.grammar, nullptr);
+  Bench spelled({"<tool_call>", "</tool_call>"});
+  EXPECT_EQ(spelled.job(request).answer.grammar, nullptr);
+}
+
 TEST(StructuredAnswers, ErrorsComeBeforeAnyCompute) {
   Bench bench;
   EXPECT_THAT(
@@ -142,6 +176,11 @@ TEST(StructuredAnswers, ErrorsComeBeforeAnyCompute) {
   request.tool_name = "h";
   request.tools = Json::parse(R"([{"type":"function","function":{"name":"f"}}])");
   EXPECT_THAT(bench.error(request), HasSubstr("tool_choice: "));
+  request.tool_choice = api::ToolChoice::kAuto;
+  request.tools = Json::parse(R"([{"type":"function","function":{"name":"f","strict":true,
+    "parameters":{"type":"object","properties":{"a":{"not":{}}}}}}])");
+  EXPECT_THAT(bench.error(request),
+              HasSubstr("tools[0].function.parameters: #/properties/a/not"));
 }
 
 }  // namespace

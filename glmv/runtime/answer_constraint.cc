@@ -26,7 +26,10 @@ AnswerConstraint::AnswerConstraint(const Request& request) {
   open_ids_ = answer.open_ids;
   not_in_thought_ = answer.not_in_thought_ids;
   ignore_eos_ = request.stop.ignore_eos;
-  if (request.thinking.starts_open) {
+  trigger_id_ = answer.trigger_id;
+  if (trigger_id_ >= 0) {
+    state_ = State::kFree;
+  } else if (request.thinking.starts_open) {
     state_ = State::kThought;
   } else if (answer.start == AnswerGrammar::Start::kMaybeThought && think_start_id_ >= 0) {
     state_ = State::kMaybeThought;
@@ -54,7 +57,7 @@ std::optional<int32_t> AnswerConstraint::forced() const {
 }
 
 bool AnswerConstraint::apply(std::span<float> logits) {
-  if (!active()) return true;
+  if (!active() || state_ == State::kFree) return true;
   if (state_ == State::kThought) {
     // An end here would leave the request without its answer.
     for (const int32_t id : grammar_->stop_ids()) logits[id] = kNever;
@@ -92,6 +95,17 @@ void AnswerConstraint::leave_thought() {
   num_line_breaks_ = 0;
 }
 
+void AnswerConstraint::follow(int32_t token_id) {
+  if (state_ == State::kFree) {
+    if (token_id != trigger_id_) return;
+    matcher_.emplace(grammar_);
+  }
+  accept(token_id);
+  // What was forced into it, as the end of a thought, ends it too.
+  if (rejected_ || (matcher_->is_complete() && matcher_->is_exhausted())) state_ = State::kFree;
+  rejected_ = false;
+}
+
 void AnswerConstraint::accept(int32_t token_id) {
   state_ = State::kAnswer;
   rejected_ = !matcher_->accept(token_id);
@@ -101,6 +115,8 @@ Result<void> AnswerConstraint::observe(int32_t token_id) {
   if (!active() || rejected_) return {};
   const auto start = std::chrono::steady_clock::now();
   switch (state_) {
+    case State::kFree:
+      break;
     case State::kThought:
       if (token_id == think_end_id_) leave_thought();
       return {};
@@ -123,13 +139,16 @@ Result<void> AnswerConstraint::observe(int32_t token_id) {
     case State::kAnswer:
       break;
   }
-  if (state_ != State::kAnswer && may_break_line() && !matcher_->allows(token_id) &&
+  if (trigger_id_ >= 0) {
+    follow(token_id);
+  } else if (state_ != State::kAnswer && may_break_line() && !matcher_->allows(token_id) &&
       is_line_break(token_id)) {
     ++num_line_breaks_;
     return {};
+  } else {
+    accept(token_id);
+    matcher_->allowed();
   }
-  accept(token_id);
-  matcher_->allowed();
   if (std::chrono::steady_clock::now() - start > kMaxStepTime) {
     return invalid_argument(
         "the grammar of the answer is too ambiguous: one token of it took more than a "

@@ -14,6 +14,7 @@ namespace glmv::runtime {
 
 //  kMaybeThought --<think>--> kThought --</think>--> kOpening --open_ids forced--> kAnswer
 //        \---- a token of the answer ---------------------------------------------^
+// With a trigger: kFree --the trigger--> kAnswer --complete--> kFree, in thoughts as well.
 // Line breaks that models put in front of an answer are not part of it: kMaybeThought (there they
 // announce a thought) and, behind a thought, kOpening let a few pass.
 class AnswerConstraint {
@@ -36,15 +37,18 @@ class AnswerConstraint {
   bool is_dead_end();
 
  private:
-  enum class State { kMaybeThought, kThought, kOpening, kAnswer };
+  enum class State { kFree, kMaybeThought, kThought, kOpening, kAnswer };
 
   void leave_thought();
   void accept(int32_t token_id);
+  // From the trigger on.
+  void follow(int32_t token_id);
   bool may_break_line() const;
   bool is_line_break(int32_t token_id) const;
 
   std::optional<GrammarMatcher> matcher_;
   std::shared_ptr<const CompiledGrammar> grammar_;
+  int32_t trigger_id_ = -1;
   int32_t think_start_id_ = -1;
   int32_t think_end_id_ = -1;
   std::vector<int32_t> open_ids_;

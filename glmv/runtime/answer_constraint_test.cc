@@ -60,6 +60,36 @@ TEST(AnswerConstraint, WithoutAGrammarNothingIsMasked) {
   EXPECT_FALSE(constraint.is_dead_end());
 }
 
+// <82> begins what the grammar holds for, each time, also within a thought.
+TEST(AnswerConstraint, FromATriggerToItsEnd) {
+  Request request = constrained(
+      GrammarKind::kToolCalls,
+      R"({"type":"structural_tag","format":{"type":"sequence","elements":[{"type":"token","token":82},
+          {"type":"or","elements":[{"type":"const_string","value":"<1><2>"},
+                                   {"type":"const_string","value":"<3><4>"}]}]}})");
+  request.answer.trigger_id = kAnswer;
+  request.thinking = {.think_start_id = kThink, .think_end_id = kThinkEnd, .starts_open = true};
+  AnswerConstraint constraint{request};
+  for (int round = 0; round < 2; ++round) {
+    for (const int32_t id : {5, kBox, round == 0 ? kThinkEnd : 1}) {
+      EXPECT_EQ(allowed(constraint).size(), kVocab);
+      ASSERT_TRUE(constraint.observe(id));
+    }
+    ASSERT_TRUE(constraint.observe(kAnswer));
+    EXPECT_THAT(allowed(constraint), ElementsAre(1, 3));
+    ASSERT_TRUE(constraint.observe(3));
+    EXPECT_THAT(allowed(constraint), ElementsAre(4));
+    ASSERT_TRUE(constraint.observe(4));
+    EXPECT_FALSE(constraint.is_finished());
+    EXPECT_FALSE(constraint.is_dead_end());
+  }
+  // A token that was forced into it ends it, and not the output.
+  ASSERT_TRUE(constraint.observe(kAnswer));
+  ASSERT_TRUE(constraint.observe(kThinkEnd));
+  EXPECT_FALSE(constraint.is_dead_end());
+  EXPECT_EQ(allowed(constraint).size(), kVocab);
+}
+
 TEST(AnswerConstraint, FromTheFirstToken) {
   AnswerConstraint constraint{constrained(GrammarKind::kChoice, R"(["<1><2>","<1>"])")};
   EXPECT_THAT(allowed(constraint), ElementsAre(1));

@@ -70,6 +70,9 @@ struct AnswerGrammar {
   Start start = Start::kNow;
   std::vector<int32_t> open_ids;            // forced behind a thought: <answer> for 4.1V
   std::vector<int32_t> not_in_thought_ids;  // tags that would end it early
+  // The output is free until this token, from which on the grammar holds until it is complete; so
+  // each time. -1: it holds for the whole answer. Beside it nothing but the grammar counts.
+  int32_t trigger_id = -1;
 };
 
 struct Request {

@@ -146,7 +146,8 @@ Result<GrammarSource> tool_call_grammar(const Json& tools, const ToolCallRules& 
     const Json name = function.is_object() ? function.value("name", Json()) : Json();
     if (!name.is_string()) return invalid_argument("tools[{}].function.name: is missing", i);
     if (!rules.only.empty() && name != rules.only) continue;
-    auto call = builder.call(name, function.value("parameters", Json()));
+    const bool is_free = rules.strict_only && function.value("strict", Json()) != Json(true);
+    auto call = builder.call(name, is_free ? Json() : function.value("parameters", Json()));
     if (!call) return in_context(fmt::format("tools[{}].function.parameters", i), call.error());
     calls.push_back(std::move(*call));
   }

@@ -17,6 +17,9 @@ namespace glmv::runtime {
 struct ToolCallRules {
   std::string only;      // name of the only function that may be called; empty: any of them
   bool parallel = true;  // false: one call; else one or more
+  // Schemas hold for functions with "strict": true; the arguments of the others are free text under
+  // free names.
+  bool strict_only = false;
 };
 
 // Id of an added token by its text ("<tool_call>"); none: the tokenizer spells it out.

@@ -33,6 +33,10 @@ ApiResult<void> check_tool(const Json& tool, const std::string& path) {
     return bad_field(path + ".function.name",
                      "must have 1 to 64 characters out of a-z, A-Z, 0-9, _ and -");
   }
+  const Json* strict = find(tool["function"], "strict");
+  if (strict != nullptr && !strict->is_boolean()) {
+    return bad_field(path + ".function.strict", "must be true or false");
+  }
   const Json* parameters = find(tool["function"], "parameters");
   if (parameters != nullptr && !parameters->is_object()) {
     return bad_field(path + ".function.parameters", "must be a JSON schema, an object");
