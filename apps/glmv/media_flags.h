@@ -11,7 +11,7 @@ namespace glmv::app {
 
 struct MediaFlags {
   server::MediaLimits limits;
-  int64_t max_video_mb = 128;
+  int64_t max_video_mb = 256;
   int64_t max_document_mb = 30;
   int64_t max_pages = 60;
   int64_t document_tokens = 0;          // 0: by the context

@@ -13,11 +13,9 @@ constexpr size_t kAhead = 4;
 }  // namespace
 
 FetchAhead::FetchAhead(const net::MediaFetcher& fetcher, std::vector<Download> downloads,
-                       std::chrono::milliseconds each, std::chrono::milliseconds all,
-                       std::function<bool()> wanted)
+                       std::chrono::milliseconds all, std::function<bool()> wanted)
     : fetcher_(fetcher),
       downloads_(std::move(downloads)),
-      each_(each),
       wanted_(std::move(wanted)),
       end_(std::chrono::steady_clock::now() + all) {
   const size_t num_threads = std::min(downloads_.size(), kAhead);
@@ -56,7 +54,7 @@ void FetchAhead::work() {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(end_ - std::chrono::steady_clock::now());
     const Download& download = downloads_[index];
-    const net::FetchLimits limits{download.max_bytes, std::min(each_, left)};
+    const net::FetchLimits limits{download.max_bytes, std::min(download.deadline, left)};
     Fetched fetched = fetcher_.fetch(download.url, limits,
                                      [this] { return !ending_ && (!wanted_ || wanted_()); });
     lock.lock();

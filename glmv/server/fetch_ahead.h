@@ -23,13 +23,12 @@ class FetchAhead {
   struct Download {
     std::string url;
     size_t max_bytes = 0;
+    std::chrono::milliseconds deadline{0};  // how long it may take
   };
-  // Begins. `each`, `all`: how long one may take, and all together, what is done between them
-  // included. `wanted` is asked on several threads; false ends the downloads. What is given by
+  // Begins. `all`: how long all may take together, what is done between them included. `wanted` is asked on several threads; false ends the downloads. What is given by
   // reference lives longer.
   FetchAhead(const net::MediaFetcher& fetcher, std::vector<Download> downloads,
-             std::chrono::milliseconds each, std::chrono::milliseconds all,
-             std::function<bool()> wanted);
+             std::chrono::milliseconds all, std::function<bool()> wanted);
   ~FetchAhead();
   FetchAhead(const FetchAhead&) = delete;
   FetchAhead& operator=(const FetchAhead&) = delete;
@@ -42,7 +41,6 @@ class FetchAhead {
 
   const net::MediaFetcher& fetcher_;
   const std::vector<Download> downloads_;
-  const std::chrono::milliseconds each_;
   const std::function<bool()> wanted_;
   const std::chrono::steady_clock::time_point end_;
 

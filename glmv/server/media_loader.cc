@@ -123,27 +123,33 @@ class MediaLoader::Load {
     if (!options_.fetcher) return;
     const MediaLimits& limits = options_.limits;
     std::vector<FetchAhead::Download> downloads;
-    const auto add = [&](const std::string& source, size_t max_bytes) {
-      if (has_remote_scheme(source)) downloads.push_back({source, max_bytes});
+    const auto add = [&](const std::string& source, size_t max_bytes,
+                         std::chrono::milliseconds deadline) {
+      if (has_remote_scheme(source)) downloads.push_back({source, max_bytes, deadline});
+    };
+    const auto add_picture = [&](const std::string& source) {
+      add(source, limits.max_picture_bytes, limits.fetch_deadline);
     };
     for (const text::Message& message : messages) {
       for (const ContentPart& part : message.content) {
-        if (part.kind == PartKind::kImage) add(part.source, limits.max_picture_bytes);
+        if (part.kind == PartKind::kImage) add_picture(part.source);
         if (part.kind == PartKind::kDocument && options_.documents) {
-          add(part.source, limits.max_document_bytes);
+          add(part.source, limits.max_document_bytes, limits.file_fetch_deadline);
         }
         if (part.kind != PartKind::kVideo) continue;
-        if (part.frames.empty() && options_.videos) add(part.source, limits.max_video_bytes);
+        if (part.frames.empty() && options_.videos) {
+          add(part.source, limits.max_video_bytes, limits.file_fetch_deadline);
+        }
         const auto count = std::ssize(part.frames);
         if (count == 0 || num_taken_frames(part, count) > frames_left_) continue;
         for (const int64_t i : processing::spread_frames(count, num_taken_frames(part, count))) {
-          add(part.frames[i], limits.max_picture_bytes);
+          add_picture(part.frames[i]);
         }
       }
     }
     if (downloads.empty()) return;
-    fetching_.emplace(*options_.fetcher, std::move(downloads), limits.fetch_deadline,
-                      limits.request_fetch_deadline, wanted_);
+    fetching_.emplace(*options_.fetcher, std::move(downloads), limits.request_fetch_deadline,
+                      wanted_);
   }
 
   ApiResult<void> load_part(ContentPart& part, std::string path) {

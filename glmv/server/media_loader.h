@@ -31,17 +31,18 @@ struct MediaLimits {
   int64_t max_frames = 640;  // that the model sees, of all videos of a request
   size_t max_picture_bytes = size_t{32} << 20;
   int64_t max_picture_pixels = 100'000'000;
-  size_t max_video_bytes = size_t{128} << 20;
+  size_t max_video_bytes = size_t{256} << 20;
   double max_video_seconds = 120;  // of reading one
   int64_t max_documents = 4;       // per request
   size_t max_document_bytes = size_t{30} << 20;
-  size_t max_request_bytes = size_t{256} << 20;
+  size_t max_request_bytes = size_t{512} << 20;
   int64_t max_request_pixels = 400'000'000;
   int64_t max_model_pixels =
       0;  // of a picture or frame as the model gets it; 0: the checkpoint's limit
   int64_t max_held_bytes = int64_t{4} << 30;  // pixels of all requests that are answered or wait
-  std::chrono::milliseconds fetch_deadline{10'000};          // per picture
-  std::chrono::milliseconds request_fetch_deadline{60'000};  // for all of a request
+  std::chrono::milliseconds fetch_deadline{10'000};           // per picture
+  std::chrono::milliseconds file_fetch_deadline{60'000};      // per video or document
+  std::chrono::milliseconds request_fetch_deadline{120'000};  // for all of a request
 };
 
 struct MediaOptions {

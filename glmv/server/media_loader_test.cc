@@ -341,6 +341,30 @@ TEST(MediaLoader, VideoFiles) {
   EXPECT_EQ(outcome(MediaLoader(few), {video(url)}), "media_too_large " + here);
 }
 
+TEST(MediaLoader, VideosMayTakeLongerToComeThanPictures) {
+  const auto http = *net::HttpServer::start(
+      {},
+      [&](const net::HttpRequest& asked, net::HttpReply& reply) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(400));
+        reply.send(200, {}, asked.path == "/clip" ? golden_video("cfr25.mp4") : png(20, 20));
+      },
+      net::text_error);
+  net::MediaFetchOptions fetch;
+  fetch.allowed_domains = {"127.0.0.1:" + std::to_string(http->port())};
+  fetch.address_policy = [](const net::IpAddress&) { return true; };
+  MediaOptions options = with_videos();
+  options.fetcher = std::make_shared<const net::MediaFetcher>(*net::MediaFetcher::create(fetch));
+  options.limits.fetch_deadline = std::chrono::milliseconds(100);
+  const MediaLoader loader(options);
+  const std::string base = fmt::format("http://127.0.0.1:{}", http->port());
+  EXPECT_EQ(outcome(loader, {image(base + "/a.png")}), "media_fetch_failed messages[0].content[0]");
+  EXPECT_EQ(outcome(loader, {video(base + "/clip")}), "");
+  const MediaLimits limits;
+  EXPECT_EQ(limits.fetch_deadline, std::chrono::seconds(10));
+  EXPECT_EQ(limits.file_fetch_deadline, std::chrono::seconds(60));
+  EXPECT_EQ(limits.max_video_bytes, size_t{256} << 20);
+}
+
 TEST(MediaLoader, FetchesSideBySideAndInOrder) {
   std::atomic<int> num_running = 0, most = 0;
   const auto http = *net::HttpServer::start(
