@@ -1,8 +1,29 @@
 #include "glmv/server/fields.h"
 
 #include <cmath>
+#include <cstdint>
 
 namespace glmv::server {
+
+namespace {
+
+// Empty where there is a fraction, and where no int64 holds it.
+std::optional<int64_t> whole_number(const Json& value) {
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<uint64_t>();
+    if (number > static_cast<uint64_t>(INT64_MAX)) return std::nullopt;
+    return static_cast<int64_t>(number);
+  }
+  if (value.is_number_integer()) return value.get<int64_t>();
+  const double number = value.get<double>();
+  // 2^63 is a double, and INT64_MAX is none.
+  if (!(number >= -0x1p63 && number < 0x1p63) || std::nearbyint(number) != number) {
+    return std::nullopt;
+  }
+  return static_cast<int64_t>(number);
+}
+
+}  // namespace
 
 const Json* find(const Json& body, const char* name) {
   const auto it = body.find(name);
@@ -28,14 +49,12 @@ ApiResult<std::optional<int64_t>> integer(const Json& body, const char* name, in
   if (value == nullptr) return std::nullopt;
   if (!value->is_number())
     return bad_field(name, fmt::format("must be a whole number, not {}", value->type_name()));
-  const double number = value->get<double>();
-  const bool whole = value->is_number_integer() || std::nearbyint(number) == number;
-  // Numbers that no int64 holds are compared as what they are.
-  if (!whole || number < double(low) || number > double(high)) {
+  const std::optional<int64_t> number = whole_number(*value);
+  if (!number || *number < low || *number > high) {
     return bad_field(name, fmt::format("is {}, it must be a whole number in [{}, {}]",
                                        value->dump(), low, high));
   }
-  return value->is_number_integer() ? value->get<int64_t>() : static_cast<int64_t>(number);
+  return number;
 }
 
 ApiResult<bool> boolean(const Json& body, const char* name, bool otherwise) {
