@@ -1,7 +1,7 @@
 #include "apps/glmv/chat_options.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <charconv>
 
@@ -214,6 +214,25 @@ std::vector<std::string> with_bare_think(int argc, const char* const* argv) {
   return words;
 }
 
+void add_thinking_flags(CLI::App& command, ThinkingFlags& flags, const std::string& group) {
+  command.add_option("--think", flags.thinking, "on (also without a word), off or auto")
+      ->check(CLI::IsMember({"on", "off", "auto"}))
+      ->group(group);
+  command
+      .add_option("--think-budget", flags.thinking_budget,
+                  "tokens of thought before the answer is forced")
+      ->group(group);
+  command
+      .add_flag("--detect-repetition", flags.detect_repetition,
+                "stop when the output goes in circles")
+      ->group(group);
+}
+
+api::Thinking thinking_mode(const ThinkingFlags& flags) {
+  if (flags.thinking == "on") return api::Thinking::kOn;
+  return flags.thinking == "off" ? api::Thinking::kOff : api::Thinking::kAuto;
+}
+
 void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   const std::string sampling = "Sampling (default: the checkpoint's generation_config.json)";
   command.add_option("--temp", flags.temperature, "temperature; 0: greedy")->group(sampling);
@@ -238,17 +257,7 @@ void add_chat_flags(CLI::App& command, ChatFlags& flags) {
   command.add_option("--stop-id", flags.stop_token_ids, "stop token id, repeatable")
       ->allow_extra_args(false)
       ->group(length);
-  command.add_option("--think", flags.thinking, "on (also without a word), off or auto")
-      ->check(CLI::IsMember({"on", "off", "auto"}))
-      ->group(length);
-  command
-      .add_option("--think-budget", flags.thinking_budget,
-                  "tokens of thought before the answer is forced")
-      ->group(length);
-  command
-      .add_flag("--detect-repetition", flags.detect_repetition,
-                "stop when the output goes in circles")
-      ->group(length);
+  add_thinking_flags(command, flags, length);
   const std::string form = "Form of the answer (one of)";
   command.add_option("--json-schema", flags.json_schema, "JSON schema, or a file that holds it")
       ->group(form);
@@ -318,9 +327,7 @@ Result<api::ChatRequest> chat_request(const ChatFlags& flags) {
   request.stop_token_ids = flags.stop_token_ids;
   request.logprobs = flags.logprobs >= 0;
   request.top_logprobs = std::max(flags.logprobs, 0);
-  request.thinking = flags.thinking == "on"    ? api::Thinking::kOn
-                     : flags.thinking == "off" ? api::Thinking::kOff
-                                               : api::Thinking::kAuto;
+  request.thinking = thinking_mode(flags);
   request.thinking_budget = flags.thinking_budget;
   request.detect_repetition = flags.detect_repetition;
   request.drop_restated = true;

@@ -33,7 +33,16 @@ std::string served_name(const runtime::EngineOptions& options);
 std::string system_fingerprint(const runtime::EngineOptions& options,
                                const runtime::Engine& engine);
 
-struct ChatFlags {
+// Of what a model thinks before it answers.
+struct ThinkingFlags {
+  std::string thinking = "auto";
+  int64_t thinking_budget = -1;
+  bool detect_repetition = false;
+};
+void add_thinking_flags(CLI::App& command, ThinkingFlags& flags, const std::string& group);
+api::Thinking thinking_mode(const ThinkingFlags& flags);
+
+struct ChatFlags : ThinkingFlags {
   // Unset: the checkpoint's generation_config.json.
   std::optional<double> temperature;
   std::optional<double> top_p;
@@ -48,9 +57,6 @@ struct ChatFlags {
   std::vector<int32_t> stop_token_ids;
   std::vector<std::string> logit_bias;  // ID:BIAS
   int logprobs = -1;
-  std::string thinking = "auto";
-  int64_t thinking_budget = -1;
-  bool detect_repetition = false;
   int64_t max_pixels = 0;
   bool trust_special_tokens = false;
   bool strict_text = false;

@@ -1,7 +1,7 @@
 // glmv batch: a file of requests in OpenAI's batch form, answered in this process.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
@@ -42,15 +42,14 @@ Result<int> run_batch_command(BatchFlags flags) {
   server::MediaOptions media{.document_rule = backend->document_rule(),
                              .processor = backend->processor().config()};
   if (media::check_pdf_programs()) media.documents = std::make_shared<media::DocumentReader>();
-  server::Server server(
-      {.model = flags.served_name,
-       .max_requests = flags.concurrency,
-       .media = std::move(media),
-       .on_failure = print_failure},
-      {.max_context_tokens = backend->engine().max_context_tokens(),
-       .fingerprint = system_fingerprint(engine, backend->engine()),
-       .media_cache = backend->media_cache()},
-      *backend, *backend);
+  server::Server server({.model = flags.served_name,
+                         .max_requests = flags.concurrency,
+                         .media = std::move(media),
+                         .on_failure = print_failure},
+                        {.max_context_tokens = backend->engine().max_context_tokens(),
+                         .fingerprint = system_fingerprint(engine, backend->engine()),
+                         .media_cache = backend->media_cache()},
+                        *backend, *backend);
   ProgressLine line;
   const auto done = batch->run(server, flags.concurrency, [&](const server::BatchProgress& p) {
     line.show(p.num_done() + p.num_skipped, p.num_lines, p.num_skipped);

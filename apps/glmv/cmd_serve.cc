@@ -36,8 +36,12 @@ struct ServeFlags {
   std::string access_log;
   std::string web_dir;
   std::string store;  // folder
+  ThinkingFlags thinking;
   std::string reasoning_parser = "native";
   parsers::ReasoningRules rules;  // of that name
+  std::string reasoning_format = "auto";
+  std::string box_markers = "remove";
+  std::string log_level = "info";
   bool self_test = true;
   bool strict_text = false;
   int64_t shutdown_timeout_s = 30;
@@ -92,6 +96,15 @@ std::string page_line(const ServeFlags& flags, const std::string& where) {
 }
 
 void warn(const std::string& text) { fmt::print(stderr, "{}\n", tr_format("warning: {}", text)); }
+
+// What requests become that do not say it.
+server::CallRules call_rules(const ServeFlags& flags) {
+  return {.thinking = thinking_mode(flags.thinking),
+          .thinking_budget = flags.thinking.thinking_budget,
+          .detect_repetition = flags.thinking.detect_repetition,
+          .raw_output = flags.reasoning_format == "none",
+          .keep_box_markers = flags.box_markers == "keep"};
+}
 
 Result<void> test_model(chat::LocalBackend& backend, const runtime::EngineOptions& engine) {
   const chat::SelfTestReport tested = chat::self_test(backend, engine);
@@ -148,6 +161,12 @@ Result<void> complete(ServeFlags& flags) {
   }
   flags.server.allowed_hosts = host_names(flags);
   flags.server.on_failure = print_failure;
+  if (flags.log_level == "debug") {
+    flags.server.on_debug = [](const std::string& text) {
+      fmt::print(stderr, "debug: {}\n", text);
+    };
+  }
+  flags.server.rules = call_rules(flags);
   flags.http.max_handlers = flags.server.max_requests + 64;  // room for what only looks
   return {};
 }
@@ -351,6 +370,27 @@ void add_serve(CLI::App& command, int& exit_code) {
   command
       .add_option("--reasoning-parser", flags->reasoning_parser,
                   "native, or as another server divides replies: vllm-a, vllm-b, vllm-c, sglang")
+      ->capture_default_str()
+      ->group(group);
+  const std::string answers = "What requests get that do not ask for another";
+  add_thinking_flags(command, flags->thinking, answers);
+  command
+      .add_option("--reasoning-format", flags->reasoning_format,
+                  "auto: thoughts apart from answers; none: all of it is the answer, as the model "
+                  "wrote it, for clients that show nothing else")
+      ->check(CLI::IsMember({"auto", "none"}))
+      ->capture_default_str()
+      ->group(answers);
+  command
+      .add_option("--box-markers", flags->box_markers,
+                  "remove, or keep: the markers around the final answer, in its text")
+      ->check(CLI::IsMember({"remove", "keep"}))
+      ->capture_default_str()
+      ->group(answers);
+  command
+      .add_option("--log-level", flags->log_level,
+                  "info, or debug: also a line for each field of requests that is not known")
+      ->check(CLI::IsMember({"info", "debug"}))
       ->capture_default_str()
       ->group(group);
   command

@@ -25,6 +25,7 @@ struct RawPrompt {
   std::string text;
   std::vector<int32_t> ids;  // instead of the text, unless empty
   text::TokensInText tokens_in_text = text::TokensInText::kAll;
+  bool add_special_tokens = false;  // those that the tokenizer's file puts around a text, if any
 };
 
 // What an answer must look like.
@@ -148,6 +149,7 @@ struct ChatChunk {
   int64_t progress_cached = 0;  // of these, found in a cache
   double progress_ms = 0;       // since the request left the queue
   std::vector<LogprobEntry> logprobs;
+  ChatUsage usage;  // so far; all zero where the backend does not tell
 };
 
 // The whole reply.

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "glmv/api/chat_types.h"
@@ -44,9 +43,9 @@ class ModelService {
  public:
   virtual ~ModelService() = default;
 
-  // Errors: invalid_argument (not UTF-8).
-  virtual Result<std::vector<int32_t>> tokenize(std::string_view text,
-                                                text::TokensInText tokens) const = 0;
+  // The tokens of a prompt's text. Errors: invalid_argument (not UTF-8; a token that stands for
+  // pictures, which a raw prompt has none of).
+  virtual Result<std::vector<int32_t>> tokenize(const RawPrompt& prompt) const = 0;
   // Bytes; ids that do not exist contribute nothing.
   virtual std::string detokenize(std::span<const int32_t> ids) const = 0;
   // The prompt of a request, its pictures decoded; errors as chat() has them.

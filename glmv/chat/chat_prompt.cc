@@ -69,36 +69,35 @@ parsers::OutputTags output_tags(const text::Tokenizer& tokenizer) {
       [&](std::string_view name) { return added_token(tokenizer, name); });
 }
 
-Result<std::vector<int32_t>> encode_text(const text::Tokenizer& tokenizer, std::string_view text,
-                                         text::TokensInText tokens) {
-  const text::ByteRange whole{0, text.size()};
-  const auto untrusted = text::untrusted_parts(text, {&whole, 1}, tokens);
-  return tokenizer.encode(text, {.untrusted = untrusted});
-}
-
-namespace {
-
-Result<processing::ModelInput> raw_input(const processing::Processor& processor,
-                                         const api::RawPrompt& prompt) {
-  const text::Tokenizer& tokenizer = processor.tokenizer();
-  processing::ModelInput input;
-  if (prompt.ids.empty()) {
-    GLMV_ASSIGN(const std::vector<int32_t> ids,
-                encode_text(tokenizer, prompt.text, prompt.tokens_in_text));
-    input.append_text(ids);
-  } else {
-    input.append_text(prompt.ids);
+Result<std::vector<int32_t>> raw_ids(const text::Tokenizer& tokenizer,
+                                     const api::RawPrompt& prompt) {
+  std::vector<int32_t> ids = prompt.ids;
+  if (ids.empty()) {
+    const text::ByteRange whole{0, prompt.text.size()};
+    const auto untrusted = text::untrusted_parts(prompt.text, {&whole, 1}, prompt.tokens_in_text);
+    GLMV_ASSIGN(ids, tokenizer.encode(prompt.text, {.add_special_tokens = prompt.add_special_tokens,
+                                                    .untrusted = untrusted}));
   }
-  if (input.input_ids.empty()) return invalid_argument("prompt: is empty");
   for (const std::string_view name : {"<|image|>", "<|video|>"}) {
     const std::optional<int32_t> id = added_token(tokenizer, name);
-    if (id && std::ranges::find(input.input_ids, *id) != input.input_ids.end()) {
+    if (id && std::ranges::find(ids, *id) != ids.end()) {
       return invalid_argument(
           "prompt: {} stands for a picture, and raw prompts have none; send "
           "messages to the chat endpoint",
           name);
     }
   }
+  return ids;
+}
+
+namespace {
+
+Result<processing::ModelInput> raw_input(const processing::Processor& processor,
+                                         const api::RawPrompt& prompt) {
+  GLMV_ASSIGN(const std::vector<int32_t> ids, raw_ids(processor.tokenizer(), prompt));
+  if (ids.empty()) return invalid_argument("prompt: is empty");
+  processing::ModelInput input;
+  input.append_text(ids);
   return input;
 }
 

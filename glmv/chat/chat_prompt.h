@@ -13,9 +13,10 @@ namespace glmv::chat {
 // The id of a token that stands in the added tokens under this name.
 std::optional<int32_t> added_token(const text::Tokenizer& tokenizer, std::string_view name);
 
-// The ids of a text by itself, none of it rendered.
-Result<std::vector<int32_t>> encode_text(const text::Tokenizer& tokenizer, std::string_view text,
-                                         text::TokensInText tokens);
+// The ids of a raw prompt, which may be none. Error: invalid_argument for tokens that stand for
+// media, since it has none.
+Result<std::vector<int32_t>> raw_ids(const text::Tokenizer& tokenizer,
+                                     const api::RawPrompt& prompt);
 
 // The tags of a reply as this tokenizer spells them.
 parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);

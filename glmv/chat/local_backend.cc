@@ -59,6 +59,18 @@ BoxFrame describe_prompt(const processing::ModelInput& input, api::ChatReply& re
   return frame;
 }
 
+// Of all names and strings in it, which a template would write.
+size_t text_bytes(const Json& json) {
+  if (json.is_string()) return json.get_ref<const std::string&>().size();
+  size_t num_bytes = 0;
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.items()) num_bytes += name.size() + text_bytes(value);
+  } else if (json.is_array()) {
+    for (const Json& value : json) num_bytes += text_bytes(value);
+  }
+  return num_bytes;
+}
+
 // Limits that a prompt breaks it breaks again: no time changes that.
 std::unexpected<Status> for_good(Status status) {
   if (status.code == Code::kResourceExhausted) status.code = Code::kInvalidArgument;
@@ -119,8 +131,11 @@ Result<void> LocalBackend::check_length(size_t num_bytes) const {
 
 Result<void> LocalBackend::check_length(const api::ChatRequest& request) const {
   size_t num_bytes = request.raw_prompt ? request.raw_prompt->text.size() : 0;
+  num_bytes += text_bytes(offered_tools(request));
   for (const text::Message& message : request.messages) {
     for (const text::ContentPart& part : message.content) num_bytes += part.text.size();
+    if (message.reasoning_content) num_bytes += message.reasoning_content->size();
+    num_bytes += text_bytes(message.tool_calls);
   }
   return check_length(num_bytes);
 }
@@ -147,7 +162,6 @@ Result<api::ChatReply> LocalBackend::chat(
 
   parsers::ReasoningOptions parsing = parsing_options(request, tags_, reply_begins);
   parsing.rules = rules_;
-  parsing.keep_box_markers |= keep_boxes_;
   ReplyAssembler assembler(tokenizer, std::move(parsing));
   bool wanted = true;
   bool enough = false;  // the one call that is allowed is there
@@ -156,8 +170,13 @@ Result<api::ChatReply> LocalBackend::chat(
     wanted = false;
     engine_->cancel(stream->id());
   };
-  const auto show = [&](const api::ChatChunk& chunk) {
-    if (!is_empty(chunk)) offer(chunk);
+  int64_t num_tokens = 0;
+  const auto show = [&](api::ChatChunk chunk) {
+    if (is_empty(chunk)) return;
+    chunk.usage = {.prompt_tokens = reply.usage.prompt_tokens,
+                   .image_tokens = reply.usage.image_tokens,
+                   .completion_tokens = num_tokens};
+    offer(chunk);
   };
   const auto next_event = [&] {
     while (true) {
@@ -169,6 +188,7 @@ Result<api::ChatReply> LocalBackend::chat(
   runtime::TokenEvent event = next_event();
   while (true) {
     if (event.forced) ++reply.usage.forced_tokens;
+    if (event.token_id) ++num_tokens;
     if (wanted && !enough) show(assembler.on_event(event));
     if (!request.parallel_tool_calls && assembler.num_complete_calls() > 0 && !enough) {
       enough = true;
@@ -221,10 +241,9 @@ Result<api::ChatReply> LocalBackend::chat(
   return reply;
 }
 
-Result<std::vector<int32_t>> LocalBackend::tokenize(std::string_view text,
-                                                    text::TokensInText tokens) const {
-  GLMV_RETURN_IF_ERROR(check_length(text.size()));
-  return encode_text(processor_->tokenizer(), text, tokens);
+Result<std::vector<int32_t>> LocalBackend::tokenize(const api::RawPrompt& prompt) const {
+  GLMV_RETURN_IF_ERROR(check_length(prompt.text.size()));
+  return raw_ids(processor_->tokenizer(), prompt);
 }
 
 std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {

@@ -30,20 +30,15 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   Result<api::ChatReply> chat(const api::ChatRequest& request,
                               const std::function<bool(const api::ChatChunk&)>& on_chunk) override;
 
-  Result<std::vector<int32_t>> tokenize(std::string_view text,
-                                        text::TokensInText tokens) const override;
+  Result<std::vector<int32_t>> tokenize(const api::RawPrompt& prompt) const override;
   std::string detokenize(std::span<const int32_t> ids) const override;
   Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request) const override;
   Result<std::string> prompt_text(const api::ChatRequest& request) const override;
   std::string chat_template() const override { return processor_->chat_template().source(); }
   api::ModelMetrics metrics() const override;
 
-  // How thoughts are told from answers; before the first chat. The answers of other rules than our
-  // own keep their box markers.
-  void use_rules(const parsers::ReasoningRules& rules) {
-    rules_ = rules;
-    keep_boxes_ = true;
-  }
+  // How thoughts are told from answers; before the first chat.
+  void use_rules(const parsers::ReasoningRules& rules) { rules_ = rules; }
 
   // No token typed in a message counts; before the first chat.
   void use_strict_text() { most_tokens_ = text::TokensInText::kNone; }
@@ -73,7 +68,6 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   checkpoint::GenerationConfig defaults_;
   parsers::OutputTags tags_;
   parsers::ReasoningRules rules_;
-  bool keep_boxes_ = false;
   text::TokensInText most_tokens_ = text::TokensInText::kAll;
   size_t longest_token_ = 1;  // bytes
   StructuredAnswers structured_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "glmv/chat/fake_engine_for_test.h"
@@ -241,6 +242,76 @@ TEST(LocalBackend, PromptThatOpensTheThought) {
   EXPECT_EQ(cut->finish_reason, "length");
 }
 
+// Rule 3 of the wire contract: an answer that was thought to be a thought.
+TEST(LocalBackend, AThoughtThatIsNeverClosedIsTheAnswer) {
+  const auto script = [](runtime::FinishReason finish, std::string stop) {
+    FakeScript made = FakeScript::tokens(ids_of("r"), finish);
+    made.events.back().stop_string = std::move(stop);
+    return made;
+  };
+  using Reason = runtime::FinishReason;
+  Bench bench({script(Reason::kStop, ""), script(Reason::kStop, ""), script(Reason::kLength, ""),
+               script(Reason::kStop, "END"), script(Reason::kStop, ""),
+               FakeScript::tokens(ids_of("r</think>"))},
+              std::string(kOpenTemplate));
+  api::ChatRequest request{.messages = {message("user", "Hi")}, .reclassify_open_thought = true};
+  const auto whole = bench.backend->chat(request, {});
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(whole->content, "r");
+  EXPECT_EQ(whole->reasoning, "");
+  EXPECT_TRUE(whole->reasoning_reclassified);
+  EXPECT_EQ(whole->usage.reasoning_tokens, 0);
+  // What was streamed as a thought stays there, and the answer comes once, in one piece, last.
+  std::vector<api::ChatChunk> pieces;
+  const auto streamed = bench.backend->chat(request, [&](const api::ChatChunk& chunk) {
+    if (!is_empty(chunk)) pieces.push_back(chunk);
+    return true;
+  });
+  ASSERT_TRUE(streamed);
+  EXPECT_TRUE(streamed->reasoning_reclassified);
+  EXPECT_EQ(streamed->content, "r");
+  ASSERT_EQ(pieces.size(), 2u);
+  EXPECT_EQ(pieces[0].reasoning, "r");
+  EXPECT_EQ(pieces[1].content, "r");
+  EXPECT_EQ(pieces[1].reasoning, "");
+  // A limit, a stop string: no end of the model's own.
+  for (int i = 0; i < 2; ++i) {
+    const auto cut = bench.backend->chat(request, {});
+    ASSERT_TRUE(cut);
+    EXPECT_EQ(cut->reasoning, "r");
+    EXPECT_EQ(cut->content, "");
+    EXPECT_FALSE(cut->reasoning_reclassified);
+  }
+  request.reclassify_open_thought = false;
+  EXPECT_EQ(bench.backend->chat(request, {})->reasoning, "r");
+  request.reclassify_open_thought = true;  // closed, and nothing behind it
+  EXPECT_EQ(bench.backend->chat(request, {})->reasoning, "r");
+}
+
+TEST(LocalBackend, PiecesTellWhatIsUsedSoFar) {
+  Bench bench({FakeScript::tokens(ids_of("abc"))});
+  std::vector<int64_t> counts;
+  const auto reply =
+      bench.backend->chat({.messages = {message("user", "Hi")}}, [&](const api::ChatChunk& chunk) {
+        if (is_empty(chunk)) return true;
+        counts.push_back(chunk.usage.completion_tokens);
+        EXPECT_GT(chunk.usage.prompt_tokens, 0);
+        return true;
+      });
+  ASSERT_TRUE(reply);
+  ASSERT_FALSE(counts.empty());
+  EXPECT_TRUE(std::ranges::is_sorted(counts));
+  EXPECT_EQ(counts.back(), 3);
+}
+
+TEST(LocalBackend, ALimitThatAPromptBreaksIsNoMatterOfTime) {
+  Bench bench({}, "{% for i in range(100000000) %}{% endfor %}{{ messages[0].content }}");
+  const api::ChatRequest request{.messages = {message("user", "Hi")}};
+  EXPECT_EQ(bench.backend->chat(request, {}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(bench.backend->prompt_tokens(request).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(bench.backend->prompt_text(request).error().code, Code::kInvalidArgument);
+}
+
 TEST(LocalBackend, TokenizerWithoutThinkTokens) {
   const std::vector<std::string> without = {"<think>", "</think>", "<answer>", "</answer>"};
   const auto ids = ids_of("<think>r</think>c", without);
@@ -333,8 +404,7 @@ TEST(LocalBackend, TextThatCannotFitIsRefusedBeforeItsTokensAreMade) {
   const auto whole = bench.backend->chat(request, {});
   const auto tokens = bench.backend->prompt_tokens(request);
   const auto text = bench.backend->prompt_text(request);
-  const auto plain =
-      bench.backend->tokenize(request.messages[0].content[0].text, text::TokensInText::kAll);
+  const auto plain = bench.backend->tokenize({.text = request.messages[0].content[0].text});
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   for (const Status& error : {whole.error(), tokens.error(), text.error(), plain.error()}) {
     EXPECT_EQ(error.code, Code::kInvalidArgument);

@@ -82,11 +82,10 @@ Result<std::optional<runtime::GrammarSource>> StructuredAnswers::lazy_source_of(
     return function.is_object() && function.value("strict", Json()) == Json(true);
   });
   if (!any_strict || tags_.id_of(parsers::TagKind::kToolCall) < 0) return std::nullopt;
-  GLMV_ASSIGN(
-      runtime::GrammarSource source,
-      runtime::tool_call_grammar(
-          tools, {.parallel = false, .strict_only = true},
-          [this](std::string_view name) { return added_token(tokenizer_, name); }));
+  GLMV_ASSIGN(runtime::GrammarSource source,
+              runtime::tool_call_grammar(
+                  tools, {.parallel = false, .strict_only = true},
+                  [this](std::string_view name) { return added_token(tokenizer_, name); }));
   return source;
 }
 

@@ -144,8 +144,9 @@ TEST(StructuredAnswers, StrictFunctionsUnderAuto) {
   EXPECT_EQ(job.answer.trigger_id, bench.id("<tool_call>"));
   EXPECT_FALSE(testing::Value(job.stop.stop_token_ids, testing::Contains(bench.id("</answer>"))));
   const auto call = [](const char* name, const char* key, const char* value) {
-    return fmt::format("<tool_call>{}\n<arg_key>{}</arg_key>\n<arg_value>{}</arg_value>\n</tool_call>",
-                       name, key, value);
+    return fmt::format(
+        "<tool_call>{}\n<arg_key>{}</arg_key>\n<arg_value>{}</arg_value>\n</tool_call>", name, key,
+        value);
   };
   EXPECT_TRUE(bench.takes(job, call("f", "n", "12")));
   EXPECT_FALSE(bench.takes(job, call("f", "n", "twelve")));
@@ -179,8 +180,7 @@ TEST(StructuredAnswers, ErrorsComeBeforeAnyCompute) {
   request.tool_choice = api::ToolChoice::kAuto;
   request.tools = Json::parse(R"([{"type":"function","function":{"name":"f","strict":true,
     "parameters":{"type":"object","properties":{"a":{"not":{}}}}}}])");
-  EXPECT_THAT(bench.error(request),
-              HasSubstr("tools[0].function.parameters: #/properties/a/not"));
+  EXPECT_THAT(bench.error(request), HasSubstr("tools[0].function.parameters: #/properties/a/not"));
 }
 
 }  // namespace

@@ -189,8 +189,7 @@ TEST(HttpCall, TlsIsChecked) {
   std::ofstream(key) << made.key;
   const auto server = HttpServer::start(
       {.tls_certificate = certificate, .tls_key = key},
-      [](const HttpRequest&, HttpReply& reply) { reply.send(200, {}, "ok"); },
-      text_error);
+      [](const HttpRequest&, HttpReply& reply) { reply.send(200, {}, "ok"); }, text_error);
   ASSERT_TRUE(server) << server.error().message;
   const std::string port = std::to_string((*server)->port());
   HttpCall call = call_to("https://localhost:" + port + "/");

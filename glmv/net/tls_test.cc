@@ -42,8 +42,7 @@ class Https : public testing::Test {
   std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options = {}) {
     options.tls_certificate = path("cert.pem");
     options.tls_key = path("key.pem");
-    auto server = HttpServer::start(options, std::move(handler),
-                                    text_error);
+    auto server = HttpServer::start(options, std::move(handler), text_error);
     EXPECT_TRUE(server) << server.error().message;
     return std::move(*server);
   }

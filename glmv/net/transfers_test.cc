@@ -16,8 +16,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 
 std::unique_ptr<HttpServer> serve(const HttpHandler& handler, HttpServerOptions options = {}) {
-  auto server =
-      HttpServer::start(options, handler, text_error);
+  auto server = HttpServer::start(options, handler, text_error);
   EXPECT_TRUE(server.has_value());
   return std::move(*server);
 }

@@ -142,7 +142,7 @@ Result<void> AnswerConstraint::observe(int32_t token_id) {
   if (trigger_id_ >= 0) {
     follow(token_id);
   } else if (state_ != State::kAnswer && may_break_line() && !matcher_->allows(token_id) &&
-      is_line_break(token_id)) {
+             is_line_break(token_id)) {
     ++num_line_breaks_;
     return {};
   } else {

@@ -86,6 +86,17 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
   out.end();
 }
 
+// The header x-glmv-warning: what a client should know and no field says; empty: nothing.
+std::string warning_of(const Server& server, const Work& work) {
+  const bool off = std::ranges::any_of(work.requests, [](const api::ChatRequest& request) {
+    return request.thinking == api::Thinking::kOff && !request.raw_prompt;
+  });
+  if (!off || server.has_thinking_switch()) return work.warning;
+  return work.warning + (work.warning.empty() ? "" : "; ") +
+         "this model was not trained to answer without a thought: its thought is closed before it "
+         "begins, and answers may be worse";
+}
+
 void answer_once(const Call& call, Work work, ReplyWriter& writer) {
   if (call.server.draining()) {
     return fail(call, {503, "draining", "the server is shutting down", "", 5});
@@ -103,7 +114,9 @@ void answer_once(const Call& call, Work work, ReplyWriter& writer) {
     }
   }
   net::HttpHeaders headers;
-  if (!work.warning.empty()) headers.emplace_back("x-glmv-warning", work.warning);
+  if (std::string warning = warning_of(call.server, work); !warning.empty()) {
+    headers.emplace_back("x-glmv-warning", std::move(warning));
+  }
   if (work.stream) return send_stream(call, work, headers, writer);
   const auto replies =
       run(call, work, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });

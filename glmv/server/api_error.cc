@@ -10,6 +10,7 @@ namespace {
 // Of what a client sent, so much comes back in an error at most.
 constexpr size_t kMaxMessageBytes = 1000;
 constexpr int kRetryAfterS = 5;
+constexpr int kMaxBodyDepth = 64;
 
 // Fields whose errors come from a backend.
 constexpr std::string_view kPathStarts[] = {
@@ -27,6 +28,16 @@ std::string leading_path(const std::string& message) {
   if (colon == std::string::npos || !known) return {};
   const std::string path = message.substr(0, colon);
   return path.find(' ') == std::string::npos ? path : std::string();
+}
+
+// Levels of lists and objects; parse_json() bounds them.
+int depth_of(const Json& json) {
+  int depth = 0;
+  if (json.is_structured()) {
+    for (const Json& value : json) depth = std::max(depth, depth_of(value));
+    ++depth;
+  }
+  return depth;
 }
 
 std::string default_code(Code code) {
@@ -57,8 +68,11 @@ std::unexpected<ApiError> bad_field(std::string param, std::string message, std:
 }
 
 ApiError bug_error(std::string detail) {
-  return {500, "internal_error",
-          "the server failed on this request; its log says why, under the request's id", "", 0,
+  return {500,
+          "internal_error",
+          "the server failed on this request; its log says why, under the request's id",
+          "",
+          0,
           std::move(detail)};
 }
 
@@ -93,6 +107,8 @@ ApiError to_api_error(const Status& status) {
     error.status = 422;
     error.code = "media_too_large";
     error.param = "messages";
+  } else if (status.code == Code::kResourceExhausted) {
+    error.status = 503;
   }
   if (error.status == 503) error.retry_after_s = kRetryAfterS;
   return error;
@@ -138,6 +154,11 @@ std::string wire_text(const Json& json) {
 ApiResult<Json> parse_body(std::string_view body) {
   auto json = parse_json(body, "the body");
   if (!json) return std::unexpected(ApiError{400, "invalid_json", json.error().message, "", 0});
+  if (depth_of(*json) > kMaxBodyDepth) {
+    return std::unexpected(ApiError{
+        400, "invalid_json",
+        fmt::format("the body: JSON is nested more than {} levels deep", kMaxBodyDepth), "", 0});
+  }
   if (json->is_object()) return std::move(*json);
   return std::unexpected(ApiError{400, "invalid_json", "the body must be a JSON object", "", 0});
 }

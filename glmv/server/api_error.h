@@ -14,8 +14,8 @@ struct ApiError {
   int status = 500;
   std::string code;  // "invalid_value"; empty: null
   std::string message;
-  std::string param;      // path of the field, "messages[2].content[0].type"; empty: null
-  int retry_after_s = 0;  // of a 503
+  std::string param;        // path of the field, "messages[2].content[0].type"; empty: null
+  int retry_after_s = 0;    // of a 503
   std::string detail = {};  // why, for the log of the server alone
 };
 
@@ -32,8 +32,8 @@ ApiError bug_error(std::string detail);
 // A request that could not be read as HTTP: 400, 413, 415, 431; or a bug: 500.
 ApiError unread_request(int status, const std::string& message);
 
-// An error of a backend; its message may begin with the path of a field. What may pass is a 503 that
-// says when to come again; what no time changes is none.
+// An error of a backend; its message may begin with the path of a field. What may pass is a 503
+// that says when to come again; what no time changes is none.
 ApiError to_api_error(const Status& status);
 
 // The `type` of a status: "invalid_request_error".

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kMaxChoices = 16;
 constexpr size_t kMaxStops = 16;
-constexpr size_t kMaxStopChars = 256;
+constexpr int64_t kMaxStopChars = 256;
 constexpr int64_t kMaxTopLogprobs = 20;
 constexpr double kMaxLogitBias = 100;
 constexpr size_t kMaxSaltBytes = 128;
@@ -36,10 +36,20 @@ ApiResult<void> read_sampling(const Json& body, api::ChatRequest& request) {
   return {};
 }
 
-ApiResult<void> read_limits(const Json& body, api::ChatRequest& request) {
+int64_t num_chars(std::string_view text) {
+  return std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; });
+}
+
+ApiResult<void> read_limits(const Json& body, const CallRules& rules, api::ChatRequest& request) {
   const char* name =
       find(body, "max_completion_tokens") != nullptr ? "max_completion_tokens" : "max_tokens";
   GLMV_FIELD(request.max_tokens, integer(body, name, 1, INT64_MAX));
+  if (request.max_tokens > rules.max_tokens) {
+    return bad_field(
+        name, fmt::format("is {}, and the model's context has {} tokens (max_model_len): ask for "
+                          "less, or leave it out",
+                          *request.max_tokens, rules.max_tokens));
+  }
   std::optional<int64_t> min_tokens;
   GLMV_FIELD(min_tokens, integer(body, "min_tokens", 0, INT32_MAX));
   request.min_tokens = min_tokens.value_or(0);
@@ -58,9 +68,9 @@ ApiResult<void> read_limits(const Json& body, api::ChatRequest& request) {
       const std::string path = stop->is_array() ? fmt::format("stop[{}]", i) : "stop";
       GLMV_ASSIGN(std::string text, string(list[i], path));
       if (text.empty()) return bad_field(path, "is empty: leave it out");
-      if (text.size() > kMaxStopChars) {
-        return bad_field(
-            path, fmt::format("has {} bytes, at most {} are accepted", text.size(), kMaxStopChars));
+      if (num_chars(text) > kMaxStopChars) {
+        return bad_field(path, fmt::format("has {} characters, at most {} are accepted",
+                                           num_chars(text), kMaxStopChars));
       }
       request.stop.push_back(std::move(text));
     }
@@ -105,8 +115,10 @@ ApiResult<void> read_logprobs(const Json& body, api::ChatRequest& request) {
 }
 
 // The switches of thinking, the first that is there: chat_template_kwargs.enable_thinking,
-// enable_thinking, thinking {type}, reasoning_effort.
-ApiResult<void> read_thinking(const Json& body, api::ChatRequest& request) {
+// enable_thinking, thinking {type}, reasoning_effort, the server's default.
+ApiResult<void> read_thinking(const Json& body, const CallRules& rules, api::ChatRequest& request) {
+  request.thinking = rules.thinking;
+  request.thinking_budget = rules.thinking_budget;
   const auto set = [&request](bool on) {
     request.thinking = on ? api::Thinking::kOn : api::Thinking::kOff;
   };
@@ -149,7 +161,7 @@ ApiResult<void> read_thinking(const Json& body, api::ChatRequest& request) {
                        "must be one of none, minimal, low, medium, high, xhigh, max");
     }
     set(found->budget != 0);
-    if (found->budget > 0) request.thinking_budget = found->budget;
+    if (found->budget != 0) request.thinking_budget = found->budget;
   }
   std::optional<int64_t> budget;
   GLMV_FIELD(budget, integer(body, "thinking_token_budget", -1, INT64_MAX));
@@ -174,8 +186,10 @@ ApiResult<void> read_processor_options(const Json& body, api::ChatRequest& reque
 }
 
 // How the reply is cut into thought, answer and markers.
-ApiResult<void> read_form(const Json& body, ChatCall& call) {
+ApiResult<void> read_form(const Json& body, const CallRules& rules, ChatCall& call) {
   api::ChatRequest& request = call.request;
+  request.keep_box_markers = rules.keep_box_markers;
+  request.raw_output = rules.raw_output;
   request.reclassify_open_thought = true;
   GLMV_ASSIGN(call.include_reasoning, boolean(body, "include_reasoning", true));
   if (const Json* boxes = find(body, "box_markers"); boxes != nullptr) {
@@ -195,7 +209,8 @@ ApiResult<void> read_form(const Json& body, ChatCall& call) {
   if (request.continue_final_message && request.messages.back().role != "assistant") {
     return bad_field("continue_final_message", "needs a last message of the assistant");
   }
-  GLMV_ASSIGN(request.detect_repetition, boolean(body, "detect_repetition", false));
+  GLMV_ASSIGN(request.detect_repetition,
+              boolean(body, "detect_repetition", rules.detect_repetition));
   GLMV_ASSIGN(request.drop_restated, boolean(body, "drop_restated", false));
   GLMV_ASSIGN(call.return_progress, boolean(body, "return_progress", false));
   GLMV_ASSIGN(call.return_token_ids, boolean(body, "return_token_ids", false));
@@ -231,9 +246,10 @@ void merge_extra_body(Json& body, Delivery& call) {
 
 }  // namespace
 
-ApiResult<void> read_generation(const Json& body, api::ChatRequest& request) {
+ApiResult<void> read_generation(const Json& body, const CallRules& rules,
+                                api::ChatRequest& request) {
   GLMV_RETURN_IF_ERROR(read_sampling(body, request));
-  GLMV_RETURN_IF_ERROR(read_limits(body, request));
+  GLMV_RETURN_IF_ERROR(read_limits(body, rules, request));
   GLMV_RETURN_IF_ERROR(read_logit_bias(body, request));
   return read_scheduling(body, request);
 }
@@ -254,11 +270,12 @@ ApiResult<void> read_delivery(const Json& body, std::optional<double> temperatur
     if (!delivery.stream) return bad_field("stream_options", "needs \"stream\": true");
     if (!options->is_object()) return bad_field("stream_options", "must be an object");
     GLMV_ASSIGN(delivery.include_usage, boolean(*options, "include_usage", false));
+    GLMV_ASSIGN(delivery.continuous_usage, boolean(*options, "continuous_usage_stats", false));
   }
   return {};
 }
 
-ApiResult<ChatCall> parse_chat_call(Json body) {
+ApiResult<ChatCall> parse_chat_call(Json body, const CallRules& rules) {
   ChatCall call;
   merge_extra_body(body, call);
   const Json* messages = find(body, "messages");
@@ -269,12 +286,12 @@ ApiResult<ChatCall> parse_chat_call(Json body) {
   call.request.messages = std::move(*parsed);
   call.request.read_sources = false;  // Server::load_media does, under its rules
   GLMV_RETURN_IF_ERROR(read_tools(body, call.request));
-  GLMV_RETURN_IF_ERROR(read_generation(body, call.request));
+  GLMV_RETURN_IF_ERROR(read_generation(body, rules, call.request));
   GLMV_RETURN_IF_ERROR(read_logprobs(body, call.request));
-  GLMV_RETURN_IF_ERROR(read_thinking(body, call.request));
+  GLMV_RETURN_IF_ERROR(read_thinking(body, rules, call.request));
   GLMV_ASSIGN(call.request.constraint, read_structured_output(body));
   GLMV_RETURN_IF_ERROR(read_processor_options(body, call.request));
-  GLMV_RETURN_IF_ERROR(read_form(body, call));
+  GLMV_RETURN_IF_ERROR(read_form(body, rules, call));
   GLMV_RETURN_IF_ERROR(read_delivery(body, call.request.temperature, call));
   return call;
 }

@@ -1,5 +1,6 @@
 #include "glmv/server/chat_wire.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "glmv/base/utf8.h"
@@ -64,6 +65,10 @@ void add_endings(const api::ChatReply& reply, Json& choice) {
   if (reply.reasoning_reclassified) choice["x_reasoning_reclassified"] = true;
 }
 
+void add_boxed(const api::ChatReply& reply, Json& message) {
+  for (const std::string& text : reply.boxed) message["x_boxed"].push_back(repair_utf8(text));
+}
+
 Json choice_json(const api::ChatReply& reply, const ChatCall& chat, int index) {
   Json message = {
       {"role", "assistant"}, {"content", repair_utf8(reply.content)}, {"refusal", nullptr}};
@@ -75,10 +80,7 @@ Json choice_json(const api::ChatReply& reply, const ChatCall& chat, int index) {
     if (reply.content.empty()) message["content"] = nullptr;
     message["tool_calls"] = tool_calls_json(reply.tool_calls);
   }
-  if (!reply.boxed.empty()) {
-    message["x_boxed"] = Json::array();
-    for (const std::string& text : reply.boxed) message["x_boxed"].push_back(repair_utf8(text));
-  }
+  add_boxed(reply, message);
   Json choice = {{"index", index},
                  {"message", std::move(message)},
                  {"logprobs", logprobs_json(reply.logprobs)},
@@ -107,10 +109,32 @@ Json timings_json(const api::ChatReply& reply) {
           {"time_to_first_token_ms", timings.time_to_first_token_ms}};
 }
 
-Json usage_json(const std::vector<api::ChatReply>& replies, int n) {
+std::vector<api::ChatUsage> usages_of(const std::vector<api::ChatReply>& replies) {
+  std::vector<api::ChatUsage> usages;
+  for (const api::ChatReply& reply : replies) usages.push_back(reply.usage);
+  return usages;
+}
+
+void StreamUsage::note(size_t index, const api::ChatUsage& so_far) {
+  if (so_far.prompt_tokens == 0) return;
+  usages_.at(index) = so_far;
+  // Choices share their prompt, which is that of the first.
+  api::ChatUsage& first = usages_[index - index % static_cast<size_t>(delivery_.n)];
+  first.prompt_tokens = so_far.prompt_tokens;
+  first.image_tokens = so_far.image_tokens;
+}
+
+void StreamUsage::put(Json& chunk) const {
+  if (!delivery_.include_usage) return;
+  const bool known =
+      std::ranges::any_of(usages_, [](const auto& usage) { return usage.prompt_tokens > 0; });
+  chunk["usage"] = delivery_.continuous_usage && known ? usage_json(usages_, delivery_.n) : Json();
+}
+
+Json usage_json(const std::vector<api::ChatUsage>& usages, int n) {
   api::ChatUsage sum;
-  for (size_t i = 0; i < replies.size(); ++i) {
-    const api::ChatUsage& usage = replies[i].usage;
+  for (size_t i = 0; i < usages.size(); ++i) {
+    const api::ChatUsage& usage = usages[i];
     if (i % static_cast<size_t>(n) == 0) {
       sum.prompt_tokens += usage.prompt_tokens;
       sum.image_tokens += usage.image_tokens;
@@ -139,20 +163,17 @@ Json completion_json(const ReplyHead& head, Json choices, Json usage) {
           {"system_fingerprint", head.fingerprint}};
 }
 
-Json chunk_json(const ReplyHead& head, int index, Json delta, Json finish_reason, Json logprobs,
-                bool usage_field) {
+Json chunk_json(const ReplyHead& head, int index, Json delta, Json finish_reason, Json logprobs) {
   Json choice = {{"index", index},
                  {"delta", std::move(delta)},
                  {"logprobs", std::move(logprobs)},
                  {"finish_reason", std::move(finish_reason)}};
-  Json chunk = {{"id", head.id},
-                {"object", "chat.completion.chunk"},
-                {"created", head.created},
-                {"model", head.model},
-                {"system_fingerprint", head.fingerprint},
-                {"choices", Json::array({std::move(choice)})}};
-  if (usage_field) chunk["usage"] = nullptr;
-  return chunk;
+  return {{"id", head.id},
+          {"object", "chat.completion.chunk"},
+          {"created", head.created},
+          {"model", head.model},
+          {"system_fingerprint", head.fingerprint},
+          {"choices", Json::array({std::move(choice)})}};
 }
 
 Json usage_chunk_json(const ReplyHead& head, Json usage) {

@@ -55,25 +55,34 @@ ApiResult<std::vector<api::RawPrompt>> read_prompts(const Json& prompt) {
 
 }  // namespace
 
-ApiResult<text::TokensInText> tokens_in_prompt(const Json& body) {
+ApiResult<api::RawPrompt> raw_prompt_rules(const Json& body) {
+  api::RawPrompt prompt;
   GLMV_ASSIGN(const bool parse_special, boolean(body, "parse_special", true));
-  return parse_special ? text::TokensInText::kAll : text::TokensInText::kNone;
+  if (!parse_special) prompt.tokens_in_text = text::TokensInText::kNone;
+  GLMV_ASSIGN(prompt.add_special_tokens, boolean(body, "add_special_tokens", false));
+  return prompt;
 }
 
-ApiResult<CompletionCall> parse_completion_call(const Json& body) {
+ApiResult<CompletionCall> parse_completion_call(const Json& body, const CallRules& rules) {
   CompletionCall call;
   const Json* prompt = find(body, "prompt");
   if (prompt == nullptr) return bad_field("prompt", "is missing");
   GLMV_ASSIGN(call.prompts, read_prompts(*prompt));
-  GLMV_ASSIGN(const text::TokensInText tokens, tokens_in_prompt(body));
-  for (api::RawPrompt& raw : call.prompts) raw.tokens_in_text = tokens;
+  GLMV_ASSIGN(const api::RawPrompt reading, raw_prompt_rules(body));
+  for (api::RawPrompt& raw : call.prompts) {
+    raw.tokens_in_text = reading.tokens_in_text;
+    raw.add_special_tokens = reading.add_special_tokens;
+  }
   if (const Json* suffix = find(body, "suffix"); suffix != nullptr && *suffix != "") {
     return bad_field("suffix", "is not supported by this model: ask in the chat form instead",
                      "unsupported_parameter");
   }
-  GLMV_RETURN_IF_ERROR(read_generation(body, call.request));
+  GLMV_RETURN_IF_ERROR(read_generation(body, rules, call.request));
   if (!call.request.max_tokens) call.request.max_tokens = kDefaultTokens;
   call.request.raw_output = true;
+  GLMV_ASSIGN(call.request.detect_repetition,
+              boolean(body, "detect_repetition", rules.detect_repetition));
+  GLMV_ASSIGN(call.return_token_ids, boolean(body, "return_token_ids", false));
   std::optional<int64_t> logprobs;
   GLMV_FIELD(logprobs, integer(body, "logprobs", 0, kMaxLogprobs));
   call.request.logprobs = logprobs.has_value();

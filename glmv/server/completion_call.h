@@ -11,11 +11,12 @@ struct CompletionCall : Delivery {
   api::ChatRequest request;  // all but the prompt
   std::vector<api::RawPrompt> prompts;
   bool echo = false;
+  bool return_token_ids = false;
 };
 
-ApiResult<CompletionCall> parse_completion_call(const Json& body);
+ApiResult<CompletionCall> parse_completion_call(const Json& body, const CallRules& rules = {});
 
-// Which tokens the text of a raw prompt may hold: the field parse_special.
-ApiResult<text::TokensInText> tokens_in_prompt(const Json& body);
+// How the text of a raw prompt becomes tokens: the fields parse_special and add_special_tokens.
+ApiResult<api::RawPrompt> raw_prompt_rules(const Json& body);
 
 }  // namespace glmv::server

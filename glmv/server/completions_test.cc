@@ -78,6 +78,26 @@ TEST(Completions, SeveralOfEachPromptAndEcho) {
   EXPECT_TRUE(Json::parse(list[list.size() - 2])["choices"].empty());
 }
 
+TEST(Completions, TokensInAndOut) {
+  ScriptedReply script = ScriptedReply::text({"x"});
+  script.reply.prompt_ids = {1, 2};
+  script.reply.output_ids = {7, 8};
+  api::ScriptedBackend backend({script, script, script});
+  Fixture server(backend);
+  Json fields = {{"prompt", {1, 2}}, {"return_token_ids", true}, {"add_special_tokens", true}};
+  const Json whole = Json::parse(complete(server, fields).body)["choices"][0];
+  EXPECT_EQ(whole["token_ids"], (Json{7, 8}));
+  EXPECT_EQ(whole["prompt_token_ids"], (Json{1, 2}));
+  EXPECT_TRUE(backend.requests()[0].raw_prompt->add_special_tokens);
+  fields["stream"] = true;
+  const auto list = events(complete(server, fields).body);
+  const Json last = Json::parse(list[list.size() - 2])["choices"][0];
+  EXPECT_EQ(last["token_ids"], (Json{7, 8}));
+  EXPECT_EQ(last["prompt_token_ids"], (Json{1, 2}));
+  const Json plain = Json::parse(complete(server, {{"prompt", "a"}}).body)["choices"][0];
+  EXPECT_FALSE(plain.contains("token_ids"));
+}
+
 TEST(Completions, LegacyLogprobs) {
   ScriptedReply script;
   for (const char* token : {"\xc3\xa9", "b"}) {
@@ -112,6 +132,7 @@ TEST(Completions, BadFieldsAreNamed) {
       {{{"prompt", "a"}, {"logprobs", 50}}, "logprobs"},
       {{{"prompt", "a"}, {"echo", true}, {"logprobs", 1}}, "echo"},
       {{{"prompt", std::vector<std::string>(1000, "a")}, {"n", 2}}, "n"},
+      {{{"prompt", "a"}, {"max_tokens", 4097}}, "max_tokens"},
       {{{"prompt", "a"}, {"max_tokens", 0}}, "max_tokens"}};
   api::ScriptedBackend backend({});
   Fixture server(backend);

@@ -25,8 +25,8 @@ class FetchAhead {
     size_t max_bytes = 0;
     std::chrono::milliseconds deadline{0};  // how long it may take
   };
-  // Begins. `all`: how long all may take together, what is done between them included. `wanted` is asked on several threads; false ends the downloads. What is given by
-  // reference lives longer.
+  // Begins. `all`: how long all may take together, what is done between them included. `wanted` is
+  // asked on several threads; false ends the downloads. What is given by reference lives longer.
   FetchAhead(const net::MediaFetcher& fetcher, std::vector<Download> downloads,
              std::chrono::milliseconds all, std::function<bool()> wanted);
   ~FetchAhead();

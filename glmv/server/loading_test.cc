@@ -17,7 +17,9 @@ class EmptyServer {
       : server_(std::move(options)),
         http_(*net::HttpServer::start(
             {}, [this](const net::HttpRequest& q, net::HttpReply& r) { server_.handle(q, r); },
-            [](int, const std::string& message) { return message; })) {}
+            [this](int status, const std::string& message, const net::HttpRequest& head) {
+              return server_.unread(status, message, head);
+            })) {}
 
   net::HttpAnswer ask(std::string_view method, std::string_view path, const std::string& body = {},
                       std::string_view headers = {}) {

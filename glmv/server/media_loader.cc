@@ -495,9 +495,8 @@ class MediaLoader::Load {
     const int64_t max_pixels = std::min(options_.limits.max_picture_pixels, pixels_left_);
     auto image = options_.decoder->decode(bytes, max_pixels);
     if (!image && image.error().code == Code::kInternal) {
-      return std::unexpected(
-          ApiError{500, "internal_error", "pictures cannot be decoded now", "", 0,
-                   image.error().message});
+      return std::unexpected(ApiError{500, "internal_error", "pictures cannot be decoded now", "",
+                                      0, image.error().message});
     }
     if (!image) {
       const bool large = image.error().code == Code::kResourceExhausted;

@@ -209,6 +209,7 @@ ApiResult<void> translate_tools(const Json& body, Json& chat) {
       Json function = {{"name", tool.value("name", Json())}};
       if (find(tool, "description") != nullptr) function["description"] = tool["description"];
       if (find(tool, "input_schema") != nullptr) function["parameters"] = tool["input_schema"];
+      if (find(tool, "strict") != nullptr) function["strict"] = tool["strict"];
       chat["tools"].push_back({{"type", "function"}, {"function", std::move(function)}});
     }
   }
@@ -252,7 +253,8 @@ ApiResult<void> translate_thinking(const Json& body, Json& chat) {
 
 }  // namespace
 
-ApiResult<ChatCall> parse_messages_call(const Json& body, bool needs_max_tokens) {
+ApiResult<ChatCall> parse_messages_call(const Json& body, bool needs_max_tokens,
+                                        const CallRules& rules) {
   if (needs_max_tokens && find(body, "max_tokens") == nullptr) {
     return bad_field("max_tokens", "is missing");
   }
@@ -277,7 +279,7 @@ ApiResult<ChatCall> parse_messages_call(const Json& body, bool needs_max_tokens)
   if (const Json* stops = find(body, "stop_sequences"); stops != nullptr) chat["stop"] = *stops;
   GLMV_RETURN_IF_ERROR(translate_tools(body, chat));
   GLMV_RETURN_IF_ERROR(translate_thinking(body, chat));
-  auto call = parse_chat_call(std::move(chat));
+  auto call = parse_chat_call(std::move(chat), rules);
   if (!call) {
     return std::unexpected(
         list.in_source_terms(std::move(call).error(), {{"stop", "stop_sequences"}}));

@@ -95,9 +95,9 @@ ApiResult<Json> common_fields(const Json& body) {
   return chat;
 }
 
-ApiResult<ChatCall> parsed(Json chat, MessageList& list) {
+ApiResult<ChatCall> parsed(Json chat, MessageList& list, const CallRules& rules) {
   chat["messages"] = list.messages();
-  auto call = parse_chat_call(std::move(chat));
+  auto call = parse_chat_call(std::move(chat), rules);
   if (call) return call;
   std::vector<std::pair<std::string, std::string>> names;
   for (const Option& option : kOptions) {
@@ -109,7 +109,7 @@ ApiResult<ChatCall> parsed(Json chat, MessageList& list) {
 
 }  // namespace
 
-ApiResult<ChatCall> parse_ollama_chat(const Json& body) {
+ApiResult<ChatCall> parse_ollama_chat(const Json& body, const CallRules& rules) {
   GLMV_ASSIGN(Json chat, common_fields(body));
   const Json* messages = find(body, "messages");
   if (messages == nullptr || !messages->is_array() || messages->empty()) {
@@ -121,10 +121,10 @@ ApiResult<ChatCall> parse_ollama_chat(const Json& body) {
     list.from(path);
     GLMV_RETURN_IF_ERROR(add_message((*messages)[i], path, list));
   }
-  return parsed(std::move(chat), list);
+  return parsed(std::move(chat), list, rules);
 }
 
-ApiResult<ChatCall> parse_ollama_generate(const Json& body) {
+ApiResult<ChatCall> parse_ollama_generate(const Json& body, const CallRules& rules) {
   GLMV_ASSIGN(Json chat, common_fields(body));
   if (const Json* suffix = find(body, "suffix"); suffix != nullptr && *suffix != "") {
     return bad_field("suffix", "is not supported by this model", "unsupported_parameter");
@@ -138,7 +138,7 @@ ApiResult<ChatCall> parse_ollama_generate(const Json& body) {
   list.from("prompt");
   GLMV_ASSIGN(Json content, content_with_images(body, "prompt", ""));
   list.add({{"role", "user"}, {"content", content}});
-  GLMV_ASSIGN(ChatCall call, parsed(std::move(chat), list));
+  GLMV_ASSIGN(ChatCall call, parsed(std::move(chat), list, rules));
   if (raw) {
     if (!content.is_string()) return bad_field("images", "raw prompts have no pictures");
     call.request.messages.clear();

@@ -131,7 +131,7 @@ ApiResult<void> translate_text(const Json& body, Json& chat) {
 
 }  // namespace
 
-ApiResult<ChatCall> parse_responses_call(const Json& body) {
+ApiResult<ChatCall> parse_responses_call(const Json& body, const CallRules& rules) {
   GLMV_RETURN_IF_ERROR(refuse_state(body));
   MessageList list;
   if (const Json* instructions = find(body, "instructions"); instructions != nullptr) {
@@ -169,7 +169,7 @@ ApiResult<ChatCall> parse_responses_call(const Json& body) {
   GLMV_RETURN_IF_ERROR(translate_text(body, chat));
   chat.erase("n");
   chat.erase("top_logprobs");
-  auto call = parse_chat_call(std::move(chat));
+  auto call = parse_chat_call(std::move(chat), rules);
   if (!call) {
     return std::unexpected(list.in_source_terms(std::move(call).error(),
                                                 {{"max_completion_tokens", "max_output_tokens"},

@@ -7,6 +7,6 @@
 namespace glmv::server {
 
 // Errors name the fields of this form ("input[2].content[0]").
-ApiResult<ChatCall> parse_responses_call(const Json& body);
+ApiResult<ChatCall> parse_responses_call(const Json& body, const CallRules& rules);
 
 }  // namespace glmv::server

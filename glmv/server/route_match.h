@@ -18,7 +18,8 @@ std::optional<std::vector<std::string_view>> match_path(std::string_view pattern
                                                         std::string_view path);
 
 // The name that such a piece spells: its escapes decoded once. 400 for a broken escape, control
-// characters and bytes that are no UTF-8; 404 where "." or ".." is a part of it, which name nothing.
+// characters and bytes that are no UTF-8; 404 where "." or ".." is a part of it, which name
+// nothing.
 ApiResult<std::string> name_in_path(std::string_view piece);
 
 }  // namespace glmv::server

@@ -10,7 +10,8 @@ std::string matched(std::string_view pattern, std::string_view path) {
   const auto pieces = match_path(pattern, path);
   if (!pieces) return "no";
   std::string text;
-  for (const std::string_view piece : *pieces) text += (text.empty() ? "" : "|") + std::string(piece);
+  for (const std::string_view piece : *pieces)
+    text += (text.empty() ? "" : "|") + std::string(piece);
   return text;
 }
 
@@ -19,7 +20,8 @@ TEST(RouteMatch, StarsStandForPartsOfThePath) {
   EXPECT_EQ(matched("/v1/models", "/v1/models/"), "no");
   EXPECT_EQ(matched("/a/*/b", "/a/x/b"), "x");
   EXPECT_EQ(matched("/a/*/b/*", "/a/x/b/y%2Fz"), "x|y%2Fz");
-  for (const char* path : {"/a//b", "/a/x", "/a/x/c", "/a/x/b/", "/a/x/y/b", "/A/x/b", "/a/x%2Fb"}) {
+  for (const char* path :
+       {"/a//b", "/a/x", "/a/x/c", "/a/x/b/", "/a/x/y/b", "/A/x/b", "/a/x%2Fb"}) {
     EXPECT_EQ(matched("/a/*/b", path), "no") << path;
   }
   EXPECT_EQ(matched("/m/**", "/m/x"), "x");
@@ -93,8 +95,8 @@ TEST(RouteMatch, ARequestIsCancelledByAnyId) {
   EndlessBackend backend;
   Fixture server(backend);
   std::jthread asking([&] {
-    const auto answer = server.ask("POST", "/v1/chat/completions", question().dump(),
-                                   "X-Request-Id: job/7\r\n");
+    const auto answer =
+        server.ask("POST", "/v1/chat/completions", question().dump(), "X-Request-Id: job/7\r\n");
     EXPECT_EQ(answer.status, 200) << answer.body;
   });
   backend.began.acquire();

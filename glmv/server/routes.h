@@ -18,7 +18,10 @@ struct Call {
   AccessRecord& record;  // what the log will say of it
   ErrorForm error_form = to_json;
   std::vector<std::string> names = {};  // what stands for the stars of the route's path, decoded
+  std::string_view body_schema = {};    // of the route
 };
+// The object that is the body (parse_body); fields that its schema does not know are noted.
+ApiResult<Json> read_body(const Call& call);
 // Counts the error, and notes it for the log.
 void note_error(const Call& call, const ApiError& error);
 // The same, and sends it.

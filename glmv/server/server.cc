@@ -106,6 +106,7 @@ Server::Server(ServerOptions options, std::span<const Route> routes)
       keys_(options_.api_keys, options_.admin_api_keys),
       routes_(routes),
       metrics_(options_.metrics_prefix, options_.model, options_.access_log),
+      unknown_fields_(options_.on_debug),
       start_time_(std::time(nullptr)),
       instance_(fresh_id()) {}
 
@@ -149,6 +150,16 @@ ApiResult<void> Server::check_key(const net::HttpRequest& request, const Route* 
                  fmt::format("{} needs an admin key; see --admin-api-key", request.path), "", 0});
   }
   return {};
+}
+
+CallRules Server::openai_rules() const {
+  CallRules rules = options_.rules;
+  if (model().max_context_tokens > 0) rules.max_tokens = model().max_context_tokens;
+  return rules;
+}
+
+bool Server::has_thinking_switch() const {
+  return service().chat_template().find("enable_thinking") != std::string::npos;
 }
 
 std::string Server::engine_trouble() const {
@@ -228,6 +239,7 @@ void Server::answer(const net::HttpRequest& request, net::HttpReply& reply, Acce
   Call call{*this,  request,
             reply,  record.request_id,
             record, found == nullptr ? to_json : found->error_form};
+  if (found != nullptr) call.body_schema = found->body;
   if (auto access = check_origin(request, origins_); !access) return fail(call, access.error());
   if (is_preflight(request, origins_)) {
     net::HttpHeaders headers = preflight_headers(request);
@@ -267,6 +279,12 @@ void send_error(net::HttpReply& reply, const ApiError& error, const std::string&
   net::HttpHeaders headers = error_headers(error, request_id);
   headers.insert(headers.end(), more.begin(), more.end());
   reply.send(error.status, headers, wire_text(form(error)));
+}
+
+ApiResult<Json> read_body(const Call& call) {
+  GLMV_ASSIGN(Json body, parse_body(call.request.body));
+  call.server.unknown_fields().look(body, call.body_schema);
+  return body;
 }
 
 void note_error(const Call& call, const ApiError& error) {

@@ -15,6 +15,7 @@
 #include "glmv/net/http_types.h"
 #include "glmv/server/access_log.h"
 #include "glmv/server/api_error.h"
+#include "glmv/server/chat_call.h"
 #include "glmv/server/frame_pictures.h"
 #include "glmv/server/keys.h"
 #include "glmv/server/media_loader.h"
@@ -23,6 +24,7 @@
 #include "glmv/server/page_files.h"
 #include "glmv/server/resumable_replies.h"
 #include "glmv/server/running_requests.h"
+#include "glmv/server/unknown_fields.h"
 #include "glmv/server/uploads.h"
 #include "glmv/store/conversation_store.h"
 
@@ -44,6 +46,9 @@ struct ServerOptions {
   std::shared_ptr<const PageFiles> page;            // the web page; null: none
   std::shared_ptr<store::ConversationStore> store;  // conversations of the page; null: none
   MediaOptions media;
+  CallRules rules;  // but for max_tokens, which is the model's context
+  // Notes for who looks closely; thread-safe. Empty: nobody does.
+  std::function<void(const std::string& text)> on_debug;
   // What went wrong inside, which no client is told; thread-safe. Empty: nobody is told.
   std::function<void(const std::string& request_id, const std::string& detail)> on_failure;
 };
@@ -107,6 +112,11 @@ class Server {
   const ServedModel& model() const { return served().model; }
   api::ChatBackend& backend() const { return served().backend; }
   const api::ModelService& service() const { return served().service; }
+  // For the dialects in which more tokens than the context holds are an error.
+  CallRules openai_rules() const;
+  // The model was trained to answer without a thought, too.
+  bool has_thinking_switch() const;
+  UnknownFields& unknown_fields() { return unknown_fields_; }
   Metrics& metrics() { return metrics_; }
   std::string metrics_text() const;
   RunningRequests& running() { return running_; }
@@ -165,6 +175,7 @@ class Server {
   ResumableReplies resumable_;
   Uploads uploads_;
   FramePictures frame_pictures_;
+  UnknownFields unknown_fields_;
   const int64_t start_time_;
   const std::string instance_;
   std::atomic<bool> draining_ = false;

@@ -22,11 +22,12 @@ namespace glmv::server {
 // Words are tokens: their numbers.
 class FakeService : public api::ModelService {
  public:
-  Result<std::vector<int32_t>> tokenize(std::string_view text,
-                                        text::TokensInText tokens) const override {
-    if (text == "bad") return invalid_argument("no UTF-8");
-    const int32_t plain = tokens == text::TokensInText::kNone ? 1000 : 0;
-    return std::vector<int32_t>{static_cast<int32_t>(text.size()) + plain};
+  Result<std::vector<int32_t>> tokenize(const api::RawPrompt& prompt) const override {
+    if (prompt.text == "bad") return invalid_argument("no UTF-8");
+    const int32_t plain = prompt.tokens_in_text == text::TokensInText::kNone ? 1000 : 0;
+    std::vector<int32_t> ids = {static_cast<int32_t>(prompt.text.size()) + plain};
+    if (prompt.add_special_tokens) ids.insert(ids.begin(), 7);
+    return ids;
   }
   std::string detokenize(std::span<const int32_t> ids) const override {
     std::string text;

@@ -208,11 +208,16 @@ TEST(ChatCompletions, BadFieldsAreNamed) {
       {{{"top_k", 1.5}}, "top_k"},
       {{{"max_tokens", 0}}, "max_tokens"},
       {{{"max_tokens", 1e30}}, "max_tokens"},
+      {{{"max_tokens", 4097}}, "max_tokens"},  // of a context of 4096
+      {{{"max_completion_tokens", 4097}, {"max_tokens", 5}}, "max_completion_tokens"},
+      {{{"stream", true}, {"stream_options", {{"continuous_usage_stats", 1}}}},
+       "continuous_usage_stats"},
       {{{"n", 0}}, "n"},
       {{{"n", 2147483648LL}}, "n"},
       {{{"n", 2}, {"temperature", 0}}, "n"},
       {{{"stop", {"a", ""}}}, "stop[1]"},
       {{{"stop", 5}}, "stop"},
+      {{{"stop", std::string(257, 'a')}}, "stop"},
       {{{"stop", Json(std::vector<std::string>(17, "a"))}}, "stop"},
       {{{"logit_bias", {{"x", 1}}}}, "logit_bias"},
       {{{"logit_bias", {{"99999999999", 1}}}}, "logit_bias"},
@@ -339,9 +344,11 @@ TEST(Routes, ABugInAnEndpointHasAnIdAndALine) {
   constexpr Route kTable[] = {{"GET", "/bug/*", throwing, "a bug"}};
   api::ScriptedBackend backend({});
   std::vector<std::string> log;
-  Fixture server(backend, {.model = "nano", .on_failure = [&](const auto& id, const auto& detail) {
-                             log.push_back(id + ": " + detail);
-                           }}, kTable);
+  Fixture server(backend,
+                 {.model = "nano",
+                  .on_failure = [&](const auto& id,
+                                    const auto& detail) { log.push_back(id + ": " + detail); }},
+                 kTable);
   const auto answer = server.ask("GET", "/bug/early", "", "X-Request-Id: mine\r\n");
   EXPECT_EQ(answer.status, 500);
   EXPECT_EQ(answer.headers.at("x-request-id"), "mine");
@@ -465,6 +472,8 @@ TEST(Tokens, OfTextAndOfPrompts) {
       (Json{{"count", 1}, {"max_model_len", 4096}, {"tokens", {5}}, {"token_strs", {"<5>"}}}));
   EXPECT_EQ(ask("/tokenize", {{"prompt", "hello"}, {"parse_special", false}}).second["tokens"],
             Json({1005}));
+  EXPECT_EQ(ask("/tokenize", {{"prompt", "hello"}, {"add_special_tokens", true}}).second["tokens"],
+            Json({7, 5}));
   const Json prompt = ask("/tokenize", question()).second;
   EXPECT_EQ(prompt["count"], 4);
   EXPECT_EQ(prompt["media"][0], (Json{{"kind", "image"},

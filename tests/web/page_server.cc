@@ -24,8 +24,8 @@ namespace {
 
 class Service final : public api::ModelService {
  public:
-  Result<std::vector<int32_t>> tokenize(std::string_view text, text::TokensInText) const override {
-    return std::vector<int32_t>(text.size() / 4);
+  Result<std::vector<int32_t>> tokenize(const api::RawPrompt& prompt) const override {
+    return std::vector<int32_t>(prompt.text.size() / 4);
   }
   std::string detokenize(std::span<const int32_t>) const override { return {}; }
   Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request) const override {

@@ -195,8 +195,7 @@ Result<void> serve(const Flags& flags) {
                   [&server](const net::HttpRequest& request, net::HttpReply& reply) {
                     server.handle(request, reply);
                   },
-                  [&server](int status, const std::string& message,
-                            const net::HttpRequest& head) {
+                  [&server](int status, const std::string& message, const net::HttpRequest& head) {
                     return server.unread(status, message, head);
                   }));
   fmt::print(stderr, "serving scripted on http://127.0.0.1:{}\n", http->port());

@@ -13,14 +13,15 @@ namespace {
 
 class ChatWriter final : public ReplyWriter {
  public:
-  ChatWriter(const ChatCall& chat, ReplyHead head) : chat_(chat), head_(std::move(head)) {}
+  ChatWriter(const ChatCall& chat, ReplyHead head)
+      : chat_(chat), head_(std::move(head)), usage_(chat, static_cast<size_t>(chat.n)) {}
 
   Json body(const std::vector<api::ChatReply>& replies) override {
     Json choices = Json::array();
     for (const api::ChatReply& reply : replies) {
       choices.push_back(choice_json(reply, chat_, static_cast<int>(choices.size())));
     }
-    Json json = completion_json(head_, std::move(choices), usage_json(replies, chat_.n));
+    Json json = completion_json(head_, std::move(choices), usage_json(usages_of(replies), chat_.n));
     if (chat_.return_token_ids) json["prompt_token_ids"] = replies[0].prompt_ids;
     json["timings"] = timings_json(replies[0]);
     return json;
@@ -33,6 +34,7 @@ class ChatWriter final : public ReplyWriter {
   }
 
   bool piece(EventStream& out, int index, const api::ChatChunk& piece) override {
+    usage_.note(static_cast<size_t>(index), piece.usage);
     if (chat_.return_progress && !piece.progress_phase.empty()) {
       Json json = chunk(index, Json::object(), nullptr, nullptr);
       json["prompt_progress"] = {{"phase", piece.progress_phase},
@@ -50,7 +52,10 @@ class ChatWriter final : public ReplyWriter {
 
   void end(EventStream& out, const std::vector<api::ChatReply>& replies) override {
     for (int i = 0; i < chat_.n; ++i) {
-      Json json = chunk(i, Json::object(), finish_reason(replies[i], chat_.request), nullptr);
+      usage_.note(static_cast<size_t>(i), replies[i].usage);
+      Json delta = Json::object();
+      add_boxed(replies[i], delta);
+      Json json = chunk(i, std::move(delta), finish_reason(replies[i], chat_.request), nullptr);
       add_endings(replies[i], json["choices"][0]);
       if (chat_.return_token_ids) {
         json["choices"][0]["token_ids"] = replies[i].output_ids;
@@ -59,7 +64,9 @@ class ChatWriter final : public ReplyWriter {
       json["timings"] = timings_json(replies[i]);
       out.send(json);
     }
-    if (chat_.include_usage) out.send(usage_chunk_json(head_, usage_json(replies, chat_.n)));
+    if (chat_.include_usage) {
+      out.send(usage_chunk_json(head_, usage_json(usages_of(replies), chat_.n)));
+    }
     out.send_text("[DONE]");
   }
 
@@ -70,20 +77,22 @@ class ChatWriter final : public ReplyWriter {
 
  private:
   Json chunk(int index, Json delta, Json finish, Json logprobs) const {
-    return chunk_json(head_, index, std::move(delta), std::move(finish), std::move(logprobs),
-                      chat_.include_usage);
+    Json json = chunk_json(head_, index, std::move(delta), std::move(finish), std::move(logprobs));
+    usage_.put(json);
+    return json;
   }
 
   const ChatCall& chat_;
   const ReplyHead head_;
+  StreamUsage usage_;
 };
 
 }  // namespace
 
 void chat_completions(const Call& call) {
-  auto body = parse_body(call.request.body);
+  auto body = read_body(call);
   if (!body) return fail(call, body.error());
-  auto chat = parse_chat_call(std::move(*body));
+  auto chat = parse_chat_call(std::move(*body), call.server.openai_rules());
   if (!chat) return fail(call, chat.error());
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());

@@ -37,7 +37,11 @@ Json legacy_logprobs(const std::vector<api::LogprobEntry>& entries, int64_t& off
 class CompletionWriter final : public ReplyWriter {
  public:
   CompletionWriter(const Call& call, const CompletionCall& completion, ReplyHead head)
-      : call_(call), completion_(completion), head_(std::move(head)), offsets_(num_choices(), 0) {}
+      : call_(call),
+        completion_(completion),
+        head_(std::move(head)),
+        offsets_(num_choices(), 0),
+        usage_(completion, num_choices()) {}
 
   Json body(const std::vector<api::ChatReply>& replies) override {
     Json choices = Json::array();
@@ -46,10 +50,11 @@ class CompletionWriter final : public ReplyWriter {
       Json one = choice(i, echoed(i) + replies[i].content, finish_reason(replies[i], {}),
                         legacy_logprobs(replies[i].logprobs, offset));
       add_endings(replies[i], one);
+      add_ids(replies[i], one);
       choices.push_back(std::move(one));
     }
     Json json = object(std::move(choices));
-    json["usage"] = usage_json(replies, completion_.n);
+    json["usage"] = usage_json(usages_of(replies), completion_.n);
     return json;
   }
 
@@ -61,6 +66,7 @@ class CompletionWriter final : public ReplyWriter {
 
   bool piece(EventStream& out, int index, const api::ChatChunk& piece) override {
     const auto i = static_cast<size_t>(index);
+    usage_.note(i, piece.usage);
     Json logprobs = legacy_logprobs(piece.logprobs, offsets_[i]);
     if (piece.content.empty() && logprobs.is_null()) return true;
     return out.send(chunk(choice(i, piece.content, nullptr, std::move(logprobs))));
@@ -68,13 +74,15 @@ class CompletionWriter final : public ReplyWriter {
 
   void end(EventStream& out, const std::vector<api::ChatReply>& replies) override {
     for (size_t i = 0; i < replies.size(); ++i) {
+      usage_.note(i, replies[i].usage);
       Json one = choice(i, "", finish_reason(replies[i], {}), nullptr);
       add_endings(replies[i], one);
+      add_ids(replies[i], one);
       out.send(chunk(std::move(one)));
     }
     if (completion_.include_usage) {
       Json json = object(Json::array());
-      json["usage"] = usage_json(replies, completion_.n);
+      json["usage"] = usage_json(usages_of(replies), completion_.n);
       out.send(json);
     }
     out.send_text("[DONE]");
@@ -96,6 +104,13 @@ class CompletionWriter final : public ReplyWriter {
     return prompt.ids.empty() ? prompt.text : call_.server.service().detokenize(prompt.ids);
   }
 
+  // Each choice has a prompt of its own.
+  void add_ids(const api::ChatReply& reply, Json& choice) const {
+    if (!completion_.return_token_ids) return;
+    choice["token_ids"] = reply.output_ids;
+    choice["prompt_token_ids"] = reply.prompt_ids;
+  }
+
   static Json choice(size_t index, const std::string& text, Json finish, Json logprobs) {
     return {{"index", index},
             {"text", repair_utf8(text)},
@@ -114,7 +129,7 @@ class CompletionWriter final : public ReplyWriter {
 
   Json chunk(Json choice) const {
     Json json = object(Json::array({std::move(choice)}));
-    if (completion_.include_usage) json["usage"] = nullptr;
+    usage_.put(json);
     return json;
   }
 
@@ -122,14 +137,15 @@ class CompletionWriter final : public ReplyWriter {
   const CompletionCall& completion_;
   const ReplyHead head_;
   std::vector<int64_t> offsets_;  // of the next token of each choice
+  StreamUsage usage_;
 };
 
 }  // namespace
 
 void completions(const Call& call) {
-  const auto body = parse_body(call.request.body);
+  const auto body = read_body(call);
   if (!body) return fail(call, body.error());
-  const auto completion = parse_completion_call(*body);
+  const auto completion = parse_completion_call(*body, call.server.openai_rules());
   if (!completion) return fail(call, completion.error());
   const auto model = served_model(call, completion->model);
   if (!model) return fail(call, model.error());

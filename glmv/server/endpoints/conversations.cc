@@ -39,8 +39,8 @@ ApiError store_error(const Status& status) {
     case Code::kUnavailable:
       return {503, "unavailable", "the server's store is busy; try again soon", "", 2};
     default:
-      return {500, "internal_error", "the server's store fails; a restart may mend it", "", 0,
-              status.message};
+      return {500, "internal_error", "the server's store fails; a restart may mend it", "",
+              0,   status.message};
   }
 }
 
@@ -196,7 +196,8 @@ void put_blob(const Call& call) {
     return fail(call, {413, "file_too_large", "a file of the store has at most 128 MiB", "", 0});
   }
   const auto put =
-      store->put_blob(owner_of(call), call.names[0], call.request.header("content-type"), call.request.body, now_ms());
+      store->put_blob(owner_of(call), call.names[0], call.request.header("content-type"),
+                      call.request.body, now_ms());
   if (!put) return fail(call, store_error(put.error()));
   call.reply.send(204, {{"x-request-id", call.request_id}}, {});
 }

@@ -145,9 +145,9 @@ Json anthropic_error(const ApiError& error) {
 }
 
 void messages(const Call& call) {
-  const auto body = parse_body(call.request.body);
+  const auto body = read_body(call);
   if (!body) return fail(call, body.error());
-  const auto chat = parse_messages_call(*body, true);
+  const auto chat = parse_messages_call(*body, true, call.server.options().rules);
   if (!chat) return fail(call, chat.error());
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());
@@ -156,9 +156,9 @@ void messages(const Call& call) {
 }
 
 void count_message_tokens(const Call& call) {
-  const auto body = parse_body(call.request.body);
+  const auto body = read_body(call);
   if (!body) return fail(call, body.error());
-  auto chat = parse_messages_call(*body, false);
+  auto chat = parse_messages_call(*body, false, call.server.options().rules);
   if (!chat) return fail(call, chat.error());
   if (auto loaded = call.server.load_media(chat->request, call.reply, call.record.key); !loaded) {
     return fail(call, loaded.error());

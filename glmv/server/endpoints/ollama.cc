@@ -105,10 +105,11 @@ class OllamaWriter final : public ReplyWriter {
   std::vector<api::ToolCall> calls_;
 };
 
-void answer_ollama(const Call& call, bool is_chat, ApiResult<ChatCall> (*parse)(const Json&)) {
-  const auto body = parse_body(call.request.body);
+void answer_ollama(const Call& call, bool is_chat,
+                   ApiResult<ChatCall> (*parse)(const Json&, const CallRules&)) {
+  const auto body = read_body(call);
   if (!body) return fail(call, body.error());
-  const auto chat = parse(*body);
+  const auto chat = parse(*body, call.server.options().rules);
   if (!chat) return fail(call, chat.error());
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());
@@ -152,7 +153,7 @@ void ollama_running(const Call& call) {
 }
 
 void ollama_show(const Call& call) {
-  const auto body = parse_body(call.request.body);
+  const auto body = read_body(call);
   if (!body) return fail(call, body.error());
   const Json* name = find(*body, "model");
   if (name == nullptr) name = find(*body, "name");

@@ -42,8 +42,6 @@ void show_info(const Call& call) {
   for (const char* name : {"min_p", "presence_penalty", "frequency_penalty"}) {
     if (!defaults.contains(name)) defaults[name] = 0;
   }
-  const bool think_switch =
-      server.service().chat_template().find("enable_thinking") != std::string::npos;
   send_json(
       call.reply, 200,
       {{"name", "glmv"},
@@ -58,7 +56,7 @@ void show_info(const Call& call) {
          {"video", media.videos != nullptr},
          {"doc", media.documents != nullptr},
          {"mix", true},
-         {"think_switch", think_switch}}},
+         {"think_switch", server.has_thinking_switch()}}},
        {"limits",
         {{"images", media.limits.max_images},
          {"videos", media.limits.max_videos},

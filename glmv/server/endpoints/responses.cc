@@ -215,9 +215,9 @@ class ResponsesWriter final : public ReplyWriter, private BlockListener {
 }  // namespace
 
 void responses(const Call& call) {
-  const auto body = parse_body(call.request.body);
+  const auto body = read_body(call);
   if (!body) return fail(call, body.error());
-  const auto chat = parse_responses_call(*body);
+  const auto chat = parse_responses_call(*body, call.server.openai_rules());
   if (!chat) return fail(call, chat.error());
   const auto model = served_model(call, chat->model);
   if (!model) return fail(call, model.error());

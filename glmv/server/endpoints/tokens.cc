@@ -20,18 +20,19 @@ Json medium_json(const api::PromptMedium& medium) {
 }
 
 ApiResult<Json> tokenize_json(const Call& call) {
-  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
+  GLMV_ASSIGN(const Json body, read_body(call));
   const api::ModelService& service = call.server.service();
   api::PromptTokens tokens;
   if (body.contains("messages")) {
-    GLMV_ASSIGN(ChatCall chat, parse_chat_call(body));
+    GLMV_ASSIGN(ChatCall chat, parse_chat_call(body, call.server.options().rules));
     GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply, call.record.key));
     auto found = service.prompt_tokens(chat.request);
     if (!found) return std::unexpected(to_api_error(found.error()));
     tokens = std::move(*found);
   } else if (body.contains("prompt") && body["prompt"].is_string()) {
-    GLMV_ASSIGN(const text::TokensInText allowed, tokens_in_prompt(body));
-    auto found = service.tokenize(body["prompt"].get_ref<const std::string&>(), allowed);
+    GLMV_ASSIGN(api::RawPrompt prompt, raw_prompt_rules(body));
+    prompt.text = body["prompt"].get<std::string>();
+    auto found = service.tokenize(prompt);
     if (!found) return std::unexpected(to_api_error(found.error()));
     tokens.ids = std::move(*found);
   } else {
@@ -55,7 +56,7 @@ ApiResult<Json> tokenize_json(const Call& call) {
 }
 
 ApiResult<Json> detokenize_json(const Call& call) {
-  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
+  GLMV_ASSIGN(const Json body, read_body(call));
   const auto list = body.find("tokens");
   if (list == body.end() || !list->is_array() || list->size() > kMaxIds) {
     return bad_field("tokens", "must be a list of token ids");
@@ -70,8 +71,8 @@ ApiResult<Json> detokenize_json(const Call& call) {
 }
 
 ApiResult<Json> template_json(const Call& call) {
-  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
-  GLMV_ASSIGN(ChatCall chat, parse_chat_call(body));
+  GLMV_ASSIGN(const Json body, read_body(call));
+  GLMV_ASSIGN(ChatCall chat, parse_chat_call(body, call.server.options().rules));
   // How many pages there are is a part of the prompt.
   if (processing::has_documents(chat.request.messages)) {
     GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply, call.record.key));
@@ -81,9 +82,10 @@ ApiResult<Json> template_json(const Call& call) {
   return Json{{"prompt", repair_utf8(*text)}};
 }
 
-ApiResult<Json> count_json(const Call& call, ApiResult<ChatCall> (*parse)(const Json&)) {
-  GLMV_ASSIGN(const Json body, parse_body(call.request.body));
-  GLMV_ASSIGN(ChatCall chat, parse(body));
+ApiResult<Json> count_json(const Call& call,
+                           ApiResult<ChatCall> (*parse)(const Json&, const CallRules&)) {
+  GLMV_ASSIGN(const Json body, read_body(call));
+  GLMV_ASSIGN(ChatCall chat, parse(body, call.server.options().rules));
   GLMV_RETURN_IF_ERROR(call.server.load_media(chat.request, call.reply, call.record.key));
   auto tokens = call.server.service().prompt_tokens(chat.request);
   if (!tokens) return std::unexpected(to_api_error(tokens.error()));
@@ -105,7 +107,9 @@ void tokenize(const Call& call) { answer(call, tokenize_json(call)); }
 void detokenize(const Call& call) { answer(call, detokenize_json(call)); }
 void apply_template(const Call& call) { answer(call, template_json(call)); }
 void count_input_tokens(const Call& call) {
-  answer(call, count_json(call, [](const Json& body) { return parse_chat_call(body); }));
+  answer(call, count_json(call, [](const Json& body, const CallRules& rules) {
+           return parse_chat_call(body, rules);
+         }));
 }
 void count_response_tokens(const Call& call) {
   answer(call, count_json(call, parse_responses_call));
