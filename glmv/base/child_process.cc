@@ -40,14 +40,15 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return out;
 }
 
-// Waits until the socket is ready for `events`; false at the deadline.
-bool wait_for(int socket, short events, ChildProcess::Deadline deadline) {
+// Waits until the socket is ready for `events`; false at the deadline, or when it is not wanted.
+bool wait_for(int socket, short events, ChildProcess::Deadline deadline, const Wanted& wanted) {
+  const int64_t most = wanted ? kWantedInterval.count() : 60'000;
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
+    if (left.count() <= 0 || !is_wanted(wanted)) return false;
     pollfd entry{socket, events, 0};
-    const int ready = ::poll(&entry, 1, static_cast<int>(std::min<int64_t>(left.count(), 60'000)));
+    const int ready = ::poll(&entry, 1, static_cast<int>(std::min<int64_t>(left.count(), most)));
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
   }
@@ -98,11 +99,14 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), socket_(std::exchange(other.socket_, -1)) {}
+    : pid_(std::exchange(other.pid_, -1)),
+      socket_(std::exchange(other.socket_, -1)),
+      wanted_(std::move(other.wanted_)) {}
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(socket_, other.socket_);
+  std::swap(wanted_, other.wanted_);
   return *this;
 }
 
@@ -122,7 +126,7 @@ bool ChildProcess::send(const void* bytes, size_t num_bytes, Deadline deadline) 
       next += sent;
       num_bytes -= static_cast<size_t>(sent);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      if (!wait_for(socket_, POLLOUT, deadline)) return false;
+      if (!wait_for(socket_, POLLOUT, deadline, wanted_)) return false;
     } else if (errno != EINTR) {
       return false;
     }
@@ -140,7 +144,7 @@ bool ChildProcess::receive(void* bytes, size_t num_bytes, Deadline deadline) {
     } else if (received == 0) {
       return false;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      if (!wait_for(socket_, POLLIN, deadline)) return false;
+      if (!wait_for(socket_, POLLIN, deadline, wanted_)) return false;
     } else if (errno != EINTR) {
       return false;
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "glmv/base/result.h"
+#include "glmv/base/wanted.h"
 
 namespace glmv {
 
@@ -34,7 +35,9 @@ class ChildProcess {
   ChildProcess& operator=(ChildProcess&& other) noexcept;
   ~ChildProcess();
 
-  // All bytes by the deadline; false: the child is gone, or too slow.
+  // Asked while send() and receive() wait, which give up when it says no.
+  void set_wanted(Wanted wanted) { wanted_ = std::move(wanted); }
+  // All bytes by the deadline; false: the child is gone, too slow, or not wanted.
   bool send(const void* bytes, size_t num_bytes, Deadline deadline);
   bool receive(void* bytes, size_t num_bytes, Deadline deadline);
 
@@ -45,6 +48,7 @@ class ChildProcess {
 
   pid_t pid_ = -1;
   int socket_ = -1;
+  Wanted wanted_;
 };
 
 }  // namespace glmv

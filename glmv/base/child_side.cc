@@ -1,10 +1,12 @@
 #include "glmv/base/child_side.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <fstream>
+#include <thread>
 
 #include "glmv/base/files.h"
 
@@ -38,6 +40,15 @@ Result<void> write_all(int socket, const void* bytes, size_t num_bytes) {
     num_bytes -= static_cast<size_t>(written);
   }
   return {};
+}
+
+void end_with_parent(int socket) {
+  std::thread([socket] {
+    pollfd entry{socket, 0, 0};
+    while (::poll(&entry, 1, -1) <= 0) {
+    }
+    ::_exit(0);
+  }).detach();
 }
 
 void stand_behind_parent() {

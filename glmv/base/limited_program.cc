@@ -211,7 +211,8 @@ bool drain(const Fd& pipe, bool& open, const std::function<bool(std::string_view
 }  // namespace
 
 Result<ProgramEnd> run_limited(const LimitedProgram& program,
-                               const std::function<bool(std::string_view)>& on_output) {
+                               const std::function<bool(std::string_view)>& on_output,
+                               const Wanted& wanted) {
   if (::access(program.command[0].c_str(), X_OK) != 0) {
     return not_found("{}: {}", program.command[0], errno_text(errno));
   }
@@ -261,6 +262,7 @@ Result<ProgramEnd> run_limited(const LimitedProgram& program,
     if (!drain(*output.reader, output_open, on_output)) return cancelled("stopped");
     drain(*errors.reader, errors_open, keep_errors);
     if (ended) break;
+    if (!is_wanted(wanted)) return cancelled("stopped");
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) {
       end.out_of_time = true;
@@ -269,7 +271,9 @@ Result<ProgramEnd> run_limited(const LimitedProgram& program,
     pollfd files[] = {{output_open ? output.reader->get() : -1, POLLIN, 0},
                       {errors_open ? errors.reader->get() : -1, POLLIN, 0},
                       {child.end_file(), POLLIN, 0}};
-    const auto most = child.end_file() < 0 ? kTick : std::chrono::milliseconds(60'000);
+    const auto most = child.end_file() < 0 ? kTick
+                      : wanted             ? kWantedInterval
+                                           : std::chrono::milliseconds(60'000);
     ::poll(files, 3, static_cast<int>(std::min(left, most).count()));
   }
   const int status = child.end();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "glmv/base/result.h"
+#include "glmv/base/wanted.h"
 
 namespace glmv {
 
@@ -41,11 +42,12 @@ struct ProgramEnd {
   std::string errors;  // what it wrote to standard error, the first 8 KB
 };
 
-// Blocks until it ends. `on_output` gets what it writes to standard output, as it comes; false ends
-// the program (cancelled). Errors: not_found (no such program), unavailable (it cannot be started),
-// cancelled.
+// Blocks until it ends. `on_output` gets what it writes to standard output, as it comes; false from
+// it or from `wanted` ends the program (cancelled). Errors: not_found (no such program),
+// unavailable (it cannot be started), cancelled.
 Result<ProgramEnd> run_limited(const LimitedProgram& program,
-                               const std::function<bool(std::string_view)>& on_output);
+                               const std::function<bool(std::string_view)>& on_output,
+                               const Wanted& wanted = {});
 
 // The path of a program in PATH. Errors: not_found.
 Result<std::filesystem::path> find_program(std::string_view name);

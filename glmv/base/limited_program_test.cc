@@ -135,6 +135,15 @@ TEST_F(LimitedPrograms, EndWhenNobodyWantsThem) {
                                [&pieces](std::string_view) { return ++pieces < 3; });
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error().code, Code::kCancelled);
+  // One that says nothing.
+  const auto start = std::chrono::steady_clock::now();
+  const auto spent = [start] { return std::chrono::steady_clock::now() - start; };
+  const auto silent = run_limited(
+      {.command = {"/bin/sleep", "15"}}, [](std::string_view) { return true; },
+      [&] { return spent() < std::chrono::milliseconds(100); });
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().code, Code::kCancelled);
+  EXPECT_LT(spent(), std::chrono::milliseconds(300));
 }
 
 TEST_F(LimitedPrograms, ThatAreNotThere) {

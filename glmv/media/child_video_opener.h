@@ -23,7 +23,8 @@ struct ChildVideoOptions {
 class ChildVideoOpener final : public VideoOpener {
  public:
   explicit ChildVideoOpener(ChildVideoOptions options = {});
-  Result<std::unique_ptr<VideoReader>> open(std::shared_ptr<const Fd> file) override;
+  Result<std::unique_ptr<VideoReader>> open(std::shared_ptr<const Fd> file,
+                                            Wanted wanted = {}) override;
 
  private:
   const ChildVideoOptions options_;

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <thread>
 
 #include "glmv/base/child_side.h"
@@ -19,6 +21,10 @@ using namespace std::chrono_literals;
 int run_video_child(const std::string& kind) {
   if (kind == "video") return serve_video_requests(kChildSocket) ? 0 : 1;
   VideoOpenRequest request;
+  if (kind == "video-stays") {
+    end_with_parent(kChildSocket);
+    std::this_thread::sleep_for(100s);
+  }
   (void)read_all(kChildSocket, &request, sizeof request);
   if (kind == "video-dies") return 1;
   VideoOpenReply opened{.info = {10, 25, 0.4, 28, 28}};
@@ -96,11 +102,71 @@ TEST(ChildVideoOpener, AChildThatFailsIsAnError) {
     ASSERT_TRUE(reader) << kind;
     const auto read = (*reader)->read(indices, 0, 0, kTakeAll);
     ASSERT_FALSE(read) << kind;
-    EXPECT_EQ(read.error().code, Code::kUnavailable) << kind;
+    const bool slow = kind == std::string("video-hangs");
+    EXPECT_EQ(read.error().code, slow ? Code::kResourceExhausted : Code::kUnavailable) << kind;
+    if (slow) {
+      EXPECT_EQ(read.error().message,
+                "reading it takes more than 0.1 s: take a part of it, or fewer frames");
+    }
     EXPECT_EQ((*reader)->read(indices, 0, 0, kTakeAll).error().code, Code::kUnavailable);
   }
   const auto none = ChildVideoOpener({.command = {"/no/such/program"}}).open(golden("cfr25.mp4"));
   EXPECT_EQ(none.error().code, Code::kInternal);
+}
+
+TEST(ChildVideoOpener, WhatNobodyWantsEndsAtOnceAndItsChildToo) {
+  std::atomic<bool> is_wanted = true;
+  const Wanted wanted = [&] { return is_wanted.load(); };
+  auto reader = opener("video-hangs").open(golden("cfr25.mp4"), wanted);
+  ASSERT_TRUE(reader) << reader.error().message;
+  std::jthread later([&] {
+    std::this_thread::sleep_for(100ms);
+    is_wanted = false;
+  });
+  const std::vector<int64_t> indices = {1};
+  const auto start = std::chrono::steady_clock::now();
+  const auto read = (*reader)->read(indices, 0, 0, kTakeAll);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 300ms);
+  // Also while it is opened, or waits for a place.
+  const auto opened = opener("video-stays").open(golden("cfr25.mp4"), wanted);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kCancelled);
+  ChildVideoOpener one = opener("video", {}, 1);
+  const auto first = one.open(golden("cfr25.mp4"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(one.open(golden("cfr25.mp4"), wanted).error().code, Code::kCancelled);
+}
+
+// Where it is a zombie it has ended, too.
+bool runs(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const size_t name_end = text.rfind(')');
+  return name_end != text.npos && text.substr(name_end, 4).find('Z') == text.npos;
+}
+
+TEST(ChildVideoOpener, AChildEndsWithItsParent) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    auto child = ChildProcess::start({kThisProgram, "--as-child", "video-stays"});
+    const pid_t pid = child ? child->pid() : -1;
+    (void)!::write(ends[1], &pid, sizeof pid);
+    std::this_thread::sleep_for(300ms);  // it is under way
+    ::_exit(0);                          // as by a signal: nothing is tidied up
+  }
+  pid_t child = -1;
+  ASSERT_EQ(::read(ends[0], &child, sizeof child), ssize_t{sizeof child});
+  ASSERT_GT(child, 0);
+  ::waitpid(parent, nullptr, 0);
+  for (int i = 0; i < 100 && runs(child); ++i) std::this_thread::sleep_for(20ms);
+  EXPECT_FALSE(runs(child));
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(ChildVideoOpener, OneWaitsForThePlaceOfAnother) {

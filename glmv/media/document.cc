@@ -27,13 +27,22 @@ double seconds_until(Clock::time_point end) {
 // A place among those that may run, while it lives.
 class Place {
  public:
-  explicit Place(std::counting_semaphore<>& places) : places_(places) { places_.acquire(); }
-  ~Place() { places_.release(); }
+  // Waits for one; without `ok()` nobody wants it any more.
+  Place(std::counting_semaphore<>& places, const Wanted& wanted) : places_(places) {
+    while (!ok_ && is_wanted(wanted)) ok_ = places_.try_acquire_for(kWantedInterval);
+  }
+  ~Place() {
+    if (ok_) places_.release();
+  }
   Place(const Place&) = delete;
+  bool ok() const { return ok_; }
 
  private:
   std::counting_semaphore<>& places_;
+  bool ok_ = false;
 };
+
+Status no_longer_wanted() { return {Code::kCancelled, "reading a document was stopped"}; }
 
 RgbPixels as_pixels(Image image) {
   const auto owner = std::make_shared<const Image>(std::move(image));
@@ -76,7 +85,8 @@ std::optional<PageSize> Document::known_size(int page) const {
   return known == sizes_.end() ? std::nullopt : std::optional(known->second);
 }
 
-Result<std::vector<PageSize>> Document::page_sizes(std::span<const int> pages) const {
+Result<std::vector<PageSize>> Document::page_sizes(std::span<const int> pages,
+                                                   const Wanted& wanted) const {
   std::vector<PageSize> sizes;
   for (const int page : pages) {
     GLMV_CHECK(page >= 1 && page <= num_pages_);
@@ -84,8 +94,10 @@ Result<std::vector<PageSize>> Document::page_sizes(std::span<const int> pages) c
     if (!size) {
       // With those behind it, which are likely to be asked for next.
       const int last = std::min(page + kFirstLook - 1, num_pages_);
-      const Place place(shared_->programs);
-      GLMV_ASSIGN(const PdfInfo info, pdf_info(*pdf_, page, last, shared_->limits.max_seconds));
+      const Place place(shared_->programs, wanted);
+      if (!place.ok()) return std::unexpected(no_longer_wanted());
+      GLMV_ASSIGN(const PdfInfo info,
+                  pdf_info(*pdf_, page, last, shared_->limits.max_seconds, wanted));
       note_sizes(page, info.sizes);
       size = known_size(page);
     }
@@ -133,21 +145,29 @@ std::vector<Piece> pieces_of(std::span<const PageView> views, const std::vector<
 }  // namespace
 
 Result<std::vector<RgbPixels>> Document::render(std::span<const PageView> views,
-                                                const std::function<bool()>& wanted) const {
+                                                const Wanted& wanted,
+                                                const std::function<void(int64_t)>& on_page) const {
   std::vector<RgbPixels> pages(views.size());
+  std::atomic<int64_t> num_there = 0;
   {
     const std::lock_guard lock(shared_->mutex);
     for (size_t i = 0; i < views.size(); ++i) {
       GLMV_CHECK(views[i].page >= 1 && views[i].page <= num_pages_);
       GLMV_CHECK(views[i].width >= 1 && views[i].height >= 1);
       const RgbPixels* kept = shared_->pages.find(Shared::page_key(digest_, views[i]));
-      if (kept != nullptr) pages[i] = *kept;
+      if (kept == nullptr) continue;
+      pages[i] = *kept;
+      ++num_there;
     }
   }
+  const auto count = [&] {
+    const int64_t there = ++num_there;
+    if (on_page) on_page(there);
+  };
   const int num_programs = shared_->limits.max_programs;
   std::vector<int> numbers;
   for (const PageView& view : views) numbers.push_back(view.page);
-  GLMV_ASSIGN(const std::vector<PageSize> sizes, page_sizes(numbers));
+  GLMV_ASSIGN(const std::vector<PageSize> sizes, page_sizes(numbers, wanted));
   const std::vector<Piece> pieces = pieces_of(views, sizes, pages, num_programs);
   const double max_seconds = shared_->limits.max_seconds;
   const auto end =
@@ -156,20 +176,27 @@ Result<std::vector<RgbPixels>> Document::render(std::span<const PageView> views,
   std::mutex failing;
   Result<void> outcome;
   std::atomic<bool> failed = false;
+  const Wanted still_wanted = [&] { return !failed && is_wanted(wanted); };
   const auto work = [&] {
     for (size_t p = next++; p < pieces.size() && !failed; p = next++) {
       const Piece& piece = pieces[p];
       size_t at = piece.first;
       Result<void> done;
       {
-        const Place place(shared_->programs);
+        const Place place(shared_->programs, still_wanted);
         const double left = seconds_until(end);
-        done = left <= 0
-                   ? resource_exhausted("rendering it takes longer than {:.0f} s", max_seconds)
-                   : render_pages(*pdf_, piece.run, left, [&](Image page) {
-                       pages[at++] = as_pixels(std::move(page));
-                       return !failed && (!wanted || wanted());
-                     });
+        const auto take = [&](Image page) {
+          pages[at++] = as_pixels(std::move(page));
+          count();
+          return still_wanted();
+        };
+        if (!place.ok()) {
+          done = std::unexpected(no_longer_wanted());
+        } else if (left <= 0) {
+          done = resource_exhausted("rendering it takes longer than {:.0f} s", max_seconds);
+        } else {
+          done = render_pages(*pdf_, piece.run, left, take, still_wanted);
+        }
       }
       if (done) continue;
       const std::lock_guard lock(failing);
@@ -198,7 +225,8 @@ DocumentReader::DocumentReader(DocumentLimits limits)
 
 Result<std::shared_ptr<const Document>> DocumentReader::open_pdf(DocumentKind kind,
                                                                  const Digest& digest,
-                                                                 std::string_view pdf) const {
+                                                                 std::string_view pdf,
+                                                                 const Wanted& wanted) const {
   const auto document = std::make_shared<Document>();
   document->kind_ = kind;
   document->digest_ = digest;
@@ -207,26 +235,31 @@ Result<std::shared_ptr<const Document>> DocumentReader::open_pdf(DocumentKind ki
   auto file = file_of_bytes(pdf);
   if (!file) return unavailable("{}", file.error().message);
   document->pdf_ = *std::move(file);
-  const Place place(shared_->programs);
+  const Place place(shared_->programs, wanted);
+  if (!place.ok()) return std::unexpected(no_longer_wanted());
   GLMV_ASSIGN(const PdfInfo info,
-              pdf_info(*document->pdf_, 1, kFirstLook, shared_->limits.max_seconds));
+              pdf_info(*document->pdf_, 1, kFirstLook, shared_->limits.max_seconds, wanted));
   document->num_pages_ = info.num_pages;
   document->note_sizes(1, info.sizes);
   return document;
 }
 
-Result<std::shared_ptr<const Document>> DocumentReader::open(std::string_view bytes) {
+Result<std::shared_ptr<const Document>> DocumentReader::open(std::string_view bytes,
+                                                             const Wanted& wanted) {
   GLMV_ASSIGN(const DocumentKind kind, document_kind(bytes));
   if (kind == DocumentKind::kText) return unsupported("text has no pages");
   const Digest digest = Sha256().add(std::as_bytes(std::span(bytes))).digest();
-  if (!is_slides(kind)) return open_pdf(kind, digest, bytes);
-  const std::lock_guard turn(office_);
+  if (!is_slides(kind)) return open_pdf(kind, digest, bytes, wanted);
+  std::unique_lock turn(office_, std::defer_lock);
+  while (!turn.try_lock_for(kWantedInterval)) {
+    if (!is_wanted(wanted)) return std::unexpected(no_longer_wanted());
+  }
   {
     const std::lock_guard lock(mutex_);
     if (const auto* kept = slides_.find(digest)) return *kept;
   }
-  GLMV_ASSIGN(const std::string pdf, slides_to_pdf(bytes, kind, shared_->limits.slides));
-  GLMV_ASSIGN(auto document, open_pdf(kind, digest, pdf));
+  GLMV_ASSIGN(const std::string pdf, slides_to_pdf(bytes, kind, shared_->limits.slides, wanted));
+  GLMV_ASSIGN(auto document, open_pdf(kind, digest, pdf, wanted));
   const std::lock_guard lock(mutex_);
   slides_.put(digest, document, document->num_bytes());
   return document;

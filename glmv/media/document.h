@@ -43,13 +43,14 @@ class Document {
   int64_t num_bytes() const { return num_bytes_; }
 
   // In the order of `pages`, all of which exist. Errors: pdf_info()'s.
-  Result<std::vector<PageSize>> page_sizes(std::span<const int> pages) const;
+  Result<std::vector<PageSize>> page_sizes(std::span<const int> pages,
+                                           const Wanted& wanted = {}) const;
 
   // Pictures of existing pages, in their order, by two programs side by side where it pays; those
-  // rendered last are kept. `wanted` may be empty; false ends it (cancelled). Errors:
-  // render_pages()'s.
-  Result<std::vector<RgbPixels>> render(std::span<const PageView> pages,
-                                        const std::function<bool()>& wanted = {}) const;
+  // rendered last are kept. `on_page` gets the number of pages that are there. Threads of this call
+  // call both. Errors: render_pages()'s.
+  Result<std::vector<RgbPixels>> render(std::span<const PageView> pages, const Wanted& wanted = {},
+                                        const std::function<void(int64_t)>& on_page = {}) const;
 
  private:
   friend class DocumentReader;
@@ -74,14 +75,15 @@ class DocumentReader {
 
   // Of PDF or slides. The bytes are copied. Errors: document_kind()'s, pdf_info()'s,
   // slides_to_pdf()'s; unsupported for text. Messages name no file.
-  Result<std::shared_ptr<const Document>> open(std::string_view bytes);
+  Result<std::shared_ptr<const Document>> open(std::string_view bytes, const Wanted& wanted = {});
 
  private:
   Result<std::shared_ptr<const Document>> open_pdf(DocumentKind kind, const Digest& digest,
-                                                   std::string_view pdf) const;
+                                                   std::string_view pdf,
+                                                   const Wanted& wanted) const;
 
   const std::shared_ptr<Document::Shared> shared_;
-  std::mutex office_;  // LibreOffice runs once at a time
+  std::timed_mutex office_;  // LibreOffice runs once at a time
   std::mutex mutex_;
   ByteLru<std::shared_ptr<const Document>> slides_;  // that were converted
 };

@@ -300,6 +300,30 @@ TEST(Documents, AHugePictureWithinSlides) {
   }
 }
 
+TEST(Documents, WhatNobodyWantsEndsAtOnce) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto spent = [&] { return std::chrono::steady_clock::now() - start; };
+  const std::chrono::milliseconds patience(200);
+  DocumentReader reader;
+  // LibreOffice needs longer than that to start.
+  const auto slides = reader.open(golden("slides.pptx"), [&] { return spent() < patience; });
+  ASSERT_FALSE(slides);
+  EXPECT_EQ(slides.error().code, Code::kCancelled);
+  EXPECT_LT(spent(), 2 * patience);
+  const auto document = opened(reader, pdf_for_test(40));
+  std::vector<PageView> views;
+  for (int page = 1; page <= 40; ++page) views.push_back({page, 1500, 1500});
+  std::atomic<int64_t> num_done = 0;
+  const auto some =
+      document->render(views, [&] { return num_done < 3; }, [&](int64_t done) { num_done = done; });
+  ASSERT_FALSE(some);
+  EXPECT_EQ(some.error().code, Code::kCancelled);
+  EXPECT_LT(num_done, 20);
+  views.resize(3);
+  EXPECT_TRUE(document->render(views, {}, [&](int64_t done) { num_done = done; }));
+  EXPECT_EQ(num_done, 3);
+}
+
 // What is missing around it.
 class DocumentsWithout : public testing::Test {
  protected:

@@ -169,23 +169,25 @@ bool PpmReader::add(std::string_view bytes) {
 
 }  // namespace internal
 
-Result<PdfInfo> pdf_info(const Fd& file, int first, int last, double max_seconds) {
+Result<PdfInfo> pdf_info(const Fd& file, int first, int last, double max_seconds,
+                         const Wanted& wanted) {
   GLMV_ASSIGN(LimitedProgram program, poppler("pdfinfo", file, max_seconds));
   for (const std::string& word : {std::string("-f"), std::to_string(first), std::string("-l"),
                                   std::to_string(last), std::string(kProgramFile)}) {
     program.command.push_back(word);
   }
   std::string text;
-  GLMV_ASSIGN(const ProgramEnd end, run_limited(program, [&text](std::string_view piece) {
-                text += piece;
-                return text.size() <= kMaxInfoBytes;
-              }));
+  const auto take = [&text](std::string_view piece) {
+    text += piece;
+    return text.size() <= kMaxInfoBytes;
+  };
+  GLMV_ASSIGN(const ProgramEnd end, run_limited(program, take, wanted));
   GLMV_RETURN_IF_ERROR(check_end(end, max_seconds));
   return internal::parse_pdf_info(text, first, last);
 }
 
 Result<void> render_pages(const Fd& file, const PageRun& run, double max_seconds,
-                          const std::function<bool(Image)>& on_page) {
+                          const std::function<bool(Image)>& on_page, const Wanted& still_wanted) {
   GLMV_ASSIGN(LimitedProgram program, poppler("pdftoppm", file, max_seconds));
   std::vector<std::string> words = {"-q", "-cropbox",
                                     "-f", std::to_string(run.first),
@@ -208,8 +210,8 @@ Result<void> render_pages(const Fd& file, const PageRun& run, double max_seconds
     wanted = on_page(std::move(page));
     return wanted;
   });
-  const auto ended =
-      run_limited(program, [&reader](std::string_view bytes) { return reader.add(bytes); });
+  const auto ended = run_limited(
+      program, [&reader](std::string_view bytes) { return reader.add(bytes); }, still_wanted);
   if (!wanted) return cancelled("rendering was stopped");
   if (reader.failed()) return invalid_argument("the pages do not come as pictures of their size");
   GLMV_ASSIGN(const ProgramEnd end, ended);

@@ -8,6 +8,7 @@
 
 #include "glmv/base/fd.h"
 #include "glmv/base/result.h"
+#include "glmv/base/wanted.h"
 #include "glmv/media/image.h"
 
 namespace glmv::media {
@@ -23,8 +24,10 @@ struct PdfInfo {
 };
 
 // Pages first .. last (from 1; what lies beyond the end is left out). Errors: unsupported
-// (encrypted), invalid_argument (damaged), resource_exhausted (a limit), unavailable (no poppler).
-Result<PdfInfo> pdf_info(const Fd& file, int first, int last, double max_seconds);
+// (encrypted), invalid_argument (damaged), resource_exhausted (a limit), unavailable (no poppler),
+// cancelled.
+Result<PdfInfo> pdf_info(const Fd& file, int first, int last, double max_seconds,
+                         const Wanted& wanted = {});
 
 // `count` pages from `first` on, each width x height pixels whatever its shape; `on_page` gets them
 // in order and may end it (cancelled). Errors as pdf_info(), and invalid_argument for a page that
@@ -35,7 +38,7 @@ struct PageRun {
   double turned_dpi = 0;  // not 0: of turned pages, with which they have about this size
 };
 Result<void> render_pages(const Fd& file, const PageRun& run, double max_seconds,
-                          const std::function<bool(Image)>& on_page);
+                          const std::function<bool(Image)>& on_page, const Wanted& wanted = {});
 
 namespace internal {
 // What pdfinfo prints. Errors: invalid_argument.

@@ -91,7 +91,7 @@ Result<fs::path> find_office() {
 }
 
 Result<std::string> slides_to_pdf(std::string_view bytes, DocumentKind kind,
-                                  const SlideLimits& limits) {
+                                  const SlideLimits& limits, const Wanted& wanted) {
   GLMV_ASSIGN(const fs::path office, find_office());
   if (kind != DocumentKind::kPpt) {
     GLMV_ASSIGN(const std::vector<ZipEntry> entries, read_zip_directory(bytes));
@@ -117,7 +117,7 @@ Result<std::string> slides_to_pdf(std::string_view bytes, DocumentKind kind,
                  .max_file_bytes = limits.max_pdf_bytes}};
   ProgramEnd end;
   for (int i = 0; i < kMaxStarts; ++i) {
-    GLMV_ASSIGN(end, run_limited(program, [](std::string_view) { return true; }));
+    GLMV_ASSIGN(end, run_limited(program, [](std::string_view) { return true; }, wanted));
     if (end.exit_code != kStartAgain) break;
   }
   if (end.out_of_time) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "glmv/base/result.h"
+#include "glmv/base/wanted.h"
 #include "glmv/media/document_kind.h"
 
 namespace glmv::media {
@@ -23,8 +24,8 @@ Result<std::filesystem::path> find_office();
 // The PDF of slides of that kind. Files are in a folder of its own (below $TMPDIR or /tmp)
 // meanwhile, LibreOffice's profile too. Blocks for seconds; may be called by several threads, but a
 // second program makes neither faster. Errors: unavailable (no LibreOffice, no room on the disk),
-// invalid_argument (damaged), resource_exhausted (a limit).
+// invalid_argument (damaged), resource_exhausted (a limit), cancelled.
 Result<std::string> slides_to_pdf(std::string_view bytes, DocumentKind kind,
-                                  const SlideLimits& limits);
+                                  const SlideLimits& limits, const Wanted& wanted = {});
 
 }  // namespace glmv::media

@@ -1,7 +1,5 @@
 #include "glmv/media/video_child.h"
 
-#include <algorithm>
-#include <cstring>
 #include <new>
 #include <vector>
 
@@ -12,13 +10,6 @@
 
 namespace glmv::media {
 namespace {
-
-template <class Reply>
-void put_error(const Status& status, Reply& reply) {
-  reply.code = static_cast<int32_t>(status.code);
-  const size_t size = std::min(status.message.size(), sizeof reply.message - 1);
-  std::memcpy(reply.message, status.message.data(), size);
-}
 
 // No exception of a library leaves the decoder.
 template <class Action>
@@ -53,7 +44,7 @@ Result<bool> answer_one(int socket, VideoReader& reader, const VideoLimits& limi
   GLMV_RETURN_IF_ERROR(sent);
   limit_time(limits.max_seconds * limits.num_threads, 0);
   VideoFrameReply end;
-  if (!done) put_error(done.error(), end);
+  if (!done) end.error.set(done.error());
   GLMV_RETURN_IF_ERROR(write_all(socket, &end, sizeof end));
   return true;
 }
@@ -62,6 +53,7 @@ Result<bool> answer_one(int socket, VideoReader& reader, const VideoLimits& limi
 
 Result<void> serve_video_requests(int socket) {
   stand_behind_parent();
+  end_with_parent(socket);
   VideoOpenRequest request;
   GLMV_ASSIGN(const bool asked, read_all(socket, &request, sizeof request));
   if (!asked) return {};
@@ -76,7 +68,7 @@ Result<void> serve_video_requests(int socket) {
   if (reader) {
     reply.info = (*reader)->info();
   } else {
-    put_error(reader.error(), reply);
+    reply.error.set(reader.error());
   }
   GLMV_RETURN_IF_ERROR(write_all(socket, &reply, sizeof reply));
   while (reader) {

@@ -3,15 +3,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <new>
 
 #include "glmv/base/child_side.h"
 #include "glmv/base/files.h"
 #include "glmv/base/sandbox.h"
+#include "glmv/media/child_error.h"
 
 namespace glmv::media {
 namespace {
@@ -29,19 +28,11 @@ struct Order {
 struct Piece {
   uint64_t offset = 0;
   uint32_t size = 0;
-  int32_t code = -1;  // of an error (glmv::Code)
+  ChildError error;
   CutReport report;
-  char message[256] = {};  // of the error; ends with a zero
 };
 
 constexpr uint32_t kMaxPieceBytes = 1 << 20;
-
-Status error_of(const Piece& piece) {
-  std::string text(piece.message, std::find(piece.message, std::end(piece.message), '\0'));
-  std::ranges::replace_if(text, [](char c) { return c < 32 || c > 126; }, '?');
-  const bool known = piece.code <= static_cast<int32_t>(Code::kInternal);
-  return {known ? static_cast<Code>(piece.code) : Code::kUnavailable, text};
-}
 
 Result<void> put_at(const Fd& file, uint64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -86,7 +77,7 @@ Result<CutReport> receive(ChildProcess& process, const Order& order, Clock::time
     if (!process.receive(&piece, sizeof piece, end)) {
       return unavailable("the video broke its demuxer, or took too long");
     }
-    if (piece.code >= 0) return std::unexpected(error_of(piece));
+    if (piece.error.code >= 0) return std::unexpected(piece.error.status());
     if (piece.size == 0) return piece.report;
     if (piece.size > kMaxPieceBytes || piece.offset > order.request.max_bytes ||
         piece.offset + piece.size > order.request.max_bytes) {
@@ -129,6 +120,7 @@ Result<std::pair<fs::path, CutReport>> VideoCutter::cut(std::shared_ptr<const Fd
 
 Result<void> serve_video_cut(int socket) {
   stand_behind_parent();
+  end_with_parent(socket);
   Order order;
   GLMV_ASSIGN(const bool asked, read_all(socket, &order, sizeof order));
   if (!asked) return {};
@@ -148,13 +140,10 @@ Result<void> serve_video_cut(int socket) {
     if (report) {
       last.report = *report;
     } else {
-      last.code = static_cast<int32_t>(report.error().code);
-      const size_t size = std::min(report.error().message.size(), sizeof last.message - 1);
-      std::memcpy(last.message, report.error().message.data(), size);
+      last.error.set(report.error());
     }
   } catch (const std::bad_alloc&) {
-    last.code = static_cast<int32_t>(Code::kResourceExhausted);
-    std::strcpy(last.message, "no memory");
+    last.error.set({Code::kResourceExhausted, "no memory"});
   }
   GLMV_RETURN_IF_ERROR(sent);
   return write_all(socket, &last, sizeof last);

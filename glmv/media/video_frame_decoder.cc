@@ -127,7 +127,8 @@ Result<void> FrameDecoder::start_over() {
 // Feeds a packet and takes the frames that come out.
 Result<FrameDecoder::Step> FrameDecoder::decode_one() {
   if (std::chrono::steady_clock::now() > wanted_.end) {
-    return resource_exhausted("decoding took more than {} s", limits_.max_seconds);
+    return resource_exhausted("reading it takes more than {} s: take a part of it, or fewer frames",
+                              limits_.max_seconds);
   }
   if (wanted_.stopped != nullptr && *wanted_.stopped) return cancelled("decoding was stopped");
   if (!draining_) feed();

@@ -10,6 +10,7 @@
 
 #include "glmv/base/fd.h"
 #include "glmv/base/result.h"
+#include "glmv/base/wanted.h"
 #include "glmv/media/image.h"
 
 namespace glmv::media {
@@ -26,7 +27,7 @@ struct VideoFileInfo {
 struct VideoLimits {
   int64_t max_pixels = 64'000'000;  // of a frame
   int64_t max_frames = 20'000'000;  // of the file
-  double max_seconds = 1200;        // of computing, over all of one call
+  double max_seconds = 300;         // of computing, over all of one call
   size_t max_memory_bytes = size_t{1} << 30;
   int num_threads = 2;
 };
@@ -56,15 +57,19 @@ class VideoOpener {
 
   // `file`: regular, readable, at any position, which changes. Errors: unsupported (no video
   // stream, a codec that is not there), invalid_argument (damaged), resource_exhausted (a limit),
-  // unavailable (the child ended). Messages name no file.
-  virtual Result<std::unique_ptr<VideoReader>> open(std::shared_ptr<const Fd> file) = 0;
+  // unavailable (the child ended), cancelled. Messages name no file. `wanted` is asked by the
+  // reader too, as long as it lives.
+  virtual Result<std::unique_ptr<VideoReader>> open(std::shared_ptr<const Fd> file,
+                                                    Wanted wanted = {}) = 0;
 };
 
-// In this process: for files that somebody vouches for, and in the child.
+// In this process: for files that somebody vouches for, and in the child. Asks whether a video is
+// wanted between frames only.
 class InlineVideoOpener final : public VideoOpener {
  public:
   explicit InlineVideoOpener(VideoLimits limits = {}) : limits_(limits) {}
-  Result<std::unique_ptr<VideoReader>> open(std::shared_ptr<const Fd> file) override;
+  Result<std::unique_ptr<VideoReader>> open(std::shared_ptr<const Fd> file,
+                                            Wanted wanted = {}) override;
 
  private:
   const VideoLimits limits_;

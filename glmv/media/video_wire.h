@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "glmv/media/child_error.h"
 #include "glmv/media/video_reader.h"
 
 namespace glmv::media {
@@ -15,9 +16,8 @@ struct VideoOpenRequest {
 };
 
 struct VideoOpenReply {
-  int32_t code = -1;  // of an error (glmv::Code)
+  ChildError error;
   VideoFileInfo info;
-  char message[256] = {};  // of the error; ends with a zero
 };
 
 struct VideoReadRequest {
@@ -26,10 +26,9 @@ struct VideoReadRequest {
 };
 
 struct VideoFrameReply {
-  int32_t code = -1;   // of an error
+  ChildError error;
   int64_t index = -1;  // -1: no more
   int32_t width = 0, height = 0;
-  char message[256] = {};
 };
 
 // Of one reading: more is asked for in several.

@@ -108,9 +108,10 @@ TEST(Files, AVideo) {
 // Counts how often a video is opened.
 class CountingOpener final : public media::VideoOpener {
  public:
-  Result<std::unique_ptr<media::VideoReader>> open(std::shared_ptr<const Fd> file) override {
+  Result<std::unique_ptr<media::VideoReader>> open(std::shared_ptr<const Fd> file,
+                                                   Wanted wanted) override {
     ++count;
-    return real_.open(std::move(file));
+    return real_.open(std::move(file), std::move(wanted));
   }
   int count = 0;
 
