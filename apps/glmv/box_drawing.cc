@@ -1,17 +1,15 @@
 #include "apps/glmv/box_drawing.h"
 
-#include "glmv/media/decode.h"
 #include "glmv/media/draw.h"
 #include "glmv/media/pixels.h"
 #include "glmv/media/png_writer.h"
-#include "glmv/media/source.h"
 
 namespace glmv::app {
 namespace {
 
-Result<media::Image> load(const text::ContentPart& picture) {
+Result<media::Image> load(const text::ContentPart& picture, media::PictureDecoder* decoder) {
   if (picture.pixels.empty()) {
-    GLMV_ASSIGN(media::DecodedImage decoded, media::load_image(picture.source));
+    GLMV_ASSIGN(media::DecodedImage decoded, media::load_image(picture.source, decoder));
     return std::move(decoded.image);
   }
   return media::image_of(picture.pixels[0]);
@@ -20,7 +18,7 @@ Result<media::Image> load(const text::ContentPart& picture) {
 }  // namespace
 
 Result<void> save_boxes(const api::ChatReply& reply, const std::vector<text::ContentPart>& pictures,
-                        const std::string& path) {
+                        media::PictureDecoder* decoder, const std::string& path) {
   if (pictures.empty()) return invalid_argument("--save-boxes {}: there is no picture", path);
   const size_t index =
       reply.boxes.empty() ? pictures.size() - 1 : static_cast<size_t>(reply.boxes.front().image);
@@ -28,22 +26,13 @@ Result<void> save_boxes(const api::ChatReply& reply, const std::vector<text::Con
     return invalid_argument("--save-boxes: the boxes refer to picture {} of {}", index + 1,
                             pictures.size());
   }
-  GLMV_ASSIGN(const media::Image picture, load(pictures[index]));
+  GLMV_ASSIGN(const media::Image picture, load(pictures[index], decoder));
   std::vector<media::LabeledBox> boxes;
   for (const api::AnswerBox& box : reply.boxes) {
     boxes.push_back({box.px1, box.py1, box.px2, box.py2, box.label});
   }
   GLMV_ASSIGN(const media::Image drawn, media::draw_boxes(picture, boxes));
   return media::write_png(path, drawn);
-}
-
-Result<void> save_boxes(const api::ChatReply& reply, const std::vector<std::string>& images,
-                        const std::string& path) {
-  std::vector<text::ContentPart> pictures;
-  for (const std::string& source : images) {
-    pictures.push_back({.kind = text::PartKind::kImage, .source = source});
-  }
-  return save_boxes(reply, pictures, path);
 }
 
 }  // namespace glmv::app

@@ -4,15 +4,13 @@
 #include <vector>
 
 #include "glmv/api/chat_types.h"
+#include "glmv/media/picture_decoder.h"
 
 namespace glmv::app {
 
-// Draws the boxes of a reply on the picture they refer to (`pictures`: in prompt order) and writes
-// a PNG of the same size.
+// The picture that the boxes refer to, with them drawn on it, as a PNG file. `pictures`: all of the
+// prompt, in order; `decoder` as media::load_image() has it.
 Result<void> save_boxes(const api::ChatReply& reply, const std::vector<text::ContentPart>& pictures,
-                        const std::string& path);
-// The same with the sources of pictures.
-Result<void> save_boxes(const api::ChatReply& reply, const std::vector<std::string>& images,
-                        const std::string& path);
+                        media::PictureDecoder* decoder, const std::string& path);
 
 }  // namespace glmv::app

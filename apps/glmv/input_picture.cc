@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "glmv/base/child_process.h"
 #include "glmv/media/base64.h"
-#include "glmv/media/child_decoder.h"
 #include "glmv/media/decode.h"
 #include "glmv/media/document_kind.h"
 #include "glmv/media/file_url.h"
@@ -82,7 +80,7 @@ Result<InputPicture> PictureInput::load(const std::string& name) {
   if (pages_.page_of(name) > 0) return load_page(name);
   if (is_web_url(name)) return fetch(name);
   GLMV_ASSIGN(const media::SourceBytes loaded, media::load_source(name));
-  auto decoded = media::decode_image(loaded.bytes, loaded.name);
+  auto decoded = decoder_->decode_file(loaded.bytes, loaded.name);
   if (!decoded) {
     if (is_document(loaded.bytes)) {
       return invalid_argument("{}: no picture but a document; give its pages with --doc {}",
@@ -129,11 +127,6 @@ Result<InputPicture> PictureInput::fetch(const std::string& name) {
   if (!format) {
     return invalid_argument("picture {}: no picture but {}", shown,
                             media::describe_content(*fetched));
-  }
-  if (!decoder_) {
-    GLMV_ASSIGN(decoder_, media::ChildDecoder::start({.command = {kThisProgram, "decode-media",
-                                                                  std::to_string(kMaxPixels)},
-                                                      .max_pixels = kMaxPixels}));
   }
   auto image = decoder_->decode(*fetched, kMaxPixels);
   if (!image) return in_context("picture " + shown, image.error());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/glmv/document_pages.h"
+#include "apps/glmv/load_backend.h"
 #include "glmv/base/result.h"
 #include "glmv/media/image.h"
 #include "glmv/media/picture_decoder.h"
@@ -28,7 +29,7 @@ class PictureInput {
                                         const DocumentFlags& documents);
 
   // A name of list(), a path, file:// or data: URL, or an http(s) URL, which must lead to public
-  // addresses, as must all of its redirects, and is decoded in a child process. Errors: those of
+  // addresses, as must all of its redirects. Decoded in a child process. Errors: those of
   // media::load_source, decode_image and DocumentPages::render; unavailable (not fetched).
   Result<InputPicture> load(const std::string& name);
 
@@ -37,7 +38,7 @@ class PictureInput {
   Result<InputPicture> load_page(const std::string& name) const;
 
   DocumentPages pages_;
-  std::unique_ptr<media::PictureDecoder> decoder_;  // of what was fetched
+  const std::shared_ptr<media::PictureDecoder> decoder_ = limited_decoder();
 };
 
 bool is_web_url(const std::string& name);

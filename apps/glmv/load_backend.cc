@@ -3,7 +3,9 @@
 #include <cstdlib>
 
 #include "apps/glmv/command.h"
+#include "glmv/base/child_process.h"
 #include "glmv/chat/local_backend.h"
+#include "glmv/media/child_decoder.h"
 #include "glmv/processing/video_rule.h"
 
 namespace glmv::app {
@@ -63,10 +65,21 @@ Result<api::ServerModel> server_model(const ModelFlags& flags) {
   return api::ask_server_model(client_options(flags));
 }
 
-Result<std::unique_ptr<api::ChatBackend>> load_backend(const ModelFlags& flags) {
+std::shared_ptr<media::PictureDecoder> limited_decoder() {
+  constexpr int64_t kMaxPixels = 100'000'000;
+  return std::make_shared<media::ChildDecoder>(media::ChildDecoderOptions{
+      .command = {kThisProgram, "decode-media", std::to_string(kMaxPixels)},
+      .max_pixels = kMaxPixels});
+}
+
+Result<std::unique_ptr<api::ChatBackend>> load_backend(
+    const ModelFlags& flags, std::shared_ptr<media::PictureDecoder> pictures) {
+  if (!pictures) pictures = limited_decoder();
   if (names_a_server(flags)) {
     GLMV_RETURN_IF_ERROR(check_no_local_flags(flags, model_name(flags)));
-    return api::make_chat_client(client_options(flags));
+    api::ChatClientOptions options = client_options(flags);
+    options.pictures = std::move(pictures);
+    return api::make_chat_client(options);
   }
   const std::pair<const char*, bool> kFlags[] = {{"--api-key", !flags.api_key.empty()},
                                                  {"--served-model", !flags.served_model.empty()},
@@ -75,7 +88,9 @@ Result<std::unique_ptr<api::ChatBackend>> load_backend(const ModelFlags& flags) 
     if (is_given) return invalid_argument("{} is of a server: -m http://HOST:PORT/v1", name);
   }
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags));
-  return chat::LocalBackend::load(engine);
+  GLMV_ASSIGN(auto backend, chat::LocalBackend::load(engine));
+  backend->use_pictures(std::move(pictures));
+  return backend;
 }
 
 Result<MediaRules> media_rules(const ModelFlags& flags) {

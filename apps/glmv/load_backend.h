@@ -4,13 +4,20 @@
 
 #include "apps/glmv/chat_options.h"
 #include "glmv/api/chat_client.h"
+#include "glmv/media/picture_decoder.h"
 #include "glmv/processing/processor_config.h"
 
 namespace glmv::app {
 
+// Decodes the pictures that a command line names in a child that may do nothing else, which starts
+// with the first of them.
+std::shared_ptr<media::PictureDecoder> limited_decoder();
+
 // The model that the flags name: a folder, loaded into this process, or a server's URL (also from
-// $GLMV_MODEL). Errors: of either; invalid_argument for flags of one with the other.
-Result<std::unique_ptr<api::ChatBackend>> load_backend(const ModelFlags& flags);
+// $GLMV_MODEL). `pictures`: who decodes those that come as files; null: a limited_decoder().
+// Errors: of either; invalid_argument for flags of one with the other.
+Result<std::unique_ptr<api::ChatBackend>> load_backend(
+    const ModelFlags& flags, std::shared_ptr<media::PictureDecoder> pictures = nullptr);
 
 // Where it is a server: what that says of its model.
 Result<api::ServerModel> server_model(const ModelFlags& flags);

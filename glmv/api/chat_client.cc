@@ -172,7 +172,7 @@ class Exchange {
         reader_(request, model.kind) {}
 
   Result<ChatReply> run() {
-    WireMedia media;
+    WireMedia media{.decoder = server_.options().pictures.get()};
     GLMV_ASSIGN(const Json json,
                 wire_request(request_, model_, server_.options().max_media_bytes, media));
     const std::string body = json.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -9,6 +9,7 @@
 
 #include "glmv/api/chat_backend.h"
 #include "glmv/base/json.h"
+#include "glmv/media/picture_decoder.h"
 
 namespace glmv::api {
 
@@ -20,6 +21,8 @@ struct ChatClientOptions {
   double connect_timeout_s = 10;  // for name, connection and TLS
   std::string ca_file;            // PEM of who vouches for the server; empty: the system's
   size_t max_media_bytes = size_t{180} << 20;  // of one picture or video file
+  // Who looks at pictures before they are sent; null: this process.
+  std::shared_ptr<media::PictureDecoder> pictures;
 };
 
 enum class ServerKind { kOther, kGlmv, kVllm, kSglang, kLlamaCpp };

@@ -81,12 +81,15 @@ struct Picture {
   int64_t width = 0, height = 0;
 };
 
-Result<Picture> picture(const std::string& source, ServerKind kind, size_t max_bytes) {
+Result<Picture> picture(const std::string& source, ServerKind kind, size_t max_bytes,
+                        media::PictureDecoder* decoder) {
   if (is_fetched_by_the_server(source)) return Picture{source};
   if (is_upload(source) && kind == ServerKind::kGlmv) return Picture{source};
   GLMV_ASSIGN(const media::SourceBytes file, media::load_source(source, {.max_bytes = max_bytes}));
   // Decoded here too: its size is needed, and what is no picture is told before anything is sent.
-  GLMV_ASSIGN(const media::DecodedImage decoded, media::decode_image(file.bytes, file.name));
+  media::InlineDecoder inlined;
+  if (decoder == nullptr) decoder = &inlined;
+  GLMV_ASSIGN(const media::DecodedImage decoded, decoder->decode_file(file.bytes, file.name));
   Picture out{{}, decoded.image.width, decoded.image.height};
   if (const char* type = picture_type(decoded.format); type != nullptr) {
     out.url = data_url(type, file.bytes);
@@ -140,7 +143,7 @@ Result<Json> wire_image(const ContentPart& part, ServerKind kind, size_t max_byt
                         const std::string& where, WireMedia& media) {
   Picture image;
   if (part.pixels.empty()) {
-    auto loaded = picture(part.source, kind, max_bytes);
+    auto loaded = picture(part.source, kind, max_bytes, media.decoder);
     if (!loaded) return in_context(where, loaded.error());
     image = std::move(*loaded);
   } else {
@@ -165,7 +168,7 @@ Result<Json> wire_frames(const ContentPart& part, ServerKind kind, size_t max_by
   for (size_t i = 0; i < count; ++i) {
     Picture frame;
     if (part.pixels.empty()) {
-      auto loaded = picture(part.frames[i], kind, max_bytes);
+      auto loaded = picture(part.frames[i], kind, max_bytes, media.decoder);
       if (!loaded) return in_context(fmt::format("{}.frames[{}]", where, i), loaded.error());
       frame = std::move(*loaded);
     } else {

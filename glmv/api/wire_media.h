@@ -9,6 +9,7 @@ namespace glmv::api {
 
 // Sizes of the pictures of a request as its boxes need them; 0 x 0 where the server fetches one.
 struct WireMedia {
+  media::PictureDecoder* decoder = nullptr;       // who looks at them; null: this process
   std::vector<std::vector<int64_t>> image_sizes;  // [width, height], in order
   int64_t video_width = 0, video_height = 0;      // of the last video, where it is known
 };

@@ -4,6 +4,7 @@
 
 #include "glmv/base/check.h"
 #include "glmv/media/decode_wire.h"
+#include "glmv/media/format.h"
 
 namespace glmv::media {
 namespace {
@@ -59,12 +60,13 @@ std::vector<pid_t> ChildDecoder::pids() const {
   return pids_;
 }
 
-Result<Image> ChildDecoder::ask(Child& child, std::string_view bytes, int64_t max_pixels,
-                                bool& begun, bool& answered) const {
+Result<DecodedImage> ChildDecoder::ask(Child& child, const Job& job, bool& begun,
+                                       bool& answered) const {
+  const std::string_view bytes = job.bytes;
   const bool fresh = child.num_pictures++ == 0;
   using Seconds = std::chrono::duration<double>;
-  const DecodeRequest request{bytes.size(), max_pixels, Seconds(options_.cpu_timeout).count(),
-                              Seconds(options_.picture_timeout).count()};
+  const DecodeRequest request{bytes.size(), job.max_pixels, Seconds(options_.cpu_timeout).count(),
+                              Seconds(options_.picture_timeout).count(), job.any_format};
   const auto ready = Clock::now() + options_.picture_timeout +
                      (fresh ? options_.start_timeout : std::chrono::milliseconds(0));
   char started = 0;
@@ -80,19 +82,19 @@ Result<Image> ChildDecoder::ask(Child& child, std::string_view bytes, int64_t ma
   if (!child.process.receive(&reply, sizeof reply, end)) {
     return unavailable("the picture broke its decoder, or took too long");
   }
-  if (reply.code >= 0) {
+  if (reply.error.code >= 0) {
     answered = true;
-    if (reply.code == static_cast<int32_t>(Code::kResourceExhausted)) {
-      return resource_exhausted("the picture has more than {} pixels", max_pixels);
-    }
-    return invalid_argument("no picture, or a damaged one");
+    return std::unexpected(reply.error.status());
   }
   // A child that a picture has taken over may say anything.
-  if (reply.width < 1 || reply.height < 1 || reply.height > max_pixels / reply.width) {
+  if (reply.width < 1 || reply.height < 1 || reply.height > job.max_pixels / reply.width) {
     return unavailable("the decoding process gives a picture of {} x {}", reply.width,
                        reply.height);
   }
-  Image image;
+  DecodedImage decoded;
+  decoded.format = sniff_format(bytes).value_or(ImageFormat::kPng);
+  decoded.orientation = std::clamp(reply.orientation, 1, 8);
+  Image& image = decoded.image;
   image.width = reply.width;
   image.height = reply.height;
   image.data.resize(static_cast<size_t>(reply.width) * static_cast<size_t>(reply.height) * 3);
@@ -101,12 +103,46 @@ Result<Image> ChildDecoder::ask(Child& child, std::string_view bytes, int64_t ma
     return unavailable("the decoding process ended in the middle of its answer");
   }
   answered = true;
-  return image;
+  return decoded;
 }
 
 Result<Image> ChildDecoder::decode(std::string_view bytes, int64_t max_pixels) {
-  std::unique_ptr<Child> child = take();
   max_pixels = std::clamp<int64_t>(max_pixels, 0, options_.max_pixels);
+  Result<DecodedImage> decoded = run({.bytes = bytes, .max_pixels = max_pixels});
+  if (decoded) return std::move(decoded->image);
+  switch (decoded.error().code) {
+    case Code::kUnavailable:
+    case Code::kInternal:
+      return std::unexpected(std::move(decoded).error());
+    case Code::kResourceExhausted:
+      return resource_exhausted("the picture has more than {} pixels", max_pixels);
+    default:
+      return invalid_argument("no picture, or a damaged one");
+  }
+}
+
+Result<DecodedImage> ChildDecoder::decode_file(std::string_view bytes, std::string_view name,
+                                               const Wanted& wanted) {
+  const DecodeOptions standard;
+  if (bytes.size() > standard.max_bytes) return decode_image(bytes, name);  // says so
+  auto decoded = run({.bytes = bytes,
+                      .max_pixels = std::min(standard.max_pixels, options_.max_pixels),
+                      .any_format = true,
+                      .wanted = wanted});
+  if (decoded) return decoded;
+  Status error = std::move(decoded).error();
+  const std::string unnamed = std::string("picture ") + kNoName;
+  const std::string named = fmt::format("picture {}", name);
+  if (error.message.starts_with(unnamed)) {
+    error.message.replace(0, unnamed.size(), named);
+  } else {
+    error.message = named + ": " + error.message;
+  }
+  return std::unexpected(std::move(error));
+}
+
+Result<DecodedImage> ChildDecoder::run(const Job& job) {
+  std::unique_ptr<Child> child = take();
   // An idle child may have died long ago; that is noticed only now.
   for (bool last = child == nullptr;; last = true) {
     if (!child) {
@@ -120,14 +156,20 @@ Result<Image> ChildDecoder::decode(std::string_view bytes, int64_t max_pixels) {
       pids_.push_back(child->process.pid());
     }
     bool begun = false, answered = false;
-    Result<Image> image = ask(*child, bytes, max_pixels, begun, answered);
+    child->process.set_wanted(job.wanted);
+    Result<DecodedImage> image = ask(*child, job, begun, answered);
+    child->process.set_wanted({});
     if (!answered) {
       {
         const std::lock_guard lock(mutex_);
         std::erase(pids_, child->process.pid());
       }
       child.reset();
-      if (!begun && !last) continue;
+      if (!is_wanted(job.wanted)) {
+        image = cancelled("reading it was stopped");
+      } else if (!begun && !last) {
+        continue;
+      }
     }
     give(std::move(child));
     return image;

@@ -32,8 +32,13 @@ class ChildDecoder final : public PictureDecoder {
   // Starts the first child and sees it decode. Errors: unavailable.
   static Result<std::unique_ptr<ChildDecoder>> start(ChildDecoderOptions options);
 
-  // Waits for a free child.
+  // Starts the first child with the first picture.
+  explicit ChildDecoder(ChildDecoderOptions options);
+
+  // Both wait for a free child.
   Result<Image> decode(std::string_view bytes, int64_t max_pixels) override;
+  Result<DecodedImage> decode_file(std::string_view bytes, std::string_view name,
+                                   const Wanted& wanted = {}) override;
 
   // Of the children that run now, for tests.
   std::vector<pid_t> pids() const;
@@ -44,14 +49,20 @@ class ChildDecoder final : public PictureDecoder {
     int num_pictures = 0;
   };
 
-  explicit ChildDecoder(ChildDecoderOptions options);
+  struct Job {
+    std::string_view bytes;
+    int64_t max_pixels = 0;
+    bool any_format = false;
+    Wanted wanted;
+  };
+
+  Result<DecodedImage> run(const Job& job);
   // An idle child, or the right to start one (null).
   std::unique_ptr<Child> take();
   void give(std::unique_ptr<Child> child);
   // `begun`: the child had read the picture. On an error the child is of no more use, unless
   // `answered`.
-  Result<Image> ask(Child& child, std::string_view bytes, int64_t max_pixels, bool& begun,
-                    bool& answered) const;
+  Result<DecodedImage> ask(Child& child, const Job& job, bool& begun, bool& answered) const;
 
   const ChildDecoderOptions options_;
   mutable std::mutex mutex_;

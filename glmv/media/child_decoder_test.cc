@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -50,7 +51,7 @@ void read_request(int socket, bool begin) {
 // The first request is answered, so that ChildDecoder::start is content.
 void answer_one_pixel(int socket) {
   read_request(socket, true);
-  const DecodeReply reply{-1, 1, 1};
+  const DecodeReply reply{.width = 1, .height = 1};
   const char pixel[3] = {};
   if (::write(socket, &reply, sizeof reply) < 0 || ::write(socket, pixel, 3) < 0) ::_exit(3);
 }
@@ -90,7 +91,7 @@ int run_child(const std::string& kind) {
     }
   }
   if (kind == "lie") {
-    const DecodeReply reply{-1, 1 << 30, 1 << 30};
+    const DecodeReply reply{.width = 1 << 30, .height = 1 << 30};
     return ::write(kChildSocket, &reply, sizeof reply) > 0 ? 0 : 1;
   }
   return 1;
@@ -142,6 +143,55 @@ TEST(ChildDecoder, GivesTheSamePixelsAndErrorsAsThisProcess) {
   EXPECT_EQ(child->decode(golden_bytes("rgb.png"), 10).error().code, Code::kResourceExhausted);
   EXPECT_EQ(child->decode("", 10).error().code, Code::kInvalidArgument);
   EXPECT_EQ(child->pids().size(), 1u);  // never replaced
+}
+
+// Every format, and what people are told.
+TEST(ChildDecoder, ReadsFilesAsThisProcessDoes) {
+  const auto child = start("decode");
+  int num_pictures = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(GLMV_SOURCE_DIR "/tests/golden/media")) {
+    const std::string name = entry.path().filename();
+    const std::string whole = golden_bytes(name);
+    SCOPED_TRACE(name);
+    for (const std::string& bytes : {whole, whole.substr(0, whole.size() / 2), std::string()}) {
+      const auto want = decode_image(bytes, name);
+      const auto got = child->decode_file(bytes, name);
+      ASSERT_EQ(got.has_value(), want.has_value())
+          << (want ? got.error().message : want.error().message);
+      if (want) {
+        ++num_pictures;
+        EXPECT_EQ(got->format, want->format);
+        EXPECT_EQ(got->orientation, want->orientation);
+        EXPECT_EQ(got->image.width, want->image.width);
+        EXPECT_TRUE(got->image.data == want->image.data);
+      } else {
+        EXPECT_EQ(got.error().code, want.error().code);
+        EXPECT_EQ(got.error().message, want.error().message);
+      }
+    }
+  }
+  EXPECT_GE(num_pictures, 50);
+  EXPECT_EQ(child->pids().size(), 1u);  // none broke it
+}
+
+TEST(ChildDecoder, WhatNobodyWantsEndsAtOnce) {
+  const auto child = start("hang");
+  const auto begin = std::chrono::steady_clock::now();
+  const auto spent = [begin] { return std::chrono::steady_clock::now() - begin; };
+  const auto got = child->decode_file("picture", "a.png", [&] { return spent() < 100ms; });
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Code::kCancelled);
+  EXPECT_LT(spent(), 300ms);
+  EXPECT_TRUE(child->pids().empty());
+}
+
+TEST(ChildDecoder, TheFirstChildStartsWithTheFirstPicture) {
+  ChildDecoder decoder(
+      {.command = {kThisProgram, "--as-child", "decode"}, .max_pixels = kMaxPixels});
+  EXPECT_TRUE(decoder.pids().empty());
+  EXPECT_TRUE(decoder.decode_file(golden_bytes("rgb.png"), "rgb.png"));
+  EXPECT_EQ(decoder.pids().size(), 1u);
 }
 
 TEST(ChildDecoder, LargePicturesPass) {

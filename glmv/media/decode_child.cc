@@ -6,8 +6,8 @@
 #include "glmv/base/child_side.h"
 #include "glmv/base/kept_memory.h"
 #include "glmv/base/sandbox.h"
+#include "glmv/media/decode.h"
 #include "glmv/media/decode_wire.h"
-#include "glmv/media/picture_decoder.h"
 
 namespace glmv::media {
 namespace {
@@ -22,9 +22,11 @@ constexpr char kSmallestGif[] =
     "GIF89a\x01\x00\x01\x00\x80\x00\x00\x80\x80\x80\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00"
     "\x00\x02\x02\x44\x01\x00\x3b";
 
-Result<Image> decode(std::string_view file, int64_t max_pixels) {
+Result<DecodedImage> decode(std::string_view file, int64_t max_pixels, bool any_format) {
   try {
-    return InlineDecoder().decode(file, max_pixels);
+    return decode_image(
+        file, kNoName,
+        {.max_bytes = file.size(), .max_pixels = max_pixels, .web_formats_only = !any_format});
   } catch (const std::bad_alloc&) {
     return resource_exhausted("no memory for the picture");
   }
@@ -43,17 +45,20 @@ Result<bool> serve_one(int socket) {
   // Also ends an orphan whose picture never ends.
   limit_time(request.cpu_seconds, request.wall_seconds);
   GLMV_RETURN_IF_ERROR(write_all(socket, &kDecodeStarted, 1));
-  const Result<Image> image = decode(file, request.max_pixels);
+  const Result<DecodedImage> decoded = decode(file, request.max_pixels, request.any_format != 0);
   limit_time(request.cpu_seconds, 0);
   DecodeReply reply;
-  if (image) {
-    reply.width = image->width;
-    reply.height = image->height;
-  } else {
-    reply.code = static_cast<int32_t>(image.error().code);
+  if (!decoded) {
+    reply.error.set(decoded.error());
+    GLMV_RETURN_IF_ERROR(write_all(socket, &reply, sizeof reply));
+    return true;
   }
+  const Image& image = decoded->image;
+  reply.width = image.width;
+  reply.height = image.height;
+  reply.orientation = decoded->orientation;
   GLMV_RETURN_IF_ERROR(write_all(socket, &reply, sizeof reply));
-  if (image) GLMV_RETURN_IF_ERROR(write_all(socket, image->data.data(), image->data.size()));
+  GLMV_RETURN_IF_ERROR(write_all(socket, image.data.data(), image.data.size()));
   return true;
 }
 
@@ -61,8 +66,9 @@ Result<bool> serve_one(int socket) {
 
 Result<void> serve_decode_requests(int socket, int64_t max_pixels) {
   stand_behind_parent();
+  end_with_parent(socket);
   const std::string_view gif(kSmallestGif, sizeof kSmallestGif - 1);
-  GLMV_RETURN_IF_ERROR(InlineDecoder().decode(gif, 1));
+  GLMV_RETURN_IF_ERROR(decode(gif, 1, false));
   // Without a filter of system calls the other limits still hold.
   (void)enter_sandbox(
       {.max_memory_bytes = kMemoryBeside + kMemoryPerPixel * static_cast<size_t>(max_pixels)});

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "glmv/media/child_error.h"
+
 namespace glmv::media {
 
 struct DecodeRequest {
@@ -12,15 +14,20 @@ struct DecodeRequest {
   int64_t max_pixels = 0;
   double cpu_seconds = 0;   // of computing at most
   double wall_seconds = 0;  // of time that passes
+  int32_t any_format = 0;   // TIFF and AVIF too
 };
+
+// Stands for the picture's name in messages of the child.
+inline constexpr char kNoName[] = "?";
 
 // The child has read the whole request. Without it, its end had nothing to do with the picture.
 inline constexpr char kDecodeStarted = 'S';
 
 struct DecodeReply {
-  int32_t code = -1;  // of an error (glmv::Code); -1: the pixels follow
+  ChildError error;  // without one the pixels follow
   int32_t width = 0;
   int32_t height = 0;
+  int32_t orientation = 1;
 };
 
 }  // namespace glmv::media

@@ -1,8 +1,20 @@
 #include "glmv/media/picture_decoder.h"
 
-#include "glmv/media/decode.h"
+#include "glmv/media/source.h"
 
 namespace glmv::media {
+
+Result<DecodedImage> PictureDecoder::decode_file(std::string_view bytes, std::string_view name,
+                                                 const Wanted& /*wanted*/) {
+  return decode_image(bytes, name);
+}
+
+Result<DecodedImage> load_image(std::string_view source, PictureDecoder* decoder,
+                                const Wanted& wanted) {
+  if (decoder == nullptr) return load_image(source);
+  GLMV_ASSIGN(const SourceBytes loaded, load_source(source));
+  return decoder->decode_file(loaded.bytes, loaded.name, wanted);
+}
 
 Result<Image> InlineDecoder::decode(std::string_view bytes, int64_t max_pixels) {
   DecodeOptions options;

@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "glmv/base/result.h"
+#include "glmv/base/wanted.h"
+#include "glmv/media/decode.h"
 #include "glmv/media/image.h"
 
 namespace glmv::media {
@@ -19,11 +21,20 @@ class PictureDecoder {
   // unsupported (not such a picture, damaged), unavailable (the decoder crashed or took too long),
   // internal (it cannot be started). Messages may hold text of libraries: they are not for clients.
   virtual Result<Image> decode(std::string_view bytes, int64_t max_pixels) = 0;
+
+  // As decode_image() with its standard options: TIFF and AVIF too, its errors, which name `name`
+  // and are for the person whose file it is. Errors: also unavailable, cancelled.
+  virtual Result<DecodedImage> decode_file(std::string_view bytes, std::string_view name,
+                                           const Wanted& wanted = {});
 };
 
 class InlineDecoder final : public PictureDecoder {
  public:
   Result<Image> decode(std::string_view bytes, int64_t max_pixels) override;
 };
+
+// load_source() and decode_file(); by null: in this process.
+Result<DecodedImage> load_image(std::string_view source, PictureDecoder* decoder,
+                                const Wanted& wanted = {});
 
 }  // namespace glmv::media
