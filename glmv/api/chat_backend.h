@@ -8,6 +8,9 @@
 
 namespace glmv::api {
 
+// Called now and then with what is new, which may be nothing; false: stop.
+using OnChunk = std::function<bool(const ChatChunk&)>;
+
 // Whoever answers chat requests. Thread-safe: several chats may run at once.
 class ChatBackend {
  public:
@@ -20,9 +23,11 @@ class ChatBackend {
                                  const std::function<bool(const ChatChunk&)>& on_chunk) = 0;
 
   // The messages with the pages of their documents in place of these, as chat() shows them to the
-  // model; as they are where only a server knows them. Errors name the part and the file.
+  // model; as they are where only a server knows them. `on_chunk` (may be empty) hears how far it
+  // is. Errors name the part and the file; cancelled.
   virtual Result<std::vector<text::Message>> with_pages(std::span<const text::Message> messages,
-                                                        int64_t /*max_pixels*/) const {
+                                                        int64_t /*max_pixels*/,
+                                                        const OnChunk& /*on_chunk*/ = {}) const {
     return std::vector<text::Message>(messages.begin(), messages.end());
   }
 };

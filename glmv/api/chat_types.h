@@ -144,7 +144,9 @@ struct ChatChunk {
   std::string reasoning;
   std::string content;
   std::vector<ToolCallDelta> tool_calls;
-  std::string progress_phase;  // "" | "vision" | "prefill"
+  // "" | "media" (a file is read) | "pages" and "frames" (of that file) | "vision" | "prefill"
+  std::string progress_phase;
+  std::string progress_name;  // of the file, where a medium is read
   int64_t progress_done = 0, progress_total = 0;
   int64_t progress_cached = 0;  // of these, found in a cache
   double progress_ms = 0;       // since the request left the queue

@@ -106,7 +106,8 @@ Result<processing::ModelInput> raw_input(const processing::Processor& processor,
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request,
                                             text::TokensInText most_tokens,
-                                            const MediaReading& media) {
+                                            const MediaReading& media,
+                                            processing::Preparation* preparation) {
   if (request.raw_prompt) return raw_input(processor, *request.raw_prompt);
   if (request.messages.empty()) return invalid_argument("messages: give at least one message");
   processing::PromptOptions options;
@@ -114,8 +115,10 @@ Result<processing::ModelInput> build_prompt(const processing::Processor& process
   options.read_sources = request.read_sources;
   options.documents = media.documents;
   options.document_rule = media.document_rule;
+  options.pictures = media.pictures;
   options.media_cache = media.cache;
   options.cache_salt = request.cache_salt;
+  options.preparation = preparation;
   options.tokens_in_text = std::min(request.tokens_in_text, most_tokens);
   options.render = render_options(processor, request);
   GLMV_ASSIGN(processing::ModelInput input,

@@ -25,17 +25,19 @@ parsers::OutputTags output_tags(const text::Tokenizer& tokenizer);
 struct MediaReading {
   std::shared_ptr<media::DocumentReader> documents;  // null: one for this prompt alone
   processing::DocumentRule document_rule;
-  std::shared_ptr<processing::MediaCache> cache;  // null: none
+  std::shared_ptr<media::PictureDecoder> pictures;  // of files; null: this process
+  std::shared_ptr<processing::MediaCache> cache;    // null: none
 };
 
 // Renders and tokenises the messages, or takes the raw prompt. Thinking::kOff sets enable_thinking
 // = false; where the template has no such switch (4.1V) a closed think pair, and <answer> if the
 // tokenizer has it, is appended. Messages may hold `most_tokens`, whatever the request says.
-// Errors of media, template and tokenizer pass through.
+// `preparation` may be null. Errors of media, template and tokenizer pass through.
 Result<processing::ModelInput> build_prompt(const processing::Processor& processor,
                                             const api::ChatRequest& request,
                                             text::TokensInText most_tokens,
-                                            const MediaReading& media = {});
+                                            const MediaReading& media = {},
+                                            processing::Preparation* preparation = nullptr);
 
 // The same as text, media as placeholders.
 Result<std::string> render_prompt(const processing::Processor& processor,

@@ -7,6 +7,7 @@
 #include "glmv/api/answer_boxes.h"
 #include "glmv/chat/chat_prompt.h"
 #include "glmv/chat/reply_assembler.h"
+#include "glmv/chat/watched_work.h"
 
 namespace glmv::chat {
 namespace {
@@ -77,6 +78,17 @@ std::unexpected<Status> for_good(Status status) {
   return std::unexpected(std::move(status));
 }
 
+// Some medium comes from a file.
+bool reads_media(const api::ChatRequest& request) {
+  const auto is_read = [](const text::ContentPart& part) {
+    return part.kind != text::PartKind::kText && part.pixels.empty() && !part.packed;
+  };
+  return request.read_sources &&
+         std::ranges::any_of(request.messages, [&](const text::Message& message) {
+           return std::ranges::any_of(message.content, is_read);
+         });
+}
+
 parsers::ReasoningOptions parsing_options(const api::ChatRequest& request,
                                           const parsers::OutputTags& tags,
                                           parsers::StartState start) {
@@ -115,9 +127,20 @@ LocalBackend::LocalBackend(std::unique_ptr<runtime::Engine> engine,
 }
 
 Result<std::vector<text::Message>> LocalBackend::with_pages(std::span<const text::Message> messages,
-                                                            int64_t max_pixels) const {
-  return processing::expand_documents(messages, *media_.documents, processor_->config(),
-                                      media_.document_rule, max_pixels);
+                                                            int64_t max_pixels,
+                                                            const api::OnChunk& on_chunk) const {
+  return watched(on_chunk, [&](processing::Preparation* preparation) {
+    return processing::expand_documents(messages, *media_.documents, processor_->config(),
+                                        media_.document_rule, max_pixels, preparation);
+  });
+}
+
+Result<processing::ModelInput> LocalBackend::prompt_of(const api::ChatRequest& request,
+                                                       const api::OnChunk& on_chunk) const {
+  const auto work = [&](processing::Preparation* preparation) {
+    return build_prompt(*processor_, request, most_tokens_, media_, preparation);
+  };
+  return reads_media(request) ? watched(on_chunk, work) : work(nullptr);
 }
 
 Result<void> LocalBackend::check_length(size_t num_bytes) const {
@@ -140,12 +163,19 @@ Result<void> LocalBackend::check_length(const api::ChatRequest& request) const {
   return check_length(num_bytes);
 }
 
-Result<api::ChatReply> LocalBackend::chat(
-    const api::ChatRequest& request, const std::function<bool(const api::ChatChunk&)>& on_chunk) {
+Result<api::ChatReply> LocalBackend::chat(const api::ChatRequest& request,
+                                          const api::OnChunk& on_chunk) {
   const Clock::time_point start = Clock::now();
   const text::Tokenizer& tokenizer = processor_->tokenizer();
   GLMV_RETURN_IF_ERROR(check_length(request));
-  auto input = build_prompt(*processor_, request, most_tokens_, media_);
+  const auto preprocess_ms = [start] {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  };
+  auto input = prompt_of(request, on_chunk);
+  if (!input && input.error().code == Code::kCancelled) {
+    return api::ChatReply{.finish_reason = "cancelled",
+                          .timings = {.preprocess_ms = preprocess_ms()}};
+  }
   if (!input) return for_good(input.error());
   const parsers::StartState reply_begins = reply_start(input->input_ids, tokenizer, tags_);
 
@@ -156,8 +186,7 @@ Result<api::ChatReply> LocalBackend::chat(
     return for_good(constrained.error());
   }
   job.input = *std::move(input);
-  reply.timings.preprocess_ms =
-      std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  reply.timings.preprocess_ms = preprocess_ms();
   GLMV_ASSIGN(const std::unique_ptr<runtime::TokenStream> stream, engine_->submit(std::move(job)));
 
   parsers::ReasoningOptions parsing = parsing_options(request, tags_, reply_begins);
@@ -252,9 +281,10 @@ std::string LocalBackend::detokenize(std::span<const int32_t> ids) const {
   return text;
 }
 
-Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request) const {
+Result<api::PromptTokens> LocalBackend::prompt_tokens(const api::ChatRequest& request,
+                                                      const api::OnChunk& on_chunk) const {
   GLMV_RETURN_IF_ERROR(check_length(request));
-  const auto input = build_prompt(*processor_, request, most_tokens_, media_);
+  const auto input = prompt_of(request, on_chunk);
   if (!input) return for_good(input.error());
   api::PromptTokens out;
   out.ids = input->input_ids;

@@ -28,11 +28,16 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
                checkpoint::GenerationConfig defaults);
 
   Result<api::ChatReply> chat(const api::ChatRequest& request,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override;
+                              const api::OnChunk& on_chunk) override;
 
   Result<std::vector<int32_t>> tokenize(const api::RawPrompt& prompt) const override;
   std::string detokenize(std::span<const int32_t> ids) const override;
-  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request) const override;
+  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request) const override {
+    return prompt_tokens(request, {});
+  }
+  // `on_chunk` hears how far the reading of the media is. Errors: also cancelled.
+  Result<api::PromptTokens> prompt_tokens(const api::ChatRequest& request,
+                                          const api::OnChunk& on_chunk) const;
   Result<std::string> prompt_text(const api::ChatRequest& request) const override;
   std::string chat_template() const override { return processor_->chat_template().source(); }
   api::ModelMetrics metrics() const override;
@@ -40,12 +45,18 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   // How thoughts are told from answers; before the first chat.
   void use_rules(const parsers::ReasoningRules& rules) { rules_ = rules; }
 
+  // Who decodes pictures that come as files; before the first chat. Without: this process.
+  void use_pictures(std::shared_ptr<media::PictureDecoder> decoder) {
+    media_.pictures = std::move(decoder);
+  }
+
   // No token typed in a message counts; before the first chat.
   void use_strict_text() { most_tokens_ = text::TokensInText::kNone; }
 
   // What was read last is kept.
   Result<std::vector<text::Message>> with_pages(std::span<const text::Message> messages,
-                                                int64_t max_pixels) const override;
+                                                int64_t max_pixels,
+                                                const api::OnChunk& on_chunk = {}) const override;
   // Which pages, and how large.
   const processing::DocumentRule& document_rule() const { return media_.document_rule; }
   // Null: none.
@@ -62,6 +73,8 @@ class LocalBackend : public api::ChatBackend, public api::ModelService {
   // made.
   Result<void> check_length(size_t num_bytes) const;
   Result<void> check_length(const api::ChatRequest& request) const;
+  Result<processing::ModelInput> prompt_of(const api::ChatRequest& request,
+                                           const api::OnChunk& on_chunk) const;
 
   std::shared_ptr<const processing::Processor> processor_;  // outlives the engine, which uses it
   std::unique_ptr<runtime::Engine> engine_;

@@ -108,11 +108,11 @@ std::string in_messages(const text::ContentPart& part) {
 
 Result<DocumentPlan> plan_document(const media::Document& document, const text::ContentPart& part,
                                    const ProcessorConfig& config, const DocumentRule& rule,
-                                   int64_t max_pixels) {
+                                   int64_t max_pixels, const Wanted& wanted) {
   GLMV_ASSIGN(
       const std::vector<int> pages,
       chosen_pages(document.num_pages(), media::is_slides(document.kind()), part.pages, rule));
-  GLMV_ASSIGN(std::vector<media::PageSize> sizes, document.page_sizes(pages));
+  GLMV_ASSIGN(std::vector<media::PageSize> sizes, document.page_sizes(pages, wanted));
   const MediaConfig& media = config.image;
   const Sizer sizer(std::move(sizes), media, part_max_pixels(part, max_pixels, media));
   // Its shape alone decides whether a page can be shown.
@@ -173,7 +173,8 @@ Result<std::vector<text::ContentPart>> read_document(media::DocumentReader& read
                                                      std::string_view bytes,
                                                      const text::ContentPart& part,
                                                      const ProcessorConfig& config,
-                                                     const DocumentRule& rule, int64_t max_pixels) {
+                                                     const DocumentRule& rule, int64_t max_pixels,
+                                                     Preparation* preparation) {
   GLMV_ASSIGN(const media::DocumentKind kind, media::document_kind(bytes));
   if (kind == media::DocumentKind::kText) {
     if (!part.pages.empty()) return invalid_argument("a text file has no pages to choose from");
@@ -183,9 +184,17 @@ Result<std::vector<text::ContentPart>> read_document(media::DocumentReader& read
     }
     return std::vector{text_file_part(file_name(part), bytes)};
   }
-  GLMV_ASSIGN(const auto document, reader.open(bytes));
-  GLMV_ASSIGN(const DocumentPlan plan, plan_document(*document, part, config, rule, max_pixels));
-  GLMV_ASSIGN(const std::vector<RgbPixels> pictures, document->render(plan.pages));
+  const Wanted wanted = wanted_by(preparation);
+  GLMV_ASSIGN(const auto document, reader.open(bytes, wanted));
+  GLMV_ASSIGN(const DocumentPlan plan,
+              plan_document(*document, part, config, rule, max_pixels, wanted));
+  const auto on_page = [&](int64_t num_done) {
+    if (preparation != nullptr) {
+      preparation->count(MediaUnit::kPages, num_done, std::ssize(plan.pages));
+    }
+  };
+  on_page(0);
+  GLMV_ASSIGN(const std::vector<RgbPixels> pictures, document->render(plan.pages, wanted, on_page));
   return page_parts(plan, pictures);
 }
 
@@ -200,7 +209,8 @@ bool has_documents(std::span<const text::Message> messages) {
 Result<std::vector<text::Message>> expand_documents(std::span<const text::Message> messages,
                                                     media::DocumentReader& reader,
                                                     const ProcessorConfig& config,
-                                                    const DocumentRule& rule, int64_t max_pixels) {
+                                                    const DocumentRule& rule, int64_t max_pixels,
+                                                    Preparation* preparation) {
   std::vector<text::Message> out(messages.begin(), messages.end());
   for (size_t m = 0; m < out.size(); ++m) {
     if (!has_documents({&out[m], 1})) continue;
@@ -212,10 +222,12 @@ Result<std::vector<text::Message>> expand_documents(std::span<const text::Messag
         continue;
       }
       const std::string where = fmt::format("messages[{}].content[{}]", m, p);
+      if (preparation != nullptr) preparation->begin(file_name(part));
       auto loaded =
           media::load_source(part.source, {.max_bytes = rule.max_bytes, .what = "document"});
       if (!loaded) return in_context(where, loaded.error());
-      auto parts = read_document(reader, loaded->bytes, part, config, rule, max_pixels);
+      auto parts =
+          read_document(reader, loaded->bytes, part, config, rule, max_pixels, preparation);
       if (!parts) return in_context(where + ": " + in_messages(part), parts.error());
       std::ranges::move(*parts, std::back_inserter(content));
     }

@@ -12,6 +12,7 @@
 #include "glmv/base/result.h"
 #include "glmv/media/document.h"
 #include "glmv/processing/grid.h"
+#include "glmv/processing/preparation.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/text/messages.h"
 
@@ -38,7 +39,7 @@ struct DocumentPlan {
 // resource_exhausted (more pages than max_pages or max_tokens allow), Document::page_sizes().
 Result<DocumentPlan> plan_document(const media::Document& document, const text::ContentPart& part,
                                    const ProcessorConfig& config, const DocumentRule& rule,
-                                   int64_t max_pixels);
+                                   int64_t max_pixels, const Wanted& wanted = {});
 
 // What stands in the prompt: pictures, with the number of each page before it where there are
 // several. `pictures`: of the plan's pages.
@@ -49,12 +50,14 @@ std::vector<text::ContentPart> page_parts(const DocumentPlan& plan,
 text::ContentPart text_file_part(std::string_view name, std::string_view text);
 
 // All of it, from the bytes of a file. `part.name`, else the end of a path in part.source, is the
-// file's name. Errors: also DocumentReader::open()'s and Document::render()'s.
+// file's name; `preparation` may be null. Errors: also DocumentReader::open()'s and
+// Document::render()'s.
 Result<std::vector<text::ContentPart>> read_document(media::DocumentReader& reader,
                                                      std::string_view bytes,
                                                      const text::ContentPart& part,
                                                      const ProcessorConfig& config,
-                                                     const DocumentRule& rule, int64_t max_pixels);
+                                                     const DocumentRule& rule, int64_t max_pixels,
+                                                     Preparation* preparation = nullptr);
 
 bool has_documents(std::span<const text::Message> messages);
 
@@ -63,6 +66,7 @@ bool has_documents(std::span<const text::Message> messages);
 Result<std::vector<text::Message>> expand_documents(std::span<const text::Message> messages,
                                                     media::DocumentReader& reader,
                                                     const ProcessorConfig& config,
-                                                    const DocumentRule& rule, int64_t max_pixels);
+                                                    const DocumentRule& rule, int64_t max_pixels,
+                                                    Preparation* preparation = nullptr);
 
 }  // namespace glmv::processing

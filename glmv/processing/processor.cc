@@ -5,6 +5,7 @@
 
 #include "glmv/base/json.h"
 #include "glmv/media/child_video_opener.h"
+#include "glmv/media/file_url.h"
 #include "glmv/media/source.h"
 #include "glmv/media/video_source.h"
 #include "glmv/processing/frame_sampling.h"
@@ -55,6 +56,16 @@ Result<std::vector<double>> frame_times(const std::vector<double>& given, size_t
 
 media::ImageView view_of(const RgbPixels& pixels) {
   return {pixels.width, pixels.height, pixels.data.get()};
+}
+
+// Errors: cancelled.
+Result<void> note_medium(const text::ContentPart& part, Preparation* preparation) {
+  if (preparation == nullptr || !part.pixels.empty()) return {};
+  if (preparation->is_stopped()) return cancelled("reading the media was stopped");
+  std::string_view name = part.name.empty() ? part.source : part.name;
+  if (media::has_prefix_ignoring_case(name, "data:")) name = {};
+  preparation->begin(media::short_name(name.substr(name.rfind('/') + 1)));
+  return {};
 }
 
 std::vector<text::ByteRange> untrusted_ranges(const text::Rendered& rendered,
@@ -152,7 +163,12 @@ struct Processor::Impl {
     // The reader is gone before the pixels that it reads.
     media::DecodedImage decoded;
     PictureReader reader(media, max_pixels);
-    GLMV_ASSIGN(decoded, media::decode_image(file.bytes, file.name, {.reader = &reader}));
+    if (options.pictures) {
+      GLMV_ASSIGN(decoded, options.pictures->decode_file(file.bytes, file.name,
+                                                         wanted_by(options.preparation)));
+    } else {
+      GLMV_ASSIGN(decoded, media::decode_image(file.bytes, file.name, {.reader = &reader}));
+    }
     GLMV_ASSIGN(Medium medium, reader.finish(decoded.image));
     return keep(key, std::move(medium), options);
   }
@@ -168,12 +184,14 @@ struct Processor::Impl {
     }
     const auto videos =
         options.videos ? options.videos : std::make_shared<media::ChildVideoOpener>();
-    auto reader = videos->open(source.file);
+    const Wanted wanted = wanted_by(options.preparation);
+    auto reader = videos->open(source.file, wanted);
     if (!reader) return in_context(source.name, reader.error());
     auto plan = plan_video((*reader)->info(), part, config,
                            part_max_pixels(part, options.max_pixels, config.video));
     if (!plan) return in_context(source.name, plan.error());
-    if (const auto read = read_video(**reader, *plan, part); !read) {
+    const auto read = read_video(**reader, *plan, part, wanted, options.preparation);
+    if (!read) {
       return in_context(source.name, read.error());
     }
     return load_video(part, options);
@@ -198,7 +216,8 @@ struct Processor::Impl {
       times.push_back(given_times[index]);
       media::DecodedImage loaded;
       if (!decoded) {
-        GLMV_ASSIGN(loaded, media::load_image(part.frames[index]));
+        GLMV_ASSIGN(loaded, media::load_image(part.frames[index], options.pictures.get(),
+                                              wanted_by(options.preparation)));
       }
       const media::ImageView frame = decoded ? view_of(part.pixels[index]) : loaded.image;
       GLMV_RETURN_IF_ERROR(
@@ -250,7 +269,7 @@ Result<ModelInput> Processor::process(std::span<const text::Message> messages,
         options.documents ? options.documents : std::make_shared<media::DocumentReader>();
     GLMV_ASSIGN(const std::vector<text::Message> expanded,
                 expand_documents(messages, *reader, impl_->config, options.document_rule,
-                                 options.max_pixels));
+                                 options.max_pixels, options.preparation));
     return process(expanded, options);
   }
   GLMV_ASSIGN(const text::Rendered rendered, impl_->chat_template.render(messages, options.render));
@@ -259,6 +278,7 @@ Result<ModelInput> Processor::process(std::span<const text::Message> messages,
     for (size_t p = 0; p < messages[m].content.size(); ++p) {
       const text::ContentPart& part = messages[m].content[p];
       if (part.kind == text::PartKind::kText) continue;
+      GLMV_RETURN_IF_ERROR(note_medium(part, options.preparation));
       auto medium = impl_->load(part, options);
       if (!medium) return in_context(fmt::format("messages[{}].content[{}]", m, p), medium.error());
       media.push_back(std::move(*medium));

@@ -12,10 +12,12 @@
 
 #include "glmv/base/result.h"
 #include "glmv/media/image.h"
+#include "glmv/media/picture_decoder.h"
 #include "glmv/media/video_reader.h"
 #include "glmv/processing/document_plan.h"
 #include "glmv/processing/media_cache.h"
 #include "glmv/processing/model_input.h"
+#include "glmv/processing/preparation.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/text/chat_template.h"
 #include "glmv/text/message_tokens.h"
@@ -33,6 +35,8 @@ struct PromptOptions {
   bool read_sources = true;
   // Who reads video files; null: children of this program (media/child_video_opener.h).
   std::shared_ptr<media::VideoOpener> videos;
+  // Who decodes pictures that are read; null: this process, which uses them meanwhile.
+  std::shared_ptr<media::PictureDecoder> pictures;
   // Who reads documents, and keeps what was read last; null: one for this call.
   std::shared_ptr<media::DocumentReader> documents;
   DocumentRule document_rule;
@@ -40,6 +44,8 @@ struct PromptOptions {
   // only under a name that their part brings.
   std::shared_ptr<MediaCache> media_cache;
   std::string cache_salt;  // nothing kept under one is found under another
+  // Hears which medium is read, and ends the reading; null: nobody watches.
+  Preparation* preparation = nullptr;
 };
 
 // A picture or the frames of a video, decoded.

@@ -82,14 +82,17 @@ Result<VideoPlan> plan_video(const media::VideoFileInfo& file, const text::Conte
 }
 
 Result<void> read_video(media::VideoReader& reader, const VideoPlan& plan, text::ContentPart& part,
-                        const std::function<bool()>& wanted) {
+                        const Wanted& wanted, Preparation* preparation) {
   std::vector<RgbPixels> frames;
-  GLMV_RETURN_IF_ERROR(reader.read(plan.indices, static_cast<int>(plan.size.width),
-                                   static_cast<int>(plan.size.height),
-                                   [&](int64_t, media::Image frame) {
-                                     frames.push_back(shared_pixels(std::move(frame)));
-                                     return !wanted || wanted();
-                                   }));
+  GLMV_RETURN_IF_ERROR(reader.read(
+      plan.indices, static_cast<int>(plan.size.width), static_cast<int>(plan.size.height),
+      [&](int64_t, media::Image frame) {
+        frames.push_back(shared_pixels(std::move(frame)));
+        if (preparation != nullptr) {
+          preparation->count(MediaUnit::kFrames, std::ssize(frames), std::ssize(plan.indices));
+        }
+        return is_wanted(wanted);
+      }));
   part.pixels = std::move(frames);
   part.pixels_fit = true;
   part.frame_times_s = plan.times_s;

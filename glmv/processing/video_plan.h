@@ -2,13 +2,13 @@
 // Which frames of a video file the model sees, when they are shown, and how large.
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "glmv/base/result.h"
 #include "glmv/base/rgb_pixels.h"
 #include "glmv/media/video_reader.h"
 #include "glmv/processing/grid.h"
+#include "glmv/processing/preparation.h"
 #include "glmv/processing/processor_config.h"
 #include "glmv/text/messages.h"
 
@@ -31,9 +31,9 @@ Result<VideoPlan> plan_video(const media::VideoFileInfo& file, const text::Conte
 RgbPixels shared_pixels(media::Image image);
 
 // Reads the frames of the plan into part.pixels and their times into part.frame_times_s, and clears
-// what they came from. `wanted` may be empty; false ends it (cancelled).
+// what they came from. `preparation` may be null.
 Result<void> read_video(media::VideoReader& reader, const VideoPlan& plan, text::ContentPart& part,
-                        const std::function<bool()>& wanted = {});
+                        const Wanted& wanted = {}, Preparation* preparation = nullptr);
 
 // The limit of a picture or frame after resize that a part and its request set; 0: none but the
 // config's. Negative where the request's is.
