@@ -1,13 +1,14 @@
 // glmv fix-html: raw HTML in a text gets a code fence.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <array>
 #include <cstdio>
 #include <memory>
 
 #include "apps/glmv/command.h"
+#include "apps/glmv/standard_output.h"
 #include "glmv/base/files.h"
 #include "glmv/base/utf8.h"
 #include "glmv/parsers/html_compat.h"
@@ -38,7 +39,7 @@ size_t bytes_of(std::string_view text, int64_t count) {
   return size;
 }
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(std::string_view text) { fmt::print("{}", text); }
 
 // Reads and prints piece by piece: the result does not depend on them.
 Result<void> fix_while_reading(std::FILE* file, const std::string& name) {
@@ -46,7 +47,7 @@ Result<void> fix_while_reading(std::FILE* file, const std::string& name) {
   std::array<char, 4096> bytes;
   while (const size_t size = std::fread(bytes.data(), 1, bytes.size(), file)) {
     print(repair.push({bytes.data(), size}));
-    std::fflush(stdout);
+    flush_output();
   }
   if (std::ferror(file) != 0) return unavailable("{}: cannot be read to its end", name);
   print(repair.finish());

@@ -13,6 +13,7 @@
 #include "apps/glmv/ground_outputs.h"
 #include "apps/glmv/load_backend.h"
 #include "apps/glmv/reply_printer.h"
+#include "apps/glmv/standard_output.h"
 #include "glmv/base/files.h"
 #include "glmv/grounding/annotation_json.h"
 
@@ -61,12 +62,13 @@ Result<std::string> read_text(const std::string& from) {
 void explain(const GroundFlags& flags, const grounding::Annotations& found, bool in_pixels) {
   if (flags.quiet) return;
   if (found.items.empty()) {
-    fmt::print(
-        stderr, "nothing to mark in the answer: {}\n",
-        found.raw_text.size() > 300 ? found.raw_text.substr(0, 300) + "..." : found.raw_text);
+    const bool long_text = found.raw_text.size() > 300;
+    fmt::print(stderr, "nothing to mark in the answer: {}{}\n",
+               text_for(STDERR_FILENO, found.raw_text.substr(0, 300)), long_text ? "..." : "");
   }
   for (const std::string& text : found.rejected) {
-    fmt::print(stderr, "left out, not four numbers or two: {}\n", text.substr(0, 100));
+    fmt::print(stderr, "left out, not four numbers or two: {}\n",
+               text_for(STDERR_FILENO, text.substr(0, 100)));
   }
   if (in_pixels) {
     fmt::print(stderr,
@@ -77,7 +79,7 @@ void explain(const GroundFlags& flags, const grounding::Annotations& found, bool
 
 Result<int> show(const GroundFlags& flags, GroundWriter& writer,
                  const grounding::Annotations& found, const InputPicture& picture, bool in_pixels) {
-  if (!writer.prints_json()) fmt::print("{}", annotation_lines(found));
+  if (!writer.prints_json()) fmt::print("{}", text_for(STDOUT_FILENO, annotation_lines(found)));
   explain(flags, found, in_pixels);
   GLMV_RETURN_IF_ERROR(writer.write(found, picture));
   return 0;

@@ -1,8 +1,8 @@
 // glmv video: what a model sees of a video, questions about it, timelines, tracks, highlights.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <iterator>
@@ -12,6 +12,7 @@
 #include "apps/glmv/load_backend.h"
 #include "apps/glmv/progress_line.h"
 #include "apps/glmv/reply_printer.h"
+#include "apps/glmv/standard_output.h"
 #include "apps/glmv/video_flags.h"
 #include "apps/glmv/video_session.h"
 #include "glmv/base/files.h"
@@ -57,7 +58,7 @@ Result<std::string> read_answer(const std::string& from) {
 Result<void> put(const std::string& file, const std::string& text) {
   if (file.empty()) return {};
   if (file != "-") return write_file_atomic(file, text);
-  fmt::print("{}", text);
+  fmt::print("{}", text_for(STDOUT_FILENO, text));
   return {};
 }
 
@@ -166,7 +167,8 @@ void print_events(const std::vector<parsers::TimedEvent>& events) {
   for (const parsers::TimedEvent& event : events) {
     const std::string end =
         event.is_range ? " - " + grounding::clock_text(event.end_s) : std::string();
-    fmt::print("{}{}  {}{}\n", grounding::clock_text(event.begin_s), end, event.text,
+    fmt::print("{}{}  {}{}\n", grounding::clock_text(event.begin_s), end,
+               text_for(STDOUT_FILENO, event.text),
                event.beyond ? "  (behind the end of the video)" : "");
   }
 }
@@ -202,13 +204,13 @@ Result<int> run_timeline(Flags flags, Asked& asked) {
 
 void print_pass(const grounding::VideoPass& pass) {
   if (pass.frame_times_s.empty()) {
-    fmt::print(stderr, "{}: {}\n", pass.name, pass.text);
+    fmt::print(stderr, "{}: {}\n", pass.name, text_for(STDERR_FILENO, pass.text));
     return;
   }
   fmt::print(stderr, "{} [{} - {}], {} frames at {}\n", pass.name,
              grounding::clock_text(pass.begin_s), grounding::clock_text(pass.end_s),
              pass.frame_times_s.size(), times_text(pass.frame_times_s));
-  if (pass.name != "question") fmt::print(stderr, "  {}\n", pass.text);
+  if (pass.name != "question") fmt::print(stderr, "  {}\n", text_for(STDERR_FILENO, pass.text));
 }
 
 Json passes_json(const Asked& asked, const grounding::VideoAnswer& answer) {
@@ -253,7 +255,7 @@ Result<int> run_question(Flags flags, Asked& asked) {
                       : grounding::ask_video(*backend, request, question, plan, asking.on_chunk()));
   asking.finish(answer.reply);
   GLMV_RETURN_IF_ERROR(put(flags.json, json_text(passes_json(asked, answer))));
-  if (flags.json != "-") fmt::print("{}\n", answer.reply.content);
+  if (flags.json != "-") fmt::print("{}\n", text_for(STDOUT_FILENO, answer.reply.content));
   return answer.reply.finish_reason == "cancelled" ? kExitInterrupted : 0;
 }
 

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 
+#include "apps/glmv/standard_output.h"
 #include "glmv/base/texts.h"
 #include "glmv/hub/hub_options.h"
 
@@ -50,7 +52,8 @@ Result<std::filesystem::path> named_model(const std::string& given, hub::ModelUs
 }
 
 int report_status(const Status& status) {
-  fmt::print(stderr, "{}\n", tr_format("error: {}", status.message));
+  const std::string text = tr_format("error: {}", text_for(STDERR_FILENO, status.message)) + "\n";
+  std::fputs(text.c_str(), stderr);
   return status.code == Code::kCancelled ? kExitInterrupted : exit_code(status.code);
 }
 

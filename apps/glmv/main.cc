@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/help_formatter.h"
+#include "apps/glmv/standard_output.h"
 #include "glmv/base/check.h"
 #include "glmv/base/texts.h"
 #include "glmv/tensor/activation_memory.h"
@@ -63,7 +63,8 @@ constexpr CommandRow kCommands[] = {
     {"cut-video", "", "the child that copies a part of a video", glmv::app::add_cut_video},
 };
 
-void say(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+// Where even standard error cannot be written nothing more is to be done.
+void say(const std::string& text) noexcept { std::fputs((text + "\n").c_str(), stderr); }
 
 // An unknown first word would otherwise only be told that a subcommand is missing.
 int check_command(int argc, char** argv) {
@@ -102,15 +103,15 @@ int run(int argc, char** argv) {
   for (const std::string& word : words) pointers.push_back(word.c_str());
   try {
     app.parse(argc, pointers.data());
-  } catch (const CLI::Success& help_or_version) {
-    return app.exit(help_or_version);
+  } catch (const CLI::CallForVersion& version) {
+    fmt::print("{}\n", version.what());
+    return 0;
+  } catch (const CLI::Success&) {
+    fmt::print("{}", app.help());
+    return 0;
   } catch (const CLI::ParseError& error) {
     say(glmv::tr_format("error: {}; see glmv {}--help", error.what(), command_prefix(argc, argv)));
     return glmv::exit_code(glmv::Code::kInvalidArgument);
-  }
-  // What did not fit where standard output goes to shows here at the latest.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    throw std::system_error(errno, std::generic_category());
   }
   return exit_code;
 }
@@ -124,17 +125,19 @@ int main(int argc, char** argv) {
     say(glmv::tr_format("internal error: {}\nPlease report this with the command you ran.", what));
   };
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    // What did not fit where standard output goes to shows here at the latest.
+    glmv::app::flush_output();
+    return code;
   } catch (const glmv::InternalError& error) {
     report_bug(error.what());
   } catch (const c10::Error& error) {
     report_bug(error.what_without_backtrace());
-  } catch (const std::system_error& error) {  // of {fmt}, which throws where it cannot write
-    say(std::ferror(stdout) != 0
-            ? glmv::tr_format("error: standard output cannot be written: {}",
-                              error.code().message())
-            : glmv::tr_format("error: {}", error.what()));
-    return glmv::exit_code(glmv::Code::kResourceExhausted);
+  } catch (const std::system_error& error) {
+    // What prints throws it.
+    if (std::ferror(stdout) != 0) return glmv::app::report_output(error.code().value());
+    if (std::ferror(stderr) != 0) return glmv::exit_code(glmv::Code::kResourceExhausted);
+    report_bug(error.what());
   } catch (const std::bad_alloc&) {
     say(glmv::tr("error: out of memory; use a smaller picture (--max-pixels) or context"));
     return glmv::exit_code(glmv::Code::kResourceExhausted);

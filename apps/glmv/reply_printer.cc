@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/glmv/command.h"
+#include "apps/glmv/standard_output.h"
 #include "glmv/base/texts.h"
+#include "glmv/terminal/display_width.h"
+#include "glmv/terminal/progress_text.h"
 
 namespace glmv::app {
 namespace {
@@ -28,6 +30,9 @@ bool wants_colour(int fd) {
 }
 
 ReplyPrinter::ReplyPrinter(Options options) : options_(options) {}
+ReplyPrinter::~ReplyPrinter() {
+  if (live_) std::fputs("\r\033[K", stderr);
+}
 
 void ReplyPrinter::live_line(const std::string& text) {
   // Ten a second are enough for the eye.
@@ -45,62 +50,67 @@ void ReplyPrinter::clear_live_line() {
 
 void ReplyPrinter::show_progress(const api::ChatChunk& chunk) {
   if (!options_.progress) return;
-  if (chunk.progress_phase != phase_) {
-    phase_ = chunk.progress_phase;
+  if (const std::string phase = chunk.progress_phase + chunk.progress_name; phase != phase_) {
+    phase_ = phase;
     phase_start_ = Clock::now();
   }
-  const bool vision = phase_ == "vision";
-  const double share =
-      chunk.progress_total > 0 ? double(chunk.progress_done) / double(chunk.progress_total) : 0;
-  const double spent = seconds_since(phase_start_);
-  const std::string left =
-      share > 0 && share < 1 ? ", " + duration_text(spent / share * (1 - share)) + " left" : "";
-  live_line(fmt::format("{} {:3.0f} % of {} {}{}",
-                        vision ? "looking at the picture" : "reading the prompt", 100 * share,
-                        chunk.progress_total, vision ? "patches" : "tokens", left));
+  live_line(terminal::progress_text(chunk, seconds_since(phase_start_)));
 }
 
 void ReplyPrinter::on_chunk(const api::ChatChunk& chunk) {
   if (!chunk.progress_phase.empty()) show_progress(chunk);
-  if (!chunk.reasoning.empty()) {
-    if (!in_thought_) {
-      in_thought_ = true;
-      thought_start_ = Clock::now();
-    }
-    ++thought_pieces_;
-    if (options_.thought == ShowThought::kFull) {
-      clear_live_line();
-      fmt::print("{}{}{}", options_.colour ? "\033[2m" : "", chunk.reasoning,
-                 options_.colour ? "\033[0m" : "");
-      std::fflush(stdout);
-      ends_with_newline_ = chunk.reasoning.back() == '\n';
-    } else if (options_.thought == ShowThought::kFold && options_.progress) {
-      live_line(tr_format("thinking ... {} tok {:.1f} s", thought_pieces_,
-                          seconds_since(thought_start_)));
-    }
-  }
+  if (!chunk.reasoning.empty()) show_thought(chunk.reasoning);
+  // Half a character would not be seen as one.
   if (!chunk.content.empty()) {
-    clear_live_line();
-    if (in_thought_) {
-      in_thought_ = false;
-      if (options_.thought == ShowThought::kFold && options_.progress) {
-        fmt::print(stderr, "{}{}{}\n", options_.colour ? "\033[2m" : "",
-                   tr_format("> thought for {:.1f} s", seconds_since(thought_start_)),
-                   options_.colour ? "\033[0m" : "");
-      } else if (options_.thought == ShowThought::kFull) {
-        fmt::print("{}\n", ends_with_newline_ ? "" : "\n");
-      }
-    }
-    fmt::print("{}", chunk.content);
-    std::fflush(stdout);
-    ends_with_newline_ = chunk.content.back() == '\n';
+    show_answer(options_.terminal ? answer_.push(chunk.content) : chunk.content);
   }
+}
+
+std::string ReplyPrinter::shown(const std::string& text) const {
+  return options_.terminal ? terminal::printable(text) : text;
+}
+
+void ReplyPrinter::show_thought(const std::string& piece) {
+  if (!in_thought_) {
+    in_thought_ = true;
+    thought_start_ = Clock::now();
+  }
+  ++thought_pieces_;
+  if (options_.thought == ShowThought::kFull) {
+    clear_live_line();
+    fmt::print("{}{}{}", options_.colour ? "\033[2m" : "", shown(piece),
+               options_.colour ? "\033[0m" : "");
+    flush_output();
+    ends_with_newline_ = piece.back() == '\n';
+  } else if (options_.thought == ShowThought::kFold && options_.progress) {
+    live_line(
+        tr_format("thinking ... {} tok {:.1f} s", thought_pieces_, seconds_since(thought_start_)));
+  }
+}
+
+void ReplyPrinter::show_answer(const std::string& piece) {
+  if (piece.empty()) return;
+  clear_live_line();
+  if (in_thought_) {
+    in_thought_ = false;
+    if (options_.thought == ShowThought::kFold && options_.progress) {
+      fmt::print(stderr, "{}{}{}\n", options_.colour ? "\033[2m" : "",
+                 tr_format("> thought for {:.1f} s", seconds_since(thought_start_)),
+                 options_.colour ? "\033[0m" : "");
+    } else if (options_.thought == ShowThought::kFull) {
+      fmt::print("{}\n", ends_with_newline_ ? "" : "\n");
+    }
+  }
+  fmt::print("{}", shown(piece));
+  flush_output();
+  ends_with_newline_ = piece.back() == '\n';
 }
 
 void ReplyPrinter::finish(const api::ChatReply& reply) {
   clear_live_line();
+  show_answer(answer_.finish());
   if (!ends_with_newline_) fmt::print("\n");
-  std::fflush(stdout);
+  flush_output();
   ends_with_newline_ = true;
   if (reply.finish_reason == "length") {
     fmt::print(stderr, "{}\n", tr("(cut at the token limit; raise --max-tokens)"));

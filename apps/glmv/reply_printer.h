@@ -6,6 +6,7 @@
 #include <string>
 
 #include "glmv/api/chat_types.h"
+#include "glmv/terminal/answer_text.h"
 
 namespace glmv::app {
 
@@ -16,11 +17,14 @@ class ReplyPrinter {
   struct Options {
     ShowThought thought = ShowThought::kFold;
     bool colour = true;    // stderr and stdout are terminals, NO_COLOR is not set
+    bool terminal = true;  // stdout is one: control characters of the text are shown, not obeyed
     bool progress = true;  // live lines on stderr
     bool stats = true;
   };
 
   explicit ReplyPrinter(Options options);
+  ~ReplyPrinter();
+  ReplyPrinter(const ReplyPrinter&) = delete;
 
   void on_chunk(const api::ChatChunk& chunk);
   void finish(const api::ChatReply& reply);
@@ -29,8 +33,12 @@ class ReplyPrinter {
   void live_line(const std::string& text);
   void clear_live_line();
   void show_progress(const api::ChatChunk& chunk);
+  void show_thought(const std::string& piece);
+  void show_answer(const std::string& piece);
+  std::string shown(const std::string& text) const;
 
   Options options_;
+  terminal::AnswerText answer_{false};
   bool live_ = false;
   bool in_thought_ = false;
   int64_t thought_pieces_ = 0;
