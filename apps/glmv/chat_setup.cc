@@ -6,11 +6,11 @@
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/load_backend.h"
-#include "glmv/base/files.h"
 #include "glmv/base/texts.h"
 #include "glmv/chat/local_backend.h"
 #include "glmv/media/child_video_opener.h"
 #include "glmv/media/document.h"
+#include "glmv/media/source.h"
 #include "glmv/media/video_source.h"
 #include "glmv/text/page_list.h"
 
@@ -19,10 +19,10 @@ namespace {
 
 constexpr size_t kMaxDocumentBytes = size_t{128} << 20;
 
-Result<std::string> describe_video(const text::ContentPart& part) {
+Result<std::string> describe_video(const text::ContentPart& part, const Wanted& wanted) {
   GLMV_ASSIGN(const media::VideoSource source, media::open_video_source(part.source));
   media::ChildVideoOpener opener;
-  GLMV_ASSIGN(const auto reader, opener.open(source.file));
+  GLMV_ASSIGN(const auto reader, opener.open(source.file, wanted));
   const media::VideoFileInfo& info = reader->info();
   if (part.begin_s >= info.duration_s && part.begin_s > 0) {
     return invalid_argument(
@@ -35,28 +35,31 @@ Result<std::string> describe_video(const text::ContentPart& part) {
 
 // What it is by its content; the pages of a PDF are counted, slides are only converted when they
 // are sent.
-Result<terminal::DocumentLook> look_at_document(const std::string& path, const std::string& pages,
-                                                const DocumentFlags& flags) {
+Result<terminal::DocumentLook> look_at_document(const std::string& source, const std::string& pages,
+                                                const DocumentFlags& flags, const Wanted& wanted) {
   if (!pages.empty()) GLMV_RETURN_IF_ERROR(text::parse_page_list(pages));
-  GLMV_ASSIGN(const std::string bytes, read_file(path, kMaxDocumentBytes));
+  GLMV_ASSIGN(const media::SourceBytes loaded,
+              media::load_source(source, {.max_bytes = kMaxDocumentBytes, .what = "document"}));
+  const std::string& bytes = loaded.bytes;
   GLMV_ASSIGN(const media::DocumentKind kind, media::document_kind(bytes));
   terminal::DocumentLook look{.part = {.kind = text::PartKind::kDocument,
-                                       .source = path,
+                                       .source = source,
                                        .pages = pages,
                                        .dpi = flags.dpi,
                                        .max_tokens = flags.max_tokens},
                               .about = std::string(media::kind_name(kind))};
   if (kind == media::DocumentKind::kPdf) {
     media::DocumentReader reader;
-    GLMV_ASSIGN(const auto document, reader.open(bytes));
+    GLMV_ASSIGN(const auto document, reader.open(bytes, wanted));
     look.about += tr_count(document->num_pages(), ", {} page", ", {} pages");
   }
   return look;
 }
 
-Result<ChatModel> open_server(const ModelFlags& flags) {
+Result<ChatModel> open_server(const ModelFlags& flags,
+                              const std::shared_ptr<media::PictureDecoder>& pictures) {
   ChatModel model;
-  GLMV_ASSIGN(model.backend, load_backend(flags));
+  GLMV_ASSIGN(model.backend, load_backend(flags, pictures));
   model.facts.name = flags.served_model;
   model.facts.about = tr("a server");
   // One without a list of models may answer all the same.
@@ -69,10 +72,12 @@ Result<ChatModel> open_server(const ModelFlags& flags) {
 
 }  // namespace
 
-Result<ChatModel> open_chat_model(const ModelFlags& flags) {
-  if (names_a_server(flags)) return open_server(flags);
+Result<ChatModel> open_chat_model(const ModelFlags& flags,
+                                  const std::shared_ptr<media::PictureDecoder>& pictures) {
+  if (names_a_server(flags)) return open_server(flags, pictures);
   GLMV_ASSIGN(const runtime::EngineOptions engine, engine_options(flags));
   GLMV_ASSIGN(auto local, chat::LocalBackend::load(engine));
+  local->use_pictures(pictures);
   const auto* backend = local.get();
   ChatModel model;
   model.facts.name = served_name(engine);
@@ -80,8 +85,8 @@ Result<ChatModel> open_chat_model(const ModelFlags& flags) {
       tr_format("{}, {} on {}", terminal::with_tilde(engine.model_dir.string()),
                 engine.dtype == "auto" ? tr("its own dtype") : engine.dtype, engine.device);
   model.facts.context_limit = backend->engine().max_context_tokens();
-  model.count_tokens = [backend](const api::ChatRequest& request) {
-    return backend->prompt_tokens(request);
+  model.count_tokens = [backend](const api::ChatRequest& request, const api::OnChunk& on_chunk) {
+    return backend->prompt_tokens(request, on_chunk);
   };
   model.backend = std::move(local);
   return model;
@@ -93,9 +98,11 @@ terminal::MediaReader chat_media_reader(const VideoFlags& videos, const Document
                      .max_frames = videos.num_frames,
                      .clip = videos.clip,
                      .pages = documents.pages};
+  reader.pictures = limited_decoder();
   reader.look_at_video = describe_video;
-  reader.document = [documents](const std::string& path, const std::string& pages) {
-    return look_at_document(path, pages, documents);
+  reader.document = [documents](const std::string& source, const std::string& pages,
+                                const Wanted& wanted) {
+    return look_at_document(source, pages, documents, wanted);
   };
   return reader;
 }

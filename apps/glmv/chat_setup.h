@@ -16,12 +16,15 @@ namespace glmv::app {
 struct ChatModel {
   std::unique_ptr<api::ChatBackend> backend;
   terminal::ModelFacts facts;
-  std::function<Result<api::PromptTokens>(const api::ChatRequest&)> count_tokens;  // may be empty
+  // May be empty.
+  std::function<Result<api::PromptTokens>(const api::ChatRequest&, const api::OnChunk&)>
+      count_tokens;
 };
-// A model in this process, or on a server.
-Result<ChatModel> open_chat_model(const ModelFlags& flags);
+// A model in this process, or on a server. `pictures`: who decodes those that come as files.
+Result<ChatModel> open_chat_model(const ModelFlags& flags,
+                                  const std::shared_ptr<media::PictureDecoder>& pictures);
 
-// Videos and documents are looked at in child processes.
+// Media are looked at in child processes.
 terminal::MediaReader chat_media_reader(const VideoFlags& videos, const DocumentFlags& documents);
 
 // A folder, a GGUF file, a server or the name of a model that was pulled: no message.

@@ -1,8 +1,8 @@
 // glmv ask: one question, one answer.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -14,6 +14,7 @@
 #include "apps/glmv/document_flags.h"
 #include "apps/glmv/load_backend.h"
 #include "apps/glmv/reply_printer.h"
+#include "apps/glmv/standard_output.h"
 #include "apps/glmv/video_flags.h"
 #include "glmv/api/chat_json.h"
 #include "glmv/base/texts.h"
@@ -122,18 +123,23 @@ Result<int> run_ask(const AskFlags& flags) {
   GLMV_ASSIGN(const std::vector<text::Message> messages, conversation(flags));
   request.messages.insert(request.messages.end(), messages.begin(), messages.end());
   GLMV_ASSIGN(const ShowThought thought, thought_mode(flags));
-  GLMV_ASSIGN(const auto backend, load_backend(flags.model));
-
-  // Boxes are drawn on what the model sees.
-  GLMV_ASSIGN(request.messages, backend->with_pages(request.messages, request.max_pixels));
+  const auto decoder = limited_decoder();
+  GLMV_ASSIGN(const auto backend, load_backend(flags.model, decoder));
 
   const bool stream = !flags.json && !flags.raw && !flags.no_stream;
   const bool terminal = wants_colour(STDERR_FILENO);
   ReplyPrinter printer({.thought = thought,
                         .colour = wants_colour(STDOUT_FILENO),
+                        .terminal = ::isatty(STDOUT_FILENO) == 1,
                         .progress = terminal && !flags.quiet,
                         .stats = terminal && !flags.quiet && !flags.json});
   catch_interrupts();
+  // Boxes are drawn on what the model sees.
+  const auto on_page = [&](const api::ChatChunk& chunk) {
+    printer.on_chunk(chunk);
+    return !interrupted();
+  };
+  GLMV_ASSIGN(request.messages, backend->with_pages(request.messages, request.max_pixels, on_page));
   GLMV_ASSIGN(const api::ChatReply reply, backend->chat(request, [&](const api::ChatChunk& chunk) {
     if (stream || !chunk.progress_phase.empty()) printer.on_chunk(chunk);
     return !interrupted();
@@ -141,13 +147,14 @@ Result<int> run_ask(const AskFlags& flags) {
   if (flags.json) {
     fmt::print("{}\n", api::to_json(reply).dump());
   } else if (flags.raw) {
-    fmt::print("{}\n", reply.raw_text);
+    fmt::print("{}\n", text_for(STDOUT_FILENO, reply.raw_text));
   } else if (flags.no_stream) {
-    fmt::print("{}\n", reply.content);
+    fmt::print("{}\n", text_for(STDOUT_FILENO, reply.content));
   }
   printer.finish(reply);
   if (!flags.save_boxes.empty()) {
-    GLMV_RETURN_IF_ERROR(save_boxes(reply, pictures(request.messages), flags.save_boxes));
+    GLMV_RETURN_IF_ERROR(
+        save_boxes(reply, pictures(request.messages), decoder.get(), flags.save_boxes));
     if (!flags.quiet && !flags.json) {
       const auto count = static_cast<int64_t>(reply.boxes.size());
       fmt::print(

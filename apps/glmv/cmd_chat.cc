@@ -1,8 +1,8 @@
 // glmv chat: a conversation in the terminal, a script of messages, or one question.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -177,6 +177,12 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
   if (!plan) return fail(terminal::kUsage, plan.error());
   const bool attended = plan->kind == Kind::kInteractive;
 
+  const bool watched = attended && ::isatty(STDERR_FILENO) == 1 && !flags.quiet;
+  if (watched) fmt::print(stderr, "{}", tr("loading ..."));
+  const auto fail = [watched](int code, const Status& status) {
+    if (watched) fmt::print(stderr, "\r\033[K");
+    return app::fail(code, status);
+  };
   // Media before the model: a wrong path should not cost the loading.
   terminal::MediaReader reader = chat_media_reader(flags.video, flags.documents);
   std::vector<terminal::Attachment> media;
@@ -185,11 +191,9 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
     if (!item) return fail(terminal::kMediaFailed, item.error());
     media.push_back(std::move(*item));
   }
-  const bool watched = attended && ::isatty(STDERR_FILENO) == 1 && !flags.quiet;
-  if (watched) fmt::print(stderr, "{}", tr("loading ..."));
-  auto model = open_chat_model(flags.model);
-  if (watched) fmt::print(stderr, "\r\033[K");
+  auto model = open_chat_model(flags.model, reader.pictures);
   if (!model) return fail(terminal::kModelFailed, model.error());
+  if (watched) fmt::print(stderr, "\r\033[K");
 
   terminal::catch_signals();
   const bool drawn = ::isatty(STDOUT_FILENO) == 1;
@@ -228,7 +232,8 @@ int run_chat(ChatCommandFlags& flags, bool dashes) {
       chat.load(path->string());
       if (chat.last_code() != terminal::kOk) return chat.last_code();
     } else if (flags.go_on) {
-      return fail(terminal::kUsage, {Code::kNotFound, tr("there is no conversation to continue")});
+      return app::fail(terminal::kUsage,
+                       {Code::kNotFound, tr("there is no conversation to continue")});
     }
     if (path) chat.keep_session(path->string());
   }

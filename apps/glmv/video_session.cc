@@ -17,6 +17,7 @@ namespace {
 
 // Frames of a sheet at most; more cannot be told apart.
 constexpr int64_t kMaxCells = 1000;
+constexpr double kMaxSeconds = 1200;
 
 double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
 
@@ -29,7 +30,9 @@ Result<VideoSession> VideoSession::open(const std::string& path, const ModelFlag
   video.max_pixels_ = max_pixels;
   GLMV_ASSIGN(video.rules_, media_rules(model));
   GLMV_ASSIGN(media::VideoSource source, media::open_video_source(path));
-  auto reader = media::ChildVideoOpener().open(source.file);
+  // Tracks are drawn on every frame of the file, however long that takes.
+  media::ChildVideoOpener opener({.limits = {.max_seconds = kMaxSeconds}});
+  auto reader = opener.open(source.file, [] { return !interrupted(); });
   if (!reader) return in_context(source.name, reader.error());
   video.file_ = std::move(source.file);
   video.reader_ = std::move(*reader);

@@ -16,7 +16,7 @@
 #include "glmv/base/utf8.h"
 #include "glmv/media/base64.h"
 #include "glmv/media/data_url.h"
-#include "glmv/media/decode.h"
+#include "glmv/media/file_url.h"
 #include "glmv/media/source.h"
 
 namespace glmv::terminal {
@@ -25,6 +25,7 @@ namespace {
 constexpr size_t kMaxPictureBytes = size_t{128} << 20;
 constexpr size_t kMaxTextBytes = size_t{8} << 20;
 constexpr size_t kMaxHashedBytes = size_t{8} << 30;
+constexpr size_t kHashedAtOnce = size_t{4} << 20;  // before it is asked whether it is wanted
 
 struct KindRow {
   MediaKind kind;
@@ -39,12 +40,13 @@ constexpr KindRow kKinds[] = {
     {MediaKind::kText, "text", ""},
 };
 
-Result<std::string> hash_file(const std::string& path) {
+Result<std::string> hash_file(const std::string& path, const Wanted& wanted) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.ok()) return not_found("cannot open {}: {}", path, errno_text(errno));
   Sha256 hash;
   std::array<std::byte, 1 << 16> buffer;
   for (size_t total = 0; total < kMaxHashedBytes;) {
+    if (total % kHashedAtOnce == 0 && !is_wanted(wanted)) return cancelled("{}: stopped", path);
     const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return invalid_argument("cannot read {}: {}", path, errno_text(errno));
@@ -82,26 +84,28 @@ std::string about_picture(const media::DecodedImage& picture) {
   return about;
 }
 
-Result<std::string> text_block(const std::string& path, const std::string& shown) {
-  GLMV_ASSIGN(const std::string text, read_file(path, kMaxTextBytes));
+// A text file in a fence that nothing inside closes. `name`: of the file.
+Result<std::string> text_block(const std::string& text, const std::string& name,
+                               const std::string& shown) {
   if (const auto bad = find_invalid_utf8(text); bad || text.find('\0') != text.npos) {
     return invalid_argument("{}", bad ? tr_format("{} is no UTF-8 text (byte {})", shown, *bad)
                                       : tr_format("{} is no text: it holds a zero byte", shown));
   }
-  // A fence that nothing inside closes.
   size_t ticks = 3;
   for (size_t at = 0; (at = text.find('`', at)) != text.npos;) {
     const size_t end = std::min(text.find_first_not_of('`', at), text.size());
     ticks = std::max(ticks, end - at + 1);
     at = end;
   }
-  const std::filesystem::path name(path);
   const std::string fence(ticks, '`');
-  std::string language = name.extension().string();
+  std::string language = std::filesystem::path(name).extension().string();
   if (!language.empty()) language.erase(0, 1);
   const std::string end = text.ends_with('\n') ? "" : "\n";
-  return repair_utf8(fmt::format("{}:\n{}{}\n{}{}{}\n", name.filename().string(), fence, language,
-                                 text, end, fence));
+  return repair_utf8(fmt::format("{}:\n{}{}\n{}{}{}\n", name, fence, language, text, end, fence));
+}
+
+std::string file_name(const std::string& path) {
+  return std::filesystem::path(path).filename().string();
 }
 
 }  // namespace
@@ -127,76 +131,113 @@ std::optional<MediaKind> kind_of_file(std::string_view path) {
   return {};
 }
 
+struct MediaReader::Given {
+  std::string source;                // path or data: URL
+  std::string name;                  // of the file
+  std::string shown;                 // for messages
+  std::optional<std::string> bytes;  // that are here already
+
+  Result<std::string> content(size_t max_bytes) const {
+    if (bytes) return *bytes;
+    return read_file(source, max_bytes);
+  }
+};
+
 Result<Attachment> MediaReader::attach(MediaKind kind, const std::string& given,
-                                       const std::string& option) const {
-  Attachment result{.kind = kind, .path = expand_home(given), .option = option};
+                                       const std::string& option, const Wanted& wanted) const {
   if (given.starts_with("data:")) {
     if (kind != MediaKind::kImage) return unsupported("{}", tr("only pictures can be data: URLs"));
-    result.path = given;
-    GLMV_ASSIGN(const media::SourceBytes source, media::load_source(given));
-    GLMV_ASSIGN(const auto picture, media::decode_image(source.bytes, source.name));
-    result.about = about_picture(picture);
-    result.num_bytes = static_cast<int64_t>(source.bytes.size());
-    result.sha256 = hash_bytes(source.bytes);
-    result.part = {.kind = text::PartKind::kImage, .source = given};
-    return result;
+    GLMV_ASSIGN(media::SourceBytes source, media::load_source(given));
+    return look(kind, {given, "", source.name, std::move(source.bytes)}, option, wanted);
   }
-  const std::string shown = media::short_name(result.path);
-  GLMV_ASSIGN(result.num_bytes, file_size(result.path, shown));
+  const std::string path = expand_home(given);
+  const std::string shown = media::short_name(path);
+  GLMV_ASSIGN(const int64_t num_bytes, file_size(path, shown));
+  GLMV_ASSIGN(Attachment item, look(kind, {path, file_name(path), shown, {}}, option, wanted));
+  item.num_bytes = num_bytes;
+  if (item.sha256.empty()) {
+    GLMV_ASSIGN(item.sha256, hash_file(path, wanted));
+  }
+  return item;
+}
+
+Result<Attachment> MediaReader::attach_bytes(MediaKind kind, std::string bytes,
+                                             const std::string& name, const std::string& option,
+                                             const Wanted& wanted) const {
+  const std::string shown = media::short_name(name);
+  if (bytes.empty()) return invalid_argument("{}", tr_format("{} is empty (0 bytes)", shown));
+  std::string type = "application/octet-stream";
+  if (kind == MediaKind::kImage) {
+    const auto format = media::sniff_format(bytes);
+    if (!format) {
+      return invalid_argument(
+          "{}", tr_format("{} is no picture: it is {}", shown, media::describe_content(bytes)));
+    }
+    type = "image/" + std::string(media::format_name(*format));
+    for (char& c : type) c |= 0x20;
+  }
+  std::string url = "data:" + type + ";base64," + media::encode_base64(bytes);
+  GLMV_ASSIGN(
+      Attachment item,
+      look(kind, {std::move(url), file_name(name), shown, std::move(bytes)}, option, wanted));
+  item.name = name;
+  return item;
+}
+
+Result<Attachment> MediaReader::look(MediaKind kind, const Given& given, const std::string& option,
+                                     const Wanted& wanted) const {
+  Attachment result{.kind = kind, .path = given.source, .option = option};
+  if (given.bytes) {
+    result.num_bytes = std::ssize(*given.bytes);
+    result.sha256 = hash_bytes(*given.bytes);
+  }
   switch (kind) {
     case MediaKind::kImage: {
-      GLMV_ASSIGN(const std::string bytes, read_file(result.path, kMaxPictureBytes));
-      GLMV_ASSIGN(const media::DecodedImage picture, media::decode_image(bytes, shown));
+      GLMV_ASSIGN(const std::string bytes, given.content(kMaxPictureBytes));
+      media::InlineDecoder inlined;
+      media::PictureDecoder& decoder = pictures ? *pictures : inlined;
+      GLMV_ASSIGN(const media::DecodedImage picture,
+                  decoder.decode_file(bytes, given.shown, wanted));
       result.about = about_picture(picture);
       result.sha256 = hash_bytes(bytes);
-      result.part = {.kind = text::PartKind::kImage, .source = result.path};
-      return result;
+      result.part = {.kind = text::PartKind::kImage, .source = given.source};
+      break;
     }
     case MediaKind::kVideo: {
       result.part = {.kind = text::PartKind::kVideo,
-                     .source = result.path,
+                     .source = given.source,
                      .fps = defaults.fps,
                      .max_frames = defaults.max_frames};
       if (option.empty()) result.option = defaults.clip;
       if (!result.option.empty()) GLMV_RETURN_IF_ERROR(set_clip(result.option, result.part));
       if (look_at_video) {
-        auto about = look_at_video(result.part);
-        if (!about) return in_context(shown, about.error());
+        auto about = look_at_video(result.part, wanted);
+        if (!about) return in_context(given.shown, about.error());
         result.about = *about;
       }
       break;
     }
     case MediaKind::kPdf:
     case MediaKind::kSlides: {
-      if (!document)
-        return unsupported("{}", tr_format("{}: PDF and slides cannot be read here", shown));
+      if (!document) {
+        return unsupported("{}", tr_format("{}: PDF and slides cannot be read here", given.shown));
+      }
       if (option.empty()) result.option = defaults.pages;
-      auto look = document(result.path, result.option);
-      if (!look) return in_context(shown, look.error());
+      auto look = document(given.source, result.option, wanted);
+      if (!look) return in_context(given.shown, look.error());
       result.part = std::move(look->part);
       result.about = std::move(look->about);
       break;
     }
     case MediaKind::kText: {
-      GLMV_ASSIGN(std::string block, text_block(result.path, shown));
+      GLMV_ASSIGN(const std::string bytes, given.content(kMaxTextBytes));
+      GLMV_ASSIGN(std::string block, text_block(bytes, given.name, given.shown));
       result.part = {.kind = text::PartKind::kText, .text = std::move(block)};
       break;
     }
   }
-  GLMV_ASSIGN(result.sha256, hash_file(result.path));
+  if (given.bytes && kind != MediaKind::kText) result.part.name = given.name;
   return result;
-}
-
-Result<Attachment> MediaReader::attach_bytes(const std::string& bytes,
-                                             std::string_view name) const {
-  const auto format = media::sniff_format(bytes);
-  if (!format) {
-    return invalid_argument(
-        "{}", tr_format("{} is no picture: it is {}", name, media::describe_content(bytes)));
-  }
-  std::string type(media::format_name(*format));
-  for (char& c : type) c |= 0x20;
-  return attach(MediaKind::kImage, "data:image/" + type + ";base64," + media::encode_base64(bytes));
 }
 
 std::optional<double> parse_seconds(std::string_view text) {
@@ -250,7 +291,11 @@ text::Message user_message(const std::vector<Attachment>& media, const std::stri
 }
 
 std::string expand_home(std::string_view path) {
-  if (path.starts_with("file://")) path.remove_prefix(7);
+  constexpr std::string_view kFileUrl = "file://";
+  if (media::has_prefix_ignoring_case(path, kFileUrl)) {
+    if (auto named = media::file_url_path(path)) return *std::move(named);
+    path.remove_prefix(kFileUrl.size());
+  }
   const char* home = std::getenv("HOME");
   if (home == nullptr || (path != "~" && !path.starts_with("~/"))) return std::string(path);
   return home + std::string(path.substr(1));

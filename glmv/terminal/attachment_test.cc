@@ -39,7 +39,7 @@ TEST(Attach, PicturesAreLookedAt) {
   EXPECT_EQ(item->part.source, path);
   EXPECT_EQ(item->sha256.size(), 64u);
   const auto bytes = read_file(path);
-  const auto pasted = reader.attach_bytes(*bytes, "the clipboard");
+  const auto pasted = reader.attach_bytes(MediaKind::kImage, *bytes, "the clipboard");
   ASSERT_TRUE(pasted);
   EXPECT_EQ(pasted->sha256, item->sha256);
   EXPECT_TRUE(pasted->path.starts_with("data:image/png;base64,"));
@@ -76,7 +76,7 @@ TEST(Attach, VideosWithTheirPart) {
   const std::string path = folder.path() / "v.mp4";
   write_text(path, "not looked at here");
   MediaReader reader{.defaults = {.fps = 2, .max_frames = 8, .clip = "1-2"}};
-  reader.look_at_video = [](const text::ContentPart& part) -> Result<std::string> {
+  reader.look_at_video = [](const text::ContentPart& part, const Wanted&) -> Result<std::string> {
     if (part.begin_s > 100) return invalid_argument("behind its end");
     return "12.0 s";
   };
@@ -119,6 +119,8 @@ TEST(FindPaths, AsTerminalsWriteThem) {
   expect("/a/with\\ blank\\'s.png hi", "hi", {"/a/with blank's.png"});
   expect("look at /a/b.png, please", "look at , please", {"/a/b.png"});
   expect("file:///a/b.webp", "", {"file:///a/b.webp"});
+  expect("file:///a/my%20b.webp\nfile:///a/c.png hi", "hi",
+         {"file:///a/my%20b.webp", "file:///a/c.png"});
   // No paths: no such file, another ending, inside a word, not rooted.
   for (const std::string same : {"/no/b.png is gone", "see /a/b.txt", "x/a/b.png", "b.png",
                                  "don't 'quote.png", "a  b\n  c", "https://x.y/a.png"}) {
@@ -142,6 +144,9 @@ TEST(Home, IsShownAsATilde) {
   ::setenv("HOME", "/home/u", 1);
   EXPECT_EQ(expand_home("~/a"), "/home/u/a");
   EXPECT_EQ(expand_home("~x/a"), "~x/a");
+  EXPECT_EQ(expand_home("file:///a/my%20pic%C3%A9.png"), "/a/my pic\xc3\xa9.png");
+  EXPECT_EQ(expand_home("file://localhost/a%2525.png"), "/a%25.png");
+  EXPECT_EQ(expand_home("file:///a/100%.png"), "/a/100%.png");  // no URL, but a name that is there
   EXPECT_EQ(with_tilde("/home/u/a"), "~/a");
   EXPECT_EQ(with_tilde("/home/user/a"), "/home/user/a");
 }

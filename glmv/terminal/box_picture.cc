@@ -5,16 +5,15 @@
 #include "glmv/base/texts.h"
 #include "glmv/media/draw.h"
 #include "glmv/media/pixels.h"
-#include "glmv/media/source.h"
 #include "glmv/parsers/boxes.h"
 
 namespace glmv::terminal {
 namespace {
 
 // Pages of documents are decoded already.
-Result<media::Image> load(const text::ContentPart& picture) {
+Result<media::Image> load(const text::ContentPart& picture, media::PictureDecoder* decoder) {
   if (!picture.pixels.empty()) return media::image_of(picture.pixels[0]);
-  GLMV_ASSIGN(media::DecodedImage decoded, media::load_image(picture.source));
+  GLMV_ASSIGN(media::DecodedImage decoded, media::load_image(picture.source, decoder));
   return std::move(decoded.image);
 }
 
@@ -26,7 +25,8 @@ media::LabeledBox around(double x, double y, const std::string& label, const med
 }  // namespace
 
 Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
-                                        const std::vector<text::ContentPart>& pictures) {
+                                        const std::vector<text::ContentPart>& pictures,
+                                        media::PictureDecoder* decoder) {
   if (pictures.empty()) return invalid_argument("{}", tr("there is no picture to draw on"));
   const bool given = !reply.boxes.empty() || !reply.points.empty();
   size_t index = pictures.size() - 1;
@@ -34,7 +34,7 @@ Result<media::Image> picture_with_boxes(const api::ChatReply& reply,
     const int image = reply.boxes.empty() ? reply.points.front().image : reply.boxes.front().image;
     if (image >= 0) index = std::min(index, static_cast<size_t>(image));
   }
-  GLMV_ASSIGN(const media::Image image, load(pictures[index]));
+  GLMV_ASSIGN(const media::Image image, load(pictures[index], decoder));
   std::vector<media::LabeledBox> boxes;
   if (given) {
     for (const auto& b : reply.boxes) boxes.push_back({b.px1, b.py1, b.px2, b.py2, b.label});

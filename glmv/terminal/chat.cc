@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "glmv/base/files.h"
 #include "glmv/base/texts.h"
 #include "glmv/media/source.h"
 #include "glmv/terminal/command_table.h"
@@ -80,7 +82,7 @@ bool Chat::run(const Ask& ask) {
   const Result<ReplyStats> stats = ask([&](const api::ChatChunk& chunk) {
     if (take_resize()) sink->on_resize();
     sink->on_chunk(chunk);
-    return !interrupted();
+    return !interrupted() && screens_.out.error() == 0;
   });
   const bool stopped = interrupted();
   take_interrupt();
@@ -97,6 +99,7 @@ bool Chat::run(const Ask& ask) {
     code_ = stats.error().code == Code::kUnavailable ? kModelFailed : kGenerationFailed;
   }
   if (stopped) code_ = kInterrupted;
+  check_output();
   if (!stats) return false;
   store_session();
   const api::ChatReply& reply = conversation_.turns().back().reply;
@@ -104,6 +107,15 @@ bool Chat::run(const Ask& ask) {
     draw_boxes(options_.save_boxes);
   }
   return true;
+}
+
+// An answer that did not arrive has failed; where its reader is gone, nobody wants to know.
+void Chat::check_output() {
+  const int error = screens_.out.error();
+  if (error == 0) return;
+  code_ = kGenerationFailed;
+  if (std::exchange(output_failed_, true) || error == EPIPE) return;
+  fail(kGenerationFailed, tr_format("standard output cannot be written: {}", errno_text(error)));
 }
 
 bool Chat::is_command(const std::string& text) const {
@@ -114,11 +126,19 @@ bool Chat::is_command(const std::string& text) const {
   return words.empty() || !kind_of_file(words[0]) || !is_file(words[0]);
 }
 
-bool Chat::handle(const std::string& given) {
+bool Chat::handle(const std::string& given, bool verbatim) {
   code_ = kOk;
   std::string text = trimmed(given);
   if (text.empty()) return true;
-  if (is_command(text)) return run_command(*this, text);
+  if (verbatim) {
+    say(given.substr(0, given.find_last_not_of('\n') + 1));
+    return true;
+  }
+  if (is_command(text)) {
+    const bool goes_on = run_command(*this, text);
+    check_output();
+    return goes_on;
+  }
   if (text.starts_with("//")) text.erase(0, 1);
   say(std::move(text));
   return true;
@@ -129,9 +149,10 @@ bool Chat::attach_from_text(std::string& text) {
   FoundPaths found = find_paths(text, is_file);
   std::vector<Attachment> items;
   for (const std::string& path : found.paths) {
-    auto item = options_.reader.attach(*kind_of_file(path), path);
+    auto item = look_at(*kind_of_file(path), path);
     if (!item) {
-      fail(kMediaFailed, tr_format("{}; nothing was sent", item.error().message));
+      fail(kMediaFailed,
+           Status{item.error().code, tr_format("{}; nothing was sent", item.error().message)});
       return false;
     }
     const std::string name = media::short_name(path);
@@ -149,12 +170,9 @@ void Chat::say(std::string text) {
   if (text.empty() && pending_.empty()) return;
   Question question{std::move(text), std::move(pending_)};
   pending_.clear();
-  const bool answered = run([&](const Conversation::OnChunk& on_chunk) {
+  ask([&](const Conversation::OnChunk& on_chunk) {
     return conversation_.send(std::move(question), options_.model.context_limit, on_chunk);
   });
-  if (!answered && screens_.tty != nullptr && conversation_.failed()) {
-    note(tr("the message is kept: /regen sends it again, /edit changes it, /undo forgets it"));
-  }
 }
 
 void Chat::regenerate() {
@@ -181,11 +199,17 @@ void Chat::edit() {
     return note(tr("unchanged: nothing was sent (/regen answers it again)"));
   }
   if (text.empty()) return note(tr("empty: nothing was sent"));
-  Question question = *conversation_.undo();
+  Question question = conversation_.failed() ? *conversation_.failed() : turns.back().question;
   question.text = text;
-  run([&](const Conversation::OnChunk& on_chunk) {
-    return conversation_.send(std::move(question), options_.model.context_limit, on_chunk);
+  ask([&](const Conversation::OnChunk& on_chunk) {
+    return conversation_.replace(std::move(question), options_.model.context_limit, on_chunk);
   });
+}
+
+// A question that is kept where it fails.
+void Chat::ask(const Ask& ask) {
+  if (run(ask) || screens_.tty == nullptr || !conversation_.failed()) return;
+  note(tr("the message is kept: /regen sends it again, /edit changes it, /undo forgets it"));
 }
 
 void Chat::undo() {

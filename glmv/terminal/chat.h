@@ -37,7 +37,8 @@ struct ChatOptions {
   bool auto_attach = true;  // paths in messages
   bool quiet = false;       // no notes but errors
   // Tokens of a request and of its media; empty: the backend cannot tell.
-  std::function<Result<api::PromptTokens>(const api::ChatRequest&)> count_tokens;
+  std::function<Result<api::PromptTokens>(const api::ChatRequest&, const api::OnChunk&)>
+      count_tokens;
   std::string session_file;  // stored after every change; empty: none
   bool embed_media = false;
   std::string save_boxes;  // PNG of every reply with boxes
@@ -56,8 +57,9 @@ class Chat {
  public:
   Chat(api::ChatBackend& backend, ChatOptions options, ChatScreens screens);
 
-  // A message or a command. False: the chat is over.
-  bool handle(const std::string& text);
+  // A message or a command. False: the chat is over. `verbatim`: a message as it stands, which is
+  // no command whatever it begins with (it was pasted).
+  bool handle(const std::string& text, bool verbatim = false);
   int last_code() const { return code_; }
 
   // What the commands do; command_table.h lists them.
@@ -85,7 +87,9 @@ class Chat {
 
   void note(const std::string& text);
   void fail(int code, const std::string& text);
-  void fail(int code, const Status& status) { fail(code, status.message); }
+  void fail(int code, const Status& status) {
+    fail(status.code == Code::kCancelled ? kInterrupted : code, status.message);
+  }
 
   const std::vector<Attachment>& pending() const { return pending_; }
   const Conversation& conversation() const { return conversation_; }
@@ -100,12 +104,19 @@ class Chat {
 
   std::unique_ptr<ReplySink> make_sink();
   bool run(const Ask& ask);
+  void ask(const Ask& ask);
+  void check_output();
   bool attach_from_text(std::string& text);
   bool is_command(const std::string& text) const;
   Session session() const;
+  EmbeddedMedia* embedded() { return options_.embed_media ? &embedded_ : nullptr; }
   void store_session();
   void print(Screen& screen, const std::string& text);
   Settings settings() { return {conversation_.settings(), options_.display}; }
+  bool shows_waiting() const;
+  Result<Attachment> look_at(MediaKind kind, const std::string& path,
+                             const std::string& option = {});
+  Result<api::PromptTokens> count_tokens(const Question* next);
   std::vector<int64_t> media_tokens();
 
   ChatOptions options_;
@@ -113,7 +124,8 @@ class Chat {
   Conversation conversation_;
   std::vector<Attachment> pending_;
   int code_ = kOk;
-  bool session_failed_ = false;
+  EmbeddedMedia embedded_;
+  bool session_failed_ = false, output_failed_ = false;
   std::optional<int> picture_protocol_;  // PictureProtocol, once it was asked
 };
 

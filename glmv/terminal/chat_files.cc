@@ -15,13 +15,15 @@
 #include "glmv/terminal/chat.h"
 #include "glmv/terminal/picture_preview.h"
 #include "glmv/terminal/programs.h"
+#include "glmv/terminal/wait_line.h"
 
 namespace glmv::terminal {
 namespace {
 
 std::string shown_name(const Attachment& item) {
-  return item.path.starts_with("data:") ? tr("clipboard")
-                                        : media::short_name(with_tilde(item.path));
+  const bool in_memory = item.path.starts_with("data:");
+  if (in_memory && item.name.empty()) return tr("clipboard");
+  return media::short_name(in_memory ? item.name : with_tilde(item.path));
 }
 
 std::string size_text(int64_t bytes) {
@@ -46,8 +48,17 @@ std::string free_name() {
 
 }  // namespace
 
+bool Chat::shows_waiting() const { return screens_.tty != nullptr && screens_.drawn; }
+
+Result<Attachment> Chat::look_at(MediaKind kind, const std::string& path,
+                                 const std::string& option) {
+  WaitLine line(screens_.notes, shows_waiting());
+  const std::string text = tr_format("reading {} ...", media::short_name(path));
+  return options_.reader.attach(kind, path, option, [&] { return line.go_on(text); });
+}
+
 void Chat::attach(MediaKind kind, const std::string& path, const std::string& option) {
-  auto item = options_.reader.attach(kind, path, option);
+  auto item = look_at(kind, path, option);
   if (!item) return fail(kMediaFailed, item.error());
   std::string about = item->about.empty() ? size_text(item->num_bytes) : item->about;
   if (!item->option.empty()) about += ", " + item->option;
@@ -56,19 +67,27 @@ void Chat::attach(MediaKind kind, const std::string& path, const std::string& op
 }
 
 void Chat::attach_clipboard() {
-  const auto bytes = clipboard_picture();
+  auto bytes = clipboard_picture();
   if (!bytes) return fail(kMediaFailed, bytes.error());
-  auto item = options_.reader.attach_bytes(*bytes, tr("the clipboard"));
+  auto item =
+      options_.reader.attach_bytes(MediaKind::kImage, *std::move(bytes), tr("the clipboard"));
   if (!item) return fail(kMediaFailed, item.error());
+  item->name.clear();
   note(tr_format("attached the picture in the clipboard: {}", item->about));
   pending_.push_back(std::move(*item));
+}
+
+Result<api::PromptTokens> Chat::count_tokens(const Question* next) {
+  WaitLine line(screens_.notes, shows_waiting());
+  return options_.count_tokens(conversation_.request(next),
+                               [&](const api::ChatChunk& chunk) { return line.go_on(chunk); });
 }
 
 // What each medium of the conversation and of the next message costs; empty: not known.
 std::vector<int64_t> Chat::media_tokens() {
   if (!options_.count_tokens) return {};
   const Question next{"", pending_};
-  const auto counted = options_.count_tokens(conversation_.request(&next));
+  const auto counted = count_tokens(&next);
   if (!counted) return {};
   std::vector<int64_t> tokens;
   for (const api::PromptMedium& medium : counted->media) tokens.push_back(medium.num_tokens);
@@ -128,9 +147,13 @@ void Chat::drop(const std::string& which) {
 
 void Chat::draw_boxes(std::string path) {
   if (conversation_.turns().empty()) return fail(kUsage, tr("there is no reply yet"));
-  const auto pictures = conversation_.pictures();
+  const auto pictures = [&] {
+    WaitLine line(screens_.notes, shows_waiting());
+    return conversation_.pictures([&](const api::ChatChunk& chunk) { return line.go_on(chunk); });
+  }();
   if (!pictures) return fail(kMediaFailed, pictures.error());
-  const auto picture = picture_with_boxes(conversation_.turns().back().reply, *pictures);
+  const auto picture = picture_with_boxes(conversation_.turns().back().reply, *pictures,
+                                          options_.reader.pictures.get());
   if (!picture) return fail(kUsage, picture.error());
   path = path.empty() ? free_name() : expand_home(path);
   if (auto written = media::write_png(path, *picture); !written) {
@@ -154,20 +177,24 @@ Session Chat::session() const {
 // Keeps --session up to date.
 void Chat::store_session() {
   if (options_.session_file.empty() || session_failed_) return;
-  auto stored = save_session(options_.session_file, session(), options_.embed_media);
+  auto stored = save_session(options_.session_file, session(), embedded());
   if (stored) return;
   session_failed_ = true;  // said once
   note(tr_format("warning: the session is not kept: {}", stored.error().message));
 }
 
 void Chat::save(const std::string& path) {
-  auto stored = save_session(path, session(), options_.embed_media);
+  auto stored = save_session(path, session(), embedded());
   if (!stored) return fail(kUsage, stored.error());
   note(tr_format("saved to {}: {}", path, messages_text(conversation_.turns().size())));
 }
 
 void Chat::load(const std::string& path) {
-  auto loaded = load_session(path, options_.reader);
+  auto loaded = [&] {
+    WaitLine line(screens_.notes, shows_waiting());
+    return load_session(path, options_.reader,
+                        [&] { return line.go_on(tr_format("reading the files of {} ...", path)); });
+  }();
   if (!loaded) return fail(kUsage, loaded.error());
   Session& session = loaded->session;
   for (const std::string& warning : loaded->warnings) note(tr_format("warning: {}", warning));
@@ -198,7 +225,7 @@ void Chat::show_tokens() {
   if (options_.count_tokens) {
     const Question next{"", pending_};
     const bool waits = !pending_.empty();
-    const auto counted = options_.count_tokens(conversation_.request(waits ? &next : nullptr));
+    const auto counted = count_tokens(waits ? &next : nullptr);
     if (!counted) return fail(kGenerationFailed, counted.error());
     int64_t media = 0;
     for (const api::PromptMedium& medium : counted->media) media += medium.num_tokens;

@@ -24,9 +24,9 @@ std::string prompt_of(const Chat& chat) {
 // Puts lines between """ together.
 class LineJoiner {
  public:
-  // A whole message; nothing: more lines belong to it.
-  std::optional<std::string> add(const std::string& line) {
-    if (line == kQuotes) {
+  // A whole message; nothing: more lines belong to it. `pasted`: the line is only text.
+  std::optional<std::string> add(const std::string& line, bool pasted = false) {
+    if (line == kQuotes && !pasted) {
       open_ = !open_;
       if (open_) {
         text_.clear();
@@ -35,22 +35,28 @@ class LineJoiner {
       if (!text_.empty()) text_.pop_back();
       return std::move(text_);
     }
+    if (!open_ || text_.empty()) pasted_ = pasted;
     if (!open_) return line;
     text_ += line + "\n";
     return {};
   }
+  // The message begins with something pasted.
+  bool begins_pasted() const { return pasted_; }
   bool is_open() const { return open_; }
   void give_up() { open_ = false; }
   const std::string& text() const { return text_; }
 
  private:
-  bool open_ = false;
+  bool open_ = false, pasted_ = false;
   std::string text_;
 };
 
-void remember(Chat& chat, LineHistory& history, const std::string& text) {
-  if (auto stored = history.add(text); !stored)
+// As it is to be typed: what was pasted and looks like a command stays none.
+void remember(Chat& chat, LineHistory& history, std::string text, bool pasted) {
+  if (pasted && text.starts_with('/')) text.insert(0, 1, '/');
+  if (auto stored = history.add(text); !stored) {
     chat.note(tr_format("warning: {}", stored.error().message));
+  }
 }
 
 }  // namespace
@@ -59,7 +65,7 @@ int run_interactive(Chat& chat, Tty& tty, LineHistory& history) {
   LineEditor editor(tty, history, complete_message);
   LineJoiner joiner;
   bool hinted = false;
-  std::string initial;
+  ReadResult initial;
   while (!tty.has_failed()) {
     const std::string prompt = joiner.is_open() ? kContinuation : prompt_of(chat);
     const ReadResult result = editor.read(prompt, kContinuation, std::exchange(initial, {}));
@@ -81,17 +87,19 @@ int run_interactive(Chat& chat, Tty& tty, LineHistory& history) {
         tty.set_mode(InputMode::kLine);
         auto edited = edit_elsewhere(result.text);
         if (!edited) chat.fail(kUsage, edited.error());
-        initial = edited ? std::move(*edited) : result.text;
+        initial = result;
+        if (edited) initial.text = std::move(*edited);
         continue;
       }
       case ReadEnd::kLine:
         break;
     }
     hinted = false;
-    const std::optional<std::string> message = joiner.add(result.text);
+    const std::optional<std::string> message = joiner.add(result.text, result.pasted);
     if (!message) continue;
-    remember(chat, history, *message);
-    if (!chat.handle(*message)) return kOk;
+    const bool pasted = joiner.begins_pasted();
+    remember(chat, history, *message, pasted);
+    if (!chat.handle(*message, pasted)) return kOk;
   }
   return kOk;
 }

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <sstream>
 
 #include "glmv/api/scripted_backend.h"
@@ -74,7 +76,8 @@ TEST_F(ChatTest, UnknownCommandsAreNeverSent) {
 
 TEST_F(ChatTest, MediaAreListedDroppedAndSent) {
   ChatOptions options;
-  options.count_tokens = [](const api::ChatRequest&) -> Result<api::PromptTokens> {
+  options.count_tokens = [](const api::ChatRequest&,
+                            const api::OnChunk&) -> Result<api::PromptTokens> {
     return api::PromptTokens{.ids = {1, 2, 3}, .media = {{.kind = "image", .num_tokens = 25}}};
   };
   write_text(at("n.txt"), "note");
@@ -113,10 +116,30 @@ TEST_F(ChatTest, PathsInMessagesAreAttached) {
   EXPECT_EQ(backend_->requests()[0].messages[0].text(), "see " + at("a.png"));
 }
 
+TEST_F(ChatTest, ADroppedFileUrlIsAttached) {
+  start({ScriptedReply::text({"1"})});
+  write_picture(at("my pic.png"), 20, 10);
+  run("file://" + folder_.path().string() + "/my%20pic.png what is it?");
+  ASSERT_EQ(backend_->requests().size(), 1u);
+  EXPECT_EQ(backend_->requests()[0].messages[0].content[0].source, at("my pic.png"));
+  EXPECT_EQ(backend_->requests()[0].messages[0].text(), "what is it?");
+}
+
+TEST_F(ChatTest, WhatWasPastedIsSentAsItStands) {
+  start({ScriptedReply::text({"1"}), ScriptedReply::text({"2"}), ScriptedReply::text({"3"})});
+  EXPECT_TRUE(chat_->handle("/exit\nand more\n", true));
+  EXPECT_TRUE(chat_->handle("// a comment", true));
+  EXPECT_TRUE(chat_->handle("  indented", true));
+  ASSERT_EQ(backend_->requests().size(), 3u);
+  EXPECT_EQ(backend_->requests()[0].messages.back().text(), "/exit\nand more");
+  EXPECT_EQ(backend_->requests()[1].messages.back().text(), "// a comment");
+  EXPECT_EQ(backend_->requests()[2].messages.back().text(), "  indented");
+}
+
 TEST_F(ChatTest, DocumentsAndTheirPages) {
   ChatOptions options;
-  options.reader.document = [](const std::string& path,
-                               const std::string& pages) -> Result<DocumentLook> {
+  options.reader.document = [](const std::string& path, const std::string& pages,
+                               const Wanted&) -> Result<DocumentLook> {
     if (pages == "9") return invalid_argument("there is no page 9");
     return DocumentLook{{.kind = text::PartKind::kDocument, .source = path, .pages = pages},
                         "PDF document, 3 pages"};
@@ -176,6 +199,51 @@ TEST_F(ChatTest, EditSendsTheChangedMessage) {
   EXPECT_THAT(run("/edit"), HasSubstr("failed with code 1"));
   EXPECT_EQ(chat_->conversation().turns().size(), 1u);
   ::unsetenv("VISUAL");
+}
+
+TEST_F(ChatTest, AnEditThatIsNotAnsweredLosesNothing) {
+  start({ScriptedReply::text({"a"}), ScriptedReply::failure({Code::kUnavailable, "gone"}),
+         ScriptedReply::text({"b"})});
+  run("/image " + at("a.png"));
+  run("first");
+  write_text(at("editor"), "#!/bin/sh\nprintf ' again' >> \"$1\"\n");
+  std::filesystem::permissions(at("editor"), std::filesystem::perms(0700));
+  ::setenv("VISUAL", at("editor").c_str(), 1);
+  EXPECT_THAT(run("/edit"), HasSubstr("error: gone"));
+  ASSERT_EQ(chat_->conversation().turns().size(), 1u);
+  EXPECT_EQ(chat_->conversation().turns()[0].reply.content, "a");
+  EXPECT_EQ(run("/regen"), "b\n");
+  ::unsetenv("VISUAL");
+  ASSERT_EQ(chat_->conversation().turns().size(), 1u);
+  const text::Message asked = backend_->requests()[2].messages.back();
+  EXPECT_EQ(backend_->requests()[2].messages.size(), 1u);
+  EXPECT_EQ(asked.text(), "first again");
+  EXPECT_EQ(asked.content[0].source, at("a.png"));
+}
+
+TEST_F(ChatTest, ReadingMediaCanBeStopped) {
+  ChatOptions options;
+  options.reader.look_at_video = [](const text::ContentPart&,
+                                    const Wanted& wanted) -> Result<std::string> {
+    std::raise(SIGINT);
+    for (int i = 0; i < 1000 && is_wanted(wanted); ++i) ::usleep(10'000);
+    return cancelled("reading a video was stopped");
+  };
+  options.count_tokens = [](const api::ChatRequest&,
+                            const api::OnChunk& on_chunk) -> Result<api::PromptTokens> {
+    std::raise(SIGINT);
+    if (!on_chunk({})) return cancelled("stopped");
+    return api::PromptTokens{};
+  };
+  write_text(at("v.mp4"), "video");
+  catch_signals();
+  start({}, options);
+  EXPECT_THAT(run("/video " + at("v.mp4")), HasSubstr("reading a video was stopped"));
+  EXPECT_EQ(chat_->last_code(), kInterrupted);
+  EXPECT_TRUE(chat_->pending().empty());
+  EXPECT_FALSE(interrupted());
+  EXPECT_THAT(run("/tokens"), HasSubstr("stopped"));
+  EXPECT_FALSE(interrupted());
 }
 
 TEST_F(ChatTest, BoxesAreDrawn) {

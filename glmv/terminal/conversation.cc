@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "glmv/base/check.h"
+#include "glmv/base/texts.h"
 #include "glmv/parsers/answer.h"
 
 namespace glmv::terminal {
@@ -16,9 +18,21 @@ Result<ReplyStats> Conversation::send(Question question, int64_t context_limit,
 }
 
 Result<ReplyStats> Conversation::retry(int64_t context_limit, const OnChunk& on_chunk) {
-  if (failed_) return ask(*failed_, turns_.size(), context_limit, on_chunk);
+  if (failed_) return ask(*failed_, failed_place_, context_limit, on_chunk);
   if (turns_.empty()) return invalid_argument("there is no question to ask again: send one first");
   return ask(turns_.back().question, turns_.size() - 1, context_limit, on_chunk);
+}
+
+Result<ReplyStats> Conversation::replace(Question question, int64_t context_limit,
+                                         const OnChunk& on_chunk) {
+  GLMV_CHECK(failed_ || !turns_.empty());
+  const size_t place = failed_ ? failed_place_ : turns_.size() - 1;
+  auto stats = ask(question, place, context_limit, on_chunk);
+  if (!stats) {
+    failed_ = std::move(question);
+    failed_place_ = place;
+  }
+  return stats;
 }
 
 Result<ReplyStats> Conversation::ask(Question question, size_t num_turns, int64_t context_limit,
@@ -34,8 +48,16 @@ Result<ReplyStats> Conversation::ask(Question question, size_t num_turns, int64_
     if (text && first_ms == 0) first_ms = ms();
     return !on_chunk || on_chunk(chunk);
   });
+  const bool replaces = num_turns < turns_.size();
+  if (reply && replaces && reply->finish_reason == "cancelled" && reply->content.empty() &&
+      reply->reasoning.empty()) {
+    reply = cancelled("{}", tr("stopped before a word came: the earlier answer is kept"));
+  }
   if (!reply) {
-    if (num_turns == turns_.size()) failed_ = std::move(question);
+    if (!replaces) {
+      failed_ = std::move(question);
+      failed_place_ = num_turns;
+    }
     return std::unexpected(std::move(reply).error());
   }
   const double total_ms = ms();
@@ -109,10 +131,10 @@ api::ChatRequest Conversation::request(const Question* question, size_t num_turn
   return request;
 }
 
-Result<std::vector<text::ContentPart>> Conversation::pictures() const {
+Result<std::vector<text::ContentPart>> Conversation::pictures(const OnChunk& on_chunk) const {
   const std::vector<text::Message> asked = request(nullptr).messages;
   GLMV_ASSIGN(std::vector<text::Message> messages,
-              backend_.with_pages(asked, settings_.max_pixels));
+              backend_.with_pages(asked, settings_.max_pixels, on_chunk));
   std::vector<text::ContentPart> pictures;
   for (text::Message& message : messages) {
     for (text::ContentPart& part : message.content) {

@@ -27,7 +27,7 @@ struct Turn {
 
 class Conversation {
  public:
-  using OnChunk = std::function<bool(const api::ChatChunk&)>;
+  using OnChunk = api::OnChunk;
 
   // `backend` outlives the conversation. `settings`: sampling and other settings of every turn;
   // its messages are put in front of all others.
@@ -37,8 +37,13 @@ class Conversation {
   // and tags. After an error the history is as before, and retry() asks the same again.
   Result<ReplyStats> send(Question question, int64_t context_limit, const OnChunk& on_chunk = {});
   // Asks the last question again; its old reply is forgotten if a new one comes. invalid_argument
-  // when there is none.
+  // when there is none; cancelled when nothing had come.
   Result<ReplyStats> retry(int64_t context_limit, const OnChunk& on_chunk = {});
+
+  // Asks this in place of the last question, answered or failed, whose turn is forgotten when the
+  // new answer comes; until then, and after an error, the history is as before. There must be one.
+  Result<ReplyStats> replace(Question question, int64_t context_limit,
+                             const OnChunk& on_chunk = {});
 
   // Takes the last question back, answered or failed; nothing when there is none.
   std::optional<Question> undo();
@@ -58,9 +63,9 @@ class Conversation {
 
   // What would be sent with this question: with none, the history alone.
   api::ChatRequest request(const Question* question) const;
-  // Pictures of all turns and pages of their documents, as the backend counts them. Errors: of
-  // reading the documents.
-  Result<std::vector<text::ContentPart>> pictures() const;
+  // Pictures of all turns and pages of their documents, as the backend counts them; `on_chunk`
+  // hears how far it is. Errors: of reading the documents.
+  Result<std::vector<text::ContentPart>> pictures(const OnChunk& on_chunk = {}) const;
 
  private:
   Result<ReplyStats> ask(Question question, size_t num_turns, int64_t context_limit,
@@ -71,6 +76,7 @@ class Conversation {
   api::ChatRequest settings_;
   std::vector<Turn> turns_;
   std::optional<Question> failed_;
+  size_t failed_place_ = 0;  // turns before it; fewer than there are where it replaces one
 };
 
 }  // namespace glmv::terminal

@@ -93,6 +93,27 @@ TEST(Conversation, AfterAnErrorTheSameCanBeAskedAgain) {
   EXPECT_FALSE(chat.failed());
 }
 
+TEST(Conversation, ATurnStaysUntilAnotherTakesItsPlace) {
+  ScriptedBackend backend({ScriptedReply::text({"a1"}),
+                           ScriptedReply::failure({Code::kUnavailable, "gone"}),
+                           ScriptedReply::text({"never"}), ScriptedReply::text({"a2"})});
+  Conversation chat(backend, {});
+  ASSERT_TRUE(chat.send({"q1"}, 0));
+  EXPECT_FALSE(chat.replace({"better q1"}, 0));
+  ASSERT_EQ(chat.turns().size(), 1u);
+  EXPECT_EQ(chat.turns()[0].reply.content, "a1");
+  ASSERT_TRUE(chat.failed());
+  EXPECT_EQ(chat.failed()->text, "better q1");
+  // Nor when it is stopped before a word came.
+  EXPECT_EQ(chat.retry(0, [](const auto&) { return false; }).error().code, Code::kCancelled);
+  EXPECT_EQ(chat.turns()[0].reply.content, "a1");
+  ASSERT_TRUE(chat.retry(0));
+  EXPECT_EQ(shown(backend.requests()[3]), (Lines{"user:better q1"}));
+  ASSERT_EQ(chat.turns().size(), 1u);
+  EXPECT_EQ(chat.turns()[0].reply.content, "a2");
+  EXPECT_FALSE(chat.failed());
+}
+
 TEST(Conversation, MediaStandBeforeTheText) {
   ScriptedBackend backend({ScriptedReply::text({"a"})});
   Conversation chat(backend, {});

@@ -68,10 +68,11 @@ std::optional<KeyEvent> LineEditor::next_key(bool& at_end) {
 }
 
 ReadResult LineEditor::read(const std::string& prompt, const std::string& continuation,
-                            std::string initial) {
+                            ReadResult initial) {
   prompt_ = prompt;
   continuation_ = continuation;
-  buffer_.set(std::move(initial));
+  num_pasted_ = initial.pasted ? initial.text.size() : 0;
+  buffer_.set(std::move(initial.text));
   place_ = history_.entries().size();
   draft_.clear();
   searching_ = tabbed_ = false;
@@ -89,7 +90,9 @@ ReadResult LineEditor::read(const std::string& prompt, const std::string& contin
     if (at_end) {
       end = ReadEnd::kEndOfFile;
     } else if (event) {
+      const size_t cursor = buffer_.cursor(), size = buffer_.text().size();
       end = on_key(*event);
+      follow_paste(*event, cursor, size);
     } else {
       if (take_resize()) view_.resize(layout());
       continue;
@@ -106,7 +109,21 @@ ReadResult LineEditor::read(const std::string& prompt, const std::string& contin
   }
   // Not as it was found: what is typed before the next prompt would be echoed.
   tty_.set_mode(InputMode::kReply);
-  return {*end, buffer_.text()};
+  return {*end, buffer_.text(), num_pasted_ > 0};
+}
+
+// Of the bytes at the beginning, how many were pasted and not typed.
+void LineEditor::follow_paste(const KeyEvent& event, size_t cursor_before, size_t size_before) {
+  const size_t size = buffer_.text().size();
+  if (size > size_before) {
+    const bool pasted = event.key == Key::kPaste;
+    if (pasted && cursor_before <= num_pasted_) num_pasted_ += size - size_before;
+    if (!pasted) num_pasted_ = std::min(num_pasted_, cursor_before);
+  } else {
+    const size_t begin = std::min(cursor_before, buffer_.cursor());
+    const size_t behind = num_pasted_ - std::min(begin, num_pasted_);
+    num_pasted_ -= std::min(size_before - size, behind);
+  }
 }
 
 std::optional<ReadEnd> LineEditor::on_key(const KeyEvent& event) {
@@ -212,6 +229,7 @@ void LineEditor::on_history(bool back) {
   if (back ? place_ == 0 : place_ >= entries.size()) return;
   if (place_ == entries.size()) draft_ = buffer_.text();
   place_ += back ? size_t(-1) : 1;
+  num_pasted_ = 0;
   buffer_.set(place_ == entries.size() ? draft_ : entries[place_]);
 }
 
@@ -262,6 +280,7 @@ void LineEditor::search(size_t from) {
   for (size_t i = std::min(from, entries.size()); i-- > 0;) {
     if (entries[i].find(query_) == std::string::npos) continue;
     match_ = i;
+    num_pasted_ = 0;
     buffer_.set(entries[i]);
     return;
   }

@@ -34,6 +34,7 @@ enum class ReadEnd {
 struct ReadResult {
   ReadEnd end = ReadEnd::kLine;
   std::string text;
+  bool pasted = false;  // its first character: no command, whatever it looks like
 };
 
 class LineEditor {
@@ -41,13 +42,14 @@ class LineEditor {
   // All outlive the editor.
   LineEditor(Tty& tty, const LineHistory& history, Completer complete);
 
-  // `initial`: text that is there already. The terminal is in editing mode meanwhile, then in
-  // reply mode.
+  // `initial`: what is there already, as an earlier read() gave it. The terminal is in editing mode
+  // meanwhile, then in reply mode.
   ReadResult read(const std::string& prompt, const std::string& continuation,
-                  std::string initial = {});
+                  ReadResult initial = {});
 
  private:
   std::optional<ReadEnd> on_key(const KeyEvent& event);
+  void follow_paste(const KeyEvent& event, size_t cursor_before, size_t size_before);
   void on_history(bool back);
   void on_tab();
   void list(const std::vector<Candidate>& candidates);
@@ -63,8 +65,9 @@ class LineEditor {
   EditView view_;
   EditBuffer buffer_;
   std::string prompt_, continuation_;
-  size_t place_ = 0;   // in the history; its size: the new message
-  std::string draft_;  // of the new message
+  size_t place_ = 0;       // in the history; its size: the new message
+  std::string draft_;      // of the new message
+  size_t num_pasted_ = 0;  // bytes at the beginning of the message
   bool tabbed_ = false;
   bool searching_ = false;
   std::string query_;

@@ -31,6 +31,16 @@ class SlowBackend : public api::ChatBackend {
   Result<api::ChatReply> chat(const api::ChatRequest& request,
                               const std::function<bool(const ChatChunk&)>& on_chunk) override {
     api::ChatReply reply{.finish_reason = "stop"};
+    if (request.messages.back().text() == "prepare") {
+      for (int i = 0; on_chunk({.progress_phase = "frames",
+                                .progress_name = "clip.mp4",
+                                .progress_done = i,
+                                .progress_total = 24});
+           ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      }
+      return stopped(reply);
+    }
     for (const ChatChunk& piece : pieces_of(request)) {
       for (int waited = 0; waited < pause_ms_; waited += 10) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -88,6 +98,7 @@ class PtyTest : public testing::Test {
     ::setenv("HOME", folder_.path().c_str(), 1);
     ::unsetenv("NO_COLOR");
     write_picture(at("a.png"), 64, 64);
+    write_text(at("t.txt"), "a note\n");
   }
   std::string at(const char* name) const { return (folder_.path() / name).string(); }
 
@@ -149,6 +160,19 @@ TEST_F(PtyTest, InterruptWithin200Milliseconds) {
   ASSERT_TRUE(p.sees("bytes=4 turns=1"));
   p.type("/exit\r");
   EXPECT_EQ(p.ends(), 0);
+}
+
+TEST_F(PtyTest, TheReadingOfMediaIsShownAndInterrupted) {
+  PtyProgram p = start();
+  ASSERT_TRUE(p.is_at_prompt());
+  p.type("prepare\r");
+  ASSERT_TRUE(p.sees("reading clip.mp4: ") && p.sees(" of 24 frames"));
+  const auto start = std::chrono::steady_clock::now();
+  p.type("\x03");
+  ASSERT_TRUE(p.sees("(interrupted"));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(200));
+  ASSERT_TRUE(p.is_at_prompt());
+  EXPECT_THAT(p.screen().text(), Not(HasSubstr("clip.mp4")));
 }
 
 TEST_F(PtyTest, CtrlCAtAnEmptyPromptHintsThenLeaves) {
@@ -318,6 +342,32 @@ TEST_F(PtyTest, SeveralLines) {
   // A paste is one message whatever lines it has.
   p.type("\033[200~a\r\nb\r\n/exit\r\n\033[201~\r");
   ASSERT_TRUE(p.sees("bytes=9 turns=2"));
+}
+
+TEST_F(PtyTest, NothingPastedIsACommand) {
+  PtyProgram p = start();
+  ASSERT_TRUE(p.is_at_prompt());
+  p.type("\033[200~/exit\033[201~\r");
+  ASSERT_TRUE(p.sees("bytes=5 turns=0"));
+  ASSERT_TRUE(p.is_at_prompt());
+  p.type("\033[200~// comment\033[201~ of mine\r");
+  ASSERT_TRUE(p.sees("bytes=18 turns=1"));
+  ASSERT_TRUE(p.is_at_prompt());
+  p.type("\033[200~\"\"\"\033[201~\r");
+  ASSERT_TRUE(p.sees("bytes=3 turns=2"));
+  ASSERT_TRUE(p.is_at_prompt());
+  // From the history as it would be typed.
+  p.type("\033[A\033[A");
+  ASSERT_TRUE(p.sees(">>> /// comment of mine"));
+  p.type("\r");
+  ASSERT_TRUE(p.sees("bytes=18 turns=3"));
+  ASSERT_TRUE(p.is_at_prompt());
+  // What is typed in front of a paste, or in its place, counts.
+  p.type("/read \033[200~" + at("t.txt") + "\033[201~\r");
+  ASSERT_TRUE(p.sees("attached text ~/t.txt"));
+  ASSERT_TRUE(p.is_at_prompt("[+1] >>>"));
+  p.type("\033[200~/x\033[201~\x7f\x7f/drop 1\r");
+  ASSERT_TRUE(p.sees("dropped ~/t.txt"));
 }
 
 TEST_F(PtyTest, TenMegabytesPasted) {

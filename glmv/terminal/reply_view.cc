@@ -7,6 +7,7 @@
 #include "glmv/base/texts.h"
 #include "glmv/terminal/display_width.h"
 #include "glmv/terminal/markdown_render.h"
+#include "glmv/terminal/progress_text.h"
 #include "glmv/terminal/styled_text.h"
 
 namespace glmv::terminal {
@@ -18,12 +19,6 @@ constexpr double kPatience = 0.5;  // seconds without a sign of life before one 
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::string duration(double seconds) {
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<int64_t>(seconds);
-  return fmt::format("{} min {:02d} s", whole / 60, whole % 60);
 }
 
 }  // namespace
@@ -48,24 +43,14 @@ void ReplyView::show_wait() {
 
 void ReplyView::show_progress(const api::ChatChunk& chunk) {
   if (answered_ || in_thought_) return;
-  if (chunk.progress_phase != phase_) {
-    phase_ = chunk.progress_phase;
+  if (const std::string phase = chunk.progress_phase + chunk.progress_name; phase != phase_) {
+    phase_ = phase;
     phase_start_ = Clock::now();
   } else if (Clock::now() - last_draw_ < kLinePause) {
     return;
   }
   last_draw_ = Clock::now();
-  const bool vision = phase_ == "vision";
-  const double share = chunk.progress_total > 0 ? static_cast<double>(chunk.progress_done) /
-                                                      static_cast<double>(chunk.progress_total)
-                                                : 0;
-  const double spent = seconds_since(phase_start_);
-  const std::string left =
-      share > 0 && share < 1 ? ", " + duration(spent / share * (1 - share)) + " left" : "";
-  const std::string text = fmt::format(
-      "{} {:.0f} % of {} {}{}", vision ? "looking at the picture" : "reading the prompt",
-      100 * share, chunk.progress_total, vision ? "patches" : "tokens", left);
-  region_.draw({dim(shortened(text, width()))});
+  region_.draw({dim(shortened(progress_text(chunk, seconds_since(phase_start_)), width()))});
 }
 
 void ReplyView::show_thought(const std::string& piece) {
@@ -102,8 +87,9 @@ void ReplyView::show_thought(const std::string& piece) {
 void ReplyView::end_thought() {
   if (!in_thought_) return;
   if (options_.thought == ShowThought::kFold) {
-    const std::string text = tr_format("\u25b8 thought for {} ({} tok)",
-                                       duration(seconds_since(thought_start_)), thought_pieces_);
+    const std::string text =
+        tr_format("\u25b8 thought for {} ({} tok)", duration_text(seconds_since(thought_start_)),
+                  thought_pieces_);
     region_.commit({dim(shortened(text, width()))});
   } else if (options_.thought == ShowThought::kFull) {
     if (!thought_line_.empty()) show_thought("\n");

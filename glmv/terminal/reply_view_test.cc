@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "glmv/terminal/progress_text.h"
 #include "glmv/terminal/virtual_screen_for_test.h"
 
 namespace glmv::terminal {
@@ -180,6 +181,25 @@ TEST(ReplyView, ProgressVanishes) {
   view.on_chunk({.content = "ok"});
   view.finish(reply_of("", "ok"), {});
   EXPECT_EQ(screen.text(), "ok\n");
+}
+
+TEST(ReplyView, WhatIsWaitedForIsSaidInWords) {
+  const auto text = [](const api::ChatChunk& chunk) { return progress_text(chunk, 2); };
+  EXPECT_EQ(text({.progress_phase = "media", .progress_name = "clip.mp4"}),
+            "reading clip.mp4 ... 2.0 s");
+  EXPECT_EQ(text({.progress_phase = "media"}), "reading the media ... 2.0 s");
+  EXPECT_EQ(text({.progress_phase = "pages",
+                  .progress_name = "a\x1b[2J.pdf",
+                  .progress_done = 2,
+                  .progress_total = 9}),
+            "rendering a^[[2J.pdf: 2 of 9 pages");
+  EXPECT_EQ(text({.progress_phase = "frames",
+                  .progress_name = std::string(300, 'v'),
+                  .progress_done = 1,
+                  .progress_total = 3}),
+            "reading " + std::string(37, 'v') + "...: 1 of 3 frames");
+  EXPECT_EQ(text({.progress_phase = "prefill", .progress_done = 10, .progress_total = 40}),
+            "reading the prompt 25 % of 40 tokens, 6.0 s left");
 }
 
 TEST(ReplyView, ResizeRedrawsTheOpenBlock) {

@@ -15,6 +15,8 @@ class Screen {
   virtual ~Screen() = default;
   virtual void write(std::string_view bytes) = 0;
   virtual ScreenSize size() const = 0;
+  // errno of what could not be written; 0: all was.
+  virtual int error() const { return 0; }
 };
 
 }  // namespace glmv::terminal

@@ -15,18 +15,17 @@ namespace {
 
 constexpr size_t kMaxBytes = size_t{1} << 30;
 
-Result<Json> medium_json(const Attachment& item, bool embed) {
+Result<Json> medium_json(const Attachment& item, EmbeddedMedia* embedded) {
+  const bool in_memory = item.path.starts_with("data:");
   Json json = {{"kind", kind_name(item.kind)},
-               {"path", with_tilde(item.path)},
+               {"path", in_memory ? item.name : with_tilde(item.path)},
                {"sha256", item.sha256},
                {"opts", item.option}};
-  const bool in_memory = item.path.starts_with("data:");
   if (in_memory) {
-    json["path"] = "";
     json["data"] = item.path.substr(item.path.find(',') + 1);
-  } else if (embed) {
-    GLMV_ASSIGN(const std::string bytes, read_file(item.path, kMaxBytes / 2));
-    json["data"] = media::encode_base64(bytes);
+  } else if (embedded != nullptr) {
+    GLMV_ASSIGN(const auto base64, embedded->base64_of(item));
+    json["data"] = *base64;
   }
   return json;
 }
@@ -39,7 +38,8 @@ Result<std::string> text_field(const Json& json, const char* key, const std::str
 }
 
 Result<Attachment> parse_medium(const Json& json, const MediaReader& reader,
-                                const std::string& where, std::vector<std::string>& warnings) {
+                                const std::string& where, const Wanted& wanted,
+                                std::vector<std::string>& warnings) {
   if (!json.is_object()) return invalid_argument("{}: expected an object", where);
   GLMV_ASSIGN(const std::string name, text_field(json, "kind", where));
   const auto kind = kind_by_name(name);
@@ -52,14 +52,18 @@ Result<Attachment> parse_medium(const Json& json, const MediaReader& reader,
   GLMV_ASSIGN(const std::string hash, text_field(json, "sha256", where));
   GLMV_ASSIGN(const std::string data, text_field(json, "data", where));
   Result<Attachment> item = not_found("it has neither path nor data");
-  if (!data.empty() && *kind == MediaKind::kImage) {
+  const std::string shown =
+      path.empty() ? tr_format("a medium ({})", kind_name(*kind)) : media::short_name(path);
+  if (!data.empty()) {
     auto bytes = media::decode_base64(data);
     if (!bytes) return in_context(where + ".data", bytes.error());
-    item = reader.attach_bytes(*bytes, path.empty() ? "picture" : path);
+    item =
+        reader.attach_bytes(*kind, *std::move(bytes), path.empty() ? shown : path, option, wanted);
+    if (item) item->name = path;
   } else if (!path.empty()) {
-    item = reader.attach(*kind, path, option);
+    item = reader.attach(*kind, path, option, wanted);
   }
-  const std::string shown = path.empty() ? tr("a picture") : media::short_name(path);
+  if (!item && item.error().code == Code::kCancelled) return item;
   if (!item) {
     warnings.push_back(tr_format("{} is left out: {}", shown, item.error().message));
   } else if (!hash.empty() && item->sha256 != hash) {
@@ -69,14 +73,15 @@ Result<Attachment> parse_medium(const Json& json, const MediaReader& reader,
 }
 
 Result<void> parse_user(const Json& json, const MediaReader& reader, const std::string& where,
-                        LoadedSession& out) {
+                        const Wanted& wanted, LoadedSession& out) {
   Turn turn;
   GLMV_ASSIGN(turn.question.text, text_field(json, "text", where));
   const Json media = json.value("media", Json::array());
   if (!media.is_array()) return invalid_argument("{}.media: expected a list", where);
   for (size_t i = 0; i < media.size(); ++i) {
     const size_t num_warnings = out.warnings.size();
-    auto item = parse_medium(media[i], reader, fmt::format("{}.media[{}]", where, i), out.warnings);
+    auto item =
+        parse_medium(media[i], reader, fmt::format("{}.media[{}]", where, i), wanted, out.warnings);
     if (item) {
       turn.question.media.push_back(std::move(*item));
     } else if (out.warnings.size() == num_warnings) {
@@ -89,12 +94,22 @@ Result<void> parse_user(const Json& json, const MediaReader& reader, const std::
 
 }  // namespace
 
-Result<Json> session_json(const Session& session, bool embed_media) {
+Result<std::shared_ptr<const std::string>> EmbeddedMedia::base64_of(const Attachment& item) {
+  if (const auto known = by_sha256_.find(item.sha256); known != by_sha256_.end()) {
+    return known->second;
+  }
+  GLMV_ASSIGN(const std::string bytes, read_file(item.path, kMaxBytes / 2));
+  auto base64 = std::make_shared<const std::string>(media::encode_base64(bytes));
+  by_sha256_.emplace(item.sha256, base64);
+  return base64;
+}
+
+Result<Json> session_json(const Session& session, EmbeddedMedia* embedded) {
   Json messages = Json::array();
   for (const Turn& turn : session.turns) {
     Json media = Json::array();
     for (const Attachment& item : turn.question.media) {
-      GLMV_ASSIGN(Json medium, medium_json(item, embed_media));
+      GLMV_ASSIGN(Json medium, medium_json(item, embedded));
       media.push_back(std::move(medium));
     }
     messages.push_back(
@@ -114,7 +129,8 @@ Result<Json> session_json(const Session& session, bool embed_media) {
               {"messages", std::move(messages)}};
 }
 
-Result<LoadedSession> parse_session(const Json& json, const MediaReader& reader) {
+Result<LoadedSession> parse_session(const Json& json, const MediaReader& reader,
+                                    const Wanted& wanted) {
   if (!json.is_object() || !json.contains("v")) {
     return invalid_argument("no session: expected an object with \"v\": 1");
   }
@@ -135,7 +151,7 @@ Result<LoadedSession> parse_session(const Json& json, const MediaReader& reader)
     if (!messages[i].is_object()) return invalid_argument("{}: expected an object", where);
     GLMV_ASSIGN(const std::string role, text_field(messages[i], "role", where));
     if (role == "user" && answered) {
-      GLMV_RETURN_IF_ERROR(parse_user(messages[i], reader, where, out));
+      GLMV_RETURN_IF_ERROR(parse_user(messages[i], reader, where, wanted, out));
     } else if (role == "assistant" && !answered) {
       Turn& turn = turns.back();
       GLMV_ASSIGN(turn.reply.content, text_field(messages[i], "text", where));
@@ -153,14 +169,15 @@ Result<LoadedSession> parse_session(const Json& json, const MediaReader& reader)
 }
 
 Result<void> save_session(const std::filesystem::path& path, const Session& session,
-                          bool embed_media) {
-  GLMV_ASSIGN(const Json json, session_json(session, embed_media));
+                          EmbeddedMedia* embedded) {
+  GLMV_ASSIGN(const Json json, session_json(session, embedded));
   return write_private_file(expand_home(path.string()), json.dump(1) + "\n");
 }
 
-Result<LoadedSession> load_session(const std::filesystem::path& path, const MediaReader& reader) {
+Result<LoadedSession> load_session(const std::filesystem::path& path, const MediaReader& reader,
+                                   const Wanted& wanted) {
   GLMV_ASSIGN(const Json json, read_json_file(expand_home(path.string()), kMaxBytes));
-  auto session = parse_session(json, reader);
+  auto session = parse_session(json, reader, wanted);
   if (!session) return in_context(path.string(), session.error());
   return session;
 }
@@ -171,9 +188,10 @@ std::string export_markdown(const Session& session) {
   for (const Turn& turn : session.turns) {
     out += "\n## You\n\n";
     for (const Attachment& item : turn.question.media) {
-      const std::string name = item.path.starts_with("data:")
-                                   ? "clipboard"
-                                   : std::filesystem::path(item.path).filename().string();
+      const bool in_memory = item.path.starts_with("data:");
+      std::filesystem::path path = in_memory ? item.name : item.path;
+      if (path.empty()) path = "clipboard";
+      const std::string name = path.filename().string();
       out += fmt::format("*{}: {}{}{}*\n\n", kind_name(item.kind), media::short_name(name),
                          item.option.empty() ? "" : " ", item.option);
     }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "glmv/base/files.h"
+#include "glmv/media/source.h"
 #include "glmv/terminal/pictures_for_test.h"
 #include "glmv/terminal/settings.h"
 #include "glmv/terminal/temp_folder_for_test.h"
@@ -40,11 +41,12 @@ class SessionFile : public testing::Test {
 
   TempFolder folder_;
   MediaReader reader_;
+  EmbeddedMedia embedded_;
 };
 
 TEST_F(SessionFile, RoundTrip) {
   for (const bool embed : {false, true}) {
-    ASSERT_TRUE(save_session(at("s.json"), sample(), embed));
+    ASSERT_TRUE(save_session(at("s.json"), sample(), embed ? &embedded_ : nullptr));
     struct stat info{};
     ASSERT_EQ(::stat(at("s.json").c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -67,13 +69,12 @@ TEST_F(SessionFile, RoundTrip) {
     EXPECT_TRUE(s.turns[0].interrupted);
     EXPECT_EQ(s.turns[0].stats["gen_tokens"], 5);
     // What was loaded is stored the same.
-    EXPECT_EQ(session_json(s, false)->dump(),
-              embed ? session_json(s, false)->dump() : session_json(sample(), false)->dump());
+    EXPECT_EQ(session_json(s, &embedded_)->dump(), session_json(sample(), &embedded_)->dump());
   }
 }
 
 TEST_F(SessionFile, ChangedAndMissingMediaWarn) {
-  ASSERT_TRUE(save_session(at("s.json"), sample(), false));
+  ASSERT_TRUE(save_session(at("s.json"), sample(), nullptr));
   write_picture(at("a.png"), 50, 50);
   std::filesystem::remove(at("t.txt"));
   const auto loaded = load_session(at("s.json"), reader_);
@@ -82,9 +83,55 @@ TEST_F(SessionFile, ChangedAndMissingMediaWarn) {
               ElementsAre(HasSubstr("a.png has changed"), HasSubstr("t.txt is left out")));
   EXPECT_EQ(loaded->session.turns[0].question.media.size(), 1u);
   // Embedded ones are there whatever became of their files.
-  ASSERT_TRUE(save_session(at("e.json"), loaded->session, true));
+  ASSERT_TRUE(save_session(at("e.json"), loaded->session, &embedded_));
   std::filesystem::remove(at("a.png"));
   EXPECT_TRUE(load_session(at("e.json"), reader_)->warnings.empty());
+}
+
+TEST_F(SessionFile, EmbeddedMediaOfEveryKindNeedNoFiles) {
+  std::vector<std::string> looked;  // what was asked for, as bytes
+  const auto content = [](const std::string& source) {
+    const auto loaded = media::load_source(source);
+    return loaded ? loaded->bytes : loaded.error().message;
+  };
+  reader_.look_at_video = [&](const text::ContentPart& part, const Wanted&) -> Result<std::string> {
+    looked.push_back(fmt::format("{} {}", content(part.source), part.end_s));
+    return "2 s";
+  };
+  reader_.document = [&](const std::string& source, const std::string& pages,
+                         const Wanted&) -> Result<DocumentLook> {
+    looked.push_back(content(source) + " " + pages);
+    return DocumentLook{{.kind = text::PartKind::kDocument, .source = source, .pages = pages},
+                        "3 pages"};
+  };
+  write_text(at("v.mp4"), "a video");
+  write_text(at("d.pdf"), "a document");
+  write_text(at("s.pptx"), "slides");
+  Turn turn = sample().turns[0];
+  turn.question.media.push_back(*reader_.attach(MediaKind::kVideo, at("v.mp4"), "0-1"));
+  turn.question.media.push_back(*reader_.attach(MediaKind::kPdf, at("d.pdf"), "1-2"));
+  turn.question.media.push_back(*reader_.attach(MediaKind::kSlides, at("s.pptx")));
+  const Session session{"nano", "", Json::object(), {turn}};
+  ASSERT_TRUE(save_session(at("s.json"), session, &embedded_));
+  for (const char* name : {"a.png", "t.txt", "v.mp4", "d.pdf", "s.pptx"}) {
+    std::filesystem::remove(at(name));
+  }
+  // Stored again without a look at the files.
+  ASSERT_TRUE(save_session(at("s.json"), session, &embedded_));
+  looked.clear();
+  const auto loaded = load_session(at("s.json"), reader_);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_THAT(loaded->warnings, ElementsAre());
+  EXPECT_THAT(looked, ElementsAre("a video 1", "a document 1-2", "slides "));
+  const std::vector<Attachment>& media = loaded->session.turns[0].question.media;
+  ASSERT_EQ(media.size(), 5u);
+  EXPECT_EQ(media[1].part.text, "t.txt:\n```txt\ntext\n```\n");
+  EXPECT_EQ(media[3].part.name, "d.pdf");
+  // They stay in the file from now on, with and without --embed-media.
+  EXPECT_EQ(session_json(loaded->session, nullptr)->dump(),
+            session_json(loaded->session, &embedded_)->dump());
+  EXPECT_THAT(session_json(loaded->session, nullptr)->dump(), HasSubstr("\"path\":\"~/d.pdf\""));
+  EXPECT_THAT(export_markdown(loaded->session), HasSubstr("*pdf: d.pdf 1-2*"));
 }
 
 TEST_F(SessionFile, BadFilesNameTheField) {
@@ -107,7 +154,7 @@ TEST_F(SessionFile, BadFilesNameTheField) {
   EXPECT_THAT(load_session(at("none.json"), reader_).error().message, HasSubstr("none.json"));
   write_text(at("bad.json"), "{\"v\":");
   EXPECT_FALSE(load_session(at("bad.json"), reader_));
-  EXPECT_FALSE(save_session("/proc/none/s.json", sample(), false));
+  EXPECT_FALSE(save_session("/proc/none/s.json", sample(), nullptr));
 }
 
 TEST_F(SessionFile, ExportNamesFilesOnly) {

@@ -57,7 +57,7 @@ bool is_dumb() {
 }  // namespace
 
 void FileScreen::write(std::string_view bytes) {
-  while (!bytes.empty() && !failed_) {
+  while (!bytes.empty() && error_ == 0) {
     const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
     if (n >= 0) {
       bytes.remove_prefix(static_cast<size_t>(n));
@@ -65,7 +65,7 @@ void FileScreen::write(std::string_view bytes) {
       pollfd waiting{fd_, POLLOUT, 0};
       ::poll(&waiting, 1, 1000);
     } else if (errno != EINTR) {
-      failed_ = true;
+      error_ = errno;
     }
   }
 }

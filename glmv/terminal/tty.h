@@ -15,12 +15,14 @@ class FileScreen : public Screen {
   explicit FileScreen(int fd) : fd_(fd) {}
   void write(std::string_view bytes) override;
   ScreenSize size() const override;  // of the terminal; 80 x 24 when it is none
-  // A write has failed (the reader is gone, the disk is full): nothing is written any more.
-  bool has_failed() const { return failed_; }
+  // errno of a write that failed (the reader is gone, the disk is full): nothing is written any
+  // more.
+  int error() const override { return error_; }
+  bool has_failed() const { return error_ != 0; }
 
  private:
   const int fd_;
-  bool failed_ = false;
+  int error_ = 0;
 };
 
 enum class InputMode {
