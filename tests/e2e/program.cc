@@ -73,9 +73,16 @@ Process::Process(const std::vector<std::string>& arguments, const RunOptions& op
   pointers.push_back(nullptr);
   const int in = options.input.empty() ? ::open("/dev/null", O_RDONLY | O_CLOEXEC)
                                        : memory_file(options.input);
+  int out = out_;
+  int pipe[2] = {-1, -1};
+  if (options.reader_gone && ::pipe2(pipe, O_CLOEXEC) == 0) {
+    ::close(pipe[0]);
+    out = pipe[1];
+  }
   pid_ = ::fork();
-  if (pid_ == 0) become(pointers.data(), options, in, out_, err_);
+  if (pid_ == 0) become(pointers.data(), options, in, out, err_);
   ::close(in);
+  if (out != out_) ::close(out);
 }
 
 Process::~Process() {

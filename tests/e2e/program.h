@@ -28,6 +28,7 @@ struct RunOptions {
   std::string output;         // standard output; empty: what Outcome has
   size_t max_file_bytes = 0;  // of a file that it writes, as if the disk were full then; 0: any
   std::string preload;        // a library that goes before the program's own; empty: none
+  bool reader_gone = false;   // standard output is a pipe that nobody reads
 };
 RunOptions with_input(std::string input);
 
