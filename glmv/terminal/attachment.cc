@@ -46,7 +46,8 @@ Result<std::string> hash_file(const std::string& path, const Wanted& wanted) {
   Sha256 hash;
   std::array<std::byte, 1 << 16> buffer;
   for (size_t total = 0; total < kMaxHashedBytes;) {
-    if (total % kHashedAtOnce == 0 && !is_wanted(wanted)) return cancelled("{}: stopped", path);
+    if (total % kHashedAtOnce == 0 && !is_wanted(wanted))
+      return cancelled("{}", tr_format("{}: stopped", path));
     const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return invalid_argument("cannot read {}: {}", path, errno_text(errno));

@@ -13,9 +13,9 @@ constexpr int kLongestName = 40;  // columns
 }  // namespace
 
 std::string duration_text(double seconds) {
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 60) return tr_format("{:.1f} s", seconds);
   const auto whole = static_cast<int64_t>(seconds);
-  return fmt::format("{} min {:02d} s", whole / 60, whole % 60);
+  return tr_format("{} min {:02d} s", whole / 60, whole % 60);
 }
 
 std::string progress_text(const api::ChatChunk& chunk, double spent_s) {
