@@ -9,6 +9,7 @@
 #include "glmv/api/chat_client.h"
 #include "glmv/base/cpus.h"
 #include "glmv/base/files.h"
+#include "glmv/base/texts.h"
 
 namespace glmv::app {
 namespace {
@@ -165,7 +166,9 @@ Result<runtime::EngineOptions> engine_options(const ModelFlags& flags) {
         flags.model);
   }
   runtime::EngineOptions options = flags.engine;
-  options.on_warning = [](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
+  options.on_warning = [](const std::string& text) {
+    fmt::print(stderr, "{}\n", tr_format("warning: {}", text));
+  };
   if (!flags.cpus.empty()) {
     GLMV_ASSIGN(options.cpus, parse_cpu_list(flags.cpus));
     GLMV_RETURN_IF_ERROR(bind_thread(options.cpus));  // threads for pictures are its children

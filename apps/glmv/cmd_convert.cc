@@ -1,13 +1,14 @@
 // glmv convert: a checkpoint in another dtype, as a Hugging Face folder; quantised weights become
 // plain ones.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/save_model.h"
 #include "glmv/base/files.h"
 #include "glmv/base/json.h"
+#include "glmv/base/texts.h"
 #include "glmv/checkpoint/writer.h"
 
 namespace glmv::app {
@@ -27,7 +28,9 @@ Result<int> run_convert(const ConvertFlags& flags) {
     return invalid_argument("{}: input and output must be different folders", from.string());
   }
   GLMV_ASSIGN(const model::LoadedModel loaded, model::load_model(from, {.dtype = flags.dtype}));
-  for (const std::string& warning : loaded.warnings) fmt::print(stderr, "warning: {}\n", warning);
+  for (const std::string& warning : loaded.warnings) {
+    fmt::print(stderr, "{}\n", tr_format("warning: {}", warning));
+  }
   std::filesystem::create_directories(to, error);
   if (error) return invalid_argument("cannot create {}: {}", to.string(), error.message());
   GLMV_RETURN_IF_ERROR(checkpoint::copy_side_files(from, to));

@@ -15,6 +15,7 @@
 #include "apps/glmv/reply_printer.h"
 #include "apps/glmv/standard_output.h"
 #include "glmv/base/files.h"
+#include "glmv/base/texts.h"
 #include "glmv/grounding/annotation_json.h"
 
 namespace glmv::app {
@@ -63,17 +64,19 @@ void explain(const GroundFlags& flags, const grounding::Annotations& found, bool
   if (flags.quiet) return;
   if (found.items.empty()) {
     const bool long_text = found.raw_text.size() > 300;
-    fmt::print(stderr, "nothing to mark in the answer: {}{}\n",
-               text_for(STDERR_FILENO, found.raw_text.substr(0, 300)), long_text ? "..." : "");
+    const std::string text = text_for(STDERR_FILENO, found.raw_text.substr(0, 300));
+    fmt::print(stderr, "{}{}\n", tr_format("nothing to mark in the answer: {}", text),
+               long_text ? "..." : "");
   }
   for (const std::string& text : found.rejected) {
-    fmt::print(stderr, "left out, not four numbers or two: {}\n",
-               text_for(STDERR_FILENO, text.substr(0, 100)));
+    fmt::print(stderr, "{}\n",
+               tr_format("left out, not four numbers or two: {}",
+                         text_for(STDERR_FILENO, text.substr(0, 100))));
   }
   if (in_pixels) {
-    fmt::print(stderr,
-               "warning: the answer has values above 1000, it is in pixels of some size; ask again "
-               "with --retries, or name the question differently\n");
+    fmt::print(stderr, "{}\n",
+               tr("warning: the answer has values above 1000, it is in pixels of some size; ask "
+                  "again with --retries, or name the question differently"));
   }
 }
 
@@ -147,9 +150,10 @@ Result<GroundBatchCounts> run_jobs(const GroundFlags& flags, PictureInput& input
                        }));
   GLMV_RETURN_IF_ERROR(writer.finish());
   if (!flags.quiet) {
-    fmt::print(stderr, "{} answered, {} failed, {} from before{}\n", counts.num_answered,
-               counts.num_failed, counts.num_skipped,
-               counts.stopped ? "; stopped: the same command goes on" : "");
+    fmt::print(stderr, "{}{}\n",
+               tr_format("{} answered, {} failed, {} from before", counts.num_answered,
+                         counts.num_failed, counts.num_skipped),
+               counts.stopped ? tr("; stopped: the same command goes on") : "");
   }
   return counts;
 }
@@ -200,10 +204,11 @@ Result<int> run_ground(const GroundFlags& flags) {
   GLMV_ASSIGN(const grounding::FindOptions options, find_options(flags));
   if (!flags.truth.empty()) return run_evaluation(flags, options);
   if (flags.pictures.empty() && flags.documents.documents.empty()) {
-    return invalid_argument("no picture: glmv ground PICTURE -q \"the red cup\"");
+    return invalid_argument("{}", tr("no picture: glmv ground PICTURE -q \"the red cup\""));
   }
   if (flags.from.empty() && flags.query.empty()) {
-    return invalid_argument("nothing to look for: -q \"the red cup\", or an answer with --from");
+    return invalid_argument(
+        "{}", tr("nothing to look for: -q \"the red cup\", or an answer with --from"));
   }
   PictureInput input;
   GLMV_ASSIGN(const auto names, input.list(flags.pictures, flags.documents));

@@ -16,6 +16,7 @@
 #include "apps/glmv/video_flags.h"
 #include "apps/glmv/video_session.h"
 #include "glmv/base/files.h"
+#include "glmv/base/texts.h"
 #include "glmv/grounding/timeline_files.h"
 #include "glmv/grounding/tracks.h"
 #include "glmv/grounding/video_export.h"
@@ -144,10 +145,12 @@ Result<int> run_track(Flags flags, Asked& asked) {
     }
   }
   if (tracks.largest > 1000 && !flags.quiet) {
-    fmt::print(stderr, "warning: the answer has values above 1000, it is in pixels of some size\n");
+    fmt::print(stderr, "{}\n",
+               tr("warning: the answer has values above 1000, it is in pixels of some size"));
   }
   if (tracks.truncated && !flags.quiet) {
-    fmt::print(stderr, "warning: the answer was cut off; what is complete of it is used\n");
+    fmt::print(stderr, "{}\n",
+               tr("warning: the answer was cut off; what is complete of it is used"));
   }
   if (tracks.moments.empty()) {
     return unsupported("the answer holds no tracks: {}", answer->substr(0, 300));
@@ -169,7 +172,7 @@ void print_events(const std::vector<parsers::TimedEvent>& events) {
         event.is_range ? " - " + grounding::clock_text(event.end_s) : std::string();
     fmt::print("{}{}  {}{}\n", grounding::clock_text(event.begin_s), end,
                text_for(STDOUT_FILENO, event.text),
-               event.beyond ? "  (behind the end of the video)" : "");
+               event.beyond ? "  " + tr("(behind the end of the video)") : "");
   }
 }
 
@@ -263,17 +266,20 @@ Result<int> run_video(Flags flags) {
   const bool timeline =
       flags.timeline || !flags.vtt.empty() || !flags.srt.empty() || !flags.highlights.empty();
   if (flags.video.videos.size() != 1) {
-    return invalid_argument("{}: glmv video FILE -q \"What happens?\"",
-                            flags.video.videos.empty() ? "no video" : "one video at a time");
+    return invalid_argument(
+        "{}", tr(flags.video.videos.empty() ? "no video: glmv video FILE -q \"What happens?\""
+                                            : "one video at a time: glmv video FILE -q \"What "
+                                              "happens?\""));
   }
   if (timeline && !flags.track.empty()) {
-    return invalid_argument("--track and --timeline are two questions: ask them one by one");
+    return invalid_argument("{}",
+                            tr("--track and --timeline are two questions: ask them one by one"));
   }
   if (!flags.output.empty() && flags.track.empty()) {
-    return invalid_argument("-o {}: it is what --track draws into", flags.output);
+    return invalid_argument("{}", tr_format("-o {}: it is what --track draws into", flags.output));
   }
   if (!flags.from.empty() && !timeline && flags.track.empty()) {
-    return invalid_argument("--from: say what it is an answer to: --track or --timeline");
+    return invalid_argument("{}", tr("--from: say what it is an answer to: --track or --timeline"));
   }
   GLMV_ASSIGN(std::vector<text::ContentPart> parts, video_parts(flags.video));
   GLMV_ASSIGN(VideoSession video,

@@ -28,9 +28,9 @@ void on_hangup(int) { hung_up = 1; }
 
 Result<std::filesystem::path> need_embedded_model() {
   if (auto path = embedded_model()) return std::move(*path);
-  return not_found(
-      "no embedded model found; name a checkpoint folder with --model DIR, or train the "
-      "embedded one with ./x nano");
+  return not_found("{}",
+                   tr("no embedded model found; name a checkpoint folder with --model DIR, or "
+                      "train the embedded one with ./x nano"));
 }
 
 // A path stays what it is; what is none may be the embedded model's name or one in the cache.

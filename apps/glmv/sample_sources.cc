@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/glmv/synth_source.h"
+#include "glmv/base/texts.h"
 #include "glmv/synth/fonts.h"
 #include "glmv/train/dataset.h"
 
@@ -11,7 +12,7 @@ namespace glmv::app {
 Result<Source> open_dataset(const std::string& path, const train::DataOptions& options) {
   GLMV_ASSIGN(train::Dataset dataset, train::Dataset::open(path, options));
   for (const std::string& warning : dataset.warnings())
-    fmt::print(stderr, "warning: {}\n", warning);
+    fmt::print(stderr, "{}\n", tr_format("warning: {}", warning));
   return std::make_unique<train::Dataset>(std::move(dataset));
 }
 
