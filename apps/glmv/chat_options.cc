@@ -30,7 +30,7 @@ Result<std::pair<int32_t, double>> parse_bias(const std::string& text) {
 }  // namespace
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
-  const std::string group = "Model";
+  const std::string group = "Model", speed = "Speed", memory = "Memory";
   command
       .add_option(
           "-m,--model", flags.model,
@@ -64,9 +64,9 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--threads", flags.engine.num_threads, "0: all cores, or as many as --cpus")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(speed);
   command.add_option("--cpus", flags.cpus, "cores to stay on, one thread each, as in 0-3,8")
-      ->group(group);
+      ->group(speed);
   command
       .add_option("--ctx", flags.engine.max_context_tokens,
                   "context limit in tokens (0: the model's)")
@@ -75,52 +75,52 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command
       .add_option("--prefill-chunk", flags.engine.prefill_chunk_tokens, "prompt tokens per step")
       ->capture_default_str()
-      ->group(group);
+      ->group(speed);
   command
       .add_option("--max-step-ms", flags.engine.max_step_ms,
                   "while others answer, prompts and pictures are read in steps of about so many "
                   "milliseconds (0: 500 on a CPU, 50 else)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(speed);
   command
       .add_option("--kv-cache-tokens", flags.engine.kv_cache_tokens,
                   "limit of the key/value cache (0: by the free memory)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(memory);
   command
       .add_option("--kv-cache-dtype", flags.engine.kv_cache_dtype,
                   "of keys and values: auto (the model's) or int8 (half the memory)")
       ->capture_default_str()
-      ->group(group);
+      ->group(memory);
   command
       .add_flag("!--no-prefix-cache", flags.engine.prefix_cache,
                 "read every prompt from its first token")
-      ->group(group);
+      ->group(memory);
   command
       .add_option("--prefix-cache-dir", flags.engine.prefix_cache_dir,
                   "folder where prompts leave what was computed of them, for later requests and "
                   "later runs with the same model (default: nowhere)")
-      ->group(group);
+      ->group(memory);
   command
       .add_option("--prefix-cache-disk-gb", flags.engine.prefix_cache_disk_gb,
                   "what lies in that folder takes at most so many GB")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(memory);
   command
       .add_option("--encoder-cache-mb", flags.engine.encoder_cache_mb,
                   "encoded pictures kept for later requests with the same ones, in MB (0: none)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(memory);
   command
       .add_option("--media-cache-mb", flags.engine.media_cache_mb,
                   "decoded and resized pictures and videos kept for later turns, in MB (0: none)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(memory);
   command
       .add_option("--draft-tokens", flags.engine.draft_tokens,
                   "tokens guessed at once from what stands in the context already and checked in "
@@ -130,7 +130,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       })
       ->type_name("auto|N")
       ->default_str("auto")
-      ->group(group);
+      ->group(speed);
   command
       .add_option("--load-format", flags.engine.load_format,
                   "auto, or dummy: random weights of the config's shapes")

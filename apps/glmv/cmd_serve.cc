@@ -276,7 +276,7 @@ void add_serve(CLI::App& command, int& exit_code) {
   auto flags = std::make_shared<ServeFlags>();
   add_model_flags(command, flags->model);
   command.add_option("model", flags->model.model, "as -m")->type_name("MODEL");
-  const std::string group = "Server";
+  const std::string group = "Server", access = "Access", requests = "Requests";
   command.add_option("--host", flags->http.host, "address to listen on")
       ->capture_default_str()
       ->group(group);
@@ -291,26 +291,27 @@ void add_serve(CLI::App& command, int& exit_code) {
       ->group(group);
   command.add_option("--api-key", flags->server.api_keys, "ask for this key, repeatable")
       ->allow_extra_args(false)
-      ->group(group);
-  command.add_option("--api-key-file", flags->api_key_file, "file with a key a line")->group(group);
+      ->group(access);
+  command.add_option("--api-key-file", flags->api_key_file, "file with a key a line")
+      ->group(access);
   command
       .add_option("--admin-api-key", flags->server.admin_api_keys,
                   "ask for this key on routes that change the server, repeatable")
       ->allow_extra_args(false)
-      ->group(group);
+      ->group(access);
   command
       .add_option("--admin-api-key-file", flags->admin_api_key_file,
                   "file with an admin key a line")
-      ->group(group);
+      ->group(access);
   command.add_option("--ssl-certfile", flags->http.tls_certificate, "PEM file: serve HTTPS")
-      ->group(group);
+      ->group(access);
   command.add_option("--ssl-keyfile", flags->http.tls_key, "PEM file of the certificate's key")
-      ->group(group);
+      ->group(access);
   command
       .add_option("--allowed-origins", flags->server.allowed_origins,
                   "web pages of other sites that may use the server, as https://app.example, or *")
       ->delimiter(',')
-      ->group(group);
+      ->group(access);
   command
       .add_option("--web-dir", flags->web_dir, "a build of web/ instead of the page in the program")
       ->group(group);
@@ -333,25 +334,25 @@ void add_serve(CLI::App& command, int& exit_code) {
                   "seconds for a request, the queue included; then it ends with 503 (0: none)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(requests);
   command
       .add_option("--watchdog-timeout", flags->server.watchdog_timeout_s,
                   "seconds of one engine step until /health says 503 (0: never)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
-      ->group(group);
+      ->group(requests);
   command
       .add_option(
           "--allowed-hosts", flags->server.allowed_hosts,
           "names in the Host header that are served (default on a loopback address: its own)")
       ->delimiter(',')
-      ->group(group);
+      ->group(access);
   command
       .add_option("--max-num-seqs", flags->model.engine.max_running_requests,
                   "replies that are computed at once; further requests wait")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str()
-      ->group(group);
+      ->group(requests);
   command
       .add_option(
           "--decode-batch", flags->model.engine.decode_batch,
@@ -359,19 +360,19 @@ void add_serve(CLI::App& command, int& exit_code) {
           "of a reply do not depend on the others")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str()
-      ->group(group);
+      ->group(requests);
   command
       .add_option("--max-queue", flags->server.max_requests,
                   "requests that are answered or wait; others get 503")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str()
-      ->group(group);
-  add_strict_text(command, flags->strict_text)->group(group);
+      ->group(requests);
+  add_strict_text(command, flags->strict_text)->group(requests);
   command
       .add_option("--reasoning-parser", flags->reasoning_parser,
                   "native, or as another server divides replies: vllm-a, vllm-b, vllm-c, sglang")
       ->capture_default_str()
-      ->group(group);
+      ->group(requests);
   const std::string answers = "What requests get that do not ask for another";
   add_thinking_flags(command, flags->thinking, answers);
   command

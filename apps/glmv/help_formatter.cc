@@ -16,13 +16,13 @@ namespace {
 constexpr int kTextColumn = 34;
 // Where less than this is left beside the names, texts stand below them.
 constexpr int kLeastText = 24, kTextBelow = 6;
-constexpr int kUnlimited = 1'000'000;
+constexpr int kUsualColumns = 80;
 
 std::string blanks(int count) { return std::string(static_cast<size_t>(count), ' '); }
 
 }  // namespace
 
-HelpFormatter::HelpFormatter(int columns) : columns_(columns > 0 ? columns : kUnlimited) {
+HelpFormatter::HelpFormatter(int columns) : columns_(columns) {
   label("Usage", tr("Usage"));
   label("OPTIONS", tr("OPTIONS"));
   label("SUBCOMMAND", tr("SUBCOMMAND"));
@@ -97,8 +97,8 @@ std::string HelpFormatter::paragraph(const std::string& text) const {
 
 int help_columns() {
   winsize size{};
-  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
-  return known ? size.ws_col : 0;
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kUsualColumns;
 }
 
 }  // namespace glmv::app

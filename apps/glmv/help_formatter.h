@@ -1,6 +1,6 @@
 #pragma once
-// --help in the language of the environment, in two columns. On a terminal lines are broken to its
-// width.
+// --help in the language of the environment, in two columns. Lines are broken to the width of the
+// terminal, else to that of most.
 
 #include <CLI/CLI.hpp>
 #include <string>
@@ -10,7 +10,7 @@ namespace glmv::app {
 
 class HelpFormatter final : public CLI::Formatter {
  public:
-  // columns: to break lines at; 0: nowhere.
+  // columns: to break lines at.
   explicit HelpFormatter(int columns);
 
   std::string make_group(std::string group, bool is_positional,
@@ -28,7 +28,7 @@ class HelpFormatter final : public CLI::Formatter {
   const int columns_;
 };
 
-// Of standard output; 0 where it is no terminal.
+// Of standard output; 80 where it is no terminal.
 int help_columns();
 
 }  // namespace glmv::app

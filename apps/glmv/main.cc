@@ -13,6 +13,7 @@
 #include "apps/glmv/chat_options.h"
 #include "apps/glmv/command.h"
 #include "apps/glmv/help_formatter.h"
+#include "apps/glmv/help_pages.h"
 #include "apps/glmv/standard_output.h"
 #include "glmv/base/check.h"
 #include "glmv/base/texts.h"
@@ -98,16 +99,19 @@ int run(int argc, char** argv) {
     command->group(row.group);
     row.add(*command, exit_code);
   }
-  const std::vector<std::string> words = glmv::app::with_bare_think(argc, argv);
+  std::vector<std::string> words = glmv::app::with_bare_think(argc, argv);
+  const glmv::app::HelpPage page = glmv::app::take_help_page(words);
   std::vector<const char*> pointers;
   for (const std::string& word : words) pointers.push_back(word.c_str());
   try {
-    app.parse(argc, pointers.data());
+    app.parse(static_cast<int>(pointers.size()), pointers.data());
   } catch (const CLI::CallForVersion& version) {
     fmt::print("{}\n", version.what());
     return 0;
   } catch (const CLI::Success&) {
-    fmt::print("{}", app.help());
+    const auto text = glmv::app::help_text(app, page);
+    if (!text) return glmv::app::report(std::unexpected(text.error()));
+    fmt::print("{}", *text);
     return 0;
   } catch (const CLI::ParseError& error) {
     say(glmv::tr_format("error: {}; see glmv {}--help", error.what(), command_prefix(argc, argv)));

@@ -52,6 +52,7 @@ std::shared_ptr<media::VideoOpener> make_video_opener(const MediaFlags& flags) {
 
 void add_media_flags(CLI::App& command, MediaFlags& flags) {
   const std::string group = "Pictures, videos and documents of requests";
+  const std::string sources = "Sources of media, and who decodes them";
   command
       .add_option("--limit-mm-per-prompt", flags.per_prompt,
                   "media of one request at most (default image=64,video=1,document=4)")
@@ -101,26 +102,26 @@ void add_media_flags(CLI::App& command, MediaFlags& flags) {
                   "hosts, or host:port, from which pictures are fetched, or *: any public one "
                   "(default: none)")
       ->delimiter(',')
-      ->group(group);
+      ->group(sources);
   command
       .add_option("--media-redirects", flags.max_redirects,
                   "redirects that are followed, each by the same rules")
       ->check(CLI::Range(0, 3))
       ->capture_default_str()
-      ->group(group);
+      ->group(sources);
   command
       .add_option("--allowed-local-media-path", flags.folder,
                   "folder whose files requests may name as file:///...")
-      ->group(group);
+      ->group(sources);
   command.add_flag("--i-know", flags.allow_root, "lets --allowed-local-media-path be /")
-      ->group(group);
+      ->group(sources);
   command
       .add_option("--media-decoder", flags.decoder,
                   "child: pictures are decoded in a process that may do nothing else; inline: in "
                   "this one, faster and less safe")
       ->check(CLI::IsMember({"child", "inline"}))
       ->capture_default_str()
-      ->group(group);
+      ->group(sources);
 }
 
 Result<server::MediaOptions> media_options(const MediaFlags& flags) {

@@ -100,17 +100,17 @@ void register_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--on-bad-sample", o.data.on_bad_sample, "error or skip")->group("Data");
   app.add_option("--history-think", o.encode.history_think,
                  "strip or keep the thoughts of earlier assistant turns")
-      ->group("Data");
+      ->group("Conversations of samples");
   app.add_option("--train-think", o.encode.train_think,
                  "false removes the thought of the last turn as well")
-      ->group("Data");
+      ->group("Conversations of samples");
   app.add_option("--loss-turns", o.encode.loss_turns, "assistant turns with loss: all or last")
-      ->group("Data");
+      ->group("Conversations of samples");
   app.add_option("--turn-end", o.encode.turn_end, "token that ends a turn: user or endoftext")
-      ->group("Data");
+      ->group("Conversations of samples");
   app.add_flag("--trust-special-tokens", o.encode.trust_special_tokens,
                "special tokens typed in user and system text count")
-      ->group("Data");
+      ->group("Conversations of samples");
   app.add_option("--max-pixels", o.encode.max_pixels, "per picture; 0: the processor's limit")
       ->group("Data");
   app.add_option("--max-sample-tokens", o.encode.max_sample_tokens,
@@ -153,12 +153,13 @@ void register_options(CLI::App& app, TrainOptions& o) {
       ->group("Optimizer");
   app.add_option("--freeze", a.freeze, "parts kept as they are: vision, projector, llm")
       ->delimiter(',')
-      ->group("Optimizer");
+      ->group("Parts of the model");
   app.add_option("--freeze-regex", a.freeze_regex, "further parameters, by name")
-      ->group("Optimizer");
-  app.add_option("--vision-lr-scale", a.vision_lr_scale, "times --lr")->group("Optimizer");
-  app.add_option("--projector-lr-scale", a.projector_lr_scale, "times --lr")->group("Optimizer");
-  app.add_option("--llm-lr-scale", a.llm_lr_scale, "times --lr")->group("Optimizer");
+      ->group("Parts of the model");
+  app.add_option("--vision-lr-scale", a.vision_lr_scale, "times --lr")->group("Parts of the model");
+  app.add_option("--projector-lr-scale", a.projector_lr_scale, "times --lr")
+      ->group("Parts of the model");
+  app.add_option("--llm-lr-scale", a.llm_lr_scale, "times --lr")->group("Parts of the model");
 
   app.add_option("--save-every", o.save_every, "steps; 0: only at the end")->group("Output");
   app.add_option("--keep-last", o.keep_last, "checkpoints kept; 0: all")->group("Output");
