@@ -63,7 +63,7 @@ text::ContentPart video_part(size_t num_frames) {
 
 class NoVideos : public media::VideoOpener {
  public:
-  Result<std::unique_ptr<media::VideoReader>> open(std::shared_ptr<const Fd>) override {
+  Result<std::unique_ptr<media::VideoReader>> open(std::shared_ptr<const Fd>, Wanted) override {
     return internal_error("a video was opened");
   }
 };
