@@ -142,7 +142,8 @@ std::string configuration_page(const ProgramDescription& program) {
   std::string out =
       "# Configuration\n\n"
       "<!-- Made by: glmv options --markdown > docs/configuration.md -->\n\n"
-      "Every command with all of its options, as `glmv COMMAND --help-all` shows them. What they mean "
+      "Every command with all of its options, as `glmv COMMAND --help-all` shows them. What they "
+      "mean "
       "together: [cli.md](cli.md).\n\n"
       "## Environment\n\n| variable | meaning |\n|---|---|\n";
   for (const EnvironmentVariable& variable : environment_variables()) {
