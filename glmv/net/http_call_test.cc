@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "glmv/net/certificate_for_test.h"
+#include "glmv/net/http_client_for_test.h"
 #include "glmv/net/http_server.h"
 #include "glmv/net/scripted_server_for_test.h"
 

@@ -12,6 +12,7 @@
 
 #include "glmv/base/files.h"
 #include "glmv/net/certificate_for_test.h"
+#include "glmv/net/http_client_for_test.h"
 #include "glmv/net/http_server.h"
 
 namespace glmv::net {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "glmv/net/certificate_for_test.h"
+#include "glmv/net/http_client_for_test.h"
 #include "glmv/net/http_server.h"
 
 namespace glmv::net {

@@ -8,6 +8,7 @@
 #include "glmv/base/files.h"
 #include "glmv/media/base64.h"
 #include "glmv/media/png_writer.h"
+#include "glmv/net/http_client_for_test.h"
 #include "glmv/net/http_server.h"
 
 namespace glmv::server {
