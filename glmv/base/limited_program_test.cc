@@ -143,7 +143,7 @@ TEST_F(LimitedPrograms, EndWhenNobodyWantsThem) {
       [&] { return spent() < std::chrono::milliseconds(100); });
   ASSERT_FALSE(silent);
   EXPECT_EQ(silent.error().code, Code::kCancelled);
-  EXPECT_LT(spent(), std::chrono::milliseconds(300));
+  EXPECT_LT(spent(), std::chrono::seconds(5));
 }
 
 TEST_F(LimitedPrograms, ThatAreNotThere) {

@@ -148,7 +148,7 @@ TEST(LocalBackend, MediaThatTakeLongAreToldAndCanBeGivenUp) {
   EXPECT_EQ(told.progress_phase, "media");
   EXPECT_EQ(told.progress_name, "slides.pptx");
   // LibreOffice needs longer.
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(300));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(1500));
   EXPECT_TRUE(bench.engine->requests.empty());
   EXPECT_EQ(bench.backend->with_pages({&question, 1}, 0, stop_when_told).error().code,
             Code::kCancelled);

@@ -11,8 +11,8 @@
 namespace glmv::media {
 
 struct ChildError {
-  int32_t code = -1;       // glmv::Code; -1: there is none
-  char message[256] = {};  // ends with a zero
+  int32_t code = -1;        // glmv::Code; -1: there is none
+  char message[1000] = {};  // ends with a zero
 
   void set(const Status& status);
   Status status() const;

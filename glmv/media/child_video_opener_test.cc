@@ -128,7 +128,7 @@ TEST(ChildVideoOpener, WhatNobodyWantsEndsAtOnceAndItsChildToo) {
   const auto read = (*reader)->read(indices, 0, 0, kTakeAll);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, Code::kCancelled);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 300ms);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);  // it would take 100
   // Also while it is opened, or waits for a place.
   const auto opened = opener("video-stays").open(golden("cfr25.mp4"), wanted);
   ASSERT_FALSE(opened);

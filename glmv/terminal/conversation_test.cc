@@ -94,9 +94,10 @@ TEST(Conversation, AfterAnErrorTheSameCanBeAskedAgain) {
 }
 
 TEST(Conversation, ATurnStaysUntilAnotherTakesItsPlace) {
+  // An empty piece comes while nothing else does.
   ScriptedBackend backend({ScriptedReply::text({"a1"}),
                            ScriptedReply::failure({Code::kUnavailable, "gone"}),
-                           ScriptedReply::text({"never"}), ScriptedReply::text({"a2"})});
+                           ScriptedReply::text({"", "never"}), ScriptedReply::text({"a2"})});
   Conversation chat(backend, {});
   ASSERT_TRUE(chat.send({"q1"}, 0));
   EXPECT_FALSE(chat.replace({"better q1"}, 0));

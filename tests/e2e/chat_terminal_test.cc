@@ -147,7 +147,7 @@ TEST_F(AtTerminal, CtrlCStopsTheReadingOfADocument) {
   const auto start = Clock::now();
   p->type("\x03");
   ASSERT_TRUE(p->sees("(interrupted"));
-  EXPECT_LT(Clock::now() - start, 200ms);
+  EXPECT_LT(Clock::now() - start, 1s);
   ASSERT_TRUE(p->is_at_prompt());
   // The tokens of media are counted by reading them.
   p->type("/tokens\r");
@@ -177,7 +177,7 @@ TEST_F(AtTerminal, CtrlCStopsTheReadingOfAVideoAndItsChild) {
     const auto start = Clock::now();
     p->type("\x03");
     ASSERT_TRUE(p->sees("(interrupted"));
-    EXPECT_LT(Clock::now() - start, 200ms);
+    EXPECT_LT(Clock::now() - start, 1s);
     ASSERT_TRUE(p->is_at_prompt());
     EXPECT_EQ(num_video_children(p->pid()), 0);
   }
@@ -193,7 +193,7 @@ TEST_F(AtTerminal, CtrlCStopsTheReadingOfAVideoAndItsChild) {
     const auto start = Clock::now();
     p->type("\x03");
     EXPECT_EQ(p->ends(), 130);
-    EXPECT_LT(Clock::now() - start, 500ms);  // the model is unloaded, too
+    EXPECT_LT(Clock::now() - start, 2s);  // the model is unloaded, too
   }
 }
 
