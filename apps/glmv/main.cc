@@ -110,7 +110,7 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::Success&) {
     const auto text = glmv::app::help_text(app, page);
-    if (!text) return glmv::app::report(std::unexpected(text.error()));
+    if (!text) return glmv::app::report(glmv::Result<void>(std::unexpected(text.error())));
     fmt::print("{}", *text);
     return 0;
   } catch (const CLI::ParseError& error) {
