@@ -426,11 +426,12 @@ TEST(LocalBackend, FamiliesWithoutAnswerTagForceOnlyTheThoughtsEnd) {
 TEST(LocalBackend, TextThatCannotFitIsRefusedBeforeItsTokensAreMade) {
   Bench bench({FakeScript::tokens({'a'})});
   api::ChatRequest request{.messages = {text::Message::user(std::string(200'000'000, 'x'))}};
+  const api::RawPrompt raw{.text = request.messages[0].content[0].text};
   const auto start = std::chrono::steady_clock::now();
   const auto whole = bench.backend->chat(request, {});
   const auto tokens = bench.backend->prompt_tokens(request);
   const auto text = bench.backend->prompt_text(request);
-  const auto plain = bench.backend->tokenize({.text = request.messages[0].content[0].text});
+  const auto plain = bench.backend->tokenize(raw);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   for (const Status& error : {whole.error(), tokens.error(), text.error(), plain.error()}) {
     EXPECT_EQ(error.code, Code::kInvalidArgument);
