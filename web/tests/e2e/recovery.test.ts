@@ -1,6 +1,6 @@
 // Lost connections, reloads, a server that dies, two tabs.
 import { describe, expect } from 'vitest';
-import { lastReply, openPage, scripted, sendText, settled, useSite, watch, withPage } from './harness';
+import { ask, lastReply, openPage, scripted, sendText, settled, useSite, watch, withPage } from './harness';
 
 const site = useSite();
 const prose = (page: Parameters<typeof lastReply>[0]) => lastReply(page).locator('.prose');
@@ -104,8 +104,7 @@ describe('recovery', () => {
       await expect.poll(async () => JSON.stringify(await page.locator('article.user .bubble').allInnerTexts()), { timeout: 20_000 }).toContain('script:plain');
       await page.reload();
       await expect.poll(() => prose(page).innerText(), { timeout: 20_000 }).toContain(kEnd);
-      await sendText(page, 'Hello');
-      await settled(page);
+      await ask(page, 'Hello');
       expect(await page.locator('article').count()).toBe(6);
       expect(errors).toEqual([]);
     }));

@@ -50,7 +50,7 @@ export const kScreens: Screen[] = [
     await attach(page, { name: 'annual-report.pdf', mimeType: 'application/pdf', buffer: art.report });
     await page.getByRole('button', { name: 'Open annual-report.pdf' }).click();
     const dialog = page.getByRole('dialog');
-    await dialog.locator('.sheet img[src]').nth(3).waitFor();
+    await dialog.locator('.sheet img[src]').nth(1).waitFor();
     await dialog.getByRole('textbox', { name: 'Pages' }).fill('4-6');
     await page.keyboard.press('Tab');
     await page.mouse.move(0, 0);

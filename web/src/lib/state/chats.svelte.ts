@@ -26,6 +26,21 @@ export function shownPath(): Message[] {
   return path;
 }
 
+// The media that a message may speak of: of the last one before it that has any.
+const mediaOf = $derived.by(() => {
+  const found = new Map<string, Part[]>();
+  let media: Part[] = [];
+  for (const message of path) {
+    found.set(message.id, media);
+    const own = message.parts.filter((part) => part.kind !== 'text');
+    if (own.length > 0) media = own;
+  }
+  return found;
+});
+export function mediaBefore(id: string): Part[] {
+  return mediaOf.get(id) ?? [];
+}
+
 export function branchOf(id: string): { ids: string[]; index: number } {
   const ids = siblings.get(id) ?? [id];
   return { ids, index: ids.indexOf(id) };
