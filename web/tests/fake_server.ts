@@ -23,6 +23,7 @@ export interface FakeOptions {
   delayMs?: number;
   store?: boolean;
   pages?: Buffer[]; // pictures of the pages of every document
+  still?: Buffer; // of every video
   info?: { limits?: object; capabilities?: object; model?: string }; // in place of its own
 }
 
@@ -113,6 +114,7 @@ export class FakeServer {
     const body = JSON.parse((await bodyOf(request)).toString()) as Json;
     record.body = body;
     if (path === '/api/tokens') {
+      if (this.isMissing(body)) return this.missing(response);
       const cost = this.cost(body);
       return this.json(response, 200, { object: 'response.input_tokens', input_tokens: cost.tokens, image_tokens: cost.images });
     }
@@ -170,7 +172,8 @@ export class FakeServer {
     if (what === 'frames' && n === undefined) return this.json(response, 200, framesOf(file, query));
     const pages = this.options.pages ?? [];
     if (what === 'pages') return picture('image/png', pages[(Number(n) - 1) % pages.length] ?? page(Number(n)));
-    const thumb = file.kind === 'doc' && pages[0] ? { mime: 'image/png', content: pages[0] } : thumbOf(file);
+    const drawn = file.kind === 'doc' ? pages[0] : file.kind === 'video' ? this.options.still : undefined;
+    const thumb = drawn ? { mime: 'image/png', content: drawn } : thumbOf(file);
     return picture(thumb.mime, thumb.content);
   }
 
@@ -239,6 +242,15 @@ export class FakeServer {
     if (url) return url.startsWith('file:') ? url.slice(5) : null;
     return (part.file as { file_id?: string } | undefined)?.file_id ?? null;
   }
+  private isMissing(body: Json): boolean {
+    return this.parts(body).some((part) => {
+      const id = this.fileIdOf(part);
+      return id !== null && !this.files.has(id);
+    });
+  }
+  private missing(response: ServerResponse): void {
+    this.fail(response, 404, 'file_not_found', 'The file is not here any more.', 'messages[0].content[0]');
+  }
   private cost(body: Json): { tokens: number; images: number } {
     const text = JSON.stringify(body.messages).length;
     const images = this.parts(body).reduce((sum, part) => sum + (this.files.get(this.fileIdOf(part) ?? '')?.est_tokens ?? 0), 0);
@@ -247,10 +259,7 @@ export class FakeServer {
 
   private chat(request: IncomingMessage, response: ServerResponse, body: Json): void {
     const messages = body.messages as { role: string; content: unknown }[];
-    for (const part of this.parts(body)) {
-      const id = this.fileIdOf(part);
-      if (id !== null && !this.files.has(id)) return this.fail(response, 404, 'file_not_found', 'The file is not here any more.', 'messages[0].content[0]');
-    }
+    if (this.isMissing(body)) return this.missing(response);
     const last = messages.findLast((m) => m.role === 'user')?.content ?? '';
     const list = Array.isArray(last) ? (last as Json[]) : [];
     const text = typeof last === 'string' ? last : String(list.find((p) => p.type === 'text')?.text ?? '');

@@ -255,6 +255,9 @@ describe('sizes', () => {
       await lastReply(page).locator('figure').getByRole('button', { name: 'Show boxes on the picture' }).click();
       await dialog.locator('rect').first().waitFor();
       await inside();
+      // The tools cover the picture, not the list.
+      const [tools, side] = [(await dialog.getByRole('toolbar').boundingBox())!, (await dialog.locator('.side').boundingBox())!];
+      expect(tools.y + tools.height).toBeLessThanOrEqual(side.y);
       await page.keyboard.press('Escape');
       await dialog.waitFor({ state: 'detached' });
       for (const name of ['General', 'Model parameters', 'Shortcuts', 'Data', 'About']) {

@@ -344,6 +344,8 @@ describe('boxes and the viewer', () => {
       await expect.poll(() => shown(3)).toBe(true);
       await choice.selectOption('Page 4');
       await expect.poll(() => shown(4)).toBe(true);
+      const sheet = (await lastReply(page).locator('figure .picture').boundingBox())!;
+      expect(sheet.width / sheet.height).toBeCloseTo(595 / 842, 1);
       expect(await shown(1)).toBe(false);
       await lastReply(page).locator('figure').getByRole('button', { name: 'Show boxes on the picture' }).click();
       expect(await dialog.getByRole('combobox').locator('option:checked').innerText()).toBe('Page 4');

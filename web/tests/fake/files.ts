@@ -64,7 +64,7 @@ export function inspect(name: string, content: Buffer): FakeFile | Refusal {
   if (content.subarray(8, 12).toString() === 'WEBP') return { ...base, kind: 'image', mime: 'image/webp', w: 640, h: 400, est_tokens: 330 };
   if (content.subarray(0, 5).toString() === '%PDF-') {
     const pages = content.toString('latin1').match(/\/Type\s*\/Page\b/g)?.length ?? 1;
-    return { ...base, kind: 'doc', mime: 'application/pdf', w: 595, h: 842, pages, est_tokens: pages * 640 };
+    return { ...base, kind: 'doc', mime: 'application/pdf', w: 595, h: 842, pages, est_tokens: Math.min(pages, 60) * 640 };
   }
   if (hex.startsWith('504b0304') && /\.(pptx|odp)$/i.test(name))
     return { ...base, kind: 'doc', mime: 'application/vnd.ms-powerpoint', w: 960, h: 540, pages: 4, est_tokens: 4 * 660 };

@@ -80,6 +80,7 @@ export interface Art {
   pages: Buffer[];
   report: Buffer; // as a PDF
   film: Buffer;
+  still: Buffer; // of the film
 }
 
 async function drawn(page: Page, svg: string, width: number, height: number): Promise<Buffer> {
@@ -89,9 +90,9 @@ async function drawn(page: Page, svg: string, width: number, height: number): Pr
 }
 
 // Six seconds: a boat comes in from the left, the sun goes down, the lighthouse is lit.
-async function filmed(page: Page): Promise<Buffer> {
+async function filmed(page: Page): Promise<{ film: Buffer; still: Buffer }> {
   await page.setContent('<canvas></canvas>');
-  const base64 = await page.evaluate(async () => {
+  const made = await page.evaluate(async () => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
     const pen = canvas.getContext('2d')!;
     const shape = (colour: string | CanvasGradient, draw: () => void) => {
@@ -126,6 +127,8 @@ async function filmed(page: Page): Promise<Buffer> {
       shape('#f6f1e6', () => { pen.moveTo(at + 58, y - 98); pen.quadraticCurveTo(at + 112, y - 50, at + 104, y - 8); pen.lineTo(at + 58, y - 8); });
       shape('#e7dfcf', () => { pen.moveTo(at + 50, y - 86); pen.lineTo(at + 50, y - 8); pen.lineTo(at + 8, y - 8); });
     };
+    draw(0.62);
+    const still = canvas.toDataURL('image/png').split(',')[1]!;
     const recorder = new MediaRecorder(canvas.captureStream(10), { mimeType: 'video/webm;codecs=vp8', videoBitsPerSecond: 900_000 });
     const pieces: Blob[] = [];
     recorder.ondataavailable = (event) => pieces.push(event.data);
@@ -140,9 +143,9 @@ async function filmed(page: Page): Promise<Buffer> {
     recorder.stop();
     await ended;
     const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+    return { still, film: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) };
   });
-  return Buffer.from(base64, 'base64');
+  return { film: Buffer.from(made.film, 'base64'), still: Buffer.from(made.still, 'base64') };
 }
 
 export async function makeArt(browser: Browser): Promise<Art> {
@@ -158,7 +161,7 @@ export async function makeArt(browser: Browser): Promise<Art> {
   }
   await page.setContent(`<style>${kReportStyle} @page{margin:0;size:595px 842px}</style>${sheets.join('')}`);
   const report = await page.pdf({ width: '595px', height: '842px', printBackground: true });
-  const film = await filmed(page);
+  const { film, still } = await filmed(page);
   await page.close();
-  return { stillLife, chart, pages, report, film };
+  return { stillLife, chart, pages, report, film, still };
 }

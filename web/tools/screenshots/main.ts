@@ -25,7 +25,7 @@ const talks = new Talks(art);
 const all = talks.all();
 // The limits of glmv serve with its defaults.
 const server = await new FakeServer({
-  dist: resolve('dist'), delayMs: 3, pages: art.pages,
+  dist: resolve('dist'), delayMs: 3, pages: art.pages, still: art.still,
   info: {
     capabilities: { mix: true },
     limits: { images: 64, docs: 4, file_bytes: 128 << 20, image_bytes: 32 << 20, video_bytes: 128 << 20, doc_bytes: 30 << 20 },

@@ -16,6 +16,7 @@ export interface Screen {
 
 async function unfold(page: Page): Promise<void> {
   await lastReply(page).locator('.thinking button').first().click();
+  await page.mouse.move(0, 0);
 }
 async function viewBoxes(page: Page): Promise<void> {
   await lastReply(page).locator('figure').getByRole('button', { name: /picture|图片/ }).click();
@@ -29,8 +30,8 @@ const settingsTab = (name: string) => async (page: Page) => {
 export const kScreens: Screen[] = [
   { name: 'start', narrow: true },
   { name: 'describe', talk: 'describe', narrow: true },
-  { name: 'locate', talk: 'locate', narrow: true, height: 960 },
-  { name: 'answer', talk: 'answer', narrow: true, height: 900, show: async (page) => {
+  { name: 'locate', talk: 'locate', narrow: true, height: 1010 },
+  { name: 'answer', talk: 'answer', narrow: true, height: 980, show: async (page) => {
     await unfold(page);
     await lastReply(page).locator('.actions .chip').click();
   } },
@@ -40,9 +41,9 @@ export const kScreens: Screen[] = [
     await unfold(page);
     await page.waitForTimeout(2200);
   } },
-  { name: 'code', talk: 'code', narrow: true, height: 1020 },
+  { name: 'code', talk: 'code', narrow: true, height: 960 },
   { name: 'math', talk: 'math' },
-  { name: 'html', talk: 'html', show: async (page) => {
+  { name: 'html', talk: 'html', height: 860, show: async (page) => {
     await page.getByRole('tab', { name: 'Preview' }).click();
     await page.waitForTimeout(800);
   } },
@@ -51,14 +52,14 @@ export const kScreens: Screen[] = [
     await page.getByRole('button', { name: 'Open annual-report.pdf' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.locator('.sheet img[src]').nth(1).waitFor();
-    await dialog.getByRole('textbox', { name: 'Pages' }).fill('4-6');
+    await dialog.getByRole('textbox', { name: 'Pages' }).fill('1,4-6');
     await page.keyboard.press('Tab');
     await page.mouse.move(0, 0);
   } },
-  { name: 'document-answer', talk: 'document', show: async (page) => {
+  { name: 'document-answer', talk: 'document', height: 880, show: async (page) => {
     await page.locator('article.user .strip img').waitFor();
   } },
-  { name: 'boxes-on-page', talk: 'pages', height: 900, show: async (page) => {
+  { name: 'boxes-on-page', talk: 'pages', height: 1080, show: async (page) => {
     await page.locator('article.user .strip img').waitFor();
     await lastReply(page).locator('figure img').waitFor();
   } },
@@ -85,11 +86,8 @@ export const kScreens: Screen[] = [
     await page.locator('article.user').first().hover();
   } },
   { name: 'attachments', show: async (page, art) => {
-    await attach(page, { name: 'kitchen.png', mimeType: 'image/png', buffer: art.stillLife }, { name: 'visitors.png', mimeType: 'image/png', buffer: art.chart });
-    await attach(page, { name: 'minutes-of-2025.pdf', mimeType: 'application/pdf', buffer: Buffer.concat([art.report, Buffer.from('/Type /Page '.repeat(120))]) });
-    await attach(page, { name: 'broken.png', mimeType: 'image/png', buffer: art.chart.subarray(0, 32) });
-    await page.locator('#picker').setInputFiles({ name: 'scan.tif', mimeType: 'image/tiff', buffer: Buffer.from('II*\0') });
-    await page.locator('#composer').fill('Compare the two pictures with the minutes.');
+    await attach(page, { name: 'kitchen.png', mimeType: 'image/png', buffer: art.stillLife }, { name: 'broken.png', mimeType: 'image/png', buffer: art.chart.subarray(0, 32) });
+    await page.locator('#composer').fill('What do the picture and the film have to do with the minutes?');
     // One that is half way.
     await page.evaluate(() => {
       const send = XMLHttpRequest.prototype.send;
@@ -98,10 +96,15 @@ export const kScreens: Screen[] = [
         setTimeout(() => this.upload.dispatchEvent(new ProgressEvent('progress', { lengthComputable: true, loaded: 62, total: 100 })), 50);
       };
     });
-    await page.locator('#picker').setInputFiles([{ name: 'scan.tif', mimeType: 'image/tiff', buffer: Buffer.from('II*\0') }, { name: 'harbour.webm', mimeType: 'video/webm', buffer: art.film }]);
+    await page.locator('#picker').setInputFiles({ name: 'harbour.webm', mimeType: 'video/webm', buffer: art.film });
     await page.getByText('Sending, 62 %').waitFor();
+    await page.locator('#picker').setInputFiles([
+      { name: 'scan.tif', mimeType: 'image/tiff', buffer: Buffer.from('II*\0') },
+      { name: 'minutes-of-2025.pdf', mimeType: 'application/pdf', buffer: Buffer.concat([art.report, Buffer.from('/Type /Page '.repeat(120))]) },
+    ]);
+    await page.getByText('Choose some').waitFor();
   } },
-  { name: 'errors', talk: 'errors' },
+  { name: 'errors', talk: 'errors', height: 880 },
   { name: 'panel', talk: 'describe', show: async (page) => {
     await page.keyboard.press('Control+Shift+P');
     await page.getByRole('textbox', { name: 'System prompt' }).fill('Answer in two sentences.');

@@ -52,7 +52,7 @@ export function bytes(value: number): string {
     style: 'unit',
     unit: units[i],
     unitDisplay: i === 0 ? 'narrow' : 'short',
-    maximumFractionDigits: i < 2 ? 0 : 1,
+    maximumFractionDigits: i < 2 || size >= 100 ? 0 : 1,
   }).format(size);
 }
 

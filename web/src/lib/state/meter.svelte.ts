@@ -21,7 +21,7 @@ export function estimatePart(part: Part): number {
   // Of a document, the estimate is that of as many pages as a message takes.
   if (part.kind === 'doc' && part.pages) {
     const estimated = Math.min(part.pages, server.info?.limits.doc_pages ?? part.pages);
-    return (all / estimated) * chosenPages(part).length;
+    return (all / estimated) * Math.min(chosenPages(part).length, estimated);
   }
   if (part.kind === 'video' && part.clip && part.duration) return all * Math.min(1, (part.clip[1] - part.clip[0]) / part.duration);
   return all;
