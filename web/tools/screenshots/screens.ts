@@ -135,5 +135,5 @@ export const kScreens: Screen[] = [
     await page.getByLabel('API key').waitFor();
   } },
   { name: 'chinese', chinese: true, narrow: true },
-  { name: 'chinese-answer', talk: 'chinese', chinese: true, narrow: true, height: 960 },
+  { name: 'chinese-answer', talk: 'chinese', chinese: true, narrow: true, height: 1010 },
 ];

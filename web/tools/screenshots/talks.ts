@@ -27,8 +27,8 @@ export interface Talk {
   versions?: { of: number; turns: Turn[] }[];
 }
 
-// A token is about four letters.
-const tokensOf = (text: string) => Math.max(1, Math.round(text.length / 3.9));
+// A token is about four letters, or one and a half of Chinese.
+const tokensOf = (text: string) => Math.max(1, Math.round((text.match(/[\u4e00-\u9fff]/g)?.length ?? 0) * 0.65 + text.replace(/[\u4e00-\u9fff]/g, '').length / 3.9));
 
 function statsOf({ text, think = '', prompt = 60, image = 0, tokens = tokensOf(text + think) }: Turn): Fields {
   const reasoning = think ? tokensOf(think) : 0;
@@ -187,8 +187,8 @@ export class Talks {
       talk('chinese', '图片中有什么？', [
         { text: '找出杯子和台灯，并说明光线。', parts: [this.stillLife('厨房.png')] },
         {
-          prompt: 29, image: 1118, tokens: 96, think: '红色杯子在中间偏左，台灯在右侧，灯已经亮了。',
-          text: `- 红色杯子 ${box(kThings.cup)}\n- 台灯 ${box(kThings.lamp)}\n\n窗外的冷光与台灯的暖光在画面中间相遇。`,
+          prompt: 29, image: 1118, tokens: 96, think: '红色马克杯在中间偏左，台灯在右侧，灯已经亮了。',
+          text: `- 红色马克杯 ${box(kThings.cup)}\n- 黄色台灯 ${box(kThings.lamp)}\n\n窗外的冷光与台灯的暖光在画面中间相遇。`,
         },
       ]),
     ]);
