@@ -307,7 +307,7 @@ TEST_F(ProcessorTest, MediaAreReadOnce) {
   EXPECT_FALSE(other->media[0].patches == want->media[0].patches);
   text::ContentPart small = picture_part(picture.string());
   small.max_pixels = 4 * 784;
-  EXPECT_LE(count(*processor.process(user({small}), options), 1), 4);
+  EXPECT_LT(count(*processor.process(user({small}), options), 1), count(*other, 1));
   options.cache_salt = "other";
   EXPECT_TRUE(processor.process(user({picture_part(picture.string())}), options));
   EXPECT_EQ(cache.use().hits, hits);
