@@ -22,10 +22,14 @@ constexpr std::u32string_view kClosing =
     U"\u2019\u201d\u2026\uff5d\uff3d\u30fc\uff05";
 constexpr std::u32string_view kOpening = U"\uff08\u3010\u300c\u300e\u300a\u3008\u3014\u2018\u201c";
 
+bool is_letter_or_digit(char32_t c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 std::vector<Cell> cells_of(const Spans& spans) {
   std::vector<Cell> cells;
-  char32_t before = U' ';
-  int width_before = 0;
+  char32_t before = U' ', before_that = U' ';
+  int width_before = 0, width_before_that = 0;
   for (size_t s = 0; s < spans.size(); ++s) {
     const std::string_view text = spans[s].text;
     for (size_t at = 0; at < text.size();) {
@@ -35,11 +39,16 @@ std::vector<Cell> cells_of(const Spans& spans) {
       const bool wide = cluster.width > 1 || width_before > 1;
       const bool apart =
           kClosing.find(c) == kClosing.npos && kOpening.find(before) == kOpening.npos;
-      const bool behind_hyphen = before == '-' && c != '-' && !(c >= '0' && c <= '9');
+      // Not behind those that begin a word: --option, -o.
+      const bool inside =
+          before_that < 0x80 ? is_letter_or_digit(before_that) : width_before_that < 2;
+      const bool behind_hyphen = before == '-' && inside && c != '-' && !(c >= '0' && c <= '9');
       const bool may_break =
           !space && (before == ' ' || before == '\t' || behind_hyphen || (wide && apart));
       cells.push_back({s, text.substr(at, cluster.num_bytes), c == '\t' ? 4 : cluster.width, space,
                        c == '\n', may_break});
+      before_that = before;
+      width_before_that = width_before;
       before = c;
       width_before = cluster.width;
       at += cluster.num_bytes;

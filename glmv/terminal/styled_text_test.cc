@@ -51,6 +51,8 @@ TEST(Wrap, BreaksAtBlanksAndKeepsWords) {
   EXPECT_EQ(wrap("", 5), (Lines{""}));
   EXPECT_EQ(wrap("a\n\nb", 5), (Lines{"a", "", "b"}));
   EXPECT_EQ(wrap("well-known fact", 7), (Lines{"well-", "known", "fact"}));
+  EXPECT_EQ(wrap("see --help-all", 8), (Lines{"see", "--help-", "all"}));
+  EXPECT_EQ(wrap("\u4e0e --option", 8), (Lines{"\u4e0e", "--option"}));
   EXPECT_EQ(wrap("12345 ", 5), (Lines{"12345"}));
 }
 
