@@ -35,7 +35,11 @@ OptionDescription describe(const CLI::Option& option) {
     if (out.type.empty()) out.type = "TEXT";
   }
   if (!flag) out.default_value = option.get_default_str();
-  if (out.default_value == "\"\"" || out.default_value == "[]") out.default_value.clear();
+  if (out.default_value == "\"\"") out.default_value.clear();
+  // Of a list, as it is written.
+  if (out.default_value.starts_with('[') && out.default_value.ends_with(']')) {
+    out.default_value = out.default_value.substr(1, out.default_value.size() - 2);
+  }
   out.required = option.get_required();
   out.repeatable = !flag && option.get_expected_max() > 1;
   return out;

@@ -42,9 +42,9 @@ TEST_F(LanguageTest, HelpInChinese) {
   const Outcome english = run({"ask", "--help-all"});
   const Outcome chinese = in("zh", {"ask", "--help-all"});
   ASSERT_EQ(chinese.exit_code, 0) << chinese.err;
-  EXPECT_THAT(english.out, HasSubstr("  -i,--image TEXT                 picture, repeatable\n"));
+  EXPECT_THAT(english.out, HasSubstr("  -i,--image TEXT ...             picture, repeatable\n"));
   EXPECT_THAT(chinese.out,
-              HasSubstr("  -i,--image TEXT                 " + std::string(kPicture) + "\n"));
+              HasSubstr("  -i,--image TEXT ...             " + std::string(kPicture) + "\n"));
   // As many options.
   const auto options_in = [](const std::string& text) {
     size_t count = 0;
