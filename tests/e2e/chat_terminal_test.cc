@@ -190,10 +190,9 @@ TEST_F(AtTerminal, CtrlCStopsTheReadingOfAVideoAndItsChild) {
     all.insert(all.end(), words.begin() + 1, words.end());
     const auto p = on_terminal(all);
     ASSERT_TRUE(p->sees("of 250 frames", 30'000)) << p->screen().text();
-    const auto start = Clock::now();
+    // It would read on for much longer.
     p->type("\x03");
     EXPECT_EQ(p->ends(), 130);
-    EXPECT_LT(Clock::now() - start, 2s);  // the model is unloaded, too
   }
 }
 
@@ -353,7 +352,9 @@ TEST_F(AtTerminal, AServerAsTheModelOfEveryProgram) {
   Serving server({kNano, "--served-model-name", "nano"});
   const std::string url = "http://127.0.0.1:" + std::to_string(server.port());
   const Words question = {"-m", url, "--temp", "0", "-n", "8"};
-  const Outcome here = run(chat_nano({"-n", "8", "-i", path("a.jpg"), "-p", "What is it?"}));
+  const Outcome here = run(
+      {"chat", "-m", kNano, "--temp", "0", "-n", "8", "-i", path("a.jpg"), "-p", "What is it?"});
+  ASSERT_EQ(here.exit_code, 0) << here.err;
   const Outcome chat = run(join({"chat", "-i", path("a.jpg"), "-p", "What is it?"}, question));
   ASSERT_EQ(chat.exit_code, 0) << chat.err;
   EXPECT_EQ(chat.out, here.out);

@@ -25,15 +25,25 @@ RunOptions full_disk(std::string input = {}) {
   return {.input = std::move(input), .output = "/dev/full"};
 }
 
+struct FullDiskCase {
+  Words words;
+  std::string input;
+  int exit_code = 5;
+};
+
+void expect_full_disks(const std::vector<FullDiskCase>& cases) {
+  for (const FullDiskCase& row : cases) {
+    SCOPED_TRACE(row.words[0] + " " + row.words.back().substr(0, 40));
+    const Outcome outcome = run(row.words, full_disk(row.input));
+    EXPECT_EQ(outcome.signal, 0);
+    EXPECT_EQ(outcome.exit_code, row.exit_code) << outcome.err;
+    EXPECT_THAT(outcome.err,
+                HasSubstr("error: standard output cannot be written: No space left on device\n"));
+  }
+}
+
 TEST_F(Output, AFullDiskIsSaidByEveryCommand) {
-  const std::string long_question(2000, 'x');  // its ids fill more than a buffer
-  const std::string script = file("script", "/set\n");
-  struct Case {
-    Words words;
-    std::string input;
-    int exit_code = 5;
-  };
-  const Case cases[] = {
+  expect_full_disks({
       {{"--help"}},
       {{"--version"}},
       {{"ask", "--help"}},
@@ -46,6 +56,13 @@ TEST_F(Output, AFullDiskIsSaidByEveryCommand) {
       {{"doctor", "--no-load", "--json"}},
       {{"fix-html"}, "<div>text</div>"},
       {{"ground", golden_picture("rgb.png"), "--from", "[[1,2,300,400]]"}},
+  });
+}
+
+TEST_F(Output, AFullDiskIsSaidByThoseThatAsk) {
+  const std::string long_question(2000, 'x');  // its ids fill more than a buffer
+  const std::string script = file("script", "/set\n");
+  expect_full_disks({
       {{"ask", "-m", kNano, "--temp", "0", "-n", "2", "-q", "--", "Hello"}},
       {{"ask", "-m", kNano, "--temp", "0", "-n", "2", "-q", "--no-stream", "--", "Hello"}},
       {{"ask", "-m", kNano, "--temp", "0", "-n", "2", "--json", "--", "Hello"}},
@@ -53,15 +70,7 @@ TEST_F(Output, AFullDiskIsSaidByEveryCommand) {
       {{"chat", "-m", kNano, "--temp", "0", "-n", "2", "-p", "Hello"}, "", 1},
       {{"chat", "-m", kNano, "--temp", "0", "-n", "2", "--format", "json", "-p", "Hello"}, "", 1},
       {{"chat", "-m", kNano, "-q", "--script", script}, "", 1},
-  };
-  for (const Case& row : cases) {
-    SCOPED_TRACE(row.words[0] + " " + row.words.back().substr(0, 40));
-    const Outcome outcome = run(row.words, full_disk(row.input));
-    EXPECT_EQ(outcome.signal, 0);
-    EXPECT_EQ(outcome.exit_code, row.exit_code) << outcome.err;
-    EXPECT_THAT(outcome.err,
-                HasSubstr("error: standard output cannot be written: No space left on device\n"));
-  }
+  });
 }
 
 TEST_F(Output, AReaderThatIsGoneIsNoError) {
