@@ -51,7 +51,7 @@ TEST_F(Program, NobodyAnswers) {
 
 TEST_F(Program, AServerThatDiesIsTold) {
   Serving server({tiny(), "--served-model-name", "tiny"});
-  Process asking({"ask", "-m", url_of(server), "--temp", "1", "-q", "-n", "4000", "--", "Hello"});
+  Process asking({"ask", "-m", url_of(server), "--temp", "1", "-q", "-n", "1900", "--", "Hello"});
   for (int i = 0; i < 600 && asking.out().empty() && asking.running(); ++i) {
     std::this_thread::sleep_for(25ms);
   }
