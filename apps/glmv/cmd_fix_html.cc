@@ -80,12 +80,8 @@ Result<void> run_fix_html(const FixHtmlFlags& flags) {
   const std::unique_ptr<std::FILE, CloseFile> file(
       flags.file == "-" ? stdin : std::fopen(flags.file.c_str(), "rbe"));
   if (!file) return not_found("{}: {}", flags.file, errno_text(errno));
-  GLMV_RETURN_IF_ERROR(flags.mode == "fixed" ? fix_while_reading(file.get(), flags.file)
-                                             : fix_as_the_demo(file.get(), flags));
-  if (std::fflush(stdout) != 0) {
-    return unavailable("standard output: {}", errno_text(errno));
-  }
-  return {};
+  return flags.mode == "fixed" ? fix_while_reading(file.get(), flags.file)
+                               : fix_as_the_demo(file.get(), flags);
 }
 
 }  // namespace

@@ -15,8 +15,10 @@
 namespace glmv::app {
 
 void flush_output() {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
-  throw std::system_error(errno == 0 ? EIO : errno, std::generic_category());
+  const bool flushed = std::fflush(stdout) == 0;
+  const int error = flushed ? EIO : errno;  // of an earlier write the reason is not known any more
+  if (flushed && std::ferror(stdout) == 0) return;
+  throw std::system_error(error, std::generic_category());
 }
 
 int report_output(int error) noexcept {

@@ -63,7 +63,7 @@ TEST_F(Output, AFullDiskIsSaidByThoseThatAsk) {
   const std::string long_question(2000, 'x');  // its ids fill more than a buffer
   const std::string script = file("script", "/set\n");
   expect_full_disks({
-      {{"ask", "-m", kNano, "--temp", "0", "-n", "2", "-q", "--", "Hello"}},
+      {{"ask", "-m", kNano, "--temp", "0", "-n", "2", "-q", "--think", "off", "--", "Hello"}},
       {{"ask", "-m", kNano, "--temp", "0", "-n", "2", "-q", "--no-stream", "--", "Hello"}},
       {{"ask", "-m", kNano, "--temp", "0", "-n", "2", "--json", "--", "Hello"}},
       {{"ask", "-m", tiny(), "--temp", "0", "-n", "2", "--json", "--", long_question}},
@@ -75,8 +75,9 @@ TEST_F(Output, AFullDiskIsSaidByThoseThatAsk) {
 
 TEST_F(Output, AReaderThatIsGoneIsNoError) {
   const RunOptions gone{.reader_gone = true};
-  for (const Words& words : {Words{"man"}, Words{"chat", "-m", kNano, "-n", "2", "-p", "Hello"},
-                             Words{"ask", "-m", kNano, "-n", "2", "-q", "--", "Hello"}}) {
+  for (const Words& words :
+       {Words{"man"}, Words{"chat", "-m", kNano, "-n", "2", "-p", "Hello"},
+        Words{"ask", "-m", kNano, "-n", "2", "-q", "--think", "off", "--", "Hello"}}) {
     const Outcome outcome = run(words, gone);
     EXPECT_TRUE(outcome.signal == SIGPIPE || outcome.exit_code > 0) << words[0];
     EXPECT_EQ(outcome.err, "") << words[0];
@@ -108,7 +109,7 @@ TEST_F(HostileModel, ATerminalObeysNothingOfTheModels) {
         Words{"video", video, "--timeline", "--from", answer}}) {
     SCOPED_TRACE(words[0] + " " + words[1] + " " + words[3]);
     const auto terminal = on_terminal(words);
-    terminal->ends();
+    EXPECT_NE(terminal->ends(60'000), -1);
     const std::string& raw = terminal->screen().raw;
     EXPECT_EQ(raw.find("\x1b]"), raw.npos);
     EXPECT_EQ(raw.find("\x1b[31m"), raw.npos);
