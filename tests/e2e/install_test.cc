@@ -31,9 +31,9 @@ TEST_F(Installed, TheProgramAndWhatBelongsToIt) {
   const Json models = Json::parse(shell(glmv + " list --json"));
   EXPECT_EQ(models[0]["name"], "nano");
   EXPECT_EQ(models[0]["folder"], (fs::canonical(prefix) / "share/glmv/models/nano").string());
-  const std::string answer = shell(glmv + " ask -q -n 4 --temp 0 -i " GLMV_SOURCE_DIR
+  const std::string answer = shell(glmv + " ask --json -n 4 --temp 0 -i " GLMV_SOURCE_DIR
                                           "/examples/pictures/shapes.png 'What is it?'");
-  EXPECT_FALSE(answer.empty());
+  EXPECT_EQ(Json::parse(answer)["output_ids"].size(), 4u);
   EXPECT_EQ(shell(glmv + " man"), read(prefix + "/share/man/man1/glmv.1"));
   EXPECT_EQ(shell(glmv + " completion bash"),
             read(prefix + "/share/bash-completion/completions/glmv"));
