@@ -210,18 +210,20 @@ describe('attachments', () => {
       await attach(page, pdf(2));
       await ask(page, 'Summarise it');
       await site.server.forgetFiles();
-      await page.reload();
-      await page.locator('article.user .strip img').waitFor();
       const uploads = async () => (await site.server.requests()).filter((each) => each.method === 'POST' && each.path === '/api/files').length;
       const before = await uploads();
+      await page.reload();
+      await page.locator('article.user .strip img').waitFor();
       await page.getByRole('button', { name: 'Open report.pdf' }).click();
       await expect.poll(() => page.getByRole('dialog').locator('.sheet img[src]').count()).toBe(2);
       // Once for all of its pages; and the message keeps the new name.
-      expect(await uploads()).toBe(before);
+      expect(await uploads()).toBe(before + 1);
       await page.keyboard.press('Escape');
       await page.reload();
       await page.locator('article.user .strip img').waitFor();
-      expect(await uploads()).toBe(before);
+      await page.getByRole('button', { name: 'Open report.pdf' }).click();
+      await expect.poll(() => page.getByRole('dialog').locator('.sheet img[src]').count()).toBe(2);
+      expect(await uploads()).toBe(before + 1);
     }), ['doc'], site);
 
   scripted('a preview that nobody has any more says so', () =>

@@ -102,7 +102,7 @@ export const kScreens: Screen[] = [
       { name: 'scan.tif', mimeType: 'image/tiff', buffer: Buffer.from('II*\0') },
       { name: 'minutes-of-2025.pdf', mimeType: 'application/pdf', buffer: Buffer.concat([art.report, Buffer.from('/Type /Page '.repeat(120))]) },
     ]);
-    await page.getByText('Choose some').waitFor();
+    await page.locator('li.ask').waitFor();
   } },
   { name: 'errors', talk: 'errors', height: 880 },
   { name: 'panel', talk: 'describe', show: async (page) => {
