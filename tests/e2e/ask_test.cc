@@ -206,12 +206,16 @@ TEST_F(Interrupt, KeepsThePartialReply) {
 TEST_F(Interrupt, KeepsThePartialJson) {
   // Log-probabilities make every token slow.
   Process process(join(words_, {"--json", "--logprobs", "20", "--", "Hello"}));
+  while (!process.catches(SIGINT) && process.running()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   ASSERT_TRUE(process.running()) << "the reply is too short for this test";
   process.send(SIGINT);
   const Outcome outcome = process.wait();
   EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
   const Json reply = outcome.json();
+  ASSERT_TRUE(reply.contains("finish_reason")) << outcome.out;
   EXPECT_EQ(reply["finish_reason"], "cancelled");
   EXPECT_LT(ids(reply).size(), 2000u);
 }

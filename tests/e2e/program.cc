@@ -1,6 +1,7 @@
 #include "tests/e2e/program.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 
 namespace glmv::e2e {
@@ -101,6 +103,17 @@ void Process::send(int signal) const {
 bool Process::reap(bool block) {
   if (!done_) done_ = ::waitpid(pid_, &status_, block ? 0 : WNOHANG) == pid_;
   return done_;
+}
+
+bool Process::catches(int signal) const {
+  std::ifstream status(fmt::format("/proc/{}/status", pid_));
+  for (std::string word; status >> word;) {
+    if (word != "SigCgt:") continue;
+    uint64_t mask = 0;
+    status >> std::hex >> mask;
+    return (mask >> (signal - 1) & 1) != 0;
+  }
+  return false;
 }
 
 bool Process::running() { return !reap(false); }

@@ -41,6 +41,8 @@ class Process {
 
   void send(int signal) const;
   bool running();
+  // It has a handler for the signal by now.
+  bool catches(int signal) const;
   pid_t pid() const { return pid_; }
   // What it has written to standard output and standard error so far.
   std::string out() const;
