@@ -147,8 +147,16 @@ void ReasoningParser::on_text(std::string_view text, ReasoningDelta& delta) {
         if (text.empty()) return;
       }
       reasoning_begun_ = true;
-      release_held(true, delta);
-      emit(SegmentKind::kReasoning, text, delta);
+      // Line breaks at the end of a thought are none of it: they wait for what comes behind them.
+      const size_t last = options_.rules.trims ? text.find_last_not_of("\r\n") : text.size() - 1;
+      const size_t shown = last == std::string_view::npos ? 0 : last + 1;
+      if (shown > 0) {
+        release_held(true, delta);
+        emit(SegmentKind::kReasoning, text.substr(0, shown), delta);
+      }
+      if (shown < text.size()) {
+        held_.push_back({SegmentKind::kReasoning, std::string(text.substr(shown))});
+      }
       return;
     }
     case State::kContent: {
@@ -183,7 +191,10 @@ void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
   if (is_call_tag(tag) && state_ != State::kCall) {
     const bool begins = options_.rules.calls_end_thoughts || state_ != State::kReasoning;
     if (options_.tools && tag.kind == TagKind::kToolCall && begins) return begin_call(tag, delta);
-    if (tag.kind == TagKind::kToolCall && state_ == State::kReasoning && begins) enter_content();
+    if (tag.kind == TagKind::kToolCall && state_ == State::kReasoning && begins) {
+      release_held(false, delta);
+      enter_content();
+    }
     return on_text(tag.text, delta);
   }
   if (state_ == State::kCall) {
@@ -213,9 +224,15 @@ void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
     }
     return;
   }
-  release_held(false, delta);
+  const bool leaves = tag.kind == TagKind::kThinkClose || tag.kind == TagKind::kAnswerOpen;
+  const bool waits = state_ == State::kReasoning && options_.rules.trims && !leaves;
+  if (!waits) release_held(false, delta);
   const size_t num_before = segments_.size();
-  emit(SegmentKind::kRemoved, tag.text, delta);
+  if (held_.empty()) {
+    emit(SegmentKind::kRemoved, tag.text, delta);
+  } else {
+    held_.push_back({SegmentKind::kRemoved, tag.text});
+  }
   switch (tag.kind) {
     case TagKind::kThinkOpen:
       if (state_ == State::kStart) state_ = State::kReasoning;
@@ -285,7 +302,8 @@ void ReasoningParser::on_box_marker(const OutputTag& tag, ReasoningDelta& delta)
 }
 
 void ReasoningParser::begin_call(const OutputTag& tag, ReasoningDelta& delta) {
-  release_held(false, delta);
+  // Line breaks of a thought go on waiting: the call may turn out to be text.
+  if (state_ != State::kReasoning) release_held(false, delta);
   if (state_ != State::kCall) before_call_ = state_ == State::kTail ? State::kContent : state_;
   state_ = State::kCall;
   // A thought may mention calls; an answer is the place for them.
@@ -312,8 +330,10 @@ void ReasoningParser::refuse_call(ReasoningDelta& delta) {
   for (const Segment& segment : std::exchange(held_, {})) {
     if (segment.kind == SegmentKind::kContent) {
       on_text(segment.text, delta);
-    } else {
+    } else if (held_.empty()) {
       emit(segment.kind, segment.text, delta);
+    } else {
+      held_.push_back(segment);
     }
   }
 }
