@@ -235,7 +235,8 @@ def main():
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [args.binary, "serve", "-m", args.model, "--max-queue", 4 * args.streams]
     # Caches that are full within a minute: what grows after that is a leak.
-    command += ["--encoder-cache-mb", 2, "--kv-cache-tokens", 16384, *args.serve_flags]
+    command += ["--encoder-cache-mb", 2, "--media-cache-mb", 2, "--kv-cache-tokens", 16384]
+    command += args.serve_flags
     with load.server(command, log) as (process, port):
         soak = Soak(args, process, port)
         try:
