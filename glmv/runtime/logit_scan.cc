@@ -74,16 +74,37 @@ GLMV_EVERY_ISA size_t first_of(const float* x, size_t n, float value) {
   return n;
 }
 
+using Doubles = double __attribute__((vector_size(32)));
+using Words = uint64_t __attribute__((vector_size(32)));
+constexpr size_t kDoubles = sizeof(Doubles) / sizeof(double);
+
+inline __attribute__((always_inline)) Doubles doubles_at(const float* x) {
+  using Four = float __attribute__((vector_size(16)));
+  Four v;
+  std::memcpy(&v, x, sizeof v);
+  return __builtin_convertvector(v, Doubles);
+}
+
+inline double sum_of_lanes(const Doubles& low, const Doubles& high) {
+  double sum = 0;
+  for (size_t j = 0; j < kDoubles; ++j) sum += low[j];
+  for (size_t j = 0; j < kDoubles; ++j) sum += high[j];
+  return sum;
+}
+
 // e^x for x <= 0 within 1e-14; 0 below -700, where the exact value is less than 1e-300.
-inline __attribute__((always_inline)) double exp_of(double x) {
+// T: double or Doubles, with the same bits; Bits: an integer for each.
+template <class T, class Bits>
+inline __attribute__((always_inline)) T exp_of(T x) {
+  const T least = T{} - 700.0;
   constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: leaves the nearest integer
-  const double t = (x > -700.0 ? x : -700.0) * 1.4426950408889634;
-  const double shifted = t + kRound;
-  const double k = shifted - kRound;
-  const double clamped = x > -700.0 ? x : -700.0;
+  const T clamped = x > least ? x : least;
+  const T t = clamped * 1.4426950408889634;
+  const T shifted = t + kRound;
+  const T k = shifted - kRound;
   // ln 2 in two parts.
-  const double r = (clamped - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
-  double p = 1.0 / 6227020800.0;
+  const T r = (clamped - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
+  T p = T{} + 1.0 / 6227020800.0;
   p = p * r + 1.0 / 479001600.0;
   p = p * r + 1.0 / 39916800.0;
   p = p * r + 1.0 / 3628800.0;
@@ -97,46 +118,46 @@ inline __attribute__((always_inline)) double exp_of(double x) {
   p = p * r + 0.5;
   p = p * r + 1.0;
   p = p * r + 1.0;
-  const auto exponent = std::bit_cast<uint64_t>(shifted) << 52;
-  const double value = std::bit_cast<double>(std::bit_cast<uint64_t>(p) + exponent);
-  return x > -700.0 ? value : x != x ? x : 0.0;
+  const Bits exponent = std::bit_cast<Bits>(shifted) << 52;
+  const T value = std::bit_cast<T>(std::bit_cast<Bits>(p) + exponent);
+  const T below = x != x ? x : T{};
+  return x > least ? value : below;
 }
 
 GLMV_EVERY_ISA double weigh(const float* logits, size_t n, double highest, double temperature,
                             double* x, double* weights) {
-  constexpr size_t kWide = 8;
-  double lanes[kWide] = {};
+  Doubles sums[2] = {};
   size_t i = 0;
-  for (; i + kWide <= n; i += kWide) {
-    for (size_t j = 0; j < kWide; ++j) {
-      const double v = (logits[i + j] - highest) / temperature;
-      const double w = exp_of(v);
-      x[i + j] = v;
-      weights[i + j] = w;
-      lanes[j] += w;
+  for (; i + 2 * kDoubles <= n; i += 2 * kDoubles) {
+    for (size_t half = 0; half < 2; ++half) {
+      const size_t at = i + half * kDoubles;
+      const Doubles v = (doubles_at(logits + at) - highest) / temperature;
+      const Doubles w = exp_of<Doubles, Words>(v);
+      std::memcpy(x + at, &v, sizeof v);
+      std::memcpy(weights + at, &w, sizeof w);
+      sums[half] += w;
     }
   }
   for (size_t j = 0; i + j < n; ++j) {
     const double v = (logits[i + j] - highest) / temperature;
     x[i + j] = v;
-    lanes[j] += weights[i + j] = exp_of(v);
+    sums[j / kDoubles][j % kDoubles] += weights[i + j] = exp_of<double, uint64_t>(v);
   }
-  double sum = 0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
+  return sum_of_lanes(sums[0], sums[1]);
 }
 
 GLMV_EVERY_ISA double sum_exponentials(const float* logits, size_t n, double highest) {
-  constexpr size_t kWide = 8;
-  double lanes[kWide] = {};
+  Doubles sums[2] = {};
   size_t i = 0;
-  for (; i + kWide <= n; i += kWide) {
-    for (size_t j = 0; j < kWide; ++j) lanes[j] += exp_of(logits[i + j] - highest);
+  for (; i + 2 * kDoubles <= n; i += 2 * kDoubles) {
+    for (size_t half = 0; half < 2; ++half) {
+      sums[half] += exp_of<Doubles, Words>(doubles_at(logits + i + half * kDoubles) - highest);
+    }
   }
-  for (size_t j = 0; i + j < n; ++j) lanes[j] += exp_of(logits[i + j] - highest);
-  double sum = 0;
-  for (const double lane : lanes) sum += lane;
-  return sum;
+  for (size_t j = 0; i + j < n; ++j) {
+    sums[j / kDoubles][j % kDoubles] += exp_of<double, uint64_t>(logits[i + j] - highest);
+  }
+  return sum_of_lanes(sums[0], sums[1]);
 }
 
 GLMV_EVERY_ISA double sum_of(const double* x, size_t n) {
