@@ -217,22 +217,13 @@ void ReasoningParser::on_tag(const OutputTag& tag, ReasoningDelta& delta) {
   if (tag.kind == TagKind::kThinkClose) close_seen_ = true;
   const bool ends_held = tag.kind != TagKind::kRole && tag.kind != TagKind::kWrapper;
   if (!ends_held || state_ == State::kTail) {
-    if (held_.empty()) {
-      emit(SegmentKind::kRemoved, tag.text, delta);
-    } else {
-      held_.push_back({SegmentKind::kRemoved, tag.text});
-    }
-    return;
+    return emit_behind_held(SegmentKind::kRemoved, tag.text, delta);
   }
   const bool leaves = tag.kind == TagKind::kThinkClose || tag.kind == TagKind::kAnswerOpen;
   const bool waits = state_ == State::kReasoning && options_.rules.trims && !leaves;
   if (!waits) release_held(false, delta);
   const size_t num_before = segments_.size();
-  if (held_.empty()) {
-    emit(SegmentKind::kRemoved, tag.text, delta);
-  } else {
-    held_.push_back({SegmentKind::kRemoved, tag.text});
-  }
+  emit_behind_held(SegmentKind::kRemoved, tag.text, delta);
   switch (tag.kind) {
     case TagKind::kThinkOpen:
       if (state_ == State::kStart) state_ = State::kReasoning;
@@ -330,10 +321,8 @@ void ReasoningParser::refuse_call(ReasoningDelta& delta) {
   for (const Segment& segment : std::exchange(held_, {})) {
     if (segment.kind == SegmentKind::kContent) {
       on_text(segment.text, delta);
-    } else if (held_.empty()) {
-      emit(segment.kind, segment.text, delta);
     } else {
-      held_.push_back(segment);
+      emit_behind_held(segment.kind, segment.text, delta);
     }
   }
 }
@@ -393,6 +382,12 @@ void ReasoningParser::release_held(bool keep, ReasoningDelta& delta) {
   for (const Segment& segment : std::exchange(held_, {})) {
     emit(keep ? segment.kind : SegmentKind::kRemoved, segment.text, delta);
   }
+}
+
+void ReasoningParser::emit_behind_held(SegmentKind kind, std::string_view text,
+                                       ReasoningDelta& delta) {
+  if (held_.empty()) return emit(kind, text, delta);
+  held_.push_back({kind, std::string(text)});
 }
 
 void ReasoningParser::emit(SegmentKind kind, std::string_view text, ReasoningDelta& delta) {

@@ -97,6 +97,8 @@ class ReasoningParser {
   void begin_tail(ReasoningDelta& delta);
   void enter_content();
   void emit(SegmentKind kind, std::string_view text, ReasoningDelta& delta);
+  // In its place in the output: it waits where something in front of it does.
+  void emit_behind_held(SegmentKind kind, std::string_view text, ReasoningDelta& delta);
   void release_held(bool keep, ReasoningDelta& delta);
 
   ReasoningOptions options_;
