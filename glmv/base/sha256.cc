@@ -192,4 +192,8 @@ Digest Sha256::digest() const {
   return digest;
 }
 
+Digest sha256_of(std::string_view bytes) {
+  return Sha256().add(std::as_bytes(std::span(bytes))).digest();
+}
+
 }  // namespace glmv

@@ -57,4 +57,7 @@ class Sha256 {
   bool portable_;
 };
 
+// Of the bytes alone.
+Digest sha256_of(std::string_view bytes);
+
 }  // namespace glmv

@@ -157,7 +157,7 @@ struct Processor::Impl {
     GLMV_ASSIGN(const media::SourceBytes file, media::load_source(part.source));
     std::optional<Digest> key;
     if (options.media_cache) {
-      key = key_of(part, Sha256().add(std::as_bytes(std::span(file.bytes))).digest(), options);
+      key = key_of(part, sha256_of(file.bytes), options);
       if (auto found = find(key, MediaKind::kImage, options)) return *std::move(found);
     }
     // The reader is gone before the pixels that it reads.

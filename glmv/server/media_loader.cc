@@ -92,10 +92,6 @@ bool read_frame_parameters(const media::DataUrl& url, ContentPart& part) {
   return true;
 }
 
-Digest digest_of(std::string_view bytes) {
-  return Sha256().add(std::as_bytes(std::span(bytes))).digest();
-}
-
 int64_t num_taken_frames(const ContentPart& part, int64_t num_given) {
   return part.max_frames > 0 ? std::min(part.max_frames, num_given) : num_given;
 }
@@ -213,7 +209,7 @@ class MediaLoader::Load {
   ApiResult<void> load_image(ContentPart& part) {
     GLMV_ASSIGN(const std::string bytes, read_source(part.source));
     if (options_.cache) {
-      const Digest file = digest_of(bytes);
+      const Digest file = sha256_of(bytes);
       if (find_packed(part, {&file, 1})) {
         part.source = {};
         return count_pixels(*part.packed, 1);
@@ -288,7 +284,7 @@ class MediaLoader::Load {
     std::vector<Digest> sources;
     size_t num_bytes = 0;
     for (const std::string& text : texts) {
-      sources.push_back(digest_of(text));
+      sources.push_back(sha256_of(text));
       num_bytes += text.size() / 4 * 3;
     }
     if (!find_packed(part, sources)) return false;
@@ -396,7 +392,7 @@ class MediaLoader::Load {
     } else {
       GLMV_ASSIGN(const std::string bytes, read_source(source));
       file = media::file_of_bytes(bytes);
-      if (options_.cache) digest = digest_of(bytes);
+      if (options_.cache) digest = sha256_of(bytes);
     }
     if (file) return VideoFile{*std::move(file), digest};
     return std::unexpected(

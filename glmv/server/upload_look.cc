@@ -215,7 +215,7 @@ ApiResult<std::vector<std::string>> frame_pngs(media::VideoReader& reader,
 ApiResult<Upload> look_at_upload(std::string name, std::string bytes, const MediaOptions& options) {
   Upload upload{.name = std::move(name), .bytes = std::move(bytes)};
   upload.num_bytes = std::ssize(upload.bytes);
-  upload.digest = Sha256().add(std::as_bytes(std::span(upload.bytes))).digest();
+  upload.digest = sha256_of(upload.bytes);
   if (const auto format = media::sniff_format(upload.bytes)) {
     GLMV_RETURN_IF_ERROR(look_at_picture(upload, *format, options));
     return upload;

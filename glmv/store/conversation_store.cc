@@ -296,7 +296,7 @@ Result<int64_t> ConversationStore::version() {
 Result<void> ConversationStore::put_blob(std::string_view owner, const std::string& sha256,
                                          std::string_view mime, std::string_view bytes,
                                          int64_t now_ms) {
-  if (Sha256().add(std::as_bytes(std::span(bytes))).digest().hex() != sha256) {
+  if (sha256_of(bytes).hex() != sha256) {
     return invalid_argument("the bytes have another SHA-256 than \"{}\"", sha256.substr(0, 80));
   }
   const std::lock_guard hold(mutex_);

@@ -58,10 +58,6 @@ Result<std::string> hash_file(const std::string& path, const Wanted& wanted) {
   return hash.digest().hex();
 }
 
-std::string hash_bytes(std::string_view bytes) {
-  return Sha256().add(std::as_bytes(std::span(bytes))).digest().hex();
-}
-
 Result<int64_t> file_size(const std::string& path, const std::string& shown) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) {
@@ -190,7 +186,7 @@ Result<Attachment> MediaReader::look(MediaKind kind, const Given& given, const s
   Attachment result{.kind = kind, .path = given.source, .option = option};
   if (given.bytes) {
     result.num_bytes = std::ssize(*given.bytes);
-    result.sha256 = hash_bytes(*given.bytes);
+    result.sha256 = sha256_of(*given.bytes).hex();
   }
   switch (kind) {
     case MediaKind::kImage: {
@@ -200,7 +196,7 @@ Result<Attachment> MediaReader::look(MediaKind kind, const Given& given, const s
       GLMV_ASSIGN(const media::DecodedImage picture,
                   decoder.decode_file(bytes, given.shown, wanted));
       result.about = about_picture(picture);
-      result.sha256 = hash_bytes(bytes);
+      result.sha256 = sha256_of(bytes).hex();
       result.part = {.kind = text::PartKind::kImage, .source = given.source};
       break;
     }
