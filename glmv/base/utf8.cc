@@ -1,5 +1,7 @@
 #include "glmv/base/utf8.h"
 
+#include <algorithm>
+
 namespace glmv {
 
 DecodedChar decode_utf8(std::string_view text, size_t pos) {
@@ -77,6 +79,11 @@ std::string repair_utf8(std::string_view bytes) {
     pos += c.num_bytes;
   }
   return out;
+}
+
+size_t count_code_points(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
 }
 
 }  // namespace glmv

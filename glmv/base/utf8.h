@@ -27,4 +27,7 @@ void append_utf8(std::string& out, char32_t code_point);
 // Python and Rust do).
 std::string repair_utf8(std::string_view bytes);
 
+// Of well-formed text.
+size_t count_code_points(std::string_view text);
+
 }  // namespace glmv

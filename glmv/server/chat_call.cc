@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "glmv/base/utf8.h"
 #include "glmv/server/fields.h"
 #include "glmv/server/structured_output.h"
 #include "glmv/server/tool_fields.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr int64_t kMaxChoices = 16;
 constexpr size_t kMaxStops = 16;
-constexpr int64_t kMaxStopChars = 256;
+constexpr size_t kMaxStopChars = 256;
 constexpr int64_t kMaxTopLogprobs = 20;
 constexpr double kMaxLogitBias = 100;
 constexpr size_t kMaxSaltBytes = 128;
@@ -34,10 +35,6 @@ ApiResult<void> read_sampling(const Json& body, api::ChatRequest& request) {
   GLMV_FIELD(seed, integer(body, "seed", INT64_MIN, INT64_MAX));
   if (seed) request.seed = static_cast<uint64_t>(*seed);
   return {};
-}
-
-int64_t num_chars(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; });
 }
 
 ApiResult<void> read_limits(const Json& body, const CallRules& rules, api::ChatRequest& request) {
@@ -68,9 +65,9 @@ ApiResult<void> read_limits(const Json& body, const CallRules& rules, api::ChatR
       const std::string path = stop->is_array() ? fmt::format("stop[{}]", i) : "stop";
       GLMV_ASSIGN(std::string text, string(list[i], path));
       if (text.empty()) return bad_field(path, "is empty: leave it out");
-      if (num_chars(text) > kMaxStopChars) {
+      if (count_code_points(text) > kMaxStopChars) {
         return bad_field(path, fmt::format("has {} characters, at most {} are accepted",
-                                           num_chars(text), kMaxStopChars));
+                                           count_code_points(text), kMaxStopChars));
       }
       request.stop.push_back(std::move(text));
     }

@@ -50,11 +50,6 @@ Text Text::slice(size_t begin, size_t end) const {
   return out;
 }
 
-size_t count_code_points(std::string_view text) {
-  return std::count_if(text.begin(), text.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
 size_t code_point_offset(std::string_view text, size_t index) {
   size_t pos = 0;
   while (pos < text.size()) {

@@ -38,7 +38,6 @@ class Text {
 };
 
 // Code points, Python's unit of length and index. All take valid UTF-8.
-size_t count_code_points(std::string_view text);
 // Byte offset of code point `index`; text.size() when there are fewer.
 size_t code_point_offset(std::string_view text, size_t index);
 

@@ -29,7 +29,7 @@ Json legacy_logprobs(const std::vector<api::LogprobEntry>& entries, int64_t& off
       top[repair_utf8(other.token)] = wire_logprob(other.logprob);
     }
     json["top_logprobs"].push_back(std::move(top));
-    offset += std::ranges::count_if(token, [](char c) { return (c & 0xC0) != 0x80; });
+    offset += static_cast<int64_t>(count_code_points(token));
   }
   return json;
 }
