@@ -15,4 +15,13 @@ inline bool is_wanted(const Wanted& wanted) { return !wanted || wanted(); }
 // Who waits for another process or thread asks that often.
 inline constexpr std::chrono::milliseconds kWantedInterval{30};
 
+// Takes a place of a semaphore, waiting for one; false: it is not wanted any more.
+template <class Semaphore>
+bool acquire_wanted(Semaphore& places, const Wanted& wanted) {
+  while (is_wanted(wanted)) {
+    if (places.try_acquire_for(kWantedInterval)) return true;
+  }
+  return false;
+}
+
 }  // namespace glmv

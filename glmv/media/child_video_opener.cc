@@ -17,9 +17,7 @@ class Place {
  public:
   // Waits for one. Errors: cancelled.
   static Result<Place> take(std::shared_ptr<Places> places, const Wanted& wanted) {
-    while (!places->try_acquire_for(kWantedInterval)) {
-      if (!is_wanted(wanted)) return std::unexpected(no_longer_wanted());
-    }
+    if (!acquire_wanted(*places, wanted)) return std::unexpected(no_longer_wanted());
     return Place(std::move(places));
   }
   ~Place() {

@@ -28,9 +28,8 @@ double seconds_until(Clock::time_point end) {
 class Place {
  public:
   // Waits for one; without `ok()` nobody wants it any more.
-  Place(std::counting_semaphore<>& places, const Wanted& wanted) : places_(places) {
-    while (!ok_ && is_wanted(wanted)) ok_ = places_.try_acquire_for(kWantedInterval);
-  }
+  Place(std::counting_semaphore<>& places, const Wanted& wanted)
+      : places_(places), ok_(acquire_wanted(places, wanted)) {}
   ~Place() {
     if (ok_) places_.release();
   }
@@ -39,7 +38,7 @@ class Place {
 
  private:
   std::counting_semaphore<>& places_;
-  bool ok_ = false;
+  const bool ok_;
 };
 
 Status no_longer_wanted() { return {Code::kCancelled, "reading a document was stopped"}; }
@@ -248,7 +247,7 @@ Result<std::shared_ptr<const Document>> DocumentReader::open(std::string_view by
                                                              const Wanted& wanted) {
   GLMV_ASSIGN(const DocumentKind kind, document_kind(bytes));
   if (kind == DocumentKind::kText) return unsupported("text has no pages");
-  const Digest digest = Sha256().add(std::as_bytes(std::span(bytes))).digest();
+  const Digest digest = sha256_of(bytes);
   if (!is_slides(kind)) return open_pdf(kind, digest, bytes, wanted);
   std::unique_lock turn(office_, std::defer_lock);
   while (!turn.try_lock_for(kWantedInterval)) {
