@@ -1,8 +1,8 @@
 // glmv bench: speed and memory of a model, beside what this machine can do at most.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 

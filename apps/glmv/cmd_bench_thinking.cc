@@ -1,7 +1,7 @@
 // glmv bench-thinking: what a limit on the thought costs and saves.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <fstream>

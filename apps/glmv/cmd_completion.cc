@@ -1,7 +1,7 @@
 // glmv completion, glmv man, and the hidden glmv options: what the program says of itself.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/program_description.h"

@@ -1,7 +1,7 @@
 // glmv doctor: what this machine has for a model and what it lacks.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 

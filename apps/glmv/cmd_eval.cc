@@ -1,7 +1,7 @@
 // glmv eval: asks every question of a dataset file and counts the right answers per task.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <fstream>
 #include <map>

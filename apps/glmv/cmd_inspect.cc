@@ -1,7 +1,7 @@
 // glmv inspect: what a checkpoint folder holds and what is wrong with it.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // glmv make-tiny: a complete small random checkpoint of any family, as a Hugging Face folder.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/save_model.h"

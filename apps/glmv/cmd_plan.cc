@@ -1,7 +1,7 @@
 // glmv plan: memory and speed of a model from its config.json alone, before it is downloaded.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <charconv>

@@ -1,8 +1,8 @@
 // glmv pull: a model from a hub into the cache that Python's libraries use, too.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/glmv/command.h"
 #include "apps/glmv/pull_progress.h"

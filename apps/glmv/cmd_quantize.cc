@@ -1,8 +1,8 @@
 // glmv quantize: a BF16 checkpoint with 4- or 8-bit weights.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 

@@ -1,7 +1,7 @@
 // glmv synth: generated pictures with questions and true answers, as dataset folders.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/glmv/command.h"
 #include "glmv/synth/export.h"

@@ -1,8 +1,8 @@
 // glmv train: full fine-tuning on dataset files or on generated pictures.
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <thread>

@@ -1,7 +1,7 @@
 #include "apps/glmv/ground_outputs.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <filesystem>

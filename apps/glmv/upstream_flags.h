@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/glmv/cli_forward.h"
 #include "apps/glmv/chat_options.h"
+#include "apps/glmv/cli_forward.h"
 
 namespace glmv::app {
 
