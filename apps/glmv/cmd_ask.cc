@@ -124,7 +124,9 @@ Result<int> run_ask(const AskFlags& flags) {
   request.messages.insert(request.messages.end(), messages.begin(), messages.end());
   GLMV_ASSIGN(const ShowThought thought, thought_mode(flags));
   const auto decoder = limited_decoder();
-  GLMV_ASSIGN(const auto backend, load_backend(flags.model, decoder));
+  ModelFlags model = flags.model;
+  model.engine.media_cache_mb = 0;  // nothing is asked a second time
+  GLMV_ASSIGN(const auto backend, load_backend(model, decoder));
 
   const bool stream = !flags.json && !flags.raw && !flags.no_stream;
   const bool terminal = wants_colour(STDERR_FILENO);
