@@ -60,12 +60,6 @@ std::vector<std::string> groups_of(const CLI::App& app) {
   return words;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 struct Command {
   const CLI::App& app;
   std::string name;  // with those above it
@@ -92,7 +86,7 @@ Result<std::string> group_text(const Command& command, const std::string& wanted
   }
   if (!shown.empty()) return text;
   return invalid_argument("{}", tr_format("--help {}: there is no such group; known: {}", wanted,
-                                          joined(groups_of(command.app))));
+                                          fmt::join(groups_of(command.app), ", ")));
 }
 
 std::string first_text(const Command& command) {
@@ -102,7 +96,7 @@ std::string first_text(const Command& command) {
   std::string more = "\n";
   for (const std::string& line :
        terminal::wrap(tr_format("More: --help GROUP, with one of: {}. All: --help-all",
-                                joined(groups_of(command.app))),
+                                fmt::join(groups_of(command.app), ", ")),
                       help_columns())) {
     more += line + "\n";
   }
