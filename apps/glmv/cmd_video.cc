@@ -74,7 +74,7 @@ class Asking {
       : shown_(wants_colour(STDERR_FILENO) && !quiet),
         printer_({.thought = ShowThought::kHide, .progress = shown_, .stats = shown_}) {}
 
-  grounding::OnChunk on_chunk() {
+  api::OnChunk on_chunk() {
     return [this](const api::ChatChunk& chunk) {
       if (!chunk.progress_phase.empty()) printer_.on_chunk(chunk);
       return !interrupted();

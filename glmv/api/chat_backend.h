@@ -19,8 +19,7 @@ class ChatBackend {
   // Blocks until the reply is complete. `on_chunk` (may be empty) is called on the calling thread
   // for every piece, and with an empty one now and then while there is none; returning false
   // cancels, and the reply so far comes back with finish_reason "cancelled".
-  virtual Result<ChatReply> chat(const ChatRequest& request,
-                                 const std::function<bool(const ChatChunk&)>& on_chunk) = 0;
+  virtual Result<ChatReply> chat(const ChatRequest& request, const OnChunk& on_chunk) = 0;
 
   // The messages with the pages of their documents in place of these, as chat() shows them to the
   // model; as they are where only a server knows them. `on_chunk` (may be empty) hears how far it

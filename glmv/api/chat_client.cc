@@ -161,8 +161,6 @@ Result<ServerModel> find_model(const Server& server) {
 // One reply while it comes.
 class Exchange {
  public:
-  using OnChunk = std::function<bool(const ChatChunk&)>;
-
   Exchange(const Server& server, const ServerModel& model, const ChatRequest& request,
            const OnChunk& on_chunk)
       : server_(server),
@@ -350,8 +348,7 @@ class ChatClient : public ChatBackend {
   ChatClient(Server server, ServerModel model)
       : server_(std::move(server)), model_(std::move(model)) {}
 
-  Result<ChatReply> chat(const ChatRequest& request,
-                         const std::function<bool(const ChatChunk&)>& on_chunk) override {
+  Result<ChatReply> chat(const ChatRequest& request, const OnChunk& on_chunk) override {
     return Exchange(server_, model_, request, on_chunk).run();
   }
 

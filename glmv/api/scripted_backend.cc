@@ -20,8 +20,7 @@ ScriptedReply ScriptedReply::failure(Status status) {
 ScriptedBackend::ScriptedBackend(std::vector<ScriptedReply> replies)
     : replies_(std::make_move_iterator(replies.begin()), std::make_move_iterator(replies.end())) {}
 
-Result<ChatReply> ScriptedBackend::chat(const ChatRequest& request,
-                                        const std::function<bool(const ChatChunk&)>& on_chunk) {
+Result<ChatReply> ScriptedBackend::chat(const ChatRequest& request, const OnChunk& on_chunk) {
   ScriptedReply script;
   {
     const std::lock_guard lock(mutex_);

@@ -27,8 +27,7 @@ class ScriptedBackend : public ChatBackend {
  public:
   explicit ScriptedBackend(std::vector<ScriptedReply> replies);
 
-  Result<ChatReply> chat(const ChatRequest& request,
-                         const std::function<bool(const ChatChunk&)>& on_chunk) override;
+  Result<ChatReply> chat(const ChatRequest& request, const OnChunk& on_chunk) override;
 
   // The requests so far, in order of arrival.
   std::vector<ChatRequest> requests() const;

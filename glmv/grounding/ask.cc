@@ -58,8 +58,7 @@ std::string question_text(const GroundQuestion& question, bool again) {
 std::string answer_text(const api::ChatReply& reply) { return reply.content; }
 
 Result<GroundAnswer> ask_where(api::ChatBackend& backend, api::ChatRequest request,
-                               const GroundQuestion& question,
-                               const std::function<bool(const api::ChatChunk&)>& on_chunk) {
+                               const GroundQuestion& question, const api::OnChunk& on_chunk) {
   request.keep_box_markers = true;
   GroundAnswer answer;
   for (;; ++answer.attempts) {

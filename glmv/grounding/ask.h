@@ -35,7 +35,6 @@ std::string answer_text(const api::ChatReply& reply);
 // `request` has everything but the question: sampling, thinking, a system prompt. `on_chunk` as
 // ChatBackend has it. A cancelled reply is returned as it is.
 Result<GroundAnswer> ask_where(api::ChatBackend& backend, api::ChatRequest request,
-                               const GroundQuestion& question,
-                               const std::function<bool(const api::ChatChunk&)>& on_chunk = {});
+                               const GroundQuestion& question, const api::OnChunk& on_chunk = {});
 
 }  // namespace glmv::grounding

@@ -85,7 +85,7 @@ std::string span_text(double begin_s, double end_s) {
 class Passes {
  public:
   Passes(api::ChatBackend& backend, const api::ChatRequest& base, const VideoQuestion& question,
-         const PassOptions& options, const PlanFrames& plan, const OnChunk& on_chunk,
+         const PassOptions& options, const PlanFrames& plan, const api::OnChunk& on_chunk,
          const std::function<void(const VideoPass&)>& on_pass)
       : backend_(backend),
         base_(base),
@@ -211,7 +211,7 @@ class Passes {
   const VideoQuestion& question_;
   const PassOptions& options_;
   const PlanFrames& plan_;
-  const OnChunk& on_chunk_;
+  const api::OnChunk& on_chunk_;
   const std::function<void(const VideoPass&)>& on_pass_;
   std::vector<Segment> segments_;
   VideoAnswer answer_;
@@ -231,7 +231,7 @@ api::ChatRequest video_request(const api::ChatRequest& base, const text::Content
 
 Result<VideoAnswer> ask_video(api::ChatBackend& backend, const api::ChatRequest& base,
                               const VideoQuestion& question, const PlanFrames& plan,
-                              const OnChunk& on_chunk) {
+                              const api::OnChunk& on_chunk) {
   VideoAnswer answer;
   const double end = question.video.end_s > 0 ? question.video.end_s : question.duration_s;
   VideoPass pass{"question", question.video.begin_s, end, {}, {}};
@@ -245,7 +245,7 @@ Result<VideoAnswer> ask_video(api::ChatBackend& backend, const api::ChatRequest&
 
 Result<VideoAnswer> ask_in_passes(api::ChatBackend& backend, const api::ChatRequest& base,
                                   const VideoQuestion& question, const PassOptions& options,
-                                  const PlanFrames& plan, const OnChunk& on_chunk,
+                                  const PlanFrames& plan, const api::OnChunk& on_chunk,
                                   const std::function<void(const VideoPass&)>& on_pass) {
   return Passes(backend, base, question, options, plan, on_chunk, on_pass).run();
 }

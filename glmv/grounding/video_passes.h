@@ -19,7 +19,6 @@ struct VideoQuestion {
 
 // The times of the frames that the model sees of a part.
 using PlanFrames = std::function<Result<std::vector<double>>(const text::ContentPart&)>;
-using OnChunk = std::function<bool(const api::ChatChunk&)>;
 
 // One request and what it saw.
 struct VideoPass {
@@ -41,7 +40,7 @@ api::ChatRequest video_request(const api::ChatRequest& base, const text::Content
 // One pass.
 Result<VideoAnswer> ask_video(api::ChatBackend& backend, const api::ChatRequest& base,
                               const VideoQuestion& question, const PlanFrames& plan,
-                              const OnChunk& on_chunk = {});
+                              const api::OnChunk& on_chunk = {});
 
 struct PassOptions {
   double segment_s = 0;        // 0: an even share of the video, 12 segments
@@ -54,7 +53,7 @@ struct PassOptions {
 // back. Errors: invalid_argument (more than 200 segments), the backend's.
 Result<VideoAnswer> ask_in_passes(api::ChatBackend& backend, const api::ChatRequest& base,
                                   const VideoQuestion& question, const PassOptions& options,
-                                  const PlanFrames& plan, const OnChunk& on_chunk = {},
+                                  const PlanFrames& plan, const api::OnChunk& on_chunk = {},
                                   const std::function<void(const VideoPass&)>& on_pass = {});
 
 // The numbers 1 to count in an answer, ascending, each once. Times and decimals are no numbers.

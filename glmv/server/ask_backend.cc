@@ -31,7 +31,7 @@ bool is_look(const api::ChatChunk& chunk) {
 }
 
 ApiResult<api::ChatReply> ask_backend(const Call& call, const api::ChatRequest& request,
-                                      const std::function<bool(const api::ChatChunk&)>& on_chunk) {
+                                      const api::OnChunk& on_chunk) {
   const double limit_s = call.server.options().request_timeout_s;
   const auto start = Clock::now();
   bool timed_out = false;

@@ -14,6 +14,6 @@ bool is_look(const api::ChatChunk& chunk);
 // `on_chunk` (not empty) gets the pieces and looks; false cancels. May run on several threads for
 // one call. Errors: those of the backend; 503 "timeout" after ServerOptions::request_timeout_s.
 ApiResult<api::ChatReply> ask_backend(const Call& call, const api::ChatRequest& request,
-                                      const std::function<bool(const api::ChatChunk&)>& on_chunk);
+                                      const api::OnChunk& on_chunk);
 
 }  // namespace glmv::server

@@ -65,7 +65,7 @@ class BatchTest : public testing::Test {
 class EchoBackend : public api::ChatBackend {
  public:
   Result<api::ChatReply> chat(const api::ChatRequest& request,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+                              const api::OnChunk& on_chunk) override {
     const int now = ++num_running;
     most = std::max(most.load(), now);
     api::ChatReply reply;

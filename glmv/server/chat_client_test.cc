@@ -252,7 +252,7 @@ TEST(ChatClient, CancelEndsTheWorkThere) {
 class ThinkingBackend : public api::ChatBackend {
  public:
   Result<api::ChatReply> chat(const api::ChatRequest& request,
-                              const std::function<bool(const ChatChunk&)>& on_chunk) override {
+                              const api::OnChunk& on_chunk) override {
     while (!*request.end_thinking && on_chunk({.reasoning = "x"})) std::this_thread::sleep_for(5ms);
     on_chunk({.content = "answer"});
     api::ChatReply reply;

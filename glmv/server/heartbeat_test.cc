@@ -12,8 +12,7 @@ class QueuedBackend : public api::ChatBackend {
  public:
   explicit QueuedBackend(Result<api::ChatReply> end) : end_(std::move(end)) {}
 
-  Result<api::ChatReply> chat(const api::ChatRequest&,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+  Result<api::ChatReply> chat(const api::ChatRequest&, const api::OnChunk& on_chunk) override {
     while (!go_on && on_chunk({})) std::this_thread::sleep_for(2ms);
     if (end_) on_chunk({.content = "late"});
     return end_;

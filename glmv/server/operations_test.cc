@@ -209,8 +209,7 @@ TEST(Health, MakesAToken) {
 // Nothing comes, but it asks whether it is still wanted.
 class SilentBackend : public api::ChatBackend {
  public:
-  Result<api::ChatReply> chat(const api::ChatRequest&,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+  Result<api::ChatReply> chat(const api::ChatRequest&, const api::OnChunk& on_chunk) override {
     while (on_chunk({})) std::this_thread::sleep_for(5ms);
     api::ChatReply reply;
     reply.finish_reason = "cancelled";

@@ -114,8 +114,7 @@ inline std::vector<std::string> events(const std::string& body) {
 // Goes on until it is told to stop.
 class EndlessBackend : public api::ChatBackend {
  public:
-  Result<api::ChatReply> chat(const api::ChatRequest&,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+  Result<api::ChatReply> chat(const api::ChatRequest&, const api::OnChunk& on_chunk) override {
     began.release();
     while (!stop && on_chunk({.content = "x"}))
       std::this_thread::sleep_for(std::chrono::milliseconds(2));

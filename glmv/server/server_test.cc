@@ -360,8 +360,7 @@ TEST(Routes, ABugInAnEndpointHasAnIdAndALine) {
 
 class BrokenBackend : public api::ChatBackend {
  public:
-  Result<api::ChatReply> chat(const api::ChatRequest&,
-                              const std::function<bool(const api::ChatChunk&)>&) override {
+  Result<api::ChatReply> chat(const api::ChatRequest&, const api::OnChunk&) override {
     throw std::runtime_error("a bug");
   }
 };
@@ -412,7 +411,7 @@ TEST(Requests, AreCancelledById) {
 class ThinkingBackend : public api::ChatBackend {
  public:
   Result<api::ChatReply> chat(const api::ChatRequest& request,
-                              const std::function<bool(const api::ChatChunk&)>& on_chunk) override {
+                              const api::OnChunk& on_chunk) override {
     while (!*request.end_thinking && on_chunk({.reasoning = "hm"}))
       std::this_thread::sleep_for(2ms);
     on_chunk({.content = "yes"});

@@ -29,7 +29,7 @@ class SlowBackend : public api::ChatBackend {
   explicit SlowBackend(int pause_ms) : pause_ms_(pause_ms) {}
 
   Result<api::ChatReply> chat(const api::ChatRequest& request,
-                              const std::function<bool(const ChatChunk&)>& on_chunk) override {
+                              const api::OnChunk& on_chunk) override {
     api::ChatReply reply{.finish_reason = "stop"};
     if (request.messages.back().text() == "prepare") {
       for (int i = 0; on_chunk({.progress_phase = "frames",
@@ -190,8 +190,7 @@ TEST_F(PtyTest, CtrlCAtAnEmptyPromptHintsThenLeaves) {
 TEST_F(PtyTest, ASecondCtrlCEndsAProgramThatHangs) {
   // A backend that never asks whether it is still wanted.
   class Deaf : public api::ChatBackend {
-    Result<api::ChatReply> chat(const api::ChatRequest&,
-                                const std::function<bool(const ChatChunk&)>&) override {
+    Result<api::ChatReply> chat(const api::ChatRequest&, const api::OnChunk&) override {
       while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
     }
   };

@@ -63,8 +63,7 @@ bool has(const text::Message& message, text::PartKind kind) {
 // One reply on its way.
 class Telling {
  public:
-  Telling(const Script& script, const api::ChatRequest& request,
-          const std::function<bool(const api::ChatChunk&)>& on_chunk)
+  Telling(const Script& script, const api::ChatRequest& request, const api::OnChunk& on_chunk)
       : script_(script), request_(request), on_chunk_(on_chunk) {
     reply_.usage = cost_of(request);
     reply_.restated = script.restated;
@@ -127,7 +126,7 @@ class Telling {
 
   const Script& script_;
   const api::ChatRequest& request_;
-  const std::function<bool(const api::ChatChunk&)>& on_chunk_;
+  const api::OnChunk& on_chunk_;
   const Clock::time_point start_ = Clock::now();
   api::ChatReply reply_;
 };
@@ -185,8 +184,8 @@ api::ChatUsage cost_of(const api::ChatRequest& request) {
   return usage;
 }
 
-Result<api::ChatReply> ScriptBackend::chat(
-    const api::ChatRequest& request, const std::function<bool(const api::ChatChunk&)>& on_chunk) {
+Result<api::ChatReply> ScriptBackend::chat(const api::ChatRequest& request,
+                                           const api::OnChunk& on_chunk) {
   const std::function<bool(const api::ChatChunk&)> none = [](const api::ChatChunk&) {
     return true;
   };
