@@ -210,15 +210,21 @@ TEST_F(ProcessorTest, DetailAndLimitsOfAPart) {
   EXPECT_LE(num_tokens(2400, 2000, Detail::kAuto, 400 * 784, 50 * 784), 50);
 }
 
-TEST_F(ProcessorTest, OriginalRaisesALowLimit) {
-  const auto dir = std::filesystem::path(testing::TempDir()) / "glmv_processor_original";
+Result<Processor> with_longest_edge(int64_t max_pixels) {
+  const auto dir =
+      std::filesystem::path(testing::TempDir()) / fmt::format("glmv_processor_{}", max_pixels);
   std::filesystem::remove_all(dir);
   std::filesystem::copy(kRoot / "tests/golden/tokenizer/glm45v", dir);
   std::ofstream(dir / "config.json") << R"({"model_type": "glm4v_moe"})";
   std::ofstream(dir / "preprocessor_config.json")
-      << R"({"size": {"shortest_edge": 12544, "longest_edge": 156800}})";  // 100 tokens
-  const auto processor = Processor::load(dir);
+      << fmt::format(R"({{"size": {{"shortest_edge": 12544, "longest_edge": {}}}}})", max_pixels);
+  auto processor = Processor::load(dir);
   std::filesystem::remove_all(dir);
+  return processor;
+}
+
+TEST_F(ProcessorTest, OriginalRaisesALowLimit) {
+  const auto processor = with_longest_edge(156800);
   ASSERT_TRUE(processor) << processor.error().message;
   const auto pixels = std::make_shared<std::vector<uint8_t>>(size_t{2184} * 2184 * 3, 90);
   const auto num_tokens = [&](int side, text::Detail detail) {
@@ -234,14 +240,7 @@ TEST_F(ProcessorTest, OriginalRaisesALowLimit) {
 
 // With the limits of GLM-4.1V the largest picture that users have reported.
 TEST_F(ProcessorTest, ALongPictureUpToTheLimit) {
-  const auto dir = std::filesystem::path(testing::TempDir()) / "glmv_processor_long";
-  std::filesystem::remove_all(dir);
-  std::filesystem::copy(kRoot / "tests/golden/tokenizer/glm45v", dir);
-  std::ofstream(dir / "config.json") << R"({"model_type": "glm4v_moe"})";
-  std::ofstream(dir / "preprocessor_config.json")
-      << R"({"size": {"shortest_edge": 12544, "longest_edge": 9633792}})";
-  const auto processor = Processor::load(dir);
-  std::filesystem::remove_all(dir);
+  const auto processor = with_longest_edge(9633792);
   ASSERT_TRUE(processor) << processor.error().message;
   const auto pixels = std::make_shared<std::vector<uint8_t>>(size_t{867} * 6771 * 3, 90);
   text::ContentPart part = picture_part();
