@@ -124,8 +124,10 @@ inline __attribute__((always_inline)) T exp_of(T x) {
   return x > least ? value : below;
 }
 
-GLMV_EVERY_ISA double weigh(const float* logits, size_t n, double highest, double temperature,
-                            double* x, double* weights) {
+// Gives the sum of the weights. x: null where nobody wants it.
+inline __attribute__((always_inline)) double weigh_some(const float* logits, size_t n,
+                                                        double highest, double temperature,
+                                                        double* x, double* weights) {
   Doubles sums[2] = {};
   size_t i = 0;
   for (; i + 2 * kDoubles <= n; i += 2 * kDoubles) {
@@ -133,17 +135,22 @@ GLMV_EVERY_ISA double weigh(const float* logits, size_t n, double highest, doubl
       const size_t at = i + half * kDoubles;
       const Doubles v = (doubles_at(logits + at) - highest) / temperature;
       const Doubles w = exp_of<Doubles, Words>(v);
-      std::memcpy(x + at, &v, sizeof v);
+      if (x) std::memcpy(x + at, &v, sizeof v);
       std::memcpy(weights + at, &w, sizeof w);
       sums[half] += w;
     }
   }
   for (size_t j = 0; i + j < n; ++j) {
     const double v = (logits[i + j] - highest) / temperature;
-    x[i + j] = v;
+    if (x) x[i + j] = v;
     sums[j / kDoubles][j % kDoubles] += weights[i + j] = exp_of<double, uint64_t>(v);
   }
   return sum_of_lanes(sums[0], sums[1]);
+}
+
+GLMV_EVERY_ISA double weigh(const float* logits, size_t n, double highest, double temperature,
+                            double* x, double* weights) {
+  return weigh_some(logits, n, highest, temperature, x, weights);
 }
 
 GLMV_EVERY_ISA double sum_exponentials(const float* logits, size_t n, double highest) {
@@ -160,7 +167,7 @@ GLMV_EVERY_ISA double sum_exponentials(const float* logits, size_t n, double hig
   return sum_of_lanes(sums[0], sums[1]);
 }
 
-GLMV_EVERY_ISA double sum_of(const double* x, size_t n) {
+inline __attribute__((always_inline)) double sum_some(const double* x, size_t n) {
   constexpr size_t kWide = 8;
   double lanes[kWide] = {};
   size_t i = 0;
@@ -173,13 +180,50 @@ GLMV_EVERY_ISA double sum_of(const double* x, size_t n) {
   return sum;
 }
 
+GLMV_EVERY_ISA double sum_of(const double* x, size_t n) { return sum_some(x, n); }
+
 // Sets weights below `least` to 0; gives how many lie within rounding of it.
-GLMV_EVERY_ISA int64_t drop_below(double* weights, size_t n, double least) {
+inline __attribute__((always_inline)) int64_t drop_some(double* weights, size_t n, double least) {
   int64_t near = 0;
   for (size_t i = 0; i < n; ++i) {
     near += std::fabs(weights[i] - least) < 1e-12 * least ? 1 : 0;
     weights[i] = weights[i] < least ? 0.0 : weights[i];
   }
+  return near;
+}
+
+GLMV_EVERY_ISA int64_t drop_below(double* weights, size_t n, double least) {
+  return drop_some(weights, n, least);
+}
+
+// The weights of at most kBlock logits, 0 where below `least`; adds those within rounding of it to
+// `near`; gives their sum.
+inline __attribute__((always_inline)) double weigh_block(const float* logits, size_t n,
+                                                         double highest, double temperature,
+                                                         double least, double* weights,
+                                                         int64_t& near) {
+  const double sum = weigh_some(logits, n, highest, temperature, nullptr, weights);
+  if (least <= 0) return sum;
+  near += drop_some(weights, n, least);
+  return sum_some(weights, n);
+}
+
+GLMV_EVERY_ISA double weights_of_block(const float* logits, size_t n, double highest,
+                                       double temperature, double least, double* weights) {
+  int64_t near = 0;
+  return weigh_block(logits, n, highest, temperature, least, weights, near);
+}
+
+// The sums of the blocks' weights, which are kept nowhere: 2 MB for a row are beyond the cache.
+// Gives how many weights lie within rounding of `least`.
+GLMV_EVERY_ISA int64_t sum_blocks(const float* logits, size_t n, double highest, double temperature,
+                                  double least, double* sums) {
+  double weights[kBlock];
+  int64_t near = 0;
+  for (; n >= kBlock; n -= kBlock, logits += kBlock) {
+    *sums++ = weigh_block(logits, kBlock, highest, temperature, least, weights, near);
+  }
+  if (n > 0) *sums = weigh_block(logits, n, highest, temperature, least, weights, near);
   return near;
 }
 
@@ -266,45 +310,51 @@ std::optional<int32_t> MassDraw::draw(std::span<const float> logits, const Limit
                                       double uniform) {
   const float highest = highest_of(logits);
   if (!std::isfinite(highest) || uniform == 0) return std::nullopt;
-  x_.resize(logits.size());
-  weights_.resize(logits.size());
-  const double total =
-      weigh(logits.data(), logits.size(), highest, limits.temperature, x_.data(), weights_.data());
-  if (!std::isfinite(total)) return std::nullopt;
-  if (limits.top_p < 1.0) return draw_best_first(limits, total, uniform);
-  return draw_by_id(limits.min_p, uniform);
+  return limits.top_p < 1.0 ? draw_best_first(logits, highest, limits, uniform)
+                            : draw_by_id(logits, highest, limits, uniform);
 }
 
 // The candidates in the order of their ids.
-std::optional<int32_t> MassDraw::draw_by_id(double min_p, double uniform) {
-  const size_t n = weights_.size();
-  if (min_p > 0 && drop_below(weights_.data(), n, min_p) > 0) return std::nullopt;
-  const double total = sum_of(weights_.data(), n);
+std::optional<int32_t> MassDraw::draw_by_id(std::span<const float> logits, float highest,
+                                            const Limits& limits, double uniform) {
+  const size_t n = logits.size();
+  sums_.resize((n + kBlock - 1) / kBlock);
+  if (sum_blocks(logits.data(), n, highest, limits.temperature, limits.min_p, sums_.data()) > 0) {
+    return std::nullopt;
+  }
+  const double total = sum_of(sums_.data(), sums_.size());
+  if (!std::isfinite(total)) return std::nullopt;
   const double target = uniform * total;
   const double error = kSumError * total;
   double sum = 0;
-  size_t i = 0;
+  size_t block = 0;
   // The block in which the sum passes the target.
-  for (; i < n; i += kBlock) {
-    const double block = sum_of(&weights_[i], std::min(kBlock, n - i));
-    if (sum + block > target + error) break;
-    sum += block;
-  }
-  for (; i < n; ++i) {
-    const double before = sum;
-    sum += weights_[i];
-    if (sum <= target - error) continue;
-    const bool sure = sum > target + error && (before < target - error || before == 0);
-    return sure ? std::optional(static_cast<int32_t>(i)) : std::nullopt;
+  for (; block < sums_.size() && sum + sums_[block] <= target + error; ++block) sum += sums_[block];
+  for (; block < sums_.size(); ++block) {
+    const size_t begin = block * kBlock, length = std::min(kBlock, n - begin);
+    double weights[kBlock];
+    weights_of_block(&logits[begin], length, highest, limits.temperature, limits.min_p, weights);
+    for (size_t i = 0; i < length; ++i) {
+      const double before = sum;
+      sum += weights[i];
+      if (sum <= target - error) continue;
+      const bool sure = sum > target + error && (before < target - error || before == 0);
+      return sure ? std::optional(static_cast<int32_t>(begin + i)) : std::nullopt;
+    }
   }
   return std::nullopt;
 }
 
 // The candidates from the best on. The sums of whole buckets of weights tell in which bucket a sum
 // reaches its limit; only that one is sorted.
-std::optional<int32_t> MassDraw::draw_best_first(const Limits& limits, double total,
-                                                 double uniform) {
-  const size_t n = x_.size();
+std::optional<int32_t> MassDraw::draw_best_first(std::span<const float> logits, float highest,
+                                                 const Limits& limits, double uniform) {
+  const size_t n = logits.size();
+  x_.resize(n);
+  weights_.resize(n);
+  const double total =
+      weigh(logits.data(), n, highest, limits.temperature, x_.data(), weights_.data());
+  if (!std::isfinite(total)) return std::nullopt;
   sums_.assign(kBuckets, 0.0);
   buckets_.resize(n);
   put_in_buckets(x_.data(), n, buckets_.data());

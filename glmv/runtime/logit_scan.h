@@ -35,8 +35,10 @@ class MassDraw {
   std::optional<int32_t> draw(std::span<const float> logits, const Limits& limits, double uniform);
 
  private:
-  std::optional<int32_t> draw_by_id(double min_p, double uniform);
-  std::optional<int32_t> draw_best_first(const Limits& limits, double total, double uniform);
+  std::optional<int32_t> draw_by_id(std::span<const float> logits, float highest,
+                                    const Limits& limits, double uniform);
+  std::optional<int32_t> draw_best_first(std::span<const float> logits, float highest,
+                                         const Limits& limits, double uniform);
 
   // The candidate, from the best on, with which the sum of weights reaches a limit, and that sum.
   struct Place {
@@ -48,7 +50,7 @@ class MassDraw {
   std::vector<double> x_;          // (logit - highest) / temperature, -inf where masked
   std::vector<double> weights_;    // exp of it
   std::vector<uint16_t> buckets_;  // of x
-  std::vector<double> sums_;       // of the weights of a bucket
+  std::vector<double> sums_;       // of the weights of a block of ids, or of a bucket
 };
 
 }  // namespace glmv::runtime
