@@ -12,7 +12,7 @@ struct CodeRow {
 // Indexed by Code.
 constexpr CodeRow kRows[] = {
     {"invalid_argument", 2, 400},   {"not_found", 3, 404}, {"unsupported", 4, 422},
-    {"resource_exhausted", 5, 429}, {"cancelled", 6, 499}, {"unavailable", 7, 503},
+    {"resource_exhausted", 5, 503}, {"cancelled", 6, 499}, {"unavailable", 7, 503},
     {"internal", 8, 500},
 };
 

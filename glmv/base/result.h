@@ -15,7 +15,7 @@ enum class Code {
   kInvalidArgument,    // HTTP 400, exit 2: the input is malformed
   kNotFound,           // HTTP 404, exit 3: a file, name or id does not exist
   kUnsupported,        // HTTP 422, exit 4: well formed, but not something we can do
-  kResourceExhausted,  // HTTP 429, exit 5: memory, disk or a configured limit
+  kResourceExhausted,  // HTTP 503, exit 5: memory, disk or a configured limit
   kCancelled,          // HTTP 499, exit 6: stopped by the caller
   kUnavailable,        // HTTP 503, exit 7: a peer or device does not answer
   kInternal,           // HTTP 500, exit 8: a bug of ours

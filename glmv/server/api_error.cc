@@ -107,8 +107,6 @@ ApiError to_api_error(const Status& status) {
     error.status = 422;
     error.code = "media_too_large";
     error.param = "messages";
-  } else if (status.code == Code::kResourceExhausted) {
-    error.status = 503;
   }
   if (error.status == 503) error.retry_after_s = kRetryAfterS;
   return error;
