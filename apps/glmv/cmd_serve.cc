@@ -141,6 +141,9 @@ void wait_for_end(const server::Server& server) {
 Result<void> complete(ServeFlags& flags) {
   GLMV_RETURN_IF_ERROR(add_keys(flags.api_key_file, flags.server.api_keys));
   GLMV_RETURN_IF_ERROR(add_keys(flags.admin_api_key_file, flags.server.admin_api_keys));
+  if (flags.server.key_limits.any() && flags.server.api_keys.empty()) {
+    return invalid_argument("limits of keys (--key-...) need keys: --api-key or --api-key-file");
+  }
   GLMV_RETURN_IF_ERROR(net::check_tls_files(flags.http));
   const auto rules = parsers::reasoning_rules(flags.reasoning_parser);
   if (!rules) {
@@ -303,6 +306,19 @@ void add_serve(CLI::App& command, int& exit_code) {
       .add_option("--admin-api-key-file", flags->admin_api_key_file,
                   "file with an admin key a line")
       ->group(access);
+  server::KeyLimits& limits = flags->server.key_limits;
+  const auto add_limit = [&](const char* name, int64_t& limit, const char* text) {
+    command.add_option(name, limit, text)
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str()
+        ->group(access);
+  };
+  add_limit("--key-requests-per-minute", limits.requests_per_minute,
+            "requests of each API key in a minute; others get 429 (0: no limit)");
+  add_limit("--key-tokens-per-minute", limits.tokens_per_minute,
+            "tokens of its prompts and replies in a minute (0: no limit)");
+  add_limit("--key-requests-at-once", limits.requests_at_once,
+            "requests of each API key that are answered or wait (0: no limit)");
   command.add_option("--ssl-certfile", flags->http.tls_certificate, "PEM file: serve HTTPS")
       ->group(access);
   command.add_option("--ssl-keyfile", flags->http.tls_key, "PEM file of the certificate's key")

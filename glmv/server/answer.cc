@@ -19,6 +19,18 @@ constexpr size_t kMaxConversationId = 128;
 
 using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
 
+// Replies to one prompt have read it once.
+void charge_key(const Call& call, size_t copies,
+                const std::vector<std::optional<ApiResult<api::ChatReply>>>& results) {
+  int64_t tokens = 0;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!*results[i]) continue;
+    const api::ChatUsage& usage = (*results[i])->usage;
+    tokens += usage.completion_tokens + (i % copies == 0 ? usage.prompt_tokens : 0);
+  }
+  call.server.key_meters().charge(call.record.key, tokens, KeyMeters::Clock::now());
+}
+
 // `on_chunk` gets pieces and looks, from several threads when there are several requests.
 ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
                                            const OnChunk& on_chunk) {
@@ -47,6 +59,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
     for (size_t i = 1; i < num_threads; ++i) others.emplace_back(answer_some);
     answer_some();
   }
+  charge_key(call, copies, results);
   for (const auto& result : results) {
     if (!*result) return std::unexpected(result->error());
   }
@@ -108,12 +121,16 @@ void answer_once(const Call& call, Work work, ReplyWriter& writer) {
                                    call.server.options().max_requests),
                        "", 5});
   }
+  const std::string& key = call.record.key;
+  KeyMeters& meters = call.server.key_meters();
+  const KeyUse use(meters, key);
+  net::HttpHeaders headers = meters.headers(key, KeyMeters::Clock::now());
+  if (!use.begun()) return fail(call, use.begun().error(), headers);
   for (api::ChatRequest& request : work.requests) {
-    if (auto loaded = call.server.load_media(request, call.reply, call.record.key); !loaded) {
+    if (auto loaded = call.server.load_media(request, call.reply, key); !loaded) {
       return fail(call, loaded.error());
     }
   }
-  net::HttpHeaders headers;
   if (std::string warning = warning_of(call.server, work); !warning.empty()) {
     headers.emplace_back("x-glmv-warning", std::move(warning));
   }

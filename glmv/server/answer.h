@@ -38,7 +38,8 @@ struct Work {
 // 404 unless `model` is the served one or empty; gives its name.
 ApiResult<std::string> served_model(const Call& call, const std::string& model);
 
-// Answers the call: 503 while draining or when too many are answered already.
+// Answers the call: 503 while draining or when too many are answered already, 429 where its key has
+// used up what it may.
 void answer(const Call& call, Work work, ReplyWriter& writer);
 
 }  // namespace glmv::server

@@ -15,7 +15,7 @@ struct ApiError {
   std::string code;  // "invalid_value"; empty: null
   std::string message;
   std::string param;        // path of the field, "messages[2].content[0].type"; empty: null
-  int retry_after_s = 0;    // of a 503
+  int retry_after_s = 0;    // of a 429 or 503
   std::string detail = {};  // why, for the log of the server alone
 };
 

@@ -38,7 +38,7 @@ TEST(ApiError, TransportErrorsHaveTheCodesOfTheTable) {
   }
 }
 
-// 429 would make clients try again what cannot succeed; there are no limits of rates here.
+// 429 would make clients try again what cannot succeed: it is for the limits of keys alone.
 TEST(ApiError, OnlyWhatMayPassIsWorthAnotherTry) {
   const struct {
     Code code;

@@ -53,6 +53,14 @@ const KeyRing::Key* KeyRing::find(std::string_view key) const {
   return found;
 }
 
+std::vector<std::string> KeyRing::user_names() const {
+  std::vector<std::string> names;
+  for (const Entry& entry : keys_) {
+    if (!entry.key.is_admin) names.push_back(entry.key.name);
+  }
+  return names;
+}
+
 Result<std::vector<std::string>> read_key_file(const std::string& path) {
   GLMV_ASSIGN(const std::string text, read_file(path, kMaxFileBytes));
   std::vector<std::string> entries;

@@ -27,6 +27,7 @@ class KeyRing {
   // Takes the same time whichever key it is, if any. Null: not known.
   const Key* find(std::string_view key) const;
   size_t num_keys() const { return keys_.size(); }
+  std::vector<std::string> user_names() const;
   bool has_user_keys() const { return num_users_ > 0; }
   bool has_admin_keys() const { return keys_.size() > num_users_; }
 

@@ -104,6 +104,7 @@ Server::Server(ServerOptions options, std::span<const Route> routes)
     : options_(std::move(options)),
       origins_{options_.allowed_hosts, options_.allowed_origins},
       keys_(options_.api_keys, options_.admin_api_keys),
+      key_meters_(options_.key_limits, keys_.user_names(), KeyMeters::Clock::now()),
       routes_(routes),
       metrics_(options_.metrics_prefix, options_.model, options_.access_log),
       unknown_fields_(options_.on_debug),

@@ -17,6 +17,7 @@
 #include "glmv/server/api_error.h"
 #include "glmv/server/chat_call.h"
 #include "glmv/server/frame_pictures.h"
+#include "glmv/server/key_limits.h"
 #include "glmv/server/keys.h"
 #include "glmv/server/media_loader.h"
 #include "glmv/server/metrics.h"
@@ -34,7 +35,8 @@ struct ServerOptions {
   std::string model = "glmv";         // the served name
   std::vector<std::string> api_keys;  // "KEY" or "NAME KEY"; empty: none is asked for
   std::vector<std::string>
-      admin_api_keys;  // for admin routes, closed without one; and for all others
+      admin_api_keys;    // for admin routes, closed without one; and for all others
+  KeyLimits key_limits;  // of each of the first kind
   std::vector<std::string> allowed_hosts;  // as OriginRules
   std::vector<std::string> allowed_origins;
   int max_requests = 64;  // that are answered or wait; what comes beyond is told to come again
@@ -119,6 +121,7 @@ class Server {
   UnknownFields& unknown_fields() { return unknown_fields_; }
   Metrics& metrics() { return metrics_; }
   std::string metrics_text() const;
+  KeyMeters& key_meters() { return key_meters_; }
   RunningRequests& running() { return running_; }
   ResumableReplies& resumable() { return resumable_; }
   Uploads& uploads() { return uploads_; }
@@ -167,6 +170,7 @@ class Server {
   const ServerOptions options_;
   const OriginRules origins_;
   const KeyRing keys_;
+  KeyMeters key_meters_;
   const std::span<const Route> routes_;
   std::unique_ptr<const Served> owned_;
   std::atomic<const Served*> served_ = nullptr;

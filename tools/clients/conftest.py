@@ -30,9 +30,11 @@ class Server:
     def __init__(self, url, process=None):
         self.url = url
         self.process = process
+        self.key = ""
 
     def get(self, path):
-        return urllib.request.urlopen(self.url + path).read().decode()
+        request = urllib.request.Request(self.url + path, headers={"x-api-key": self.key})
+        return urllib.request.urlopen(request).read().decode()
 
     def metric(self, name, **labels):
         """The sum of all rows with these labels; 0 where there is none."""

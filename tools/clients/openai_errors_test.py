@@ -205,6 +205,26 @@ def test_422(client, scripted, url, code):
         assert scripted.errors(code) == before + 1
 
 
+def test_429_is_tried_again_when_the_server_says():
+    with started("--api-key", "k", "--key-requests-per-minute", "60") as server:
+        server.key = "k"
+        client = client_of(server, api_key="k")
+        raw = client.chat.completions.with_raw_response.create(
+            model="scripted", messages=[{"role": "user", "content": "SCRIPT:x"}]
+        )
+        assert raw.headers["x-ratelimit-limit-requests"] == "60"
+        assert raw.headers["x-ratelimit-remaining-requests"] == "59"
+        hasty = client_of(server, api_key="k", max_retries=0)
+        with pytest.raises(openai.RateLimitError) as caught:
+            for _ in range(200):
+                ask(hasty)
+        check(caught.value, 429, "rate_limit_error", "rate_limit_exceeded")
+        assert caught.value.response.headers["retry-after"] == "1"
+        refused = server.errors("rate_limit_exceeded")
+        assert ask(client).choices  # the client waits and asks again
+        assert refused <= server.errors("rate_limit_exceeded") <= refused + 2
+
+
 def test_501(client, scripted):
     before = scripted.errors("not_implemented")
     with pytest.raises(openai.InternalServerError) as caught:

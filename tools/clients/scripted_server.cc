@@ -217,6 +217,8 @@ int main(int argc, char** argv) {
   app.add_option("--vocab", flags.vocab_size,
                  "logits of a step, at least those of the folder's model");
   app.add_option("--api-key", flags.server.api_keys, "ask for this key");
+  app.add_option("--key-requests-per-minute", flags.server.key_limits.requests_per_minute,
+                 "of each key; others get 429");
   app.add_option("--allowed-hosts", flags.server.allowed_hosts, "names in the Host header");
   app.add_option("--max-queue", flags.server.max_requests, "others get 503")->capture_default_str();
   app.add_option("--max-body", flags.http.max_body_bytes, "bytes")->capture_default_str();
