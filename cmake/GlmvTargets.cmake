@@ -1,7 +1,8 @@
-# glmv_library(name [TORCH] [DEPS folder...] [PRIVATE_DEPS folder...] [LIBS target...])
+# glmv_library(name [TORCH] [OWN_TEST_PCH] [DEPS folder...] [PRIVATE_DEPS folder...] [LIBS target...])
 #   Library glmv_<name> of every .cc here, program glmv_<name>_test of every _test.cc (globbed, so
 #   that no test can be forgotten), one program per _fuzz.cc with GLMV_FUZZ.
 #   TORCH: shares the precompiled header of glmv_tensor, others that of glmv_base.
+#   OWN_TEST_PCH: the tests have a test_pch.h in their folder; others share that of base.
 #   Folders of GLMV_LIGHT wait rather than compute, and building tests costs more than running them:
 #   both are compiled with -O1, which takes a third off.
 
@@ -51,22 +52,22 @@ function(glmv_use_torch target)
   glmv_precompiled(${target} glmv_tensor glmv/tensor/pch.h)
 endfunction()
 
+function(glmv_optimise_lightly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 if(GLMV_TESTS)
   file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_pch.cc CONTENT "// Carries test_pch.h.\n")
   add_library(glmv_test_pch OBJECT ${PROJECT_BINARY_DIR}/test_pch.cc)
   target_link_libraries(glmv_test_pch PRIVATE glmv_flags GTest::gmock)
-  target_compile_options(glmv_test_pch PRIVATE $<$<CONFIG:Release>:-O1>)
+  glmv_optimise_lightly(glmv_test_pch)
   glmv_precompiled(glmv_test_pch glmv_test_pch glmv/base/test_pch.h)
 endif()
 
 set(GLMV_LIGHT net store hub api chat terminal grounding server)
 
-function(glmv_optimise_lightly target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
-endfunction()
-
 function(glmv_library name)
-  cmake_parse_arguments(A "TORCH" "" "DEPS;PRIVATE_DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(A "TORCH;OWN_TEST_PCH" "" "DEPS;PRIVATE_DEPS;LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -99,6 +100,8 @@ function(glmv_library name)
     glmv_optimise_lightly(glmv_${name}_test)
     if(A_TORCH)
       glmv_use_torch(glmv_${name}_test)
+    elseif(A_OWN_TEST_PCH)
+      glmv_precompiled(glmv_${name}_test glmv_${name}_test glmv/${name}/test_pch.h)
     else()
       glmv_precompiled(glmv_${name}_test glmv_test_pch glmv/base/test_pch.h)
     endif()
