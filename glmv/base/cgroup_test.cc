@@ -20,8 +20,9 @@ class Cgroup : public testing::Test {
     std::ofstream(root_ / name) << text;
   }
   // Of each case: they run side by side.
-  const fs::path root_ = fs::path(testing::TempDir()) / "glmv_cgroup_test" /
-                         testing::UnitTest::GetInstance()->current_test_info()->name();
+  const fs::path root_ =
+      fs::path(testing::TempDir()) /
+      (std::string("glmv_cgroup_") + testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(Cgroup, NothingIsKnownWithoutFiles) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -150,6 +151,8 @@ TEST(Transfers, CertificatesAreChecked) {
   friends.start(request);
   const TransferEnd end = wait_for(friends, 1)[0];
   EXPECT_TRUE(end.complete) << end.problem;
+  std::filesystem::remove(options.tls_certificate);
+  std::filesystem::remove(options.tls_key);
 }
 
 }  // namespace
