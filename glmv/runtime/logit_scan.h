@@ -47,6 +47,7 @@ class MassDraw {
   };
   std::optional<Place> reach(double limit, double error) const;
 
+  std::vector<float> highest_;     // of blocks
   std::vector<double> x_;          // (logit - highest) / temperature, -inf where masked
   std::vector<double> weights_;    // exp of it
   std::vector<uint16_t> buckets_;  // of x
