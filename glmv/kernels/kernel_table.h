@@ -88,7 +88,7 @@ using TileBf16Product = void (*)(const PackedShape& shape, const std::byte* w, i
                                  int64_t block_end, const Bf16Tiles& x, const TileOutput& out);
 
 // The same with a weight as checkpoints hold it, bf16 [out, in] row after row, `in` a multiple of
-// bf16_step: the products of its blocks of 32 rows.
+// bf16_step, the tiles of x filled up to whole ones: the products of its blocks of 32 rows.
 using TileRowsProduct = void (*)(const uint16_t* w, int64_t out, int64_t in, int64_t block_begin,
                                  int64_t block_end, const Bf16Tiles& x, const TileOutput& y);
 
@@ -116,6 +116,7 @@ struct TileProducts {
   int64_t bf16_step;
   TileGatedProduct int8_gated = nullptr;  // null: none
   TileRowsProduct rows = nullptr;         // null: none
+  int64_t min_stored_rows = 0;            // of x from which on `rows` is faster than a library
 };
 
 // Products of at most kFewRows rows, at the speed of memory, for groups of a multiple of 64 inputs,

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -14,8 +15,6 @@ namespace {
 
 constexpr int64_t kTileRows = 16;
 constexpr int64_t kTileInputs = 32;
-// With fewer rows oneDNN, which turns weights into operands as well, is as fast.
-constexpr int64_t kManyRows = 64;
 
 int64_t num_rows(const at::Tensor& x) { return x.size(-1) == 0 ? 0 : x.numel() / x.size(-1); }
 
@@ -24,20 +23,18 @@ int64_t num_rows(const at::Tensor& x) { return x.size(-1) == 0 ? 0 : x.numel() /
 at::Tensor to_bf16_tiles(const at::Tensor& rows) {
   const int64_t n = rows.size(0), in = rows.size(1);
   const int64_t row_tiles = (n + kTileRows - 1) / kTileRows;
+  const int64_t steps = (in + kTileInputs - 1) / kTileInputs;
   const at::Tensor source = rows.contiguous();
-  const at::Tensor tiles =
-      at::empty({row_tiles, in / kTileInputs, kTileRows, kTileInputs}, rows.options());
+  const at::Tensor tiles = at::empty({row_tiles, steps, kTileRows, kTileInputs}, rows.options());
   const auto* from = source.const_data_ptr<at::BFloat16>();
   auto* to = tiles.mutable_data_ptr<at::BFloat16>();
   at::parallel_for(0, row_tiles, 1, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin * kTileRows; r < end * kTileRows; ++r) {
-      at::BFloat16* line = to + r / kTileRows * kTileRows * in + r % kTileRows * kTileInputs;
+      at::BFloat16* line = to + (r / kTileRows * steps * kTileRows + r % kTileRows) * kTileInputs;
       for (int64_t k = 0; k < in; k += kTileInputs, line += kTileRows * kTileInputs) {
-        if (r < n) {
-          std::memcpy(line, from + r * in + k, 2 * kTileInputs);
-        } else {
-          std::memset(line, 0, 2 * kTileInputs);
-        }
+        const int64_t size = r < n ? std::min(kTileInputs, in - k) : 0;
+        if (size > 0) std::memcpy(line, from + r * in + k, 2 * size);
+        std::memset(line + size, 0, 2 * (kTileInputs - size));
       }
     }
   });
@@ -49,7 +46,7 @@ bool takes_tile_linear(const at::Tensor& x, const at::Tensor& weight) {
   const kernels::TileProducts* tiles = kernels::kernels().tiles;
   return tiles != nullptr && tiles->rows != nullptr && weight.scalar_type() == at::kBFloat16 &&
          weight.is_contiguous() && weight.size(1) % tiles->bf16_step == 0 &&
-         num_rows(x) >= kManyRows;
+         num_rows(x) >= tiles->min_stored_rows;
 }
 
 at::Tensor tile_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

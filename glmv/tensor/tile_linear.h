@@ -5,8 +5,8 @@
 
 namespace glmv::tensor {
 
-// Rows [n, in], bf16, as Bf16Tiles of glmv/kernels/packed_weight.h, in a multiple of 32: [row
-// tiles, in / 32, 16, 32], rows that do not exist 0.
+// Rows [n, in], bf16, as Bf16Tiles of glmv/kernels/packed_weight.h: [row tiles, in / 32 rounded up,
+// 16, 32], rows and inputs that do not exist 0.
 at::Tensor to_bf16_tiles(const at::Tensor& rows);
 
 // Whether this CPU has such a kernel and it takes these: bf16, no gradients, enough rows.

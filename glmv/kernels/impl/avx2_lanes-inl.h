@@ -53,6 +53,30 @@ struct Avx2Lanes {
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
   }
+  // 8 rows of 8 bf16, `stride` apart, as columns: to[k * to_stride + r]; 0 for r >= num_rows.
+  static void widen_columns(const uint16_t* from, int64_t stride, int num_rows, float* to,
+                            int64_t to_stride) {
+    __m256 rows[8], pairs[8], fours[8];
+#pragma GCC unroll 8
+    for (int r = 0; r < 8; ++r) rows[r] = r < num_rows ? widen(from + r * stride) : zero();
+#pragma GCC unroll 4
+    for (int r = 0; r < 8; r += 2) {
+      pairs[r] = _mm256_unpacklo_ps(rows[r], rows[r + 1]);
+      pairs[r + 1] = _mm256_unpackhi_ps(rows[r], rows[r + 1]);
+    }
+#pragma GCC unroll 2
+    for (int h = 0; h < 8; h += 4) {
+      fours[h] = _mm256_shuffle_ps(pairs[h], pairs[h + 2], 0x44);
+      fours[h + 1] = _mm256_shuffle_ps(pairs[h], pairs[h + 2], 0xee);
+      fours[h + 2] = _mm256_shuffle_ps(pairs[h + 1], pairs[h + 3], 0x44);
+      fours[h + 3] = _mm256_shuffle_ps(pairs[h + 1], pairs[h + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      store(to + k * to_stride, _mm256_permute2f128_ps(fours[k], fours[k + 4], 0x20));
+      store(to + (k + 4) * to_stride, _mm256_permute2f128_ps(fours[k], fours[k + 4], 0x31));
+    }
+  }
   // The first n elements, 0 < n <= kLanes, and zeros.
   template <class T>
   static Float widen(const T* p, int64_t n) {

@@ -1,5 +1,5 @@
 #pragma once
-// Products of packed weights with many rows (TileProducts) by vectors. A block of 32 outputs is
+// Products of weights with many rows (TileProducts) by vectors. A block of 32 outputs is
 // unpacked once, a few hundred inputs at a time, into operands in the first-level cache and
 // multiplied by all rows, a register tile of sums at a time. `V` is the type of packed-inl.h;
 // integer products have these too (`D`):
@@ -62,7 +62,7 @@ void for_stretches(const PackedShape& shape, const uint8_t* row_block, int64_t f
 
 // What one pass computes: rows [first_row, first_row + num_rows) of up to kBlocksAtOnce blocks.
 struct BlockPass {
-  const uint8_t* row_blocks;  // of the first
+  int64_t first_block;
   int64_t num_blocks;
   int64_t first_row;
   int64_t num_rows;
@@ -103,8 +103,11 @@ void store_results(const BlockPass& pass, const float* results, const TileOutput
 template <class V, class D, int kBits>
 class IntegerRows {
  public:
-  IntegerRows(const PackedShape& shape, const Int8Tiles& x)
-      : shape_(shape), x_(x), padded_rows_((x.num_rows + kTileRows - 1) / kTileRows * kTileRows) {}
+  IntegerRows(const PackedShape& shape, const std::byte* w, const Int8Tiles& x)
+      : shape_(shape),
+        w_(reinterpret_cast<const uint8_t*>(w)),
+        x_(x),
+        padded_rows_((x.num_rows + kTileRows - 1) / kTileRows * kTileRows) {}
 
   // Into results().
   void run(const BlockPass& pass) {
@@ -113,7 +116,7 @@ class IntegerRows {
     for (int64_t input = 0; input < inputs; input += kByteInputs) {
       const int64_t size = std::min(kByteInputs, inputs - input);
       for (int64_t b = 0; b < pass.num_blocks; ++b) {
-        const uint8_t* row_block = pass.row_blocks + b * shape_.row_block_bytes();
+        const uint8_t* row_block = w_ + (pass.first_block + b) * shape_.row_block_bytes();
         for_stretches(shape_, row_block, input, size, [&](const Stretch& stretch) {
           unpack(stretch, stretch.group * shape_.padded_group() + stretch.in_group - input);
         });
@@ -305,6 +308,7 @@ class IntegerRows {
   }
 
   const PackedShape& shape_;
+  const uint8_t* w_;
   const Int8Tiles& x_;
   const int64_t padded_rows_;
   Lines<uint8_t> operands_{kPlanes * kByteInputs * kPackRows};  // [plane][panel][steps][outputs][4]
@@ -312,17 +316,16 @@ class IntegerRows {
   Lines<float> results_{kBlocksAtOnce * kSumsOfBlock};          // [blocks][rows][32]
 };
 
-// All passes of blocks [begin, end).
+// All passes of blocks [begin, end) of `num_outputs` outputs.
 template <class V, class Work>
-void for_passes(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
-                int64_t num_rows, const TileOutput& out, Work& work) {
+void for_passes(int64_t num_outputs, int64_t begin, int64_t end, int64_t num_rows,
+                const TileOutput& out, Work& work) {
   for (int64_t b = begin; b < end; b += kBlocksAtOnce) {
-    const auto* row_blocks = reinterpret_cast<const uint8_t*>(w) + b * shape.row_block_bytes();
     for (int64_t row = 0; row < num_rows; row += kRowsOfPass) {
-      const BlockPass pass = {row_blocks, std::min(kBlocksAtOnce, end - b), row,
+      const BlockPass pass = {b, std::min(kBlocksAtOnce, end - b), row,
                               std::min(kRowsOfPass, num_rows - row)};
       work.run(pass);
-      store_results<V>(pass, work.results(), out, b * kPackRows, shape.out - b * kPackRows);
+      store_results<V>(pass, work.results(), out, b * kPackRows, num_outputs - b * kPackRows);
     }
   }
 }
@@ -331,67 +334,50 @@ template <class V, class D>
 void many_rows_int8(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                     const Int8Tiles& x, const TileOutput& out) {
   if (shape.bits == 4) {
-    IntegerRows<V, D, 4> rows(shape, x);
-    for_passes<V>(shape, w, begin, end, x.num_rows, out, rows);
+    IntegerRows<V, D, 4> rows(shape, w, x);
+    for_passes<V>(shape.out, begin, end, x.num_rows, out, rows);
   } else {
-    IntegerRows<V, D, 8> rows(shape, x);
-    for_passes<V>(shape, w, begin, end, x.num_rows, out, rows);
+    IntegerRows<V, D, 8> rows(shape, w, x);
+    for_passes<V>(shape.out, begin, end, x.num_rows, out, rows);
   }
 }
 
-// Products of bf16 activations over operands of `Op` (panel-inl.h): in fp32 with the weights as
-// they are, or in pairs of bf16, to which the weights are rounded.
-template <class V, class Op>
-class PanelRows {
- public:
-  PanelRows(const PackedShape& shape, const Bf16Tiles& x) : shape_(shape), x_(x) {}
+// The operands that a block of a weight becomes: panels of kPanel outputs, [panel][kWordSteps
+// words][kPanel].
+template <class Op>
+struct Panels {
+  static constexpr int kPanel = Op::kVectors * Op::Lanes::kLanes;
+  static constexpr int kPanels = kPackRows / kPanel;
+  static constexpr int64_t kFloats = kWordSteps * kPackRows;
+};
 
-  // Into results().
-  void run(const BlockPass& pass) {
-    std::fill_n(results_.data(), pass.num_blocks * kSumsOfBlock, 0.0f);
-    const int64_t inputs = shape_.padded_in();
-    for (int64_t input = 0; input < inputs; input += kInputsAtOnce) {
-      const int64_t size = std::min(kInputsAtOnce, inputs - input);
-      for (int64_t b = 0; b < pass.num_blocks; ++b) {
-        for_stretches(shape_, pass.row_blocks + b * shape_.row_block_bytes(), input, size,
-                      [&](const Stretch& stretch) {
-                        const int64_t at =
-                            stretch.group * shape_.padded_group() + stretch.in_group - input;
-                        float* to = weights_.data() + b * kWordSteps * kPackRows;
-                        if (shape_.bits == 4) {
-                          unpack<4>(stretch, at, to);
-                        } else {
-                          unpack<8>(stretch, at, to);
-                        }
-                      });
-      }
-      for (int64_t row = 0; row < pass.num_rows; row += kRowsAtOnce) {
-        const int64_t n = std::min(kRowsAtOnce, pass.num_rows - row);
-        copy_rows(pass.first_row + row, input, size);
-        for (int64_t p = 0; p < pass.num_blocks * kPanels; ++p) {
-          float* results = results_.data() + p / kPanels * kSumsOfBlock + p % kPanels * kPanel;
-          for (int64_t r = 0; r < n; r += Op::kRows) {
-            multiply_panel<Op, Op::kRows, Op::kVectors, kLdx, kPackRows, true>(
-                rows_.data() + r * kLdx, weights_.data() + p * kWordSteps * kPanel,
-                size / Op::kElements, results + (row + r) * kPackRows);
+// Weights of PanelRows: packed ones, as they are in fp32 or rounded to bf16 in pairs.
+template <class V, class Op>
+class PackedPanels : Panels<Op> {
+ public:
+  PackedPanels(const PackedShape& shape, const std::byte* w)
+      : shape_(shape), w_(reinterpret_cast<const uint8_t*>(w)) {}
+
+  int64_t num_inputs() const { return shape_.padded_in(); }
+  // Inputs [input, input + size) of a block.
+  void unpack(int64_t block, int64_t input, int64_t size, float* to) const {
+    for_stretches(
+        shape_, w_ + block * shape_.row_block_bytes(), input, size, [&](const Stretch& stretch) {
+          const int64_t at = stretch.group * shape_.padded_group() + stretch.in_group - input;
+          if (shape_.bits == 4) {
+            unpack<4>(stretch, at, to);
+          } else {
+            unpack<8>(stretch, at, to);
           }
-        }
-      }
-    }
+        });
   }
-  const float* results() { return results_.data(); }
 
  private:
-  using L = typename Op::Lanes;
-  static constexpr int kPairInputs = 32;        // bf16 of a row of a tile
-  static constexpr int64_t kRowsAtOnce = 48;    // a divisor of kRowsOfPass
-  static constexpr int kLdx = kWordSteps + 16;  // see flash-inl.h
-  static constexpr int64_t kInputsAtOnce = kWordSteps * Op::kElements;
-  static constexpr int kPanel = Op::kVectors * L::kLanes;
-  static constexpr int kPanels = kPackRows / kPanel;
+  using Panels<Op>::kPanel;
+  using Panels<Op>::kPanels;
 
   template <int kBits>
-  void unpack(const Stretch& stretch, int64_t at, float* weights) {
+  void unpack(const Stretch& stretch, int64_t at, float* weights) const {
     constexpr int kInputs = 32 / kBits;
     constexpr int kHalves = 2 / kPanels;
     for (int h = 0; h < 2; ++h) {
@@ -419,6 +405,81 @@ class PanelRows {
     }
   }
 
+  const PackedShape& shape_;
+  const uint8_t* w_;
+};
+
+// Or bf16 [out, in] as checkpoints hold them, in fp32; `in` a multiple of 8.
+template <class Op>
+class StoredPanels : Panels<Op> {
+ public:
+  StoredPanels(const uint16_t* w, int64_t out, int64_t in) : w_(w), out_(out), in_(in) {
+    static_assert(Op::kElements == 1);
+  }
+
+  int64_t num_inputs() const { return in_; }
+  void unpack(int64_t block, int64_t input, int64_t size, float* to) const {
+    for (int o = 0; o < kPackRows; o += kSquare) {
+      const int64_t row = block * kPackRows + o;
+      const auto num_rows = static_cast<int>(std::clamp<int64_t>(out_ - row, 0, kSquare));
+      float* columns = to + o / kPanel * kWordSteps * kPanel + o % kPanel;
+      for (int64_t k = 0; k < size; k += kSquare, columns += kSquare * kPanel) {
+        Op::Lanes::widen_columns(w_ + row * in_ + input + k, in_, num_rows, columns, kPanel);
+      }
+    }
+  }
+
+ private:
+  using Panels<Op>::kPanel;
+  static constexpr int kSquare = 8;  // of widen_columns
+
+  const uint16_t* w_;
+  int64_t out_, in_;
+};
+
+// Products of bf16 activations over operands of `Op` (panel-inl.h).
+template <class Op, class Weights>
+class PanelRows {
+ public:
+  PanelRows(const Weights& weights, const Bf16Tiles& x)
+      : weights_(weights),
+        x_(x),
+        tile_inputs_((weights.num_inputs() + kPairInputs - 1) / kPairInputs * kPairInputs) {}
+
+  // Into results().
+  void run(const BlockPass& pass) {
+    std::fill_n(results_.data(), pass.num_blocks * kSumsOfBlock, 0.0f);
+    const int64_t inputs = weights_.num_inputs();
+    for (int64_t input = 0; input < inputs; input += kInputsAtOnce) {
+      const int64_t size = std::min(kInputsAtOnce, inputs - input);
+      for (int64_t b = 0; b < pass.num_blocks; ++b) {
+        weights_.unpack(pass.first_block + b, input, size, operands_.data() + b * P::kFloats);
+      }
+      for (int64_t row = 0; row < pass.num_rows; row += kRowsAtOnce) {
+        const int64_t n = std::min(kRowsAtOnce, pass.num_rows - row);
+        copy_rows(pass.first_row + row, input, size);
+        for (int64_t p = 0; p < pass.num_blocks * P::kPanels; ++p) {
+          float* results =
+              results_.data() + p / P::kPanels * kSumsOfBlock + p % P::kPanels * P::kPanel;
+          for (int64_t r = 0; r < n; r += Op::kRows) {
+            multiply_panel<Op, Op::kRows, Op::kVectors, kLdx, kPackRows, true>(
+                rows_.data() + r * kLdx, operands_.data() + p * kWordSteps * P::kPanel,
+                size / Op::kElements, results + (row + r) * kPackRows);
+          }
+        }
+      }
+    }
+  }
+  const float* results() { return results_.data(); }
+
+ private:
+  using L = typename Op::Lanes;
+  using P = Panels<Op>;
+  static constexpr int kPairInputs = 32;        // bf16 of a row of a tile
+  static constexpr int64_t kRowsAtOnce = 48;    // a divisor of kRowsOfPass
+  static constexpr int kLdx = kWordSteps + 16;  // see flash-inl.h
+  static constexpr int64_t kInputsAtOnce = kWordSteps * Op::kElements;
+
   // Inputs [input, input + size) of kRowsAtOnce rows as operands; those that do not exist as 0.
   void copy_rows(int64_t first, int64_t input, int64_t size) {
     for (int64_t r = 0; r < kRowsAtOnce; ++r) {
@@ -427,7 +488,7 @@ class PanelRows {
         std::fill_n(to, size / Op::kElements, 0.0f);
         continue;
       }
-      const uint16_t* tiles = x_.x + (first + r) / kTileRows * kTileRows * shape_.padded_in() +
+      const uint16_t* tiles = x_.x + (first + r) / kTileRows * kTileRows * tile_inputs_ +
                               (first + r) % kTileRows * kPairInputs;
       constexpr int64_t kElements = L::kLanes * Op::kElements;
       for (int64_t k = 0; k < size; k += kElements, to += L::kLanes) {
@@ -439,9 +500,10 @@ class PanelRows {
     }
   }
 
-  const PackedShape& shape_;
+  const Weights& weights_;
   const Bf16Tiles& x_;
-  Lines<float> weights_{kBlocksAtOnce * kWordSteps * kPackRows};  // [panel][words][outputs]
+  const int64_t tile_inputs_;
+  Lines<float> operands_{kBlocksAtOnce * P::kFloats};
   Lines<float> rows_{kRowsAtOnce * kLdx};
   Lines<float> results_{kBlocksAtOnce * kSumsOfBlock};
 };
@@ -449,8 +511,17 @@ class PanelRows {
 template <class V, class Op>
 void many_rows_bf16(const PackedShape& shape, const std::byte* w, int64_t begin, int64_t end,
                     const Bf16Tiles& x, const TileOutput& out) {
-  PanelRows<V, Op> rows(shape, x);
-  for_passes<V>(shape, w, begin, end, x.num_rows, out, rows);
+  const PackedPanels<V, Op> weights(shape, w);
+  PanelRows<Op, PackedPanels<V, Op>> rows(weights, x);
+  for_passes<V>(shape.out, begin, end, x.num_rows, out, rows);
+}
+
+template <class V, class Op>
+void many_stored_rows(const uint16_t* w, int64_t num_outputs, int64_t in, int64_t begin,
+                      int64_t end, const Bf16Tiles& x, const TileOutput& out) {
+  const StoredPanels<Op> weights(w, num_outputs, in);
+  PanelRows<Op, StoredPanels<Op>> rows(weights, x);
+  for_passes<V>(num_outputs, begin, end, x.num_rows, out, rows);
 }
 
 }  // namespace

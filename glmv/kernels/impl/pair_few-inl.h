@@ -163,7 +163,7 @@ void few_pairs(const PackedShape& shape, const std::byte* w, int64_t begin, int6
       const int64_t n = std::min<int64_t>(kMostRows, x.num_rows - r);
       (few.*kRuns[n - 1])(block, r, results.data() + r * kPackRows);
     }
-    store_results<V>({block, 1, 0, x.num_rows}, results.data(), out, b * kPackRows,
+    store_results<V>({b, 1, 0, x.num_rows}, results.data(), out, b * kPackRows,
                      shape.out - b * kPackRows);
   }
 }

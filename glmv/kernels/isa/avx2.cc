@@ -184,8 +184,14 @@ struct Dots256 {
 // 12 sums of 8 lanes in registers, two vectors of columns, one of a row.
 using Operands = FloatOperands<Avx2Lanes, 6, 2>;
 
-const TileProducts kProducts = {nullptr, many_rows_int8<Avx2x16, Dots256>,
-                                many_rows_bf16<Avx2x16, Operands>, 8, 8};
+const TileProducts kProducts = {nullptr,
+                                many_rows_int8<Avx2x16, Dots256>,
+                                many_rows_bf16<Avx2x16, Operands>,
+                                8,
+                                8,
+                                nullptr,
+                                many_stored_rows<Avx2x16, Operands>,
+                                1};
 
 }  // namespace
 
