@@ -55,7 +55,7 @@ VisionTower::State VisionTower::begin(const at::Tensor& patches, std::span<const
   const at::ScalarType dtype = patch_weight.scalar_type();
   const at::Device device = patch_weight.device();
   State state;
-  state.x = at::linear(patches.to(device, dtype), patch_weight.flatten(1), patch_bias);
+  state.x = tensor::linear(patches.to(device, dtype), patch_weight.flatten(1), patch_bias);
   show(probe, "patch_embed", state.x);
   if (config.absolute_position) {
     state.x = tensor::rms_norm(state.x, post_conv_layernorm, config.rms_norm_eps);
@@ -88,7 +88,7 @@ at::Tensor VisionTower::finish(const State& state, const VisionProbe& probe) con
   // channel).
   const at::Tensor weight =
       downsample_rows.defined() ? downsample_rows : rows_of_convolution(downsample_weight);
-  x = at::linear(x.view({-1, merge * merge * config.hidden_size}), weight, downsample_bias);
+  x = tensor::linear(x.view({-1, merge * merge * config.hidden_size}), weight, downsample_bias);
   show(probe, "downsample", x);
   x = merger_proj(x);
   x = at::gelu(at::layer_norm(x, {config.out_hidden_size}, merger_norm_weight, merger_norm_bias,
