@@ -156,6 +156,8 @@ Result<MachineLimits> measure_machine(int num_threads, const std::string& device
   limits.fp32_gflops = measure_products(at::kFloat, device, effort);
   limits.bf16_gflops = measure_products(at::kBFloat16, device, effort);
   if (device.is_cpu()) {
+    // Without an instruction for it the library is far below what widened numbers get.
+    limits.bf16_gflops = std::max(limits.bf16_gflops, limits.fp32_gflops);
     const InstructionPeaks peaks = measure_peaks(kernels::kernels().isa);
     limits.bf16_peak_gflops = peaks.bf16;
     limits.int8_peak_gops = peaks.int8;
