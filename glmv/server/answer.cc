@@ -31,9 +31,10 @@ void charge_key(const Call& call, size_t copies,
   call.server.key_meters().charge(call.record.key, tokens, KeyMeters::Clock::now());
 }
 
-// `on_chunk` gets pieces and looks, from several threads when there are several requests.
+// `on_chunk` gets pieces and looks, from several threads when there are several requests. The key's
+// use ends with the work: a client that has its reply may ask again at once.
 ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
-                                           const OnChunk& on_chunk) {
+                                           std::optional<KeyUse>& use, const OnChunk& on_chunk) {
   const RunningRequests::Entry entry(call.server.running(), call.request_id);
   const RequestSwitches& switches = entry.switches();
   const auto copies = static_cast<size_t>(work.copies);
@@ -60,6 +61,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
     answer_some();
   }
   charge_key(call, copies, results);
+  use.reset();
   for (const auto& result : results) {
     if (!*result) return std::unexpected(result->error());
   }
@@ -68,8 +70,8 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
   return replies;
 }
 
-void send_stream(const Call& call, const Work& work, const net::HttpHeaders& headers,
-                 ReplyWriter& writer) {
+void send_stream(const Call& call, const Work& work, std::optional<KeyUse>& use,
+                 const net::HttpHeaders& headers, ReplyWriter& writer) {
   EventStream out(call, work.form, headers);
   std::mutex mutex;
   bool told = false;
@@ -77,7 +79,7 @@ void send_stream(const Call& call, const Work& work, const net::HttpHeaders& hea
     out.begin();
     if (!std::exchange(told, true)) writer.begin(out);
   };
-  const auto replies = run(call, work, [&](int index, const api::ChatChunk& chunk) {
+  const auto replies = run(call, work, use, [&](int index, const api::ChatChunk& chunk) {
     const std::lock_guard lock(mutex);
     if (is_look(chunk)) {
       if (out.is_overdue()) out.begin();
@@ -123,9 +125,9 @@ void answer_once(const Call& call, Work work, ReplyWriter& writer) {
   }
   const std::string& key = call.record.key;
   KeyMeters& meters = call.server.key_meters();
-  const KeyUse use(meters, key);
+  std::optional<KeyUse> use(std::in_place, meters, key);
   net::HttpHeaders headers = meters.headers(key, KeyMeters::Clock::now());
-  if (!use.begun()) return fail(call, use.begun().error(), headers);
+  if (!use->begun()) return fail(call, use->begun().error(), headers);
   for (api::ChatRequest& request : work.requests) {
     if (auto loaded = call.server.load_media(request, call.reply, key); !loaded) {
       return fail(call, loaded.error());
@@ -134,9 +136,9 @@ void answer_once(const Call& call, Work work, ReplyWriter& writer) {
   if (std::string warning = warning_of(call.server, work); !warning.empty()) {
     headers.emplace_back("x-glmv-warning", std::move(warning));
   }
-  if (work.stream) return send_stream(call, work, headers, writer);
+  if (work.stream) return send_stream(call, work, use, headers, writer);
   const auto replies =
-      run(call, work, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
+      run(call, work, use, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
   if (!replies) return fail(call, replies.error());
   send_json(call.reply, 200, writer.body(*replies), call.request_id, headers);
 }
