@@ -20,7 +20,9 @@ struct KeyLimits {
   int64_t tokens_per_minute = 0;  // of prompts and replies, as `usage` counts them
   int64_t requests_at_once = 0;
 
-  bool any() const { return requests_per_minute + tokens_per_minute + requests_at_once > 0; }
+  bool any() const {
+    return requests_per_minute > 0 || tokens_per_minute > 0 || requests_at_once > 0;
+  }
 };
 
 // Thread-safe. Names that it was not made with have no limits.
