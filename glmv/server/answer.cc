@@ -19,6 +19,15 @@ constexpr size_t kMaxConversationId = 128;
 
 using OnChunk = std::function<bool(int, const api::ChatChunk&)>;
 
+// What a request has of the server's and its key's limits. It ends with the work, before the client
+// hears of the end: who has a reply may ask again at once.
+struct Places {
+  explicit Places(Server& server) : among_requests(server) {}
+
+  const Server::Admission among_requests;
+  std::optional<KeyUse> of_key;
+};
+
 // Replies to one prompt have read it once.
 void charge_key(const Call& call, size_t copies,
                 const std::vector<std::optional<ApiResult<api::ChatReply>>>& results) {
@@ -31,10 +40,9 @@ void charge_key(const Call& call, size_t copies,
   call.server.key_meters().charge(call.record.key, tokens, KeyMeters::Clock::now());
 }
 
-// `on_chunk` gets pieces and looks, from several threads when there are several requests. The key's
-// use ends with the work: a client that has its reply may ask again at once.
+// `on_chunk` gets pieces and looks, from several threads when there are several requests.
 ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
-                                           std::optional<KeyUse>& use, const OnChunk& on_chunk) {
+                                           std::optional<Places>& places, const OnChunk& on_chunk) {
   const RunningRequests::Entry entry(call.server.running(), call.request_id);
   const RequestSwitches& switches = entry.switches();
   const auto copies = static_cast<size_t>(work.copies);
@@ -61,7 +69,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
     answer_some();
   }
   charge_key(call, copies, results);
-  use.reset();
+  places.reset();
   for (const auto& result : results) {
     if (!*result) return std::unexpected(result->error());
   }
@@ -70,7 +78,7 @@ ApiResult<std::vector<api::ChatReply>> run(const Call& call, const Work& work,
   return replies;
 }
 
-void send_stream(const Call& call, const Work& work, std::optional<KeyUse>& use,
+void send_stream(const Call& call, const Work& work, std::optional<Places>& places,
                  const net::HttpHeaders& headers, ReplyWriter& writer) {
   EventStream out(call, work.form, headers);
   std::mutex mutex;
@@ -79,7 +87,7 @@ void send_stream(const Call& call, const Work& work, std::optional<KeyUse>& use,
     out.begin();
     if (!std::exchange(told, true)) writer.begin(out);
   };
-  const auto replies = run(call, work, use, [&](int index, const api::ChatChunk& chunk) {
+  const auto replies = run(call, work, places, [&](int index, const api::ChatChunk& chunk) {
     const std::lock_guard lock(mutex);
     if (is_look(chunk)) {
       if (out.is_overdue()) out.begin();
@@ -116,29 +124,33 @@ void answer_once(const Call& call, Work work, ReplyWriter& writer) {
   if (call.server.draining()) {
     return fail(call, {503, "draining", "the server is shutting down", "", 5});
   }
-  const Server::Admission admission(call.server);
-  if (!admission) {
-    return fail(call, {503, "queue_full",
-                       fmt::format("{} requests are waiting already; try again soon",
-                                   call.server.options().max_requests),
-                       "", 5});
+  std::optional<Places> places(call.server);
+  const auto refuse = [&](ApiError error, const net::HttpHeaders& headers = {}) {
+    places.reset();
+    fail(call, error, headers);
+  };
+  if (!places->among_requests) {
+    return refuse({503, "queue_full",
+                   fmt::format("{} requests are waiting already; try again soon",
+                               call.server.options().max_requests),
+                   "", 5});
   }
   const std::string& key = call.record.key;
   KeyMeters& meters = call.server.key_meters();
-  std::optional<KeyUse> use(std::in_place, meters, key);
+  const auto& begun = places->of_key.emplace(meters, key).begun();
   net::HttpHeaders headers = meters.headers(key, KeyMeters::Clock::now());
-  if (!use->begun()) return fail(call, use->begun().error(), headers);
+  if (!begun) return refuse(begun.error(), headers);
   for (api::ChatRequest& request : work.requests) {
     if (auto loaded = call.server.load_media(request, call.reply, key); !loaded) {
-      return fail(call, loaded.error());
+      return refuse(loaded.error());
     }
   }
   if (std::string warning = warning_of(call.server, work); !warning.empty()) {
     headers.emplace_back("x-glmv-warning", std::move(warning));
   }
-  if (work.stream) return send_stream(call, work, use, headers, writer);
-  const auto replies =
-      run(call, work, use, [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
+  if (work.stream) return send_stream(call, work, places, headers, writer);
+  const auto replies = run(call, work, places,
+                           [&](int, const api::ChatChunk&) { return !call.reply.client_gone(); });
   if (!replies) return fail(call, replies.error());
   send_json(call.reply, 200, writer.body(*replies), call.request_id, headers);
 }

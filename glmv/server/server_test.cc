@@ -459,6 +459,20 @@ TEST(Limits, MoreRequestsThanTheQueueHoldsComeAgainLater) {
   EXPECT_EQ(server.chat(question()).status, 503);
 }
 
+TEST(Limits, APlaceIsFreeBeforeTheReplyEnds) {
+  api::ScriptedBackend backend(std::vector(100, ScriptedReply::text({"x"})));
+  Fixture server(backend, {.model = "nano", .max_requests = 1});
+  const Json image = {{"type", "image_url"},
+                      {"image_url", {{"url", "data:image/png;base64,AAAA"}}}};
+  const Json broken =
+      question({{"messages", {{{"role", "user"}, {"content", Json::array({image})}}}}});
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(server.chat(question()).status, 200) << i;
+    ASSERT_EQ(server.chat(question({{"stream", true}})).status, 200) << i;
+    ASSERT_EQ(server.chat(broken).status, 422) << i;
+  }
+}
+
 TEST(Tokens, OfTextAndOfPrompts) {
   api::ScriptedBackend backend({});
   Fixture server(backend);
