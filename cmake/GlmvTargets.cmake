@@ -15,6 +15,9 @@ target_compile_options(glmv_flags INTERFACE -march=x86-64-v2 -Wall -Wextra
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> -Werror=invalid-pch -Werror=return-type)
 target_link_libraries(glmv_flags INTERFACE Threads::Threads fmt::fmt spdlog::spdlog
   nlohmann_json::nlohmann_json)
+# g++ collects its garbage as soon as a precompiled header is read: a tenth of the time, for nothing.
+target_compile_options(glmv_flags INTERFACE
+  "$<$<CXX_COMPILER_ID:GNU>:SHELL:--param ggc-min-heapsize=1000000>")
 if(GLMV_SANITIZE)
   target_compile_options(glmv_flags INTERFACE -fsanitize=${GLMV_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(glmv_flags INTERFACE -fsanitize=${GLMV_SANITIZE})

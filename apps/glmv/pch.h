@@ -1,5 +1,5 @@
 #pragma once
-// The precompiled header of the program: most of its files declare flags.
+// The precompiled header of the files that declare flags.
 
 #include <CLI/CLI.hpp>
 
