@@ -29,14 +29,10 @@ async function sign(page: Page, digits: string): Promise<TestFile> {
 // Answers as long as they get, and the same each time.
 const settings = () => ({ cookies: [], origins: [{ origin: site.url, localStorage: [{ name: 'glmv-settings', value: JSON.stringify({ params: { temperature: 0 } }) }] }] });
 
-async function drop(page: Page, dropped: TestFile): Promise<void> {
-  await transfer(page, 'drop', [dropped]);
-  await page.locator('li[data-state=ready]').waitFor();
-}
-
 async function askAnew(page: Page, dropped: TestFile, question: string): Promise<string> {
   await page.getByRole('button', { name: 'New chat' }).click();
-  await drop(page, dropped);
+  await transfer(page, 'drop', [dropped]);
+  await page.locator('li[data-state=ready]').waitFor();
   await ask(page, question);
   expect(await lastReply(page).getAttribute('data-status')).toBe('done');
   await page.locator('article.user .strip').waitFor();
