@@ -13,6 +13,11 @@ namespace glmv::media {
 namespace {
 
 constexpr int kAlignment = 64;  // the converter writes whole vectors
+// Pixels that it writes at once: where a row has no room for them behind its end, it leaves out the
+// last ones of the picture.
+constexpr int kPixelsAtOnce = 32;
+
+int up_to(int value, int step) { return (value + step - 1) / step * step; }
 constexpr int kOne = 1 << 16;
 
 // Coefficients of the frame's colours: those of SD where the file does not say, as FFmpeg has it.
@@ -27,16 +32,16 @@ void FrameConverter::Free::operator()(SwsContext* context) const { sws_freeConte
 
 Result<Image> FrameConverter::convert(const AVFrame& frame, int orientation) {
   const int width = frame.width, height = frame.height;
-  scaler_.reset(sws_getCachedContext(
-      scaler_.release(), width, height, static_cast<AVPixelFormat>(frame.format), width, height,
-      AV_PIX_FMT_RGB24, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr, nullptr,
-      nullptr));
+  // The flags that PyAV has, from which transformers takes frames: bytes are equal for 8 bits.
+  scaler_.reset(sws_getCachedContext(scaler_.release(), width, height,
+                                     static_cast<AVPixelFormat>(frame.format), width, height,
+                                     AV_PIX_FMT_RGB24, SWS_BILINEAR, nullptr, nullptr, nullptr));
   if (!scaler_) return unsupported("the form of its pixels cannot be converted");
   const int full_range = frame.color_range == AVCOL_RANGE_JPEG ? 1 : 0;
   // No coefficients are asked for where the frame is RGB already: then it does nothing.
   sws_setColorspaceDetails(scaler_.get(), colours_of(frame), full_range,
                            sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, kOne, kOne);
-  const int stride = (width * 3 + kAlignment - 1) / kAlignment * kAlignment;
+  const int stride = up_to(up_to(width, kPixelsAtOnce) * 3, kAlignment);
   rows_.resize(static_cast<size_t>(stride) * height + kAlignment);
   uint8_t* const target[] = {rows_.data()};
   const int strides[] = {stride};

@@ -11,6 +11,7 @@
 #include "glmv/base/files.h"
 #include "glmv/base/json.h"
 #include "glmv/base/random.h"
+#include "glmv/media/test_digest.h"
 #include "glmv/media/video_source.h"
 
 namespace glmv::media {
@@ -23,9 +24,9 @@ const fs::path& folder() {
   return path;
 }
 
-std::vector<Json> rows() {
+std::vector<Json> rows(const char* list = "index.jsonl") {
   std::vector<Json> out;
-  const std::string text = *read_file((folder() / "index.jsonl").string(), 1 << 24);
+  const std::string text = *read_file((folder() / list).string(), 1 << 24);
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find('\n', begin);
     const Json row = Json::parse(text.substr(begin, end - begin));
@@ -132,6 +133,24 @@ INSTANTIATE_TEST_SUITE_P(VideoReader, EveryFile, testing::ValuesIn(rows()), [](c
   std::ranges::replace(name, '.', '_');
   return name;
 });
+
+// The bytes that transformers gets of PyAV, in every form of chroma.
+TEST(VideoReader, ColoursAreTheReferences) {
+  const std::vector<Json> files = rows("colours.jsonl");
+  ASSERT_EQ(files.size(), 3u);
+  for (const Json& row : files) {
+    const auto reader = open(folder() / row["file"].get<std::string>());
+    ASSERT_TRUE(reader) << row["file"];
+    std::vector<int64_t> all(row["sha256"].size());
+    std::iota(all.begin(), all.end(), 0);
+    const auto done = (*reader)->read(all, 0, 0, [&](int64_t index, const Image& frame) {
+      EXPECT_EQ(sha256_hex(frame.data), row["sha256"][static_cast<size_t>(index)])
+          << row["file"] << " " << index;
+      return true;
+    });
+    EXPECT_TRUE(done);
+  }
+}
 
 // Several lanes or one decoder: the same pixels, bit for bit.
 TEST(VideoReader, ThreadsDoNotChangeFrames) {

@@ -4,9 +4,11 @@
 Every frame shows its number: the left half is 20 + 16 * (number mod 14) grey, the right half
 20 + 16 * (number / 14 mod 14). index.jsonl has, for each file, the numbers that PyAV gives the reference
 (frames, rate, duration) and for both families the sampled frames, the times, the size and the ids of a prompt.
+colours.jsonl has, for each of a few files full of colours, the SHA-256 of every frame as PyAV gives it in RGB.
 
 Needs ffmpeg (the program), PyAV, transformers, torch and torchvision.
 """
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -56,6 +58,13 @@ FILES = [
     ("intra.mov", 30, 15, "-c:v mjpeg -q:v 2 -pix_fmt yuvj420p"),
     ("ten_bit.mkv", 30, 25, "-c:v libx264 -crf 20 -pix_fmt yuv420p10le"),
     ("wide_range.mp4", 24, 24, "-vf scale=out_range=full -c:v libx264 -crf 20 -pix_fmt yuvj420p"),
+]
+
+# Colours between samples of chroma, in each form of 8 bits; those of more bits depend on FFmpeg's release.
+COLOURS = [
+    ("colours_420.mp4", "82x36", "-pix_fmt yuv420p"),
+    ("colours_422.mp4", "64x48", "-pix_fmt yuv422p -color_range pc"),
+    ("colours_444.mp4", "61x47", "-pix_fmt yuv444p -colorspace bt709 -color_primaries bt709 -color_trc bt709"),
 ]
 
 
@@ -124,6 +133,15 @@ def describe(name, num_frames):
     return row
 
 
+def colours(name, size, options):
+    path = OUT / name
+    command = f"ffmpeg -v error -y -f lavfi -i testsrc2=s={size}:r=5:d=1 -c:v libx264 -preset veryfast {options} -map_metadata -1 -fflags +bitexact"
+    subprocess.run([*command.split(), path], check=True)
+    with av.open(str(path)) as container:
+        frames = [hashlib.sha256(f.to_ndarray(format="rgb24").tobytes()).hexdigest() for f in container.decode(video=0)]
+    return {"file": name, "sha256": frames}
+
+
 PROCESSORS = {
     "glm4v": processor_of("glm41v", Glm4vImageProcessor, Glm4vVideoProcessor, Glm4vProcessor),
     "glm46v": processor_of("glm45v", Glm46VImageProcessor, Glm46VVideoProcessor, Glm46VProcessor),
@@ -139,6 +157,8 @@ def main():
     ffmpeg = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True).stdout.split()[2]
     header = {"generator": "tools/golden/video.py", "transformers": transformers.__version__, "av": av.__version__, "ffmpeg": ffmpeg}
     (OUT / "index.jsonl").write_text("\n".join(json.dumps(row) for row in [header, *rows]) + "\n")
+    lines = [header, *(colours(*row) for row in COLOURS)]
+    (OUT / "colours.jsonl").write_text("\n".join(json.dumps(line) for line in lines) + "\n")
     print(f"video: {len(rows)} files, {sum(f.stat().st_size for f in OUT.iterdir())} bytes")
 
 
