@@ -173,20 +173,13 @@ TEST_F(Program, PlainOutputIsTheAnswer) {
   }
 }
 
-// A slow reply: the nano shape without its special tokens, many tokens.
 class Interrupt : public Program {
  protected:
   void SetUp() override {
     Program::SetUp();
-    model_ = path("slow");
-    ASSERT_EQ(run({"make-tiny", "-o", model_, "--preset", "nano"}).exit_code, 0);
-    // Whatever the tokenizer calls special could end the reply.
-    const Json tokenizer = Json::parse(read(model_ + "/tokenizer.json"));
-    for (const Json& token : tokenizer["added_tokens"]) {
-      words_.push_back("--logit-bias");
-      words_.push_back(token["id"].dump() + ":-100");
-    }
-    words_ = join({"ask", "-m", model_, "--temp", "0", "-n", "2000", "--threads", "1"}, words_);
+    model_ = slow();
+    words_ = join({"ask", "-m", model_, "--temp", "0", "-n", "2000", "--threads", "1"},
+                  without_end(model_));
   }
   std::string model_;
   Words words_;

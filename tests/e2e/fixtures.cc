@@ -99,6 +99,24 @@ std::string Program::tiny(const std::string& family) const {
   return dir;
 }
 
+std::string Program::slow() const {
+  const std::string model = path("slow");
+  if (!fs::exists(model)) {
+    EXPECT_EQ(run({"make-tiny", "-o", model, "--preset", "nano"}).exit_code, 0);
+  }
+  return model;
+}
+
+Words Program::without_end(const std::string& model) {
+  Words flags;
+  const Json tokenizer = Json::parse(read(model + "/tokenizer.json"));
+  for (const Json& token : tokenizer["added_tokens"]) {
+    flags.push_back("--logit-bias");
+    flags.push_back(token["id"].dump() + ":-100");
+  }
+  return flags;
+}
+
 Outcome Program::ask(const Words& more, const RunOptions& options) const {
   const std::string model = tiny();
   return run(join({"ask", "-m", model, "--dtype", "float32", "--json"}, more), options);

@@ -37,6 +37,10 @@ class Program : public testing::Test {
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   // The case's own copy of a tiny checkpoint, there after the first call.
   std::string tiny(const std::string& family = "glm4v") const;
+  // The same of nano's shape, whose replies take a while, and the flags with which no special token
+  // ends them: for cases that break a reply off.
+  std::string slow() const;
+  static Words without_end(const std::string& model);
   // `ask --json`, greedy in fp32, of tiny(); `more` goes last.
   Outcome ask(const Words& more, const RunOptions& options = {}) const;
   // Expects the exit code, `text` in the error, nothing on standard output and no crash.

@@ -50,8 +50,11 @@ TEST_F(Program, NobodyAnswers) {
 }
 
 TEST_F(Program, AServerThatDiesIsTold) {
-  Serving server({tiny(), "--served-model-name", "tiny"});
-  Process asking({"ask", "-m", url_of(server), "--temp", "1", "-q", "-n", "1900", "--", "Hello"});
+  const std::string model = slow();
+  Serving server({model, "--served-model-name", "slow", "--threads", "1"});
+  Process asking(join(
+      join({"ask", "-m", url_of(server), "--temp", "0", "-q", "-n", "2000"}, without_end(model)),
+      {"--", "Hello"}));
   for (int i = 0; i < 600 && asking.out().empty() && asking.running(); ++i) {
     std::this_thread::sleep_for(25ms);
   }
