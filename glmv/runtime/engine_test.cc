@@ -579,7 +579,7 @@ TEST(Engine, BadRequestsAreRefusedBeforeAnyCompute) {
       {[](Request& r) { r.sampling.repetition_penalty = 0; }, "repetition_penalty is 0"},
       {[nan](Request& r) { r.sampling.presence_penalty = nan; }, "presence_penalty"},
       {[](Request& r) { r.sampling.frequency_penalty = 1e9; }, "frequency_penalty"},
-      {[](Request& r) { r.sampling.logit_bias[300] = 1; }, "logit_bias[0] is 300"},
+      {[](Request& r) { r.sampling.logit_bias[300] = 1; }, "logit_bias: there is no token 300"},
       {[nan](Request& r) { r.sampling.logit_bias[3] = nan; }, "logit_bias is nan"},
       {[](Request& r) { r.sampling.num_logprobs = 101; }, "logprobs of 101"},
       {[](Request& r) { r.stop.max_new_tokens = 0; }, "max_new_tokens is 0"},

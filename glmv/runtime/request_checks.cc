@@ -39,7 +39,10 @@ Result<void> check_sampling(const SamplingParams& params, int64_t vocab_size) {
                             params.num_logprobs, vocab_size);
   }
   for (const auto& [id, bias] : params.logit_bias) {
-    GLMV_RETURN_IF_ERROR(check_ids("logit_bias", std::span(&id, 1), vocab_size));
+    if (id < 0 || id >= vocab_size) {
+      return invalid_argument("logit_bias: there is no token {}, the model's vocabulary has {} ids",
+                              id, vocab_size);
+    }
     GLMV_RETURN_IF_ERROR(check_range("logit_bias", bias, -kMaxLogitBias, kMaxLogitBias));
   }
   return {};

@@ -20,8 +20,9 @@ constexpr std::string_view kPathStarts[] = {
 
 // "messages[2].content: must be ..." -> "messages[2].content"; empty for other text.
 std::string leading_path(const std::string& message) {
-  // The engine says "logit_bias[0] is ...".
+  // The engine says "logit_bias is ...", and has the tokens of a prompt under a name of its own.
   if (message.starts_with("logit_bias")) return "logit_bias";
+  if (message.starts_with("input_ids[")) return "prompt";
   const size_t colon = message.find(": ");
   const bool known = std::ranges::any_of(
       kPathStarts, [&](std::string_view start) { return message.starts_with(start); });

@@ -9,7 +9,8 @@ TEST(ApiError, FieldsOfTheEngineAreNamed) {
   const auto param = [](const char* message) {
     return to_api_error({Code::kInvalidArgument, message}).param;
   };
-  EXPECT_EQ(param("logit_bias[0] is 99999, but the model's vocabulary has 796 ids"), "logit_bias");
+  EXPECT_EQ(param("logit_bias is nan, it must be in [-1000, 1000]"), "logit_bias");
+  EXPECT_EQ(param("input_ids[1] is 99999, but the model's vocabulary has 796 ids"), "prompt");
   EXPECT_EQ(param("messages[2].content: must be a string"), "messages[2].content");
   EXPECT_EQ(param("prompt: is empty"), "prompt");
   EXPECT_EQ(param("the prompt is too long"), "");
