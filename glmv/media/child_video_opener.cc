@@ -55,7 +55,8 @@ class ChildReader final : public VideoReader {
     info_ = reply.info;
     const bool sane = info_.num_frames >= 1 && info_.num_frames <= limits_.max_frames &&
                       info_.fps > 0 && info_.fps < 1e9 && info_.duration_s >= 0 &&
-                      info_.duration_s < 1e12 && info_.width >= 1 && info_.height >= 1 &&
+                      info_.duration_s < 1e12 && info_.listed_frames <= limits_.max_frames &&
+                      info_.width >= 1 && info_.height >= 1 &&
                       info_.height <= limits_.max_pixels / info_.width;
     if (!sane) return unavailable("the decoding process gives impossible numbers");
     return {};

@@ -207,6 +207,8 @@ Result<void> VideoContainer::scan(const VideoLimits& limits) {
   }
   if (first_time_ == INT64_MAX) first_time_ = 0;
   info_.num_frames = std::ssize(entries);
+  const int64_t listed = stream_->nb_frames;
+  if (listed > info_.num_frames && listed <= limits.max_frames) info_.listed_frames = listed;
   if (!counted) {
     for (const Entry& entry : entries) {
       if (entry.key) keys_.push_back({std::ssize(times_), entry.shown, entry.wound});

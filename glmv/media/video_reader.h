@@ -22,6 +22,8 @@ struct VideoFileInfo {
   double duration_s = 0;   // num_frames / fps
   int width = 0;           // upright, as the file says it is to be shown
   int height = 0;
+  // That the file's header lists, where these are more: some are cut away or held, or missing.
+  int64_t listed_frames = 0;
 };
 
 struct VideoLimits {

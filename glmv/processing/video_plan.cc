@@ -59,13 +59,18 @@ int64_t part_max_pixels(const text::ContentPart& part, int64_t request_max_pixel
 Result<VideoPlan> plan_video(const media::VideoFileInfo& file, const text::ContentPart& part,
                              const ProcessorConfig& config, int64_t max_pixels) {
   GLMV_ASSIGN(const Clip clip, clip_of(file, part));
-  const VideoInfo sampled{clip.num_frames, file.fps,
-                          static_cast<double>(clip.num_frames) / file.fps};
+  // transformers samples from what the header lists, and goes without frames that then do not come.
+  const bool whole = part.begin_s == 0 && part.end_s == 0;
+  const int64_t num_frames =
+      whole ? std::max(file.listed_frames, clip.num_frames) : clip.num_frames;
+  const VideoInfo sampled{num_frames, file.fps, static_cast<double>(num_frames) / file.fps};
   VideoPlan plan;
   // Only the older rule knows a frame rate.
   GLMV_ASSIGN(plan.indices, part.fps > 0
                                 ? sample_frames(sampled, VideoStyle::kGlm4v, part.fps)
                                 : sample_frames(sampled, config.sampling, config.sampling_fps));
+  std::erase_if(plan.indices, [&](int64_t index) { return index >= clip.num_frames; });
+  if (plan.indices.size() % 2 == 1) plan.indices.push_back(plan.indices.back());
   const auto count = static_cast<int64_t>(plan.indices.size());
   if (part.max_frames > 0 && part.max_frames < count) {
     std::vector<int64_t> taken;

@@ -67,6 +67,20 @@ TEST(VideoPlan, APartKeepsItsTimes) {
   EXPECT_FALSE(plan_video(kMinute, part, config_of(VideoStyle::kGlm4v), 0));
 }
 
+// As PyAV and transformers have it: a file cut without coding it again, whose header lists 80
+// frames.
+TEST(VideoPlan, FramesThatAreListedButNotThere) {
+  const media::VideoFileInfo cut{67, 25, 2.68, 64, 48, 80};
+  const auto older = plan_video(cut, {}, config_of(VideoStyle::kGlm4v), 0);
+  EXPECT_THAT(older->indices, ElementsAre(0, 13, 25, 38, 50, 63));
+  const auto later = plan_video(cut, {}, config_of(VideoStyle::kGlm46v), 0);
+  EXPECT_THAT(later->indices,
+              ElementsAre(0, 5, 9, 13, 17, 21, 25, 30, 34, 38, 42, 46, 50, 55, 59, 63));
+  // Of a part only frames that are there count.
+  text::ContentPart part{.kind = text::PartKind::kVideo, .begin_s = 1};
+  EXPECT_LE(plan_video(cut, part, config_of(VideoStyle::kGlm4v), 0)->indices.back(), 66);
+}
+
 TEST(VideoPlan, FrameRateAndNumber) {
   for (const VideoStyle style : {VideoStyle::kGlm4v, VideoStyle::kGlm46v}) {
     text::ContentPart part{.kind = text::PartKind::kVideo, .fps = 0.1};
