@@ -98,7 +98,7 @@ const kScreens: Screen[] = [
     await page.getByRole('button', { name: 'Undo' }).waitFor();
   } },
   { name: 'viewer of a video', scripted: true, show: async (page) => {
-    await attach(page, await video(page)); // of 00:01, and longer
+    await attach(page, video());
     await ask(page, 'What happens?');
     await lastReply(page).getByRole('button', { name: '00:01', exact: true }).click();
     await page.getByRole('dialog').locator('.tick').first().waitFor();

@@ -131,7 +131,7 @@ describe('attachments', () => {
 
   scripted('a video: times in the answer seek, frames are marked', () =>
     withPage(site.url, async ({ page }) => {
-      await attach(page, await video(page));
+      await attach(page, video());
       expect(await page.locator('li[data-state=ready]').innerText()).toMatch(/0:0[1-6]/);
       await ask(page, 'What happens?');
       await lastReply(page).getByRole('button', { name: '00:01', exact: true }).click();
