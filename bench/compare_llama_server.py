@@ -106,7 +106,7 @@ def main():
     parser.add_argument("--quant", choices=GGUF_TYPES, default="none")
     parser.add_argument("--act", default="bf16", help="activations of glmv's quantised weights")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 8, 32])
-    parser.add_argument("--requests", type=int, default=200, help="a round; of much fewer p99 is the slowest one")
+    parser.add_argument("--requests", type=int, default=200, help="a round, or four a stream if more; of few, p99 is the slowest")
     parser.add_argument("--prompt", type=int, default=128, help="tokens")
     parser.add_argument("--tokens", type=int, default=64, help="of a reply")
     parser.add_argument("--context", type=int, default=1024, help="tokens a stream")

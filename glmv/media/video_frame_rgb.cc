@@ -12,12 +12,9 @@ extern "C" {
 namespace glmv::media {
 namespace {
 
-constexpr int kAlignment = 64;  // the converter writes whole vectors
-// Pixels that it writes at once: where a row has no room for them behind its end, it leaves out the
-// last ones of the picture.
-constexpr int kPixelsAtOnce = 32;
-
-int up_to(int value, int step) { return (value + step - 1) / step * step; }
+// Bytes, and pixels of a row: the converter writes whole vectors, and leaves out the last pixels of
+// the picture where they have no room.
+constexpr int kAlignment = 64;
 constexpr int kOne = 1 << 16;
 
 // Coefficients of the frame's colours: those of SD where the file does not say, as FFmpeg has it.
@@ -41,7 +38,7 @@ Result<Image> FrameConverter::convert(const AVFrame& frame, int orientation) {
   // No coefficients are asked for where the frame is RGB already: then it does nothing.
   sws_setColorspaceDetails(scaler_.get(), colours_of(frame), full_range,
                            sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, kOne, kOne);
-  const int stride = up_to(up_to(width, kPixelsAtOnce) * 3, kAlignment);
+  const int stride = (width + kAlignment - 1) / kAlignment * kAlignment * 3;
   rows_.resize(static_cast<size_t>(stride) * height + kAlignment);
   uint8_t* const target[] = {rows_.data()};
   const int strides[] = {stride};
