@@ -164,6 +164,27 @@ TEST(Plot, DrawsCurvesAxesAndLegend) {
   EXPECT_NE(out->data, empty->data);
 }
 
+TEST(Plot, TheLegendStandsOffTheCurves) {
+  // A line up to the corner at the right and top, where a legend would cover it.
+  Plot plot{"Rising", "x", "y", {{"a series with a name of some length", {0, 1}, {0, 1}, false}}};
+  const auto corner_pixels = [&plot] {
+    const auto out = draw_plot(plot);
+    EXPECT_TRUE(out);
+    int blue = 0;
+    for (int y = 0; y < out->height / 3; ++y) {
+      for (int x = out->width * 3 / 4; x < out->width; ++x) {
+        const uint8_t* pixel = &out->data[(static_cast<size_t>(y) * out->width + x) * 3];
+        blue += pixel[0] == 0 && pixel[1] == 114 && pixel[2] == 178;
+      }
+    }
+    return blue;
+  };
+  const int named = corner_pixels();
+  plot.series[0].name = "";
+  EXPECT_GT(named, 100);
+  EXPECT_EQ(named, corner_pixels());
+}
+
 TEST(Plot, BadInput) {
   Plot plot{"", "", "", {{"loss", {1, 2}, {1}, true}}};
   EXPECT_EQ(draw_plot(plot).error().code, Code::kInvalidArgument);

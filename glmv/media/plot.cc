@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <optional>
 
 #include "glmv/media/canvas.h"
@@ -11,6 +12,11 @@ namespace glmv::media {
 namespace {
 
 constexpr double kFontPx = 14.0;
+constexpr double kTitleBase = 34.0;  // of the title's letters; the legend follows, then the frame
+constexpr double kLegendRow = kFontPx + 6.0;
+constexpr double kLegendSample = 30.0;  // the piece of line before a name, with the gap behind it
+constexpr double kLegendGap = 18.0;
+constexpr size_t kMostMarked = 40;  // longer series show no single points
 constexpr double kRawAlpha = 0.4;
 constexpr int kMinSide = 200;
 constexpr int kMaxSide = 8192;
@@ -100,11 +106,11 @@ void draw_axes(Canvas& canvas, const Plot& plot, const Frame& frame) {
   canvas.set_color({0.2, 0.2, 0.2});
   draw_line(canvas, frame.left, frame.bottom + 0.5, frame.right, frame.bottom + 0.5);
   draw_line(canvas, frame.left + 0.5, frame.top, frame.left + 0.5, frame.bottom);
-  draw_text(canvas, plot.title, plot.width / 2.0, frame.top - 14, 0.5, kFontPx * 1.25);
+  draw_text(canvas, plot.title, plot.width / 2.0, kTitleBase, 0.5, kFontPx * 1.25);
   draw_text(canvas, plot.x_label, (frame.left + frame.right) / 2, plot.height - 12.0, 0.5);
   cairo_save(canvas.cairo());
   cairo_translate(canvas.cairo(), kFontPx + 8, (frame.top + frame.bottom) / 2);
-  cairo_rotate(canvas.cairo(), -std::acos(-1.0) / 2);
+  cairo_rotate(canvas.cairo(), -std::numbers::pi / 2);
   draw_text(canvas, plot.y_label, 0, 0, 0.5);
   cairo_restore(canvas.cairo());
 }
@@ -129,6 +135,16 @@ void draw_curve(Canvas& canvas, const Frame& frame, const std::vector<double>& x
   cairo_stroke(canvas.cairo());
 }
 
+void draw_points(Canvas& canvas, const Frame& frame, const PlotSeries& series, Color color) {
+  canvas.set_color(color);
+  for (size_t i = 0; i < series.x.size(); ++i) {
+    if (!std::isfinite(series.x[i]) || !std::isfinite(series.y[i])) continue;
+    cairo_arc(canvas.cairo(), frame.px(series.x[i]), frame.py(series.y[i]), 3.5, 0,
+              2 * std::numbers::pi);
+    cairo_fill(canvas.cairo());
+  }
+}
+
 void draw_series(Canvas& canvas, const Frame& frame, const PlotSeries& series, Color color) {
   cairo_save(canvas.cairo());
   cairo_rectangle(canvas.cairo(), frame.left, frame.top, frame.right - frame.left,
@@ -145,24 +161,43 @@ void draw_series(Canvas& canvas, const Frame& frame, const PlotSeries& series, C
     draw_curve(canvas, frame, series.x, smoothed(series.y));
   }
   cairo_restore(canvas.cairo());
+  if (!series.smooth && series.x.size() <= kMostMarked) draw_points(canvas, frame, series, color);
 }
 
-void draw_legend(Canvas& canvas, const Plot& plot, const Frame& frame) {
-  double y = frame.top + 10;
-  size_t index = 0;
+struct LegendEntry {
+  std::string name;
+  double x = 0.0;  // of the sample of its line
+  int row = 0;
+};
+
+// Side by side from the left edge of the frame, in as many rows as they need.
+std::vector<LegendEntry> lay_out_legend(Canvas& canvas, const Plot& plot, const Frame& frame) {
+  std::vector<LegendEntry> entries;
+  double x = frame.left;
+  int row = 0;
   for (const PlotSeries& series : plot.series) {
-    const Color color = kSeriesColors[index++ % std::size(kSeriesColors)];
-    const std::string name = series.smooth ? series.name + " (smoothed)" : series.name;
-    const double x = frame.right - text_width(canvas, name, kFontPx) - 12;
-    canvas.set_color({1.0, 1.0, 1.0}, 0.8);
-    cairo_rectangle(canvas.cairo(), x - 36, y - 2, frame.right - x + 36, kFontPx + 6);
-    cairo_fill(canvas.cairo());
-    canvas.set_color(color);
-    cairo_set_line_width(canvas.cairo(), 3.0);
-    draw_line(canvas, x - 30, y + kFontPx / 2, x - 8, y + kFontPx / 2);
+    std::string name = series.smooth ? series.name + " (smoothed)" : series.name;
+    const double width = kLegendSample + text_width(canvas, name, kFontPx);
+    if (x > frame.left && x + width > frame.right) {
+      x = frame.left;
+      ++row;
+    }
+    entries.push_back({std::move(name), x, row});
+    x += width + kLegendGap;
+  }
+  return entries;
+}
+
+void draw_legend(Canvas& canvas, const std::vector<LegendEntry>& entries) {
+  cairo_set_line_width(canvas.cairo(), 3.0);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const LegendEntry& entry = entries[i];
+    const double base = kTitleBase + (entry.row + 1) * kLegendRow;
+    canvas.set_color(kSeriesColors[i % std::size(kSeriesColors)]);
+    draw_line(canvas, entry.x, base - kFontPx * 0.35, entry.x + kLegendSample - 8,
+              base - kFontPx * 0.35);
     canvas.set_color({0.2, 0.2, 0.2});
-    draw_text(canvas, name, x, y + kFontPx * 0.85, 0.0);
-    y += kFontPx + 6;
+    draw_text(canvas, entry.name, entry.x + kLegendSample, base, 0.0);
   }
 }
 
@@ -207,7 +242,7 @@ Result<Image> draw_plot(const Plot& plot) {
     return invalid_argument("plot of {} x {} pixels; sides must be {} to {}", plot.width,
                             plot.height, kMinSide, kMaxSide);
   }
-  Frame frame{84, 48, plot.width - 24.0, plot.height - 60.0, {}, {}};
+  Frame frame{84, kTitleBase + 14, plot.width - 24.0, plot.height - 60.0, {}, {}};
   for (const PlotSeries& series : plot.series) {
     if (series.x.size() != series.y.size()) {
       return invalid_argument("series {} has {} x and {} y values", series.name, series.x.size(),
@@ -219,11 +254,13 @@ Result<Image> draw_plot(const Plot& plot) {
   frame.x.widen(0.0);
   frame.y.widen(0.05);
   Canvas canvas(plot.width, plot.height, {1.0, 1.0, 1.0});
+  const std::vector<LegendEntry> legend = lay_out_legend(canvas, plot, frame);
+  if (!legend.empty()) frame.top += (legend.back().row + 1) * kLegendRow;
   draw_axes(canvas, plot, frame);
   for (size_t i = 0; i < plot.series.size(); ++i) {
     draw_series(canvas, frame, plot.series[i], kSeriesColors[i % std::size(kSeriesColors)]);
   }
-  draw_legend(canvas, plot, frame);
+  draw_legend(canvas, legend);
   return canvas.to_image();
 }
 
