@@ -139,8 +139,7 @@ def svg(screen, title):
            f'viewBox="0 0 {size[0]} {size[1]}" role="img" aria-label="{html.escape(title)}">',
            f'<rect width="{size[0]}" height="{size[1]}" rx="8" fill="#242933"/>',
            *(f'<circle cx="{edge + 6 + 18 * i}" cy="16" r="5" fill="#4c566a"/>' for i in range(3)),
-           '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" '
-           'xml:space="preserve">']
+           '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">']
     for number, line in enumerate(lines):
         y = head + edge + number * height + 10
         at = 0
@@ -154,7 +153,8 @@ def svg(screen, title):
                 extra = ' font-weight="bold"' if style.get("bold") else ""
                 extra += ' font-style="italic"' if style.get("italic") else ""
                 extra += ' opacity="0.6"' if style.get("dim") else ""
-                out.append(f'<text x="{edge + at * cell:.1f}" y="{y}" '
+                # On each text: browsers do not inherit it from the group.
+                out.append(f'<text xml:space="preserve" x="{edge + at * cell:.1f}" y="{y}" '
                            f'fill="{COLOURS.get(style.get("colour"), PLAIN)}"{extra}>'
                            f'{html.escape(text.rstrip())}</text>')
             at = end
