@@ -163,7 +163,7 @@ describe('chat', () => {
       await area.fill('My own words');
       await describing.click();
       expect(await area.inputValue()).toBe('My own words');
-      const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByRole('button', { name: 'Watch a video' }).click()]);
+      const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByRole('button', { name: 'What happens, and when' }).click()]);
       expect(await chooser.element().getAttribute('accept')).toContain('.mp4');
     }));
 
