@@ -1,4 +1,6 @@
 // What the pictured conversations are about, drawn here: a still life, a chart, a report, a film.
+import { execFileSync } from 'node:child_process';
+
 import type { Browser, Page } from 'playwright-core';
 
 // A kitchen table; its things stand where kThings says, in thousandths.
@@ -89,10 +91,14 @@ async function drawn(page: Page, svg: string, width: number, height: number): Pr
   return page.screenshot();
 }
 
-// Six seconds: a boat comes in from the left, the sun goes down, the lighthouse is lit.
+const kFilmSeconds = 6;
+const kFilmFps = 10;
+
+// A boat comes in from the left, the sun goes down, the lighthouse is lit. Coded by the program ffmpeg: a browser's own
+// recorder drops frames and quality when the machine is busy.
 async function filmed(page: Page): Promise<{ film: Buffer; still: Buffer }> {
   await page.setContent('<canvas></canvas>');
-  const made = await page.evaluate(async () => {
+  const made = await page.evaluate((frames) => {
     const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
     const pen = canvas.getContext('2d')!;
     const shape = (colour: string | CanvasGradient, draw: () => void) => {
@@ -127,25 +133,17 @@ async function filmed(page: Page): Promise<{ film: Buffer; still: Buffer }> {
       shape('#f6f1e6', () => { pen.moveTo(at + 58, y - 98); pen.quadraticCurveTo(at + 112, y - 50, at + 104, y - 8); pen.lineTo(at + 58, y - 8); });
       shape('#e7dfcf', () => { pen.moveTo(at + 50, y - 86); pen.lineTo(at + 50, y - 8); pen.lineTo(at + 8, y - 8); });
     };
-    draw(0.62);
-    const still = canvas.toDataURL('image/png').split(',')[1]!;
-    const recorder = new MediaRecorder(canvas.captureStream(10), { mimeType: 'video/webm;codecs=vp8', videoBitsPerSecond: 900_000 });
-    const pieces: Blob[] = [];
-    recorder.ondataavailable = (event) => pieces.push(event.data);
-    const ended = new Promise((resolve) => (recorder.onstop = resolve));
-    draw(0);
-    recorder.start();
-    const began = performance.now();
-    for (let x = 0; x < 1; x = (performance.now() - began) / 6000) {
+    const drawn = (x: number) => {
       draw(x);
-      await new Promise((go) => setTimeout(go, 60));
-    }
-    recorder.stop();
-    await ended;
-    const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
-    return { still, film: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) };
-  });
-  return { film: Buffer.from(made.film, 'base64'), still: Buffer.from(made.still, 'base64') };
+      return canvas.toDataURL('image/png').split(',')[1]!;
+    };
+    return { still: drawn(0.62), frames: Array.from({ length: frames }, (_, i) => drawn(i / frames)) };
+  }, kFilmSeconds * kFilmFps);
+  const bytes = (base64: string) => Buffer.from(base64, 'base64');
+  const film = execFileSync('ffmpeg', ['-v', 'error', '-f', 'image2pipe', '-c:v', 'png', '-framerate', `${kFilmFps}`, '-i', '-',
+    '-c:v', 'libvpx', '-b:v', '2M', '-crf', '8', '-g', '10', '-pix_fmt', 'yuv420p', '-f', 'webm', '-'],
+    { input: Buffer.concat(made.frames.map(bytes)), maxBuffer: 2 ** 26 });
+  return { film, still: bytes(made.still) };
 }
 
 export async function makeArt(browser: Browser): Promise<Art> {
