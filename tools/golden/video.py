@@ -105,31 +105,38 @@ def prompt_ids(processor, metadata, sampled):
     return {"num_ids": len(ids), "ids_hash": value}
 
 
-def sample(processor, metadata):
+def sampled_frames(processor, metadata):
     # Of a video shorter than half a second the older rule takes nothing, and fails; ours one frame.
-    indices = [int(i) for i in processor.sample_frames(metadata)] or [0, 0]
+    return [int(i) for i in processor.sample_frames(metadata)] or [0, 0]
+
+
+def sample(processor, metadata):
+    indices = sampled_frames(processor, metadata)
     size = processor.size
     height, width = metadata.height, metadata.width
     h, w = smart_resize(len(indices), height, width, 2, 28, size["shortest_edge"], size["longest_edge"])
     return {"indices": indices, "height": h, "width": w}
 
 
+def metadata_of(container, turned):
+    """What transformers takes from PyAV. turned: width and height change places when it is shown."""
+    stream = container.streams.video[0]
+    fps = float(stream.average_rate)
+    # Where the header does not count frames, the reference cannot sample: counted here.
+    total = stream.frames or sum(1 for _ in container.decode(video=0))
+    height, width = (stream.width, stream.height) if turned else (stream.height, stream.width)
+    return VideoMetadata(total_num_frames=total, fps=fps, duration=total / fps, height=height, width=width)
+
+
 def describe(name, num_frames):
     with av.open(str(OUT / name)) as container:
-        stream = container.streams.video[0]
-        fps = float(stream.average_rate)
-        # Where the header does not count frames, the reference cannot sample: counted here.
-        total = stream.frames or sum(1 for _ in container.decode(video=0))
-        height, width = stream.height, stream.width
-    if name.startswith("rotated"):
-        height, width = width, height
-    duration = total / fps
-    row = {"file": name, "shown": num_frames, "num_frames": total, "fps": fps, "duration": duration, "height": height, "width": width}
+        metadata = metadata_of(container, name.startswith("rotated"))
+    row = {"file": name, "shown": num_frames, "num_frames": metadata.total_num_frames, "fps": metadata.fps, "duration": metadata.duration,
+           "height": metadata.height, "width": metadata.width}
     for key, processor in PROCESSORS.items():
-        metadata = VideoMetadata(total_num_frames=total, fps=fps, duration=duration, height=height, width=width)
         row[key] = sample(processor.video_processor, metadata)
         row[key] |= prompt_ids(processor, metadata, row[key])
-        row[key]["times"] = [i / fps for i in row[key]["indices"]]
+        row[key]["times"] = [i / metadata.fps for i in row[key]["indices"]]
     return row
 
 

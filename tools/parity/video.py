@@ -16,30 +16,18 @@ import argparse
 import json
 import pathlib
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "golden"))
-import reference  # noqa: E402,F401  (must come before transformers)
+import video as golden  # noqa: E402  (tools/golden/video.py: the reference's processors of both families)
 
 import av  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from transformers import AutoTokenizer, Glm4vProcessor, Glm46VProcessor  # noqa: E402
-from transformers.models.glm4v.image_processing_glm4v import Glm4vImageProcessor  # noqa: E402
-from transformers.models.glm4v.video_processing_glm4v import Glm4vVideoProcessor  # noqa: E402
-from transformers.models.glm46v.image_processing_glm46v import Glm46VImageProcessor  # noqa: E402
-from transformers.models.glm46v.video_processing_glm46v import Glm46VVideoProcessor  # noqa: E402
-from transformers.video_utils import VideoMetadata  # noqa: E402
 
-PROMPT = "[gMASK]<sop><|user|>\n<|begin_of_video|><|video|><|end_of_video|>What?<|assistant|>\n"
-FAMILIES = {
-    "glm4v": ("glm41v", Glm4vProcessor, Glm4vImageProcessor, Glm4vVideoProcessor),
-    "glm46v": ("glm45v", Glm46VProcessor, Glm46VImageProcessor, Glm46VVideoProcessor),
-}
 PIXELS, DEEP_PIXELS = 1e-6, 0.12
 CODECS = [
     ("mp4", "-c:v libx264 -preset veryfast -bf 0 -g 48"),
@@ -89,48 +77,38 @@ def make(path_without_end, number, rng):
     return path
 
 
-def first_frame(path):
-    with av.open(str(path)) as container:
-        return next(container.decode(video=0))
+class Video:
+    """A file as PyAV sees it. turns: how often np.rot90 turns a frame as the file says that it is shown."""
+
+    def __init__(self, path):
+        self.path = path
+        with av.open(str(path)) as container:
+            first = next(container.decode(video=0))
+        self.turns = round(first.rotation / 90) % 4
+        self.gate = DEEP_PIXELS if max(c.bits for c in first.format.components) > 8 else PIXELS
+        with av.open(str(path)) as container:
+            self.metadata = golden.metadata_of(container, self.turns % 2)
+
+    def frames(self, indices):
+        """As transformers: each once, and none that the header lists but that does not come."""
+        wanted, found = set(indices), {}
+        with av.open(str(self.path)) as container:
+            for number, frame in enumerate(container.decode(video=0)):
+                if number in wanted:
+                    found[number] = np.rot90(frame.to_ndarray(format="rgb24"), self.turns)
+                if number >= indices[-1]:
+                    break
+        frames = [found[i] for i in sorted(found)]
+        frames += frames if len(frames) == 1 else []  # transformers refuses one frame, glmv shows it twice
+        return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
 
-def quarter_turns(path):
-    """How often np.rot90 turns a frame as the file says that it is shown."""
-    return round(first_frame(path).rotation / 90) % 4
-
-
-def metadata_of(path):
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        fps = float(stream.average_rate)
-        total = stream.frames or sum(1 for _ in container.decode(video=0))
-        height, width = stream.height, stream.width
-    if quarter_turns(path) % 2:
-        height, width = width, height
-    return VideoMetadata(total_num_frames=total, fps=fps, duration=total / fps, height=height, width=width)
-
-
-def frames_of(path, indices):
-    """As transformers: each once, and none that the header lists but that does not come."""
-    wanted, turns, found = set(indices), quarter_turns(path), {}
-    with av.open(str(path)) as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            if number in wanted:
-                found[number] = np.rot90(frame.to_ndarray(format="rgb24"), turns)
-            if number >= indices[-1]:
-                break
-    frames = [found[i] for i in sorted(found)]
-    frames += frames if len(frames) == 1 else []  # transformers refuses one frame, glmv shows it twice
-    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
-
-
-def expected(processor, path):
-    metadata = metadata_of(path)
-    # Of a video shorter than half a second the older rule takes nothing, and fails; ours one frame.
-    indices = [int(i) for i in processor.video_processor.sample_frames(metadata)] or [0, 0]
+def expected(processor, video):
+    metadata = video.metadata
+    indices = golden.sampled_frames(processor.video_processor, metadata)
     metadata.frames_indices = indices
-    frames = frames_of(path, indices)
-    out = processor(text=[PROMPT], videos=[frames], video_metadata=[metadata], do_sample_frames=False, add_special_tokens=False)
+    frames = video.frames(indices)
+    out = processor(text=[golden.PROMPT], videos=[frames], video_metadata=[metadata], do_sample_frames=False, add_special_tokens=False)
     indices = sorted(set(indices))[: len(frames)]
     if len(indices) % 2:  # the processor repeats the last frame
         indices.append(indices[-1])
@@ -140,12 +118,10 @@ def expected(processor, path):
         "grid": [int(i) for i in out["video_grid_thw"][0]],
         "ids": [int(i) for i in out["input_ids"][0]],
         "pixels": np.asarray(out["pixel_values_videos"], np.float32),
-        "metadata": metadata,
-        "gate": DEEP_PIXELS if max(c.bits for c in first_frame(path).format.components) > 8 else PIXELS,
     }
 
 
-def differences(got, pixels, want):
+def differences(got, pixels, want, gate):
     if "error" in got:
         return [got["error"]]
     found = [key for key in ("indices", "grid", "ids") if got[key] != want[key]]
@@ -153,7 +129,7 @@ def differences(got, pixels, want):
         found.append("times")
     if pixels.size != want["pixels"].size:
         found.append("size of pixel_values")
-    elif apart(pixels, want) > want["gate"]:
+    elif apart(pixels, want) > gate:
         found.append(f"pixel_values ({apart(pixels, want):.3f} apart on average)")
     return found
 
@@ -164,24 +140,24 @@ def apart(pixels, want):
 
 def compare(binary, paths, folder):
     failed, worst = 0, {PIXELS: 0.0, DEEP_PIXELS: 0.0}
-    for family, (tokenizer, kind, image, video) in FAMILIES.items():
+    videos = [Video(path) for path in paths]
+    for family, processor in golden.PROCESSORS.items():
         checkpoint = folder / family
-        shutil.copytree(ROOT / "tests" / "golden" / "tokenizer" / tokenizer, checkpoint)
+        processor.tokenizer.save_pretrained(checkpoint)
         (checkpoint / "config.json").write_text(json.dumps({"model_type": family}))
-        processor = kind(image_processor=image(), tokenizer=AutoTokenizer.from_pretrained(checkpoint), video_processor=video())
-        for path in paths:
-            result = subprocess.run([binary, checkpoint, folder, path], capture_output=True, text=True, check=True)
+        for video in videos:
+            result = subprocess.run([binary, checkpoint, folder, video.path], capture_output=True, text=True, check=True)
             got, pixels_file = json.loads(result.stdout), folder / "0.f32"
             pixels = np.fromfile(pixels_file, np.float32) if "error" not in got else np.empty(0, np.float32)
-            want = expected(processor, path)
+            want = expected(processor, video)
             if pixels.size == want["pixels"].size:
-                worst[want["gate"]] = max(worst[want["gate"]], apart(pixels, want))
-            found = differences(got, pixels, want)
-            m = want["metadata"]
-            print(f"  {family:7} {path.name:20} {m.duration:7.1f} s {m.fps:6.2f} fps {m.width:4} x {m.height:<4} {len(want['indices']):4} frames {len(want['ids']):6} ids  "
+                worst[video.gate] = max(worst[video.gate], apart(pixels, want))
+            found = differences(got, pixels, want, video.gate)
+            m = video.metadata
+            print(f"  {family:7} {video.path.name:20} {m.duration:7.1f} s {m.fps:6.2f} fps {m.width:4} x {m.height:<4} {len(want['indices']):4} frames {len(want['ids']):6} ids  "
                   + ("differs: " + ", ".join(found) if found else "equal"))
             failed += bool(found)
-    print(f"video: {len(paths)} files, {len(FAMILIES)} families, {failed} differ; "
+    print(f"video: {len(videos)} files, {len(golden.PROCESSORS)} families, {failed} differ; "
           f"pixel_values at most {worst[PIXELS]:.2g} apart on average, with more than 8 bits {worst[DEEP_PIXELS]:.2g}")
     return failed == 0
 
