@@ -221,14 +221,15 @@ Result<std::vector<text::Message>> expand_documents(std::span<const text::Messag
         content.push_back(std::move(part));
         continue;
       }
-      const std::string where = fmt::format("messages[{}].content[{}]", m, p);
       if (preparation != nullptr) preparation->begin(file_name(part));
       auto loaded =
           media::load_source(part.source, {.max_bytes = rule.max_bytes, .what = "document"});
-      if (!loaded) return in_context(where, loaded.error());
+      if (!loaded) return text::in_part(part, m, p, loaded.error());
       auto parts =
           read_document(reader, loaded->bytes, part, config, rule, max_pixels, preparation);
-      if (!parts) return in_context(where + ": " + in_messages(part), parts.error());
+      if (!parts) {
+        return text::in_part(part, m, p, in_context(in_messages(part), parts.error()).error());
+      }
       std::ranges::move(*parts, std::back_inserter(content));
     }
     out[m].content = std::move(content);

@@ -280,7 +280,7 @@ Result<ModelInput> Processor::process(std::span<const text::Message> messages,
       if (part.kind == text::PartKind::kText) continue;
       GLMV_RETURN_IF_ERROR(note_medium(part, options.preparation));
       auto medium = impl_->load(part, options);
-      if (!medium) return in_context(fmt::format("messages[{}].content[{}]", m, p), medium.error());
+      if (!medium) return text::in_part(part, m, p, medium.error());
       media.push_back(std::move(*medium));
     }
   }

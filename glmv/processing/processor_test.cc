@@ -323,13 +323,16 @@ TEST_F(ProcessorTest, FramesAreSpread) {
   EXPECT_THAT(input->media[0].timestamps_s, testing::ElementsAre(0.0, 1.25));
 }
 
-TEST_F(ProcessorTest, ErrorsNameTheMessageAndTheSource) {
+TEST_F(ProcessorTest, ErrorsNameTheFileOrItsPlace) {
   const Processor processor = load("glm45v", "glm4v_moe");
   const auto missing = processor.process(user({text_part("a"), picture_part("/no/such.png")}), {});
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Code::kNotFound);
-  EXPECT_THAT(missing.error().message, HasSubstr("messages[0].content[1]"));
-  EXPECT_THAT(missing.error().message, HasSubstr("/no/such.png"));
+  EXPECT_EQ(missing.error().message, "picture /no/such.png: no such file");
+  const auto broken =
+      processor.process(user({text_part("a"), picture_part("data:image/png;base64,eHh4")}), {});
+  ASSERT_FALSE(broken);
+  EXPECT_THAT(broken.error().message, testing::StartsWith("messages[0].content[1]: picture data:"));
   text::ContentPart file = video_part(0);
   file.source = "clip.mp4";
   EXPECT_EQ(processor.process(user({file}), {}).error().code, Code::kNotFound);

@@ -419,6 +419,12 @@ std::string Message::text() const {
   return out;
 }
 
+std::unexpected<Status> in_part(const ContentPart& part, size_t message, size_t index,
+                                const Status& status) {
+  if (!part.source.empty() && !part.source.starts_with("data:")) return std::unexpected(status);
+  return in_context(fmt::format("messages[{}].content[{}]", message, index), status);
+}
+
 Result<std::vector<Message>> parse_messages(const Json& messages) {
   if (!messages.is_array()) {
     return invalid_argument("messages: must be a list, not {}", messages.type_name());

@@ -66,6 +66,11 @@ struct Message {
   std::string text() const;
 };
 
+// An error about a part of media, with where that stands ("messages[0].content[1]: ...") unless its
+// file's name, which such errors begin with, tells it.
+std::unexpected<Status> in_part(const ContentPart& part, size_t message, size_t index,
+                                const Status& status);
+
 // Parses OpenAI's `messages` list (string or list contents, image_url / video_url / image / video
 // parts, null content, tool_calls whose arguments are JSON text). Errors name the path of the
 // field ("messages[2].content[0].type").
