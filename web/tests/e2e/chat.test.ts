@@ -4,6 +4,8 @@ import { ask, lastBody, lastReply, scripted, sendText, settled, useSite, withPag
 
 const site = useSite();
 const prose = (page: Parameters<typeof lastReply>[0]) => lastReply(page).locator('.prose');
+// The id or the name of what has the focus.
+const focused = (page: Parameters<typeof lastReply>[0]) => page.evaluate(() => document.activeElement?.id || document.activeElement?.getAttribute('aria-label'));
 
 describe('chat', () => {
   test('a message is sent, its answer streams, and both are there after a reload', () =>
@@ -175,8 +177,11 @@ describe('chat', () => {
       await versions.waitFor();
       await settled(page);
       expect(await versions.innerText()).toContain('2/2');
-      await versions.getByRole('button', { name: 'Previous version' }).click();
+      expect(await focused(page)).toBe('composer');
+      await versions.getByRole('button', { name: 'Previous version' }).press('Enter');
       await expect.poll(() => versions.innerText()).toContain('1/2');
+      // The first one has none before it: the focus is on the way back.
+      await expect.poll(() => focused(page)).toBe('Next version');
       expect(await page.locator('article.assistant').count()).toBe(1);
     }));
 
@@ -188,9 +193,12 @@ describe('chat', () => {
       await page.locator('article.user').first().getByRole('button', { name: 'Edit message' }).click();
       const area = page.getByRole('textbox', { name: 'Edit message' });
       expect(await area.inputValue()).toBe('First wording');
+      await area.fill('  ');
+      await area.press('Enter'); // nothing to send: it stays open
       await area.fill('Second wording');
       await area.press('Enter');
       await expect.poll(() => page.locator('article.user').count()).toBe(1);
+      expect(await focused(page)).toBe('composer');
       await settled(page);
       expect(await page.locator('article.user .bubble').innerText()).toBe('Second wording');
       await page.locator('article.user').hover();

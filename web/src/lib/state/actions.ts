@@ -8,8 +8,11 @@ import { hashOf } from './router';
 import type { Message } from './types';
 import { toast, ui } from './ui.svelte';
 
-// The first message leads to another screen: the field there takes over the focus.
+// The first message, and signing in, lead to another screen: the field there takes over the focus.
 let focusWanted = false;
+export function wantFocus(): void {
+  focusWanted = true;
+}
 export function takeFocus(field: HTMLElement): void {
   if (focusWanted) field.focus();
   focusWanted = false;
@@ -21,7 +24,7 @@ export async function sendDraft(): Promise<void> {
   const isNew = chats.openConversation() === null;
   const conv = chats.openConversation() ?? chats.create();
   if (isNew) {
-    focusWanted = true;
+    wantFocus();
     await chats.open(conv.id);
     history.pushState(null, '', hashOf(conv.id));
   }
@@ -32,8 +35,9 @@ export async function sendDraft(): Promise<void> {
 
 export async function editMessage(message: Message, text: string): Promise<void> {
   const conv = chats.openConversation();
-  ui.editing = null;
   if (!conv || (text.trim() === '' && message.parts.length === 0)) return;
+  ui.editing = null;
+  handOver();
   stopAll(conv.id);
   const parts = message.parts.map((part) => ({ ...part }));
   const edited = await chats.addUserMessage(conv, message.parent, text.trim(), parts);
@@ -52,16 +56,19 @@ export function editLast(): boolean {
 export async function regenerate(message: Message): Promise<void> {
   const conv = chats.openConversation();
   if (!conv || message.parent === null) return;
+  handOver();
   await reply(conv, message.parent);
 }
 
 export async function continueReply(message: Message): Promise<void> {
   const conv = chats.openConversation();
+  handOver();
   if (conv) await goOn(conv, message);
 }
 
 export async function tryAgain(message: Message): Promise<void> {
   const conv = chats.openConversation();
+  handOver();
   if (conv) await retry(conv, message);
 }
 
@@ -91,4 +98,10 @@ export function newChat(): void {
 export function focusComposer(): void {
   flushSync();
   document.getElementById('composer')?.focus();
+}
+
+// The button that was pressed goes away: the focus must not be lost with it. Without a mouse, a touch
+// would open the keyboard of the screen.
+export function handOver(): void {
+  if (matchMedia('(hover: hover)').matches) focusComposer();
 }
