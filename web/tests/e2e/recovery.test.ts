@@ -1,6 +1,7 @@
 // Lost connections, reloads, a server that dies, two tabs.
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ask, lastReply, openPage, scripted, sendText, settled, useSite, watch, withPage } from './harness';
+import { attach, picture } from './media_files';
 
 const site = useSite();
 const prose = (page: Parameters<typeof lastReply>[0]) => lastReply(page).locator('.prose');
@@ -31,6 +32,33 @@ describe('recovery', () => {
       await prose(page).waitFor();
       await whole(page);
       expect(await lastReply(page).getAttribute('data-status')).toBe('done');
+    }));
+
+  scripted('a reload in the first second of an answer loses nothing', () =>
+    withPage(site.url, async ({ page }) => {
+      await sendText(page, 'script:slow');
+      await lastReply(page).locator('.thinking .count').waitFor();
+      await page.reload();
+      await prose(page).waitFor();
+      await whole(page);
+      expect(await lastReply(page).getAttribute('data-status')).toBe('done');
+    }));
+
+  test('what is being written is there after a reload', () =>
+    withPage(site.url, async ({ page }) => {
+      await attach(page, picture());
+      await page.locator('#composer').fill('Half a question');
+      await page.reload();
+      await page.locator('li[data-state=ready]').waitFor();
+      expect(await page.locator('#composer').inputValue()).toBe('Half a question');
+      await ask(page, 'A whole question');
+      await page.locator('article.user .strip img').waitFor();
+      await page.reload();
+      await page.locator('article.user').waitFor();
+      expect(await page.locator('#composer').inputValue()).toBe('');
+      await page.getByRole('button', { name: 'New chat' }).click();
+      expect(await page.locator('#composer').inputValue()).toBe('');
+      expect(await page.locator('li[data-state]').count()).toBe(0);
     }));
 
   scripted('a server that is killed is waited for; the answer is kept and can go on', () =>
@@ -100,6 +128,8 @@ describe('recovery', () => {
       await expect.poll(() => prose(other).innerText()).toContain('A plain answer');
       await sendText(other, 'script:slow in the other tab');
       await whole(other);
+      // The first tab stood at the end, and shows what has been added there.
+      await expect.poll(() => prose(page).innerText()).toContain(kEnd);
       await page.locator('nav.rail a', { hasText: 'script:plain' }).click();
       await expect.poll(async () => JSON.stringify(await page.locator('article.user .bubble').allInnerTexts()), { timeout: 20_000 }).toContain('script:plain');
       await page.reload();

@@ -65,10 +65,13 @@ export function seconds(value: number): string {
   }).format(value);
 }
 
-export function clock(value: number): string {
-  const whole = Math.floor(value);
+// m:ss, from an hour on h:mm:ss; with `digits` 1 and tenths of a second, where there are any.
+export function clock(value: number, digits: 0 | 1 = 0): string {
+  const tenths = digits === 1 ? Math.round(value * 10) : Math.floor(value) * 10;
+  const whole = Math.floor(tenths / 10);
   const rest = `${String(Math.floor(whole / 60) % 60).padStart(whole >= 3600 ? 2 : 1, '0')}:${String(whole % 60).padStart(2, '0')}`;
-  return whole >= 3600 ? `${Math.floor(whole / 3600)}:${rest}` : rest;
+  const fraction = tenths % 10 === 0 ? '' : `.${tenths % 10}`;
+  return (whole >= 3600 ? `${Math.floor(whole / 3600)}:${rest}` : rest) + fraction;
 }
 
 export function dateTime(ms: number): string {

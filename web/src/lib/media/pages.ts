@@ -7,9 +7,9 @@ export function pagesIn(selection: string, most: number): Set<number> {
   for (const range of selection.split(',')) {
     const match = /^\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?$/.exec(range);
     if (!match) continue;
-    const from = Number(match[1]);
-    const to = Math.min(Number(match[2] ?? match[1]), most);
-    for (let page = Math.max(1, from); page <= to; page++) pages.add(page);
+    const [a, b] = [Number(match[1]), Number(match[2] ?? match[1])];
+    const to = Math.min(Math.max(a, b), most);
+    for (let page = Math.max(1, Math.min(a, b)); page <= to; page++) pages.add(page);
   }
   return pages;
 }
@@ -26,6 +26,12 @@ export function selectionOf(pages: Iterable<number>, most: number): string {
     i = j + 1;
   }
   return ranges.join(',');
+}
+
+// What is typed into a field, as a selection ('': all). undefined: no page of the document is meant.
+export function typedSelection(text: string, most: number): string | undefined {
+  const pages = pagesIn(text, most);
+  return text.trim() !== '' && pages.size === 0 ? undefined : selectionOf(pages, most);
 }
 
 // Those that a message with this document shows.

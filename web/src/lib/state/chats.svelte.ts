@@ -1,9 +1,11 @@
 // The conversations, and the messages of the one that is open.
 import { SvelteMap } from 'svelte/reactivity';
+import { t } from '../i18n/index.svelte';
 import * as db from './db';
 import { newId } from './ids';
 import { childrenOf, leafAfterDelete, pathTo, siblingIndex, subtree, titleOf, youngestLeaf } from './tree';
 import type { Conversation, Message, Part } from './types';
+import { toast } from './ui.svelte';
 
 export const chats = $state<{
   list: SvelteMap<string, Conversation>;
@@ -74,7 +76,10 @@ channel?.addEventListener('message', async (event: MessageEvent<Note>) => {
   const { conv, gone } = event.data;
   if (gone) {
     chats.list.delete(conv);
-    if (chats.openId === conv) location.hash = '#/';
+    if (chats.openId === conv) {
+      location.hash = '#/';
+      toast(t('conv.gone'));
+    }
     return;
   }
   const stored = (await db.allConversations()).find((other) => other.id === conv);
@@ -82,7 +87,11 @@ channel?.addEventListener('message', async (event: MessageEvent<Note>) => {
   const mine = chats.list.get(conv);
   if (mine) Object.assign(mine, stored, { leaf: chats.openId === conv ? mine.leaf : stored.leaf });
   else track(stored);
-  if (chats.openId === conv) await load(conv);
+  if (chats.openId !== conv) return;
+  await load(conv);
+  // What was added below the end that is shown here is shown too; another branch is not gone to.
+  const follows = mine && pathTo(messages, stored.leaf).some((message) => message.id === mine.leaf);
+  if (follows || mine?.leaf === null) mine.leaf = stored.leaf;
 });
 
 function track(conv: Conversation): Conversation {

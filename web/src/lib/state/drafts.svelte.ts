@@ -1,7 +1,7 @@
-// What is being written: a text and attachments for each conversation, kept while the page is open.
+// What is being written: a text and attachments for each conversation, kept while the tab is open.
 import { ApiError } from '../api/client';
 import { digest, upload } from '../api/files';
-import { faultText, type Fault } from '../i18n/faults';
+import { faultDetail, faultText, type Fault } from '../i18n/faults';
 import { bytes as bytesText, t } from '../i18n/index.svelte';
 import { takeable } from '../media/formats';
 import { kindOf, refusal, type Refusal } from '../media/kinds';
@@ -22,10 +22,25 @@ export interface Attachment {
   abort: AbortController;
 }
 
+function ready(part: Part): Attachment {
+  return { key: newId('a'), state: 'ready', progress: 1, error: null, abort: new AbortController(), part };
+}
+
 export class Draft {
   text = $state('');
   attachments = $state<Attachment[]>([]);
   refused = $state<string[]>([]);
+
+  // As a reload left it under `place` in the storage of the tab; attachments that were on their way are gone.
+  constructor(private readonly place: string) {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(place) ?? '{}') as { text?: string; parts?: Part[] };
+      this.text = kept.text ?? '';
+      this.attachments = (kept.parts ?? []).map(ready);
+    } catch {
+      sessionStorage.removeItem(place);
+    }
+  }
 
   // Of a document with more pages than a message takes, some have to be chosen.
   get unchosen(): Attachment | undefined {
@@ -98,8 +113,8 @@ export class Draft {
       if (attachment.abort.signal.aborted) return;
       noticeFailure(error);
       attachment.state = 'error';
-      attachment.error = error instanceof ApiError ? { code: error.code, message: error.message } : { code: 'page', message: String(error) };
-      announce(`${part.name}: ${faultText(attachment.error)}`);
+      attachment.error = error instanceof ApiError ? { code: error.code, message: withoutName(error.message, part.name) } : { code: 'page', message: String(error) };
+      announce(`${part.name}: ${faultText(attachment.error)} ${faultDetail(attachment.error)}`);
     }
   }
 
@@ -109,11 +124,17 @@ export class Draft {
       const attached = this.attachments.map((each) => each.part.kind);
       const why = refusal(part.kind, part.bytes, attached, server.info);
       if (why) this.refuse(part.name, why);
-      else
-        this.attachments.push({
-          key: newId('a'), state: 'ready', progress: 1, error: null, abort: new AbortController(),
-          part: structuredClone($state.snapshot(part)) as Part,
-        });
+      else this.attachments.push(ready(structuredClone($state.snapshot(part)) as Part));
+    }
+  }
+
+  keep(): void {
+    const parts = this.attachments.filter((each) => each.state === 'ready').map((each) => $state.snapshot(each.part));
+    try {
+      if (this.filled) sessionStorage.setItem(this.place, JSON.stringify({ text: this.text, parts }));
+      else sessionStorage.removeItem(this.place);
+    } catch {
+      // No room: it is kept in memory alone.
     }
   }
 
@@ -132,8 +153,15 @@ export class Draft {
     this.text = '';
     this.attachments = [];
     this.refused = [];
+    this.keep(); // the field that would do it may be gone with the start screen
     return taken;
   }
+}
+
+// The server's errors begin with the field of the request, or the name that stands above already.
+function withoutName(message: string, name: string): string {
+  for (const prefix of ['file: ', `${name}: `]) if (message.startsWith(prefix)) return message.slice(prefix.length);
+  return message;
 }
 
 function refusalText(name: string, why: Refusal): string {
@@ -160,7 +188,7 @@ export function draftOf(conversation: string | null): Draft {
   const key = conversation ?? '';
   let draft = drafts.get(key);
   if (!draft) {
-    draft = new Draft();
+    draft = new Draft(`glmv-draft-${key}`);
     drafts.set(key, draft);
   }
   return draft;

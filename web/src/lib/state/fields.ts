@@ -1,5 +1,6 @@
 // Parameters that can be set: their ranges are the server's.
 import type { Key } from '../i18n/index.svelte';
+import type { Info } from '../api/types';
 import type { Params } from './types';
 
 type Numeric = { [K in keyof Params]-?: NonNullable<Params[K]> extends number ? K : never }[keyof Params];
@@ -31,11 +32,20 @@ export const kFields: Field[] = [
   { name: 'max_frames', group: 'media', text: 'param.max_frames', hint: 'param.max_frames.hint', min: 1, max: 640, step: 1 },
 ];
 
+// A reply is no longer than the model's context: the settings may be of another model's time.
+export function mostOf(field: Field, info: Info | null): number {
+  return field.name === 'max_tokens' && info ? Math.min(field.max, info.context) : field.max;
+}
+export function withinContext(params: Params, info: Info | null): Params {
+  if (!info || params.max_tokens === undefined) return params;
+  return { ...params, max_tokens: Math.min(params.max_tokens, info.context) };
+}
+
 // The number that is meant; undefined: none, or none that the server would take.
-export function parsedValue(field: Field, text: string): number | undefined {
+export function parsedValue(field: Field, text: string, most = field.max): number | undefined {
   if (text.trim() === '') return undefined;
   const value = Number(text);
   if (!Number.isFinite(value)) return undefined;
-  const clamped = Math.min(field.max, Math.max(field.min, value));
+  const clamped = Math.min(most, Math.max(field.min, value));
   return field.step >= 1 ? Math.round(clamped) : clamped;
 }

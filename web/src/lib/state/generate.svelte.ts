@@ -6,6 +6,7 @@ import * as streams from '../api/streams';
 import { t } from '../i18n/index.svelte';
 import * as chats from './chats.svelte';
 import { newId } from './ids';
+import { withinContext } from './fields';
 import { refreshUploads } from './uploads';
 import { applyChunk, applyFarewell, newLive, settle, statsToGoOn, type Live } from './reply';
 import { noticeFailure, server, whenUp } from './server.svelte';
@@ -37,7 +38,8 @@ export function effectiveParams(conv: Conversation): Params {
 }
 
 function bodyFor(conv: Conversation, path: Message[], continued: boolean): Record<string, unknown> {
-  const options = { model: server.info?.model ?? '', system: conv.system, params: effectiveParams(conv), continued };
+  const params = withinContext(effectiveParams(conv), server.info);
+  const options = { model: server.info?.model ?? '', system: conv.system, params, continued };
   return chatBody($state.snapshot(path) as Message[], options);
 }
 
@@ -63,6 +65,7 @@ export async function retry(conv: Conversation, message: Message): Promise<void>
 async function run(conv: Conversation, message: Message, continued: boolean): Promise<void> {
   const id = newId('s');
   message.stream = { id, next: 0 };
+  void chats.saveMessage(message); // a reload in the first second finds the stream
   // Taken now: while files are sent, another conversation may be opened.
   const path = pathTo(chats.messages, continued ? message.id : message.parent);
   await follow(message, async (signal) => {
