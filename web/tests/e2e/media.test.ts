@@ -47,6 +47,10 @@ describe('attachments', () => {
       await expect.poll(() => dialog.locator('.sheet img[src]').count()).toBe(3);
       await dialog.getByRole('button', { name: 'Page 2' }).click();
       expect(await dialog.getByRole('status').innerText()).toContain('2 pages');
+      // What names no page is said, and changes nothing.
+      await dialog.getByRole('textbox').fill('9');
+      await page.keyboard.press('Tab');
+      expect(await dialog.getByRole('status').innerText()).toContain('No such page: there are 1 to 3.');
       await page.keyboard.press('Escape');
       expect(await chip.innerText()).toContain('Pages 1,3');
       await ask(page, 'Summarise it');

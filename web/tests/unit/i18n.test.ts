@@ -49,6 +49,7 @@ describe('texts', () => {
     expect(count('doc.pages', 3)).toBe('3 pages');
     expect([bytes(900), bytes(1_500_000), seconds(9.84), seconds(41)]).toEqual(['900B', '1.5 MB', '9.8s', '41s']);
     expect([clock(5), clock(65), clock(3725)]).toEqual(['0:05', '1:05', '1:02:05']);
+    expect([clock(0.25, 1), clock(65, 1), clock(59.97, 1), clock(0.9)]).toEqual(['0:00.3', '1:05', '1:00', '0:00']);
     expect(document.documentElement.lang).toBe('en');
   });
   test('errors in English are the words of the server', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { pagesIn, selectionOf } from '../../src/lib/media/pages';
+import { pagesIn, selectionOf, typedSelection } from '../../src/lib/media/pages';
 import { kindOf, refusal } from '../../src/lib/media/kinds';
 import type { Info } from '../../src/lib/api/types';
 
@@ -7,6 +7,9 @@ describe('pages', () => {
   test.each<[string, number[]]>([
     ['1-3,7', [1, 2, 3, 7]], ['2', [2]], ['9-12', [9, 10]], ['x', []], ['', []], ['0-1', [1]], [' 2 – 3 ', [2, 3]],
   ])('%j', (text, pages) => expect(Array.from(pagesIn(text, 10))).toEqual(pages));
+  test.each([
+    ['', ''], [' ', ''], ['3-1', '1-3'], ['1-10', ''], ['2,99', '2'], ['0', undefined], ['99', undefined], ['abc', undefined],
+  ])('typed: %j', (text, selection) => expect(typedSelection(text, 10)).toBe(selection));
   test.each<[number[], string]>([
     [[1, 2, 3, 7], '1-3,7'], [[3, 1], '1,3'], [[1, 2, 3, 4], '1-4'], [[], ''], [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], ''],
   ])('%j', (pages, text) => expect(selectionOf(pages, 10)).toBe(text));

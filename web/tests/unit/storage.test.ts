@@ -44,11 +44,24 @@ describe('the database', () => {
     expect((await db.messagesOf('x'))[0]).toMatchObject({ status: 'stopped', think: '', stats: {} });
   });
 
+  test('what an import has of another kind than a screen expects is left out', async () => {
+    const params = { temperature: 'hot', top_p: 0.5, stop: [1, 'end'], thinking: 'maybe', other: 1 };
+    const conv = { id: 'z', title: 't', created: 1, updated: 1, params, system: 7, leaf: 3 };
+    const msgs = [{ id: 'w', conv: 'z', parent: null, role: 'assistant', text: 'a', parts: [], think: 1, stats: 2, error: 'x' }];
+    await importArchive(JSON.stringify({ format: 'glmv-conversations', v: 1, conversations: [{ conv, msgs }] }));
+    expect(chats.plain('z')).toMatchObject({ params: { top_p: 0.5, stop: ['end'] }, system: '', leaf: null });
+    expect(chats.plain('z')!.params).not.toHaveProperty('temperature');
+    expect((await db.messagesOf('z'))[0]).toMatchObject({ think: '', stats: {}, error: undefined });
+  });
+
   test.each([
     '', '{', 'null', '[]', '{"format":"other","v":1}', '{"format":"glmv-conversations","v":2,"conversations":[]}',
     '{"format":"glmv-conversations","v":1,"conversations":[{}]}',
     '{"format":"glmv-conversations","v":1,"conversations":[{"conv":{"id":"a","title":"b","created":1,"updated":1},"msgs":[{"id":1}]}]}',
     '{"format":"glmv-conversations","v":1,"conversations":[{"conv":{"id":"a","title":"b","created":1,"updated":1},"msgs":[{"id":"m","conv":"other","parent":null,"role":"user","text":"","parts":[]}]}]}',
+    ...['[null]', '[{"kind":"image"}]', '[{"kind":"other","name":"a","sha256":"b"}]'].map(
+      (parts) => `{"format":"glmv-conversations","v":1,"conversations":[{"conv":{"id":"a","title":"b","created":1,"updated":1},"msgs":[{"id":"m","conv":"a","parent":null,"role":"user","text":"","parts":${parts}}]}]}`,
+    ),
   ])('refuses %j', async (text) => {
     await expect(importArchive(text)).rejects.toThrow(ImportError);
   });

@@ -2,7 +2,8 @@
 import * as chats from './chats.svelte';
 import { blobOf } from './blobs';
 import { allConversations, messagesOf, putAll, putBlob } from './db';
-import type { Archive, Conversation, Message } from './types';
+import { kFields } from './fields';
+import type { Archive, Conversation, Message, Params, Part } from './types';
 
 function base64(bytes: ArrayBuffer): string {
   const view = new Uint8Array(bytes);
@@ -64,7 +65,26 @@ export class ImportError extends Error {
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
-const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+const kKinds = ['image', 'video', 'doc', 'text'];
+function isPart(part: Part | null): boolean {
+  return typeof part === 'object' && part !== null && kKinds.includes(part.kind) && isText(part.name) && isText(part.sha256);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+// Those that are what the panel sets; others are left out.
+function paramsOf(raw: unknown): Params {
+  const params: Params = {};
+  if (!isObject(raw)) return params;
+  for (const { name } of kFields) if (isNumber(raw[name])) params[name] = raw[name];
+  if (Array.isArray(raw.stop)) params.stop = raw.stop.filter(isText);
+  if (raw.thinking === 'on' || raw.thinking === 'off') params.thinking = raw.thinking;
+  return params;
+}
 
 // What does not fit the types is refused, so that no screen meets it later.
 function checked(raw: unknown): Archive {
@@ -73,12 +93,12 @@ function checked(raw: unknown): Archive {
     throw new ImportError('format');
   }
   for (const { conv, msgs } of archive.conversations) {
-    const fits = isText(conv?.id) && isText(conv.title) && isTime(conv.created) && isTime(conv.updated) && Array.isArray(msgs);
+    const fits = isText(conv?.id) && isText(conv.title) && isNumber(conv.created) && isNumber(conv.updated) && Array.isArray(msgs);
     if (!fits) throw new ImportError('conversation');
     for (const message of msgs) {
       const whole =
         isText(message?.id) && message.conv === conv.id && (message.parent === null || isText(message.parent)) &&
-        (message.role === 'user' || message.role === 'assistant') && isText(message.text) && Array.isArray(message.parts);
+        (message.role === 'user' || message.role === 'assistant') && isText(message.text) && Array.isArray(message.parts) && message.parts.every(isPart);
       if (!whole) throw new ImportError('message');
     }
   }
@@ -87,11 +107,12 @@ function checked(raw: unknown): Archive {
 
 function completed(conv: Conversation, msgs: Message[]): { conv: Conversation; msgs: Message[] } {
   return {
-    conv: { ...conv, version: chats.plain(conv.id)?.version, unsent: true, away: undefined, named: Boolean(conv.named), pinned: Boolean(conv.pinned), leaf: conv.leaf ?? null, params: conv.params ?? {}, system: conv.system ?? '' },
+    conv: { ...conv, version: chats.plain(conv.id)?.version, unsent: true, away: undefined, named: Boolean(conv.named), pinned: Boolean(conv.pinned), leaf: isText(conv.leaf) ? conv.leaf : null, params: paramsOf(conv.params), system: isText(conv.system) ? conv.system : '' },
     msgs: msgs.map((message) => ({
       ...message,
-      think: message.think ?? '',
-      stats: message.stats ?? {},
+      think: isText(message.think) ? message.think : '',
+      stats: isObject(message.stats) ? message.stats : {},
+      error: isText(message.error?.code) && isText(message.error.message) ? message.error : undefined,
       status: message.status === 'streaming' ? 'stopped' : (message.status ?? 'done'),
       created: message.created ?? conv.created,
     })),
