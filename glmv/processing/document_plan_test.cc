@@ -184,8 +184,7 @@ TEST(ExpandDocuments, ErrorsNameTheFile) {
   };
   const Status locked = error({.source = golden_path("password.pdf")});
   EXPECT_EQ(locked.code, Code::kUnsupported);
-  EXPECT_THAT(locked.message,
-              testing::StartsWith("document password.pdf: it is encrypted"));
+  EXPECT_THAT(locked.message, testing::StartsWith("document password.pdf: it is encrypted"));
   EXPECT_THAT(error({.source = "data:application/pdf;base64,JVBERi0="}).message,
               testing::StartsWith("messages[0].content[1]: the document: "));
   const Status missing = error({.source = "/no/such/a\nb.pdf"});
