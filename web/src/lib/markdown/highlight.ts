@@ -5,20 +5,20 @@ import cpp from 'highlight.js/lib/languages/cpp';
 import css from 'highlight.js/lib/languages/css';
 import go from 'highlight.js/lib/languages/go';
 import java from 'highlight.js/lib/languages/java';
-import javascript from 'highlight.js/lib/languages/javascript';
 import json from 'highlight.js/lib/languages/json';
 import latex from 'highlight.js/lib/languages/latex';
 import python from 'highlight.js/lib/languages/python';
-import rust from 'highlight.js/lib/languages/rust';
 import sql from 'highlight.js/lib/languages/sql';
 import typescript from 'highlight.js/lib/languages/typescript';
 import xml from 'highlight.js/lib/languages/xml';
 import yaml from 'highlight.js/lib/languages/yaml';
 
-const kLanguages = { bash, cpp, css, go, java, javascript, json, latex, python, rust, sql, typescript, xml, yaml };
+const kLanguages = { bash, cpp, css, go, java, json, latex, python, sql, typescript, xml, yaml };
 for (const [name, language] of Object.entries(kLanguages)) hljs.registerLanguage(name, language);
 hljs.registerAliases(['sh', 'shell', 'zsh', 'console'], { languageName: 'bash' });
 hljs.registerAliases(['c', 'cuda'], { languageName: 'cpp' });
+// Its grammar holds a copy of JavaScript's.
+hljs.registerAliases(['javascript', 'js', 'jsx', 'mjs', 'cjs'], { languageName: 'typescript' });
 hljs.registerAliases(['tex'], { languageName: 'latex' });
 hljs.registerAliases(['svelte', 'vue'], { languageName: 'xml' });
 
