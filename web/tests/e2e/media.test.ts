@@ -81,6 +81,9 @@ describe('attachments', () => {
       await page.keyboard.press('Escape');
       await dialog.waitFor({ state: 'detached' });
       expect(await send.getAttribute('aria-disabled')).toBe('true');
+      await chip.getByRole('textbox', { name: 'Pages of long.pdf' }).fill('101');
+      await page.keyboard.press('Enter');
+      expect(await chip.innerText()).toContain('No such page: there are 1 to 100.');
       await chip.getByRole('textbox', { name: 'Pages of long.pdf' }).fill('3-4');
       await page.keyboard.press('Enter');
       expect(await chip.innerText()).toContain('Pages 3-4');
@@ -89,6 +92,7 @@ describe('attachments', () => {
       expect(((await lastBody(site)).messages as { content: object[] }[])[0]!.content[0]).toMatchObject({ type: 'file', pages: '3-4' });
       // The first ones, with a click.
       await attach(page, pdf(61, 'other.pdf'));
+      await page.getByRole('textbox', { name: 'Pages of other.pdf' }).fill('none');
       await page.getByRole('button', { name: 'First 60' }).click();
       expect(await page.locator('li[data-state=ready]').innerText()).toContain('Pages 1-60');
       await ask(page, 'And this?');
